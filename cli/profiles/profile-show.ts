@@ -1,11 +1,12 @@
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { startupOnly } from '../../src/seccomp/review/startup-only.js'
 import { plural } from '../../src/lib/plural.js'
 import { estimateText } from '../../src/seccomp/review/completeness.js'
 import { diffAgainstObserved } from '../../src/seccomp/review/diff.js'
 import { errnoName } from '../../src/syscalls/errno-name.js'
 import { type Review, reviewOf } from '../../src/seccomp/review/review.js'
-import { subtractSets, type SyscallSet } from '../../src/syscalls/syscall-set.js'
+import { type SyscallSet } from '../../src/syscalls/syscall-set.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { type Io, paint, plain } from '../lib/io.js'
 import { age, printObject } from '../lib/output.js'
@@ -30,16 +31,15 @@ function shortHex(value: string): string {
 }
 
 /** Prints the observed sets of single phases, and the argument values. */
-function describeParts(io: Io, { spec, status }: SeccompProfile): void {
-  const { startup, serving, probes, sessions } = status ?? {}
+function describeParts(io: Io, profile: SeccompProfile): void {
+  const { spec, status } = profile
+  const { serving, probes, sessions } = status ?? {}
   const learnsProbes = spec.learn?.probes !== false
   printSet(io, 'Probes', probes, learnsProbes ? 'in the profile' : 'not in the profile')
   const learnsSessions = spec.learn?.sessions === true
   printSet(io, 'Sessions', sessions, learnsSessions ? 'in the profile' : 'not in the profile')
   printSet(io, 'Serving', serving, 'used after it was ready')
-  if (startup !== undefined && serving !== undefined) {
-    printSet(io, 'Startup only', subtractSets(startup, serving), 'never used after it was ready')
-  }
+  printSet(io, 'Startup only', startupOnly(profile), 'not seen after it was ready')
   for (const { abi, name, index, values, many } of status?.arguments ?? []) {
     const seen = many === true ? 'too many values to list' : values.map(shortHex).join(' ')
     line(io, 'Argument', `${name} ${index} on ${abi}: ${seen}`)

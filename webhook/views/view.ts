@@ -1,7 +1,8 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../src/api/names.js'
-import { sizeOfSet, subtractSets, type SyscallSet } from '../../src/syscalls/syscall-set.js'
+import { startupOnly } from '../../src/seccomp/review/startup-only.js'
+import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
 
 /** A workload as pages, API and CLI show it. It is derived from its profile, never stored. */
 export interface WorkloadView {
@@ -102,12 +103,6 @@ function sumOf(
   return denials
     .filter((one) => one.expected === expected && `${one.namespace}/${one.profile}` === key)
     .reduce((sum, { count }) => sum + count, 0)
-}
-
-/** Returns the syscalls that only start-up needs; undefined while no instance was seen to serve. */
-export function startupOnly(profile: SeccompProfile): SyscallSet | undefined {
-  const { startup, serving } = profile.status ?? {}
-  return serving === undefined || startup === undefined ? undefined : subtractSets(startup, serving)
 }
 
 /** Returns the workload of a profile, or undefined for a profile that learns from none. */

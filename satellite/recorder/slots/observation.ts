@@ -142,7 +142,7 @@ export function toObservation(input: ObservationInput): Observation {
     lost: input.lost,
     events: eventsOf({
       complete: slot.complete && slot.part === 'entry',
-      serves: serving.length > 0,
+      serves: input.phases?.served === true,
       ended,
       probed: input.probed
     })

@@ -40,6 +40,19 @@ function callsOf(counts: Counted, names: readonly AbiCounts[]): Map<string, Call
   )
 }
 
+/** Returns whether an accept has returned: one that is blocked is not counted. */
+function hasAccepted(counts: readonly AbiCounts[]): boolean {
+  return counts.some(({ syscalls }) =>
+    syscalls.some(({ name, count }) => accepts.has(name) && count > 0)
+  )
+}
+
+function hasNames(table: ReadonlyMap<string, ReadonlySet<string>> | undefined): boolean {
+  if (table === undefined) return false
+  for (const { size } of table.values()) if (size > 0) return true
+  return false
+}
+
 /** Returns names by ABI, without ABIs that have none. */
 function namesOf(table: ReadonlyMap<string, Iterable<string>>): AbiNames[] {
   return [...table]
@@ -58,6 +71,9 @@ export class Phases {
   #readyAt = ''
   /** Waits that were counted before it listened. */
   #idle = 0
+  /** It was seen to wait for work, and was not only ready by age. */
+  #waited = false
+  #accepted = false
   #started: ReadonlyMap<string, Calls> = none
   #serving: Map<string, Set<string>> | undefined = undefined
 
@@ -77,8 +93,11 @@ export class Phases {
    * @returns whether anything is new: the instance became ready, or used a name for the first time since.
    */
   update(counts: readonly AbiCounts[], names: readonly AbiCounts[], ageMs: number): boolean {
-    if (this.ready) return this.#grow(counts, names)
-    const waiting = this.#waits(names)
+    const served = this.served
+    this.#waited ||= this.#waits(names)
+    this.#accepted ||= this.#waited && hasAccepted(counts)
+    if (this.ready) return this.#grow(counts, names) || this.served !== served
+    const waiting = this.#waited
     if (!waiting && ageMs < readyAfterMs) return false
     this.#readyAt = this.#timeOf(waiting ? ageMs : readyAfterMs)
     this.#started = callsOf(tableOf(counts), names)
@@ -100,6 +119,11 @@ export class Phases {
 
   get ready(): boolean {
     return this.#readyAt !== ''
+  }
+
+  /** Whether it was seen to do work that it had waited for: a program that is only old serves nobody. */
+  get served(): boolean {
+    return this.#waited && (this.#accepted || hasNames(this.#serving))
   }
 
   /** Names used before it was ready. Empty until it is ready, and always if its start was not seen. */

@@ -25,9 +25,28 @@ const hour = 3_600_000
 
 const isEntry = (instance: Instance) => instance.part === undefined || instance.part === 'entry'
 
-/** Entry points' instances (probes and sessions are not the application). */
+/** Matches the id of an entry point's instance: `node/boot/mntns.cgroup.generation`, with a pid where it has no cgroup. */
+const idForm = /^(.+\/\d+\.\d+)\.\d+((?:\.\d+)?)$/
+
+/** Returns where an instance ran: a satellite that restarted without its maps gives a container another generation. */
+function placeOf({ id }: Instance): string {
+  const [, place = id, pid = ''] = idForm.exec(id) ?? []
+  return `${place}${pid}`
+}
+
+/**
+ * Returns entry points' instances (probes and sessions are not the application). A restart of Secco is no instance: a
+ * container that ran already when it was seen again counts once.
+ */
 export function entryInstances(profile: SeccompProfile): Instance[] {
-  return (profile.status?.instances ?? []).filter(isEntry)
+  const entries = (profile.status?.instances ?? []).filter(isEntry)
+  const began = (one: Instance) => one.firstSeen ?? one.lastSeen
+  const first = new Map<string, Instance>()
+  for (const one of entries) {
+    const known = first.get(placeOf(one))
+    if (known === undefined || began(one) < began(known)) first.set(placeOf(one), one)
+  }
+  return entries.filter((one) => one.complete || first.get(placeOf(one)) === one)
 }
 
 /** Names that an instance used, as `abi name` beyond x86_64 and aarch64, whose names stand alone. */
@@ -142,7 +161,6 @@ function ofPhases(profile: SeccompProfile): EvidenceItem[] {
   const seen = new Set(instances.flatMap(({ events }) => events ?? []))
   if (instances.some(({ complete, part }) => complete && (part ?? 'entry') === 'entry'))
     seen.add('start')
-  if (instances.some(({ serving }) => serving !== undefined)) seen.add('serve')
   if (instances.some(({ part }) => part === 'probe') || probes !== undefined) seen.add('probe')
   return phases.map(([phase, what, next]) =>
     item(phase, seen.has(phase), `${what} ${seen.has(phase) ? 'seen' : 'not seen'}`, next)

@@ -6,7 +6,7 @@ import type { DiscoveryEvent } from '../../hub/observations/discovery.js'
 import { DigestMark, Moment } from './marks.js'
 import { Empty, EmptyBody, Facts } from './panels.js'
 import { Table } from './table.js'
-import { startupOnly } from '../../views/view.js'
+import { startupOnly } from '../../../src/seccomp/review/startup-only.js'
 
 /** The events of the curve as rows of a table. */
 export function EventRows(props: {

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { Phases, eventsOf } from '../../../../satellite/recorder/slots/phases.js'
+import { Phases, eventsOf, readyAfterMs } from '../../../../satellite/recorder/slots/phases.js'
 
 const countsOf = (counts: Record<string, number>) => [
   {
@@ -23,6 +23,50 @@ test('an instance is ready once it waits for work', (t) => {
     const at = looks.findIndex((counts) => one.update(countsOf(counts), countsOf(counts), 10))
     t.equal(at, readyAt, what)
   }
+  const services: [what: string, polls: [Record<string, number>, number][], served: boolean][] = [
+    [
+      'it listens, and nobody connects',
+      [
+        [{ listen: 1, epoll_wait: 1 }, 10],
+        [{ listen: 1, epoll_wait: 1 }, 20]
+      ],
+      false
+    ],
+    [
+      'it worked after it waited',
+      [
+        [{ listen: 1, epoll_wait: 1 }, 10],
+        [{ listen: 1, epoll_wait: 2 }, 20]
+      ],
+      true
+    ],
+    ['it accepted before it was first polled', [[{ listen: 1, accept4: 1, read: 1 }, 10]], true],
+    [
+      'a batch program that is old',
+      [
+        [{ read: 1 }, readyAfterMs],
+        [{ read: 2 }, 2 * readyAfterMs]
+      ],
+      false
+    ],
+    [
+      'a service that starts slowly',
+      [
+        [{ read: 1 }, readyAfterMs],
+        [{ read: 2, accept: 1 }, 2 * readyAfterMs]
+      ],
+      true
+    ]
+  ]
+  for (const [what, polls, served] of services) {
+    const one = new Phases(true, String)
+    for (const [counts, age] of polls) one.update(countsOf(counts), countsOf(counts), age)
+    t.equal(one.served, served, what)
+  }
+  const blocked = new Phases(true, String)
+  blocked.update(countsOf({ listen: 1 }), countsOf({ listen: 1, accept4: 1 }), 10)
+  t.ok(blocked.ready)
+  t.notOk(blocked.served, 'it waits in accept: nobody connected')
   t.same(eventsOf({ complete: true, serves: true, ended: false, probed: true }), [
     'start',
     'serve',

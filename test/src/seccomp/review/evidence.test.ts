@@ -2,7 +2,13 @@ import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { toBitmap } from '../../../../src/syscalls/bitmap.js'
 import { completenessOf } from '../../../../src/seccomp/review/completeness.js'
-import { evidenceOf, type Instance, newestImage } from '../../../../src/seccomp/review/evidence.js'
+import {
+  entryInstances,
+  evidenceOf,
+  type Instance,
+  newestImage
+} from '../../../../src/seccomp/review/evidence.js'
+import { startupOnly } from '../../../../src/seccomp/review/startup-only.js'
 import { seen, start, profileOf, instance, hour } from '../../../helpers/instances.js'
 
 test('evidence, item by item', (t) => {
@@ -100,5 +106,99 @@ test('evidence, item by item', (t) => {
   const { estimate } = completenessOf(profileOf({}, { instances: phased }), start)
   t.match(estimate.startup, { seen: 2, once: 1 }, 'execve and chdir')
   t.match(estimate.serving, { seen: 2, once: 0, twice: 1 }, 'read and sendto')
+  t.end()
+})
+
+test('a restart of Secco is no instance', (t) => {
+  const at = (id: string, n: number, complete: boolean) => ({
+    ...instance(n, ['read'], { complete }),
+    id
+  })
+  // [what, instances, how many count]
+  const table: [string, Parameters<typeof at>[], number][] = [
+    [
+      'two containers',
+      [
+        ['n1/b/1.2.1', 0, true],
+        ['n1/b/3.4.1', 1, true]
+      ],
+      2
+    ],
+    [
+      'one that was seen again',
+      [
+        ['n1/b/1.2.1', 0, true],
+        ['n1/b/1.2.2', 1, false]
+      ],
+      1
+    ],
+    [
+      '… and again',
+      [
+        ['n1/b/1.2.2', 1, false],
+        ['n1/b/1.2.3', 2, false]
+      ],
+      1
+    ],
+    [
+      'on another node',
+      [
+        ['n1/b/1.2.1', 0, true],
+        ['n2/b/1.2.2', 1, false]
+      ],
+      2
+    ],
+    [
+      'after the node restarted',
+      [
+        ['n1/b/1.2.1', 0, true],
+        ['n1/c/1.2.1', 1, false]
+      ],
+      2
+    ],
+    [
+      'the numbers are used again',
+      [
+        ['n1/b/1.2.1', 0, true],
+        ['n1/b/1.2.2', 1, true]
+      ],
+      2
+    ],
+    [
+      'without a cgroup the pid distinguishes',
+      [
+        ['n1/b/1.1.1.7', 0, true],
+        ['n1/b/1.1.2.8', 1, false]
+      ],
+      2
+    ],
+    [
+      'another form of id',
+      [
+        ['a', 0, true],
+        ['b', 1, false]
+      ],
+      2
+    ]
+  ]
+  for (const [what, given, count] of table) {
+    const profile = profileOf({}, { instances: given.map((one) => at(...one)) })
+    t.equal(entryInstances(profile).length, count, what)
+  }
+  t.end()
+})
+
+test('only start-up needs what nobody may have used afterwards', (t) => {
+  const [startup, serving] = [{ x86_64: ['chdir', 'execve', 'read'] }, { x86_64: ['read'] }]
+  const late = instance(1, ['chdir'], { complete: false })
+  // [what, status, what only start-up needs]
+  const table: [string, NonNullable<SeccompProfile['status']>, unknown][] = [
+    ['not seen to serve', { startup }, undefined],
+    ['not seen to start', { serving }, undefined],
+    ['both', { startup, serving }, { x86_64: ['chdir', 'execve'] }],
+    ['one was first seen late', { startup, serving, instances: [late] }, { x86_64: ['execve'] }]
+  ]
+  for (const [what, status, expected] of table)
+    t.same(startupOnly(profileOf({}, status)), expected, what)
   t.end()
 })
