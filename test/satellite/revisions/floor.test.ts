@@ -166,7 +166,7 @@ test('a time in the future is the newest only until then', async (t) => {
     await generations.flush()
     t.throws(
       () => generations.check(revision('2026-11-20T10:00:00Z', 2)),
-      {},
+      { code: 'OLDER_GENERATION' },
       `${what}: until then`
     )
     now += 60_000
