@@ -152,7 +152,6 @@ test('a time in the future is the newest only until then', async (t) => {
     revisionOf(allowing('read'), { generation, createdAt })
   const claims: [what: string, createdAt: string][] = [
     ['a far future', '9999-12-31T23:59:59Z'],
-    ['a year of five digits', '+10000-01-01T00:00:00Z'],
     ['no time', 'zzz']
   ]
   for (const [what, claimed] of claims) {
