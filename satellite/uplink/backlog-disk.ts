@@ -165,8 +165,9 @@ export class BacklogDisk {
   }
 
   /** Logs the first failure only: some messages contain the name of a temporary file, so texts cannot be compared. */
-  #noteProblem({ code, message }: SeccoError): void {
-    if (this.#problem === undefined) this.#options.logger.error({ code }, message)
-    this.#problem = message
+  #noteProblem({ code, message: reason }: SeccoError): void {
+    if (this.#problem === undefined)
+      this.#options.logger.error({ code, reason }, 'spool cannot be written')
+    this.#problem = reason
   }
 }

@@ -194,7 +194,7 @@ export class Uplink {
       holding = await this.#options.holding()
     } catch (error) {
       const { code, message } = toSeccoError(error)
-      logger.error({ code }, message)
+      logger.error({ code, reason: message }, 'installed revisions not listed')
     }
     return {
       $case: 'hello',

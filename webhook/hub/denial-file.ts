@@ -44,8 +44,8 @@ export async function loadDenials(path: string, logger: Logger): Promise<SavedDe
     return value
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') {
-      const what = error instanceof Error ? error.message : String(error)
-      logger.warn({ code: 'STORE_CORRUPT', where: path }, `earlier denials are not known: ${what}`)
+      const reason = error instanceof Error ? error.message : String(error)
+      logger.warn({ code: 'STORE_CORRUPT', where: path, reason }, 'earlier denials are not known')
     }
     return undefined
   }
@@ -96,7 +96,7 @@ export function createDenialSaver(
       restsUntil = ended + Math.max(waitMs, share * (ended - began))
     } catch (thrown) {
       const { code, message } = toSeccoError(thrown)
-      logger.error({ code }, message)
+      logger.error({ code, reason: message }, 'denials not saved')
       changed()
     }
     done.resolve()

@@ -96,8 +96,8 @@ export class HubParts {
 
   storeEvent(event: StoreEvent): void {
     if (event.type === 'problem') {
-      const { where, message } = event.problem
-      this.#options.logger.warn({ code: 'STORE_CORRUPT', where }, message)
+      const { where, message: reason } = event.problem
+      this.#options.logger.warn({ code: 'STORE_CORRUPT', where, reason }, 'object cannot be read')
     }
     if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
       const { namespace = '', name } = event.object.metadata

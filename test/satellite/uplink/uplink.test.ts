@@ -139,7 +139,11 @@ test('the spool survives, skips damaged files, is bounded, and reports when it c
   await full.spool()
   await full.spool()
   t.equal(full.problem, 'injected: no space')
-  t.equal(log.lines.filter(({ msg }) => msg.includes('injected')).length, 1, 'logged once')
+  t.equal(
+    log.lines.filter((line) => String(line['reason']).includes('injected')).length,
+    1,
+    'logged once'
+  )
   broken = false
   await full.spool()
   t.equal(full.problem, undefined)

@@ -134,7 +134,7 @@ test('the loop: learned, approved, delivered, ready; and again after a restart',
     })
   )
   uplink.offer(observationOf('node-a/b/5', ['brk']))
-  await rig.log.seen(/observations not written.*broken/)
+  await rig.log.seen(/broken.*observations not written/)
   await until(
     () => uplink.backlog().waiting === 1,
     (f) => {

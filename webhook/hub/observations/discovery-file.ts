@@ -19,8 +19,8 @@ async function load(path: string, logger: Logger): Promise<SavedDiscovery> {
     return Object.fromEntries(entries.filter(([, one]) => Array.isArray(one.events)))
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') {
-      const what = error instanceof Error ? error.message : String(error)
-      logger.warn({ code: 'STORE_CORRUPT', where: path }, `earlier discovery is not known: ${what}`)
+      const reason = error instanceof Error ? error.message : String(error)
+      logger.warn({ code: 'STORE_CORRUPT', where: path, reason }, 'earlier discovery is not known')
     }
     return {}
   }

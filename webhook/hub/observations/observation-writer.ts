@@ -246,14 +246,14 @@ export class ObservationWriter {
     queue: WriteQueue,
     { batch, isNews, error }: { batch: [string, Waiting][]; isNews: boolean; error: SeccoError }
   ): void {
-    const { code, message } = error
+    const { code, message: reason } = error
     queue.failures += 1
     queue.isNews ||= isNews
     if (queue.failures === 1) {
-      this.#logger.error({ code, profile: key }, `observations not written: ${message}`)
+      this.#logger.error({ code, profile: key, reason }, 'observations not written')
     }
     for (const [id, waiting] of batch) {
-      if (code === 'TOO_LARGE') waiting.rejected(message)
+      if (code === 'TOO_LARGE') waiting.rejected(reason)
       else this.#enqueue(queue, id, waiting, queue.waiting.get(id))
     }
   }
