@@ -61,6 +61,7 @@ export const table = [
   // Only the tables: the programs are started in this process.
   ['e2e/views/complete.', 'e2e'],
   ['helpers/', 'e2e'],
+  ['helpers/match-lists.', 'unit'],
   // Code generators, and the test run itself.
   ['house/', 'integration'],
   ['image/', 'integration'],
