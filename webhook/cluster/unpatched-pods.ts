@@ -1,8 +1,8 @@
-import { assignedOf } from '../../src/confinement/assigned.js'
 import { decide } from '../../src/rules/decide.js'
 import type { ContainerFacts, PodFacts } from '../../src/rules/facts.js'
 import { anywhere } from '../../src/rules/placement.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
+import { carriedAssignment } from './carried-assignment.js'
 import type { EventText } from './events/events.js'
 import type { ClusterPod } from './watch/cluster-view.js'
 
@@ -44,7 +44,7 @@ const written = new Set(['assigned', 'runtime-default', 'learn'])
 export function unpatchedContainers(snapshot: Snapshot, pod: ClusterPod): UnpatchedContainer[] {
   if (pod.exempt === true || pod.phase === 'Succeeded' || pod.phase === 'Failed') return []
   const { decision, containers, matched } = decide(snapshot, factsOf(pod))
-  const isBare = (container: string) => assignedOf(pod.assigned, container) === undefined
+  const isBare = (container: string) => carriedAssignment(pod, container) === undefined
   if (decision === 'denied') {
     // Only the first container is decided about when whenNotReady: Deny rejects a pod.
     const [rule = ''] = matched

@@ -50,7 +50,20 @@ function podOf(parts: PodParts): ClusterPod {
 }
 
 const localhost = { seccompProfile: { type: 'Localhost', localhostProfile: 'mine.json' } }
-const assigned = { 'secco.dev/assigned': '{"app":{"reason":"ready","outcome":"assigned"}}' }
+const revision = `sha256:${'ab'.repeat(32)}`
+const entry = (change: object) => ({
+  'secco.dev/assigned': JSON.stringify({
+    app: {
+      ...{ rule: 'secco-system/web', profile: 'shop/web.app', mode: 'enforce', revision },
+      ...{ outcome: 'assigned', reason: 'ready', ...change }
+    }
+  })
+})
+const assigned = entry({})
+const of = (seccompProfile: object) => ({ securityContext: { seccompProfile } })
+const file = (localhostProfile: string) => of({ type: 'Localhost', localhostProfile })
+const patched = file(`secco/shop/web.app/${'ab'.repeat(32)}.json`)
+const waiting = entry({ outcome: 'runtime-default', reason: 'not-ready', revision: undefined })
 
 const table: [what: string, pod: PodParts, isReported: boolean][] = [
   ['no decision', {}, true],
@@ -74,7 +87,46 @@ const table: [what: string, pod: PodParts, isReported: boolean][] = [
     { spec: { containers: [{ name: 'x' }], initContainers: [{ name: 'app' }] } },
     true
   ],
-  ['a decision', { annotations: assigned }, false],
+  ['a decision', { annotations: assigned, container: patched }, false],
+  [
+    'RuntimeDefault, decided',
+    { annotations: waiting, container: of({ type: 'RuntimeDefault' }) },
+    false
+  ],
+  [
+    'RuntimeDefault of the pod, decided',
+    { annotations: waiting, spec: of({ type: 'RuntimeDefault' }) },
+    false
+  ],
+  ['a forged decision without a filter', { annotations: assigned }, true],
+  ['… on Unconfined', { annotations: assigned, container: of({ type: 'Unconfined' }) }, true],
+  [
+    '… on RuntimeDefault',
+    { annotations: assigned, container: of({ type: 'RuntimeDefault' }) },
+    true
+  ],
+  [
+    '… on a file of the author',
+    { annotations: assigned, container: { securityContext: localhost } },
+    true
+  ],
+  [
+    '… on another revision',
+    { annotations: assigned, container: file(`secco/shop/web.app/${'cd'.repeat(32)}.json`) },
+    true
+  ],
+  [
+    '… on another profile',
+    { annotations: assigned, container: file(`secco/shop/all/${'ab'.repeat(32)}.json`) },
+    true
+  ],
+  ['a forged reason for RuntimeDefault, without it', { annotations: waiting }, true],
+  ['an empty entry', { annotations: { 'secco.dev/assigned': '{"app":{}}' } }, true],
+  [
+    'an outcome that writes nothing',
+    { annotations: entry({ outcome: 'kept' }), container: patched },
+    true
+  ],
   ['another container', { container: { name: 'sidecar' } }, false],
   ['another label', { labels: { app: 'x' } }, false],
   ['a rule that learns', { labels: { app: 'db' } }, false],
@@ -121,7 +173,7 @@ test('they are reported by an event on the pod and by a condition of the rule', 
   const bypassed = () => rule.status?.conditions?.find(({ type }) => type === 'Bypassed')
   writer.begin()
   view.putPod(podOf({}))
-  view.putPod(podOf({ name: 'web-2', annotations: assigned }))
+  view.putPod(podOf({ name: 'web-2', annotations: assigned, container: patched }))
   t.matchOnly(events, [/^web-1 NotPatched container app: secco-system\/web enforces a profile/])
   t.equal(events.length, 1)
   await until('the condition', () => (bypassed()?.status === 'True' ? true : undefined))

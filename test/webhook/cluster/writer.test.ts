@@ -27,7 +27,8 @@ test('a pod gets its events once, however often this hub becomes leader', async 
   t.teardown(() => writer.close())
   const pod = (name: string) => ({
     ...readPod(rawPod),
-    ...{ uid: name, name, createdAt: new Date().toISOString() }
+    ...{ uid: name, name, createdAt: new Date().toISOString() },
+    assigned: '{"app":{"outcome":"runtime-default","reason":"not-ready"}}'
   })
   view.putPod(pod('web-1'))
   lease.mine = false

@@ -1,3 +1,4 @@
+import { carriedAssignment } from '../carried-assignment.js'
 import type { ClusterPod } from '../watch/cluster-view.js'
 import type { EventText, Regarding } from './events.js'
 
@@ -24,7 +25,7 @@ function assignedOf(pod: ClusterPod): [string, Assigned][] {
     const parsed: unknown = JSON.parse(pod.assigned)
     if (typeof parsed !== 'object' || parsed === null) return []
     return Object.entries(parsed).filter(
-      (entry): entry is [string, Assigned] => typeof entry[1] === 'object' && entry[1] !== null
+      (entry): entry is [string, Assigned] => carriedAssignment(pod, entry[0]) !== undefined
     )
   } catch {
     return []

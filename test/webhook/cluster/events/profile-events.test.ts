@@ -10,15 +10,27 @@ import { rawPod } from '../cluster-objects.js'
 
 test('the events of pods and profiles', (t) => {
   const now = Date.parse('2026-11-24T10:01:00Z')
+  const hasFile = (reason: string) => ['ready', 'previous'].includes(reason)
   const entry = (reason: string) => ({
     rule: 'secco-system/web',
     profile: 'shop/web.app',
     mode: 'enforce',
     revision: `sha256:${'a'.repeat(64)}`,
+    outcome: hasFile(reason) ? 'assigned' : 'runtime-default',
     reason
   })
+  const path = `secco/shop/web.app/${'a'.repeat(64)}.json`
+  const spec = (reason: string) =>
+    hasFile(reason)
+      ? { seccomp: 'Localhost', localhostProfile: path }
+      : { seccomp: 'RuntimeDefault' }
   const pod = (...reasons: string[]): ClusterPod => ({
     ...readPod(rawPod),
+    containers: reasons.map((reason, at) => ({
+      name: `c${at}`,
+      kind: 'container',
+      ...spec(reason)
+    })),
     assigned: JSON.stringify(
       Object.fromEntries(reasons.map((reason, at) => [`c${at}`, entry(reason)]))
     )
@@ -43,6 +55,14 @@ test('the events of pods and profiles', (t) => {
   )
   t.equal(podEvents(pod('learning'), now), undefined)
   t.equal(podEvents(pod('ready'), now + 3_600_000), undefined, 'old pods were told about before')
+  for (const reason of ['ready', 'not-ready']) {
+    const forged = { ...pod(reason), containers: [{ name: 'c0', kind: 'container' as const }] }
+    t.equal(
+      podEvents(forged, now),
+      undefined,
+      `${reason}: the spec does not have what the entry gives`
+    )
+  }
   t.equal(podEvents({ ...pod(), assigned: '[not json' }, now), undefined)
 
   const profile = profileOf('shop', 'web', ['read'])
