@@ -2,7 +2,7 @@ import { decide } from '../../src/rules/decide.js'
 import type { ContainerFacts, PodFacts } from '../../src/rules/facts.js'
 import { anywhere } from '../../src/rules/placement.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
-import { carriedAssignment } from './carried-assignment.js'
+import { carriedAssignment } from './watch/carried-assignment.js'
 import type { EventText } from './events/events.js'
 import type { ClusterPod } from './watch/cluster-view.js'
 

@@ -1,4 +1,4 @@
-import { carriedAssignment } from '../carried-assignment.js'
+import { carriedAssignment } from '../watch/carried-assignment.js'
 import type { ClusterPod } from '../watch/cluster-view.js'
 import type { EventText, Regarding } from './events.js'
 

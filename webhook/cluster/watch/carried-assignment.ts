@@ -1,6 +1,6 @@
-import { type Assigned, assignedOf } from '../../src/confinement/assigned.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
-import type { ClusterPod } from './watch/cluster-view.js'
+import { type Assigned, assignedOf } from '../../../src/confinement/assigned.js'
+import { revisionPath } from '../../../src/rules/profile-state.js'
+import type { ClusterPod } from './cluster-view.js'
 
 /**
  * Returns a container's entry in `secco.dev/assigned` if its spec is what the webhook writes together with that entry.
