@@ -1,6 +1,7 @@
 import { benchAdmission } from './admission.js'
 import { benchEstimate, estimateTable } from './estimate.js'
 import { benchDenialLatency } from './denial-latency.js'
+import { benchHostileReviews, hostileLimits } from './hostile-reviews.js'
 import { benchInventory } from './inventory.js'
 import { benchPages } from './pages.js'
 import { proofNames, runProof } from './proofs.js'
@@ -14,6 +15,7 @@ import { benchSimulation } from './simulation.js'
 const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[]>> = {
   recorder: benchRecorder,
   admission: benchAdmission,
+  'hostile-reviews': benchHostileReviews,
   satellite: benchSatellite,
   'completeness-estimate': benchEstimate,
   inventory: benchInventory,
@@ -23,7 +25,10 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
 }
 
 /** What their rows must reach, else the command exits with 1. */
-const limits: Record<string, readonly Limit[]> = { recorder: recorderLimits }
+const limits: Record<string, readonly Limit[]> = {
+  recorder: recorderLimits,
+  'hostile-reviews': hostileLimits
+}
 
 const usage =
   `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] ` +

@@ -163,11 +163,9 @@ test('a time in the future is the newest only until then', async (t) => {
     generations.note(revision('2026-11-20T10:00:00Z'))
     generations.note(revision(claimed, 7))
     await generations.flush()
-    t.throws(
-      () => generations.check(revision('2026-11-20T10:00:00Z', 2)),
-      { code: 'OLDER_GENERATION' },
-      `${what}: until then`
-    )
+    const code = 'OLDER_GENERATION'
+    const old = revision('2026-11-20T10:00:00Z', 2)
+    t.throws(() => generations.check(old), { code }, `${what}: until then`)
     now += 60_000
     const restored = revision('2026-11-24T10:00:30Z')
     generations.check(restored)

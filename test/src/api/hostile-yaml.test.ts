@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { limits } from '../../../src/api/limits.js'
-import { RunClock } from '../../helpers/longest-gap.js'
+import { ThreadClock } from '../../helpers/longest-gap.js'
 import { readObjects } from '../../../webhook/admission/check-pod.js'
 
 const size = 585_000
@@ -33,7 +33,7 @@ const table: [what: string, text: string][] = [
 ]
 
 const slow = { timeout: 120_000 }
-const clock = new RunClock()
+const clock = new ThreadClock()
 
 const quickest = (run: () => void): number =>
   Math.min(
