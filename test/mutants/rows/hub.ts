@@ -379,8 +379,8 @@ export const hub = mutants('hub', [
     'denial-write-repeated',
     'A failed write of the denials is repeated.',
     'webhook/hub/denial-file.ts',
-    'logger.error({ code }, message)\n      changed()',
-    'logger.error({ code }, message)',
+    "'denials not saved')\n      changed()",
+    "'denials not saved')",
     'webhook/hub/denial-file'
   ],
   [
