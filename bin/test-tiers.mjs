@@ -120,6 +120,7 @@ export const table = [
   ['webhook/cluster/approved-profile.', 'e2e'],
   ['webhook/cluster/cluster.', 'e2e'],
   ['webhook/cluster/replicas.', 'e2e'],
+  ['webhook/cluster/takeover.', 'e2e'],
   // Programs of ours.
   ['webhook/approved-profile.', 'integration'],
   // Thousands of objects or requests, megabytes of input with a limit of time.

@@ -21,8 +21,12 @@ import { type StateSource, startApiStates } from './snapshot/state-source.js'
 import { confinementMetrics } from './confinement/metrics.js'
 import type { Confinement } from './confinement/containers/confinement.js'
 import { startConfinement } from './confinement/start.js'
+import { ReplicaLink } from './hub/stream/replica-link.js'
+import { routePages } from './ui/page-route.js'
 import { startUi } from './ui/start.js'
 import { ReplicaNodes } from './replica-nodes.js'
+import { fencedStore } from './fenced-store.js'
+import type { Store } from '../src/store/store.js'
 import { CloseSteps } from './cluster/close-steps.js'
 import {
   type Address,
@@ -89,6 +93,8 @@ interface Replica {
 
 /** ReplicaState is what decisions and pages read. */
 interface ReplicaState {
+  /** With a hub in a cluster only the active one writes. */
+  store: Store
   objects: ObjectCache
   cluster: JoinedCluster | undefined
   hub: Hub | undefined
@@ -106,11 +112,12 @@ async function join({ options, roles, closing }: Replica): Promise<JoinedCluster
 
 async function startOwnHub(
   { options, roles, leaf, closing }: Replica,
+  store: Store,
   cluster: JoinedCluster | undefined
 ): Promise<Hub | undefined> {
   if (!roles.has('hub')) return undefined
   const hub = await startHub({
-    store: options.store,
+    store,
     listen: options.hubListen,
     tls: leaf,
     revisionsDir: options.revisionsDir,
@@ -118,6 +125,8 @@ async function startOwnHub(
     ...(await clusterHub(options, cluster))
   })
   closing.add(() => hub.close())
+  const where = options.advertise ?? reachable(hub.address)
+  if (where !== undefined) cluster?.advertise(hostPort({ host: where, port: hub.address.port }))
   return hub
 }
 
@@ -147,33 +156,40 @@ function startSnapshots(
   return snapshots
 }
 
+/** Returns the host that others reach; undefined when the hub listens at every address of this machine. */
+function reachable({ host }: Address): string | undefined {
+  return host === '0.0.0.0' || host === '::' ? undefined : host
+}
+
 async function startState(replica: Replica): Promise<ReplicaState> {
   const { options, closing } = replica
   const objects = await startObjectCache(options.store)
   closing.add(() => objects.close())
   const cluster = await join(replica)
-  const hub = await startOwnHub(replica, cluster)
+  const store =
+    cluster?.hub === undefined ? options.store : fencedStore(options.store, cluster.isActive)
+  const hub = await startOwnHub(replica, store, cluster)
   const states = hub ?? startStates(replica, objects, cluster)
   const snapshots = startSnapshots(replica, objects, states, cluster)
   if (hub !== undefined && cluster !== undefined) {
     await cluster.serve({
-      ...{ hub, store: options.store },
+      ...{ hub, store },
       snapshot: () => snapshots.current(),
       onSnapshot: (listener) => snapshots.onChange(listener),
       rules: () => objects.rules()
     })
   }
-  return { objects, cluster, hub, states, snapshots }
+  return { store, objects, cluster, hub, states, snapshots }
 }
 
 function startOwnConfinement(
   { options, registry, closing }: Replica,
-  { objects, cluster, hub, snapshots }: ReplicaState,
+  { store, objects, cluster, hub, snapshots }: ReplicaState,
   nodes: ReplicaNodes
 ): Confinement | undefined {
   if (hub === undefined) return undefined
   const confinement = startConfinement({
-    ...{ hub, store: options.store, profiles: () => objects.profiles() },
+    ...{ hub, store, profiles: () => objects.profiles() },
     snapshot: () => snapshots.current(),
     onProfiles: (listener) => objects.onChange(listener),
     onSnapshot: (listener) => snapshots.onChange(listener),
@@ -234,20 +250,34 @@ async function startAdmission(
 
 async function startPages(
   { options, log, closing }: Replica,
-  { objects, hub, states, snapshots }: ReplicaState,
+  { store, objects, cluster, hub, states, snapshots }: ReplicaState,
   confinement: Confinement | undefined,
   nodes: ReplicaNodes
 ): Promise<{ address: Address; link: RunningWebhook['link'] }> {
-  const { store, revisionsDir, uiToken, rights } = options
+  const { revisionsDir, uiToken, rights } = options
   const pages = await startUi({
     ...{ store, objects, hub, states, revisionsDir, truth: confinement },
     logger: options.logger.child({ component: 'ui' }),
-    ...{ nodes: nodes.own, elsewhere: nodes.elsewhere, snapshot: () => snapshots.current() },
+    ...{ nodes: nodes.own, awaited: nodes.awaited, snapshot: () => snapshots.current() },
     ...(uiToken === undefined ? {} : { token: uiToken }),
     ...(rights === undefined ? {} : { rights }),
     podAt: nodes.podAt
   })
   closing.add(() => pages.close())
+  if (cluster?.pages !== undefined && hub !== undefined) {
+    const { replicas } = hub
+    const route = { ...cluster.pages, dial: (address: string) => replicas.dial(address) }
+    const routed = routePages(pages.app.server, route, log)
+    closing.add(() => routed.close())
+    replicas.serve((socket) => {
+      if (!route.isHere()) {
+        socket.destroy()
+        return
+      }
+      ReplicaLink.welcome(socket)
+      routed.serve(socket)
+    })
+  }
   return { address: await listenUi(pages.app, options.uiListen, log), link: pages.link }
 }
 
@@ -269,6 +299,8 @@ async function startParts(replica: Replica): Promise<RunningWebhook> {
     link = pages.link
   }
   for (const { where, message } of options.store.problems()) log.warn({ where }, message)
+  // The first step of a shutdown: another hub takes over while this replica still answers reviews.
+  closing.add(async () => state.cluster?.stepDown())
   return { addresses, ca: certificates.current().ca, hub, link, close: closing.run }
 }
 

@@ -2,7 +2,7 @@ import type { JoinedCluster } from './cluster/cluster.js'
 import type { Hub } from './hub/hub.js'
 import type { NodeState } from './hub/nodes/nodes.js'
 
-/** ReplicaNodes divides the nodes among the replicas: a node belongs to the hub that it is connected to. */
+/** ReplicaNodes is what the hub of this replica knows of the nodes. */
 export class ReplicaNodes {
   readonly #hub: Hub | undefined
   readonly #cluster: JoinedCluster | undefined
@@ -12,31 +12,28 @@ export class ReplicaNodes {
     this.#cluster = cluster
   }
 
-  readonly isElsewhere = (name: string): boolean => this.#cluster?.isElsewhere(name) === true
-
   /**
-   * Returns where a pod is, and the other hub that its node is connected to. Looked up only for an error, so that the
-   * pods need no index by name.
+   * Returns whether the node may report to another hub: this one is on standby, or the node has not connected since
+   * this one became active. What was found on such a node still holds.
    */
-  readonly podAt = (
-    namespace: string,
-    name: string
-  ): { node: string; hub: string | undefined } | undefined => {
+  readonly isElsewhere = (name: string): boolean => {
+    if (this.#cluster === undefined) return false
+    if (!this.#cluster.isActive()) return true
+    return this.#cluster.view.nodes().has(name) && this.#hub?.node(name)?.inherited === true
+  }
+
+  /** Returns where a pod is. Looked up only for an error, so that the pods need no index by name. */
+  readonly podAt = (namespace: string, name: string): { node: string } | undefined => {
     for (const pod of this.#cluster?.view.pods().values() ?? []) {
-      if (pod.namespace !== namespace || pod.name !== name || pod.node === '') continue
-      return { node: pod.node, hub: this.#cluster?.hub?.hubOf?.(pod.node) }
+      if (pod.namespace === namespace && pod.name === name && pod.node !== '')
+        return { node: pod.node }
     }
     return undefined
   }
 
-  /** Returns the nodes of this replica; a disconnected node that another hub has is that hub's. */
-  readonly own = (): NodeState[] =>
-    this.#hub?.nodes().filter(({ name, connected }) => connected || !this.isElsewhere(name)) ?? []
+  readonly own = (): NodeState[] => this.#hub?.nodes() ?? []
 
-  /** Returns how many nodes only other replicas have. */
-  readonly elsewhere = (): number => {
-    const here = new Set(this.own().flatMap(({ name, connected }) => (connected ? [name] : [])))
-    const all = [...(this.#cluster?.view.nodes().keys() ?? [])]
-    return all.filter((name) => !here.has(name) && this.isElsewhere(name)).length
-  }
+  /** Returns how many nodes have not connected since this hub became active. */
+  readonly awaited = (): number =>
+    this.own().filter(({ name, connected }) => !connected && this.isElsewhere(name)).length
 }

@@ -30,6 +30,8 @@ export interface WebhookOptions {
   listen: Address
   /** gRPC for satellites, mutual TLS. */
   hubListen: Address
+  /** Host or address where satellites and other replicas reach this hub; default: that of `hubListen`. */
+  advertise?: string
   /** Pages and API; loopback only. */
   uiListen: Address
   /** The token that the command line sends to the API; without one only people with links have access. */

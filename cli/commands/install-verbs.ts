@@ -58,8 +58,8 @@ const clientCaHelp =
 function installOptions(command: Command): Command {
   return command
     .option('--mode <observe|enforce>', installModeHelp, defaultOptions.mode)
-    .option('--small', 'run webhook, hub and pages in one process (default)')
-    .option('--ha', 'run webhook and hub apart, two replicas each, with disruption budgets')
+    .option('--small', 'run webhook, hub and pages in one program with two replicas (default)')
+    .option('--ha', 'run webhook and hub as two programs with two replicas each')
     .option('--image <name>', 'use this image of Secco', `secco:${version}`)
     .option(
       '--tls <selfsigned|cert-manager>',

@@ -20,6 +20,7 @@ interface WebhookOptions extends ListenOptions {
   tlsDir?: string
   roles: string
   replica?: string
+  advertise?: string
   joinTaint: string
   allowIgnore: string
   leaveAfter?: string
@@ -79,6 +80,10 @@ function clusterOptions(command: Command): Command {
       'name this replica in a cluster (default: the host name, which is the pod name)'
     )
     .option(
+      '--advertise <host>',
+      'in a cluster: satellites and other replicas reach this hub at this host or address (default: that of --hub-listen)'
+    )
+    .option(
       '--join-taint <on|off>',
       'on: remove the taint secco.dev/not-ready:NoSchedule from a new node once it has every file',
       'off'
@@ -136,6 +141,7 @@ export function webhookArgs(
     mode: parseOutput(options.mode, installModes, '--mode') as InstallMode,
     roles: options.roles,
     replica: options.replica ?? nodeName(undefined),
+    advertise: options.advertise,
     joinTainted: isOn(options.joinTaint, '--join-taint'),
     allowIgnore: isOn(options.allowIgnore, '--allow-ignore'),
     leaveAfter: leaveAfter === undefined ? 0 : parseDuration(leaveAfter, '--leave-after'),

@@ -22,7 +22,7 @@ export function notServing(deployments: readonly Workload[]): Broken | undefined
   for (const one of deployments) {
     const what = `deployment ${one.metadata.name}`
     if (one.spec.replicas === 0) {
-      const fix = `kubectl -n ${home} scale deployment ${one.metadata.name} --replicas=1`
+      const fix = `kubectl -n ${home} scale deployment ${one.metadata.name} --replicas=2`
       return { broken: `${what} is scaled to 0: no pod is reviewed`, fix }
     }
     if ((one.status?.readyReplicas ?? 0) === 0) {

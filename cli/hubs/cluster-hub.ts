@@ -7,20 +7,13 @@ import { namespace, ports, roleLabels } from '../install/names.js'
 import { loadKubeconfig } from '../lib/open-store.js'
 import type { HubAccess } from './hub-api.js'
 import type { Hubs } from './hubs.js'
-import type { MissingHub } from '../lib/missing-hubs.js'
 
 const isReady = ({ metadata, status }: V1Pod): boolean =>
   metadata?.deletionTimestamp === undefined &&
   status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true
 
-interface HubPods {
-  ready: [string, ...string[]]
-  /** Running pods that are not ready. Satellites may be connected to them nevertheless. */
-  unready: string[]
-}
-
-/** Lists the pods of the hubs by name; at least one of them is ready. */
-async function hubPods(config: KubeConfig): Promise<HubPods> {
+/** Lists the ready pods of the hub by name; at least one of them is ready. */
+async function readyPods(config: KubeConfig): Promise<[string, ...string[]]> {
   const { CoreV1Api } = await import('@kubernetes/client-node')
   const labelSelector = `${roleLabels.hub}=true`
   const { items } = await config
@@ -30,14 +23,8 @@ async function hubPods(config: KubeConfig): Promise<HubPods> {
       throw fromApiServer(error, `pods of ${namespace}`)
     })
   const namesOf = (pods: readonly V1Pod[]) => pods.flatMap(({ metadata }) => metadata?.name ?? [])
-  const unready = items.filter(
-    (pod) =>
-      pod.metadata?.deletionTimestamp === undefined &&
-      pod.status?.phase === 'Running' &&
-      !isReady(pod)
-  )
   const [first, ...more] = namesOf(items.filter(isReady)).sort()
-  if (first !== undefined) return { ready: [first, ...more], unready: namesOf(unready).sort() }
+  if (first !== undefined) return [first, ...more]
   const what = items.length === 0 ? 'no hub runs' : 'no hub is ready'
   throw new SeccoError('UNAVAILABLE', `${what} in namespace ${namespace} of this cluster`, {
     hint:
@@ -86,14 +73,9 @@ async function forwarded(config: KubeConfig, pod: string): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-const isUnready = (hub: string): MissingHub => ({
-  ...{ hub, code: 'UNAVAILABLE', message: 'its pod is not ready' },
-  next: `see why: kubectl -n ${namespace} describe pod ${hub}`
-})
-
 /**
- * Opens the hubs of a cluster as if they ran here, as `kubectl port-forward` does for each. The user needs the
- * permission `create` on pods/portforward in their namespace.
+ * Opens the hub of a cluster as if it ran here, as `kubectl port-forward` does. Any replica will do: those on standby
+ * pass requests on to the active hub. The user needs the permission `create` on pods/portforward in their namespace.
  * @param token token of the user; default: that of the kubeconfig.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
  */
@@ -115,16 +97,12 @@ export async function openClusterHubs(kubeconfig: string, token?: string): Promi
     opened.set(name, access)
     return access
   }
+  let chosen: string | undefined
   async function list(): Promise<Hubs> {
-    const {
-      ready: [first, ...more],
-      unready
-    } = await hubPods(config)
-    return {
-      all: [await once(first), ...(await Promise.all(more.map(once)))],
-      missing: unready.map(isUnready),
-      again: list
-    }
+    const ready = await readyPods(config)
+    // The same one as long as it is ready: a stream goes on.
+    if (chosen === undefined || !ready.includes(chosen)) [chosen] = ready
+    return { all: [await once(chosen)], missing: [], again: list }
   }
   return list()
 }

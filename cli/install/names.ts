@@ -20,6 +20,8 @@ export const names = {
   /** Lease of the replica that renews certificates. */
   lease: 'secco-certificates',
   configuration: 'secco',
+  /** ConfigMap in which the active hub writes what nodes hold. */
+  summary: 'secco-hub-active',
   /** cert-manager's Certificate and Issuer. */
   issuer: 'secco'
 } as const

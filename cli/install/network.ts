@@ -48,14 +48,16 @@ export function networkPolicies(options: InstallOptions): Manifest[] {
   const hubs = { podSelector: { matchLabels: { [roleLabels.hub]: 'true' } } }
   const apiServer = { ports: [tcp(443), tcp(6443)] }
   const webhookIn = { ports: [tcp(ports.webhook)] }
-  const hubIn = { from: [satellites], ports: [tcp(ports.hub)] }
+  // A hub on standby passes requests for pages and API on to the active one.
+  const hubIn = { from: [satellites, hubs], ports: [tcp(ports.hub)] }
+  const toHubs = { to: [hubs], ports: [tcp(ports.hub)] }
   const select = (role: string) => ({ matchLabels: { [role]: 'true' } })
   const central =
     options.layout === 'small'
-      ? [policy(names.both, select(roleLabels.hub), [webhookIn, hubIn], [apiServer, dns])]
+      ? [policy(names.both, select(roleLabels.hub), [webhookIn, hubIn], [apiServer, toHubs, dns])]
       : [
           policy(names.webhook, select(roleLabels.admission), [webhookIn], [apiServer, dns]),
-          policy(names.hub, select(roleLabels.hub), [webhookIn, hubIn], [apiServer, dns])
+          policy(names.hub, select(roleLabels.hub), [webhookIn, hubIn], [apiServer, toHubs, dns])
         ]
   return [
     policy('secco-default', {}, [], []),

@@ -5,7 +5,7 @@ import type { InstallMode } from '../../src/rules/observe.js'
 /** A Kubernetes object to apply. */
 export type Manifest = Record<string, unknown>
 
-/** One process for everything, or webhook and hub apart, two replicas each. */
+/** One program for everything, or webhook and hub apart; two replicas of each program. */
 export const layouts = ['small', 'ha'] as const
 export type Layout = (typeof layouts)[number]
 

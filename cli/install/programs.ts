@@ -51,11 +51,15 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
       ? ['--client-ca', `${clientsPath}/ca.crt`, ...clientNames(options)]
       : []),
     ...(options.allowIgnore ? ['--allow-ignore', 'on'] : []),
+    // A hub on standby sends satellites, and requests for pages, to the address of the active one.
+    ...(roles.includes('hub') ? ['--advertise', '$(POD_IP)'] : []),
     // Endpoints are updated at the same time as the pod gets SIGTERM, and the proxies of nodes a moment later.
     ...(roles.includes('admission') ? ['--leave-after', '5s'] : []),
     ...(options.startupTaint ? ['--join-taint', 'on'] : [])
   ]
 }
+
+const podIp = { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }
 
 interface Program {
   name: string
@@ -75,6 +79,7 @@ function programContainer(
     image: options.image,
     imagePullPolicy: 'IfNotPresent',
     args: args(options, roles),
+    ...(roles.includes('hub') ? { env: [podIp] } : {}),
     ports: [
       { name: 'webhook', containerPort: ports.webhook },
       ...(roles.includes('hub') ? [{ name: 'hub', containerPort: ports.hub }] : []),
@@ -193,15 +198,19 @@ const resources = (cpu: string, memory: string, limit: string) => ({
   limits: { memory: limit }
 })
 
-/** Returns the central programs: one process, or webhook and hub apart with two replicas each. */
+/**
+ * Returns the central programs with two replicas each: one program for everything, or webhook and hub apart. With a
+ * single replica, pods that are created while it is deleted or moved would get no profile.
+ */
 export function programs(options: InstallOptions): Manifest[] {
   if (options.layout === 'small') {
     return [
       ...clientAuthority(options),
       deployment(options, {
-        ...{ name: names.both, roles: ['admission', 'hub', 'ui'], replicas: 1 },
+        ...{ name: names.both, roles: ['admission', 'hub', 'ui'], replicas: 2 },
         resources: resources('50m', '160Mi', '512Mi')
-      })
+      }),
+      budget(names.both)
     ]
   }
   return [

@@ -27,8 +27,8 @@ const admissionRules: PolicyRule[] = [
   rule(apiGroup, ['seccompprofiles', 'seccomprules'], read),
   rule('', ['namespaces', 'nodes'], read)
 ]
-/** Admission reads the summaries of nodes that hubs write. */
-const summaryRules: PolicyRule[] = [rule('', ['configmaps'], read)]
+/** Admission reads the summary of nodes that the active hub writes. */
+const summaryRules: PolicyRule[] = [rule('', ['configmaps'], read, [names.summary])]
 
 /** For the authority in its Secret, the bundle for satellites, and the caBundle of one configuration by name. */
 const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
@@ -65,9 +65,11 @@ function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: Policy
     ],
     own: [
       rule('', ['secrets'], read, [names.certificates]),
-      // Replicas exchange summaries in ConfigMaps.
-      rule('', ['configmaps'], [...read, 'create', 'delete', 'patch', 'update']),
-      rule('coordination.k8s.io', ['leases'], [...read, 'create', 'patch', 'update'])
+      // The active hub writes what nodes hold, and the parameters of exported policies, whose names people choose.
+      rule('', ['configmaps'], [...read, 'create', 'patch']),
+      // RBAC cannot restrict `create` by resource name.
+      rule('coordination.k8s.io', ['leases'], ['create']),
+      rule('coordination.k8s.io', ['leases'], ['get', 'update'], [names.hub])
     ]
   }
 }

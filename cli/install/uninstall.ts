@@ -43,7 +43,9 @@ const object = (apiVersion: string, kind: string, name: string): Manifest => ({
 const madeByPrograms: Manifest[] = [
   object('v1', 'Secret', names.certificates),
   object('v1', 'ConfigMap', names.authority),
-  object('coordination.k8s.io/v1', 'Lease', names.lease)
+  object('v1', 'ConfigMap', names.summary),
+  object('coordination.k8s.io/v1', 'Lease', names.lease),
+  object('coordination.k8s.io/v1', 'Lease', names.hub)
 ]
 
 /** Lists everything that an installation may have created, each once, in the order of removal. */

@@ -43,6 +43,8 @@ export interface WebhookArgs {
   roles: string
   /** Name of this replica in a cluster, which is that of its pod. */
   replica: string
+  /** Where satellites and other replicas reach this hub; undefined: where it listens. */
+  advertise: string | undefined
   joinTainted: boolean
   allowIgnore: boolean
   /** ms */
@@ -114,6 +116,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     ...(certificates === undefined ? {} : { certificates }),
     listen: parseAddress(args.listen, '--listen'),
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
+    ...(args.advertise === undefined ? {} : { advertise: args.advertise }),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     uiToken: await ensureUiToken(args.paths),
     ...(await rightsOf(args.kubeconfig)),

@@ -1,10 +1,11 @@
-import { type ClientDuplexStream, Metadata } from '@grpc/grpc-js'
+import type { ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js'
 import type { HubClient, HubMessage } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import { Worker } from '../../src/lib/worker.js'
 import { backoffMs } from './backoff.js'
 import { connectionHint } from './connection-hint.js'
 import { type HubAddress, newHubClient, type UplinkTls } from './hub-client.js'
+import { HubRedirect } from './hub-redirect.js'
 import { type Body, connectMethod, encodeBody } from './messages.js'
 
 type Stream = ClientDuplexStream<Uint8Array, HubMessage>
@@ -39,6 +40,12 @@ interface HubConnectionOptions extends HubAddress {
 /** A stream counts as dead when the hub has sent nothing for so many heartbeats. */
 const silentBeats = 3
 
+/** The active hub, dialled at its own address, must answer within this time. */
+const directMs = 10_000
+
+/** The longest wait while hubs answer that none of them is active yet. */
+const standbyMs = 4000
+
 /** HubConnection keeps one stream to the hub: dials, detects a silent hub, and dials again until closed. */
 export class HubConnection {
   readonly #options: HubConnectionOptions
@@ -47,6 +54,9 @@ export class HubConnection {
   #tls: UplinkTls
   #token: string | undefined
   #client: HubClient | undefined
+  readonly #redirect: HubRedirect
+  /** Ends the wait for an answer of the active hub's own address. */
+  #directTimer: NodeJS.Timeout | undefined
   #stream: Stream | undefined
   /** The hub accepted this node. */
   #welcomedAt: number | undefined
@@ -64,6 +74,7 @@ export class HubConnection {
     this.#options = options
     this.#tls = tls
     this.#token = token
+    this.#redirect = new HubRedirect(options)
     this.#dialer = new Worker(() => this.#dial(), {
       onError: (error) => {
         logger.error({ err: error }, 'hub could not be dialled; trying again')
@@ -98,7 +109,10 @@ export class HubConnection {
   welcome(): void {
     this.#welcomedAt = performance.now()
     this.#logged = ''
-    this.#options.logger.info({ hub: this.#options.hub }, 'connected to the hub')
+    clearTimeout(this.#directTimer)
+    this.#redirect.welcomed()
+    const hub = this.#redirect.address ?? this.#options.hub
+    this.#options.logger.info({ hub }, 'connected to the hub')
   }
 
   /** Sends a message if the hub accepted this node. Returns whether it did. */
@@ -118,6 +132,7 @@ export class HubConnection {
     const old = this.#client
     this.#client = undefined
     if (this.#stream !== undefined) this.#lost(this.#stream, 'the certificate was renewed')
+    this.#redirect.close()
     old?.close()
   }
 
@@ -134,22 +149,25 @@ export class HubConnection {
     void this.#heart.close()
     void this.#dialer.close()
     this.#welcomedAt = undefined
+    clearTimeout(this.#directTimer)
     this.#stream?.end()
   }
 
   close(): void {
     this.#stream?.cancel()
+    this.#redirect.close()
     this.#client?.close()
   }
 
   async #dial(): Promise<void> {
     const greeting = await this.#options.greeting()
     if (this.#closed) return
-    this.#client ??= newHubClient(this.#options, this.#tls, this.#options.timing.mostMs)
-    const metadata = new Metadata()
+    const metadata = this.#redirect.metadata()
     if (this.#token !== undefined) metadata.set('authorization', `Bearer ${this.#token}`)
     const { path, serialize, deserialize } = connectMethod
-    const stream = this.#client.makeBidiStreamRequest(path, serialize, deserialize, metadata)
+    const client = this.#clientFor()
+    const isDirect = client !== this.#client
+    const stream = client.makeBidiStreamRequest(path, serialize, deserialize, metadata)
     this.#stream = stream
     this.#heardAt = performance.now()
     stream.on('data', (message: HubMessage) => {
@@ -160,18 +178,47 @@ export class HubConnection {
       this.#blocked = false
       if (stream === this.#stream) this.#options.onWritable()
     })
-    stream.on('error', (error) => this.#lost(stream, error.message))
+    stream.on('error', (error: ServiceError) => this.#lost(stream, error.message, error.metadata))
     stream.on('end', () => this.#lost(stream, 'the hub ended the stream'))
     this.write(encodeBody(greeting))
+    // The address of a node that lost its power answers nothing at all.
+    if (isDirect) {
+      const silent = () => this.#lost(stream, 'the active hub does not answer')
+      this.#directTimer = setTimeout(silent, directMs)
+    }
+  }
+
+  /** Returns the client for the next dial: that of the active hub after a redirect, otherwise that of the Service. */
+  #clientFor(): HubClient {
+    const direct = this.#redirect.client(this.#tls)
+    if (direct !== undefined) return direct
+    this.#client ??= newHubClient(this.#options, this.#tls, this.#options.timing.mostMs)
+    return this.#client
+  }
+
+  /** Closes the connection to a replica that knows no active hub: the Service may lead the next one elsewhere. */
+  #leaveReplica(): void {
+    this.#client?.close()
+    this.#client = undefined
   }
 
   #dialLater(): void {
+    if (this.#redirect.isFresh) {
+      this.#dialer.request(Math.random() * this.#options.timing.firstMs)
+      return
+    }
     this.#attempt += 1
-    this.#dialer.request(backoffMs(this.#attempt, Math.random(), this.#options.timing))
+    const { timing } = this.#options
+    const mostMs = this.#redirect.isStandby ? Math.min(standbyMs, timing.mostMs) : timing.mostMs
+    this.#dialer.request(backoffMs(this.#attempt, Math.random(), { ...timing, mostMs }))
   }
 
-  #lost(which: Stream, reason: string): void {
+  /** @param metadata of the stream's end: a hub on standby names the active one */
+  #lost(which: Stream, reason: string, metadata?: Metadata): void {
     if (which !== this.#stream) return
+    clearTimeout(this.#directTimer)
+    this.#redirect.ended(metadata)
+    if (this.#redirect.isStandby) this.#leaveReplica()
     const { timing, onLost } = this.#options
     this.#stream = undefined
     this.#blocked = false
@@ -182,7 +229,7 @@ export class HubConnection {
     which.cancel()
     onLost()
     if (this.#closed) return
-    this.#logLost(reason)
+    if (!this.#redirect.isFresh) this.#logLost(reason)
     this.#dialLater()
   }
 

@@ -159,8 +159,8 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'True',
     reason: 'NobodyWatches',
     meaning:
-      'a canary, or audit with enforceAfter, ran on nodes of one hub, and none of them records denials: ' +
-      'their time without denials does not count; if nodes of another hub record, that hub continues',
+      'a canary, or audit with enforceAfter, ran on nodes of which none records denials: ' +
+      'their time without denials does not count',
     next: 'record denials there (--record always), or promote by hand: secco promote WORKLOAD enforce --reason WHY'
   },
   {
@@ -169,7 +169,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'NodesWatch',
     meaning: 'a node on which it ran records denials again, or nothing is on trial any more',
-    next: 'nothing: the time without denials and restarts counts from then on, at every hub'
+    next: 'nothing: the time without denials and restarts counts from then on'
   },
   {
     kind: 'SeccompRule',

@@ -331,7 +331,7 @@ export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Pr
   const away = await asAdministrator(given, 'doctor')
   t.equal(away.code, 1)
   t.match(away.stdout, /✗ Secco is installed.* +deployment secco is scaled to 0/)
-  t.match(away.stdout, /next: kubectl -n secco-system scale deployment secco --replicas=1/)
+  t.match(away.stdout, /next: kubectl -n secco-system scale deployment secco --replicas=2/)
   t.comment(away.stdout)
   await until(
     'the namespace of the doctor to be gone',

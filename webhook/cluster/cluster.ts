@@ -8,13 +8,9 @@ import type { FleetState } from '../hub/nodes/readiness.js'
 import { CloseSteps } from './close-steps.js'
 import { EventRecorder } from './events/events.js'
 import { type HubDuties, startHubDuties } from './hub-duties.js'
-import { FleetOfCluster } from './replicas/cluster-fleet.js'
+import { clusterFleet, ownSource, summarySource } from './replicas/cluster-fleet.js'
 import { Leader } from './replicas/leader.js'
-import {
-  startSummaryWatch,
-  type SummaryWatch,
-  type SummaryWatchOptions
-} from './replicas/summary-watch.js'
+import { startSummaryWatch, type SummaryWatch } from './replicas/summary-watch.js'
 import type { ClusterView } from './watch/cluster-view.js'
 import { startInformers } from './watch/informers.js'
 import { createReferences, type References } from './watch/references.js'
@@ -34,24 +30,33 @@ export interface ClusterOptions {
     leaseMs?: number
     retryMs?: number
     hub?: Partial<HubTiming>
-  } & Pick<SummaryWatchOptions, 'deadMs' | 'forgetMs'>
+  }
 }
+
+/** Another hub takes over within ten seconds: this long after the last renewal, and the time of an attempt. */
+const leaseTiming = { leaseMs: 6000, retryMs: 1000 }
 
 /** JoinedCluster is the cluster as one replica follows it. */
 export interface JoinedCluster {
   view: ClusterView
   call: ApiCall
-  /** Returns the fleet as it is now. `own`: the satellites of this process. */
+  /** Returns the fleet as it is now. @param own the nodes of this process's hub, which count while it is active */
   fleet(own: readonly NodeState[]): FleetState
   onFleetChange(listener: () => void): () => void
-  /** Returns whether the node is connected to another hub. */
-  isElsewhere(node: string): boolean
+  /** Returns whether the hub of this process is the active one. */
+  isActive: () => boolean
   /** For `startHub`; undefined without the hub role. */
   hub: HubCluster | undefined
   /** Writes events; undefined without the hub role. */
   events: EventRecorder | undefined
+  /** Where the pages of the active hub are; undefined without the hub role. */
+  pages: { isHere(): boolean; address(): string | undefined } | undefined
+  /** Notes where satellites reach the hub of this process; other replicas read it from the Lease. */
+  advertise(address: string): void
   /** Publishes the hub's summary, removes start-up taints, and writes events and the conditions of rules. */
   serve(duties: HubDuties): Promise<void>
+  /** Gives the role of the active hub to another replica; this one does not get it back. */
+  stepDown(): Promise<void>
   close(): Promise<void>
 }
 
@@ -71,17 +76,12 @@ function followObjects(
   })
 }
 
-function followSummaries(
-  { config, namespace, id, onWatch, timing = {} }: ClusterOptions,
-  call: ApiCall,
-  isHub: boolean
+function followSummary(
+  { config, namespace, onWatch }: ClusterOptions,
+  call: ApiCall
 ): Promise<SummaryWatch> {
-  const { deadMs, forgetMs } = timing
   return startSummaryWatch({
     ...{ config, call, namespace },
-    ...(isHub ? { own: id } : {}),
-    ...(deadMs === undefined ? {} : { deadMs }),
-    ...(forgetMs === undefined ? {} : { forgetMs }),
     onEvent: (event, error) => onWatch?.('configmaps', event, error)
   })
 }
@@ -89,42 +89,55 @@ function followSummaries(
 function electLeader(
   { namespace, id, timing = {} }: ClusterOptions,
   call: ApiCall,
-  logger: Logger
+  { logger, address }: { logger: Logger; address: () => string | undefined }
 ): Leader {
-  const { leaseMs, retryMs } = timing
+  const { leaseMs, retryMs } = { ...leaseTiming, ...timing }
   return new Leader({
-    ...{ call, namespace, name: 'secco-hub', identity: id, logger },
-    ...(leaseMs === undefined ? {} : { leaseMs }),
-    ...(retryMs === undefined ? {} : { retryMs })
+    ...{ call, namespace, name: 'secco-hub', identity: id, logger, leaseMs, retryMs, address }
   })
 }
 
-/** Returns the cluster as the hub sees it: the fleet, leadership, and the revisions that pods refer to. */
-function hubCluster(
-  view: ClusterView,
-  fleet: FleetOfCluster,
-  leader: Leader,
+/** What a hub, active or on standby, knows of the cluster. */
+interface HubSources {
+  view: ClusterView
+  summary: SummaryWatch
+  leader: Leader
   references: References
-): HubCluster {
+  fleet: (own: readonly NodeState[]) => FleetState
+}
+
+/** Returns the cluster as the hub sees it: the fleet, leadership, and the revisions that pods refer to. */
+function hubCluster({ view, summary, leader, references, fleet }: HubSources): HubCluster {
   return {
-    fleet: (own) => fleet.state(own),
-    mayWrite: () => leader.isLeader(),
+    fleet,
+    isActive: () => leader.isLeader(),
+    isCandidate: () => leader.isCandidate(),
+    activeAddress: () => leader.leaderAddress(),
+    reported: (paths) => summary.known(paths),
     referred: () => references.list(),
-    isElsewhere: (node) => fleet.isElsewhere(node),
-    hubOf: (node) => fleet.hubOf(node),
     podOf: (uid) => (uid === '' ? undefined : view.pod(uid)),
     onChange(listener) {
       const stops = [
-        fleet.onChange(() => listener('fleet')),
+        onFleetChange(view, summary, () => listener('fleet')),
         references.onChange(() => listener('fleet')),
-        leader.onChange((leads) => {
-          if (leads) listener('writer')
-        })
+        leader.onChange((leads) => listener(leads ? 'active' : 'standby'))
       ]
       return () => {
         for (const stop of stops) stop()
       }
     }
+  }
+}
+
+function onFleetChange(view: ClusterView, summary: SummaryWatch, listener: () => void): () => void {
+  const stops = [
+    summary.onChange(listener),
+    view.onChange(({ kind }) => {
+      if (kind === 'node') listener()
+    })
+  ]
+  return () => {
+    for (const stop of stops) stop()
   }
 }
 
@@ -137,35 +150,45 @@ async function join(
   const call = createApiCall(config)
   const view = await followObjects(options, isHub)
   closers.add(() => view.close())
-  const summaries = await followSummaries(options, call, isHub)
-  closers.add(() => summaries.close())
-  const fleet = new FleetOfCluster(view, summaries)
+  const summary = await followSummary(options, call)
+  closers.add(() => summary.close())
+  let own: string | undefined
+  const address = (): string | undefined => own
+  const leader = isHub ? electLeader(options, call, { logger, address }) : undefined
+  const isActive = (): boolean => leader?.isLeader() === true
+  const fleet = (nodes: readonly NodeState[]): FleetState =>
+    // A hub that has just become active may not know its nodes yet.
+    clusterFleet(
+      view.nodes(),
+      isActive() && nodes.length > 0 ? ownSource(nodes) : summarySource(summary.current())
+    )
   const common = {
-    ...{ view, call, fleet: (own: readonly NodeState[]) => fleet.state(own) },
-    onFleetChange: (listener: () => void) => fleet.onChange(listener),
-    isElsewhere: (node: string) => fleet.isElsewhere(node),
+    ...{ view, call, fleet, isActive },
+    onFleetChange: (listener: () => void) => onFleetChange(view, summary, listener),
+    advertise: (given: string) => void (own = given),
+    stepDown: async () => leader?.close(),
     close: closers.run
   }
-  if (!isHub) {
+  if (leader === undefined) {
     const serve = () => Promise.reject(new Error('only a hub has duties'))
-    return { ...common, hub: undefined, events: undefined, serve }
+    return { ...common, hub: undefined, pages: undefined, events: undefined, serve }
   }
-  const leader = electLeader(options, call, logger)
   closers.add(() => leader.close())
   const events = new EventRecorder({ call, instance: id, logger })
   const references = createReferences(view)
   closers.add(() => references.close())
-  const duty = { call, namespace, id, logger, view, summaries, fleet, leader, events }
+  const duty = { call, namespace, id, logger, view, summary, leader, events }
   return {
     ...common,
-    hub: hubCluster(view, fleet, leader, references),
+    hub: hubCluster({ view, summary, leader, references, fleet }),
+    pages: { isHere: isActive, address: () => leader.leaderAddress() },
     events,
     serve: (duties) => startHubDuties(duties, { ...duty, renewMs: timing.renewMs }, closers)
   }
 }
 
 /**
- * Starts to follow the cluster: nodes, namespaces and the other hubs' summaries, and for the hub role also pods and
+ * Starts to follow the cluster: nodes, namespaces and the active hub's summary, and for the hub role also pods and
  * the lease. Resolves when everything was listed once.
  * Errors: FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE.
  */

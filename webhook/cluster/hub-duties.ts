@@ -7,10 +7,9 @@ import type { Hub } from '../hub/hub.js'
 import type { CloseSteps } from './close-steps.js'
 import type { EventRecorder } from './events/events.js'
 import { startPolicyParameters } from './policy-parameters.js'
-import type { FleetOfCluster } from './replicas/cluster-fleet.js'
 import { encodeSummary } from './replicas/hub-summary.js'
 import type { Leader } from './replicas/leader.js'
-import { namePrefix, startSummaryPublisher } from './replicas/summary-publisher.js'
+import { startSummaryPublisher } from './replicas/summary-publisher.js'
 import type { SummaryWatch } from './replicas/summary-watch.js'
 import type { ClusterView } from './watch/cluster-view.js'
 import { createStartupTaints } from './watch/startup-taint.js'
@@ -32,56 +31,61 @@ interface HubDutyOptions {
   id: string
   logger: Logger
   view: ClusterView
-  summaries: SummaryWatch
-  fleet: FleetOfCluster
+  summary: SummaryWatch
   leader: Leader
   events: EventRecorder
   /** Between two renewals of the hub's summary. */
   renewMs?: number | undefined
 }
 
-/** Summaries of hubs that will not return are looked for this often. */
-const expiryMs = 60_000
-
-/** Deletes the summaries of hubs that will not return. */
-async function removeExpired({ call, namespace, summaries }: HubDutyOptions): Promise<void> {
-  for (const name of summaries.expired()) {
-    if (!name.startsWith(namePrefix)) continue
-    const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`
-    await call('DELETE', path).catch(() => undefined)
-  }
-}
-
-function startPublisher({ hub }: HubDuties, options: HubDutyOptions) {
-  const { call, namespace, id, logger, renewMs } = options
+function startPublisher(
+  { hub }: HubDuties,
+  { call, namespace, id, logger, leader, renewMs }: HubDutyOptions
+): ReturnType<typeof startSummaryPublisher> {
   return startSummaryPublisher({
     ...{ call, namespace, id, logger },
     content: () => encodeSummary(hub.nodes(), hub.desired().keys()),
+    mayWrite: () => leader.isLeader(),
     ...(renewMs === undefined ? {} : { renewMs })
   })
 }
 
-/** Starts what every hub does in a cluster: it publishes its summary and removes start-up taints. */
-function startEveryHubsPart(duties: HubDuties, options: HubDutyOptions, closers: CloseSteps): void {
-  const { call, logger, view, fleet } = options
-  const { hub } = duties
+/** Publishes what nodes hold, for the other replicas and for the next active hub. */
+function publishSummary(duties: HubDuties, options: HubDutyOptions, closers: CloseSteps): void {
+  const { id, leader, summary } = options
   const publisher = startPublisher(duties, options)
   closers.add(() => publisher.close())
-  const isComplete = (node: string): boolean => hub.isComplete(node)
-  const taints = createStartupTaints({ view, call, isComplete, logger })
-  closers.add(() => taints.close())
+  closers.add(duties.hub.onChange(() => publisher.changed()))
   closers.add(
-    hub.onChange(() => {
-      publisher.changed()
-      taints.scan()
+    leader.onChange((leads) => {
+      if (leads) publisher.changed(true)
     })
   )
-  closers.add(fleet.onChange(() => taints.scan()))
+  closers.add(
+    summary.onChange(() => {
+      // The last write of a hub that led before can come late.
+      if (leader.isLeader() && summary.current()?.hub !== id) publisher.changed(true)
+    })
+  )
+}
+
+/** Removes the start-up taint from nodes that are connected to this hub and have every file. */
+function removeTaints({ hub }: HubDuties, options: HubDutyOptions, closers: CloseSteps): void {
+  const { call, logger, view, leader } = options
+  const isComplete = (node: string): boolean => leader.isLeader() && hub.isComplete(node)
+  const taints = createStartupTaints({ view, call, isComplete, logger })
+  closers.add(() => taints.close())
+  closers.add(hub.onChange(() => taints.scan()))
+  closers.add(
+    view.onChange(({ kind }) => {
+      if (kind === 'node') taints.scan()
+    })
+  )
   taints.scan()
 }
 
-/** Starts what only the leading hub does: events, conditions of rules, policies' parameters, expired summaries. */
-async function startLeadersPart(
+/** Starts to write events, conditions of rules and policies' parameters. */
+async function startWriting(
   { store, snapshot, rules, onSnapshot }: HubDuties,
   options: HubDutyOptions,
   closers: CloseSteps
@@ -105,19 +109,16 @@ async function startLeadersPart(
       parameters.update()
     })
   )
-  const timer = setInterval(() => {
-    if (leader.isLeader()) void removeExpired(options)
-  }, expiryMs)
-  closers.add(() => clearInterval(timer))
   if (leader.isLeader()) writer.begin()
 }
 
-/** Starts the duties of a hub in a cluster. Resolves when profiles are listed and events can be written. */
+/** Starts the duties of the active hub in a cluster. Resolves when profiles are listed and events can be written. */
 export async function startHubDuties(
   duties: HubDuties,
   options: HubDutyOptions,
   closers: CloseSteps
 ): Promise<void> {
-  startEveryHubsPart(duties, options, closers)
-  await startLeadersPart(duties, options, closers)
+  publishSummary(duties, options, closers)
+  removeTaints(duties, options, closers)
+  await startWriting(duties, options, closers)
 }

@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js'
 import type { Hello } from '../../src/api/gen/hub.js'
 import { learnedFrom, profileKey } from '../../src/rules/profile-state.js'
 import type { StoreEvent } from '../../src/store/store.js'
@@ -25,6 +26,7 @@ import { Revisions } from './revisions/revisions.js'
 import { SatelliteMessages } from './satellite-messages.js'
 import { type HubServer, openHubServer } from './stream/hub-server.js'
 import { createRejections, type Rejections } from './stream/rejections.js'
+import { StreamGate } from './stream/stream-gate.js'
 import type { Session } from './stream/session.js'
 import { FleetTraces } from './traces/fleet-traces.js'
 
@@ -47,9 +49,12 @@ export class HubParts {
   readonly #limits: HubLimits
   readonly #cardinality: Cardinality
   readonly #messages: SatelliteMessages
+  readonly #gate: StreamGate
+  /** Everything that the store has was rendered once, so that it is known which files nodes should hold. */
+  #isSettled = false
 
   constructor(options: HubOptions, records: HubRecords) {
-    const { logger, store, cluster } = options
+    const { logger, cluster } = options
     this.records = records
     this.#options = options
     this.#timing = { ...defaultTiming, ...options.timing }
@@ -62,18 +67,15 @@ export class HubParts {
     this.held = new HeldRevisions({ nodes, inventory, files, logger })
     this.fleet = new Fleet({ nodes: records.nodes, revisions: this.revisions, logger })
     this.promotions = this.#createPromotions()
-    this.writer = new ObservationWriter(store, logger, this.#timing, (key) =>
-      this.revisions.profile(key)
-    )
-    this.traces = new FleetTraces({
-      ...{ timing: this.#timing, logger, hubOf: (node) => cluster?.hubOf?.(node) }
-    })
+    this.writer = this.#createWriter()
+    this.traces = new FleetTraces({ timing: this.#timing, logger })
+    this.#gate = this.#createGate()
     this.#messages = this.#createMessages()
     this.disconnected = this.#watchDisconnected()
     this.stopCluster = cluster?.onChange((what) => this.#clusterChanged(what))
   }
 
-  /** The fleet as it is now: in a cluster with the nodes of other hubs. */
+  /** The fleet as it is now: in a cluster with the nodes that never had a satellite. */
   fleetState(): FleetState {
     const { nodes } = this.records
     const own = nodes.list()
@@ -85,6 +87,7 @@ export class HubParts {
     const { listen, tls, logger, reviewToken } = this.#options
     return openHubServer({
       ...{ listen, tls, logger, timing: this.#timing, rejections: this.rejections },
+      gate: this.#gate,
       ...(reviewToken === undefined ? {} : { reviewToken }),
       events: {
         opened: (session, hello) => this.#sessionOpened(session, hello),
@@ -115,6 +118,8 @@ export class HubParts {
   /** Renders what the store has, and removes the bytes of old revisions that nothing refers to. */
   async settle(): Promise<void> {
     await this.revisions.settle()
+    this.#isSettled = true
+    if (this.#isActive()) this.#begin()
     await this.records.files.sweep(this.desiredDigests(), this.#timing.forgetMs)
   }
 
@@ -136,6 +141,22 @@ export class HubParts {
     })
   }
 
+  #createWriter(): ObservationWriter {
+    const { store, logger } = this.#options
+    const known = (key: string) => this.revisions.profile(key)
+    return new ObservationWriter(store, logger, this.#timing, known, () => this.#isActive())
+  }
+
+  #createGate(): StreamGate {
+    const { cluster } = this.#options
+    const activity = {
+      isActive: () => this.#isSettled && this.#isActive(),
+      isCandidate: () => cluster?.isCandidate() !== false,
+      activeAddress: () => cluster?.activeAddress()
+    }
+    return new StreamGate(activity, this.#timing.standbyWaitMs)
+  }
+
   #createRevisions(): Revisions {
     const { store, logger, cluster, approver, render } = this.#options
     const { debounceMs, retryMs, countMs } = this.#timing
@@ -143,7 +164,7 @@ export class HubParts {
       ...{ store, logger, debounceMs, retryMs, countMs, files: this.records.files },
       fleet: () => this.fleetState(),
       referred: () => cluster?.referred() ?? [],
-      mayWrite: () => this.#mayWrite(),
+      mayWrite: () => this.#isActive(),
       changed: () => this.#revisionsChanged(),
       recordEdits: approver !== undefined,
       ...(render === undefined ? {} : { render })
@@ -154,7 +175,7 @@ export class HubParts {
     const { store, logger, approver } = this.#options
     return createPromotions({
       ...{ store, logger, everyMs: this.#timing.promoteMs, now: Date.now },
-      mayWrite: () => this.#mayWrite(),
+      mayWrite: () => this.#isActive(),
       ...(approver === undefined ? {} : { approver })
     })
   }
@@ -191,23 +212,39 @@ export class HubParts {
     const { nodes, inventory } = this.records
     return watchDisconnectedNodes({
       ...{ nodes, inventory, timing: this.#timing },
-      isElsewhere: (node) => this.#options.cluster?.isElsewhere(node) === true,
       aged: () => this.revisions.nodesChanged()
     })
   }
 
-  #mayWrite(): boolean {
-    return this.#options.cluster?.mayWrite() !== false
+  #isActive(): boolean {
+    return this.#options.cluster?.isActive() !== false
   }
 
-  #clusterChanged(what: 'fleet' | 'writer'): void {
-    if (what === 'writer') {
-      this.revisions.writesBegin()
-      void this.promotions.check()
-    } else {
-      this.disconnected.check()
-      this.revisions.nodesChanged()
+  #clusterChanged(what: 'fleet' | 'active' | 'standby'): void {
+    if (what === 'standby') this.#standBy()
+    else if (what === 'active' && this.#isSettled) this.#begin()
+    else this.revisions.nodesChanged()
+  }
+
+  /** This hub is the active one: it goes on from what the last active hub reported of the nodes. */
+  #begin(): void {
+    const paths = this.revisions.desired().keys()
+    this.records.nodes.inherit(this.#options.cluster?.reported(paths) ?? [])
+    this.revisions.writesBegin()
+    void this.promotions.check()
+    this.#gate.check()
+    this.#nodesChanged()
+  }
+
+  /** Another hub may be the active one: satellites connect to it, and it learns from them what runs. */
+  #standBy(): void {
+    const { nodes, inventory } = this.records
+    this.fleet.end(status.UNAVAILABLE, 'this hub is on standby')
+    for (const { name } of nodes.list()) {
+      inventory.forget(name)
+      nodes.forget(name)
     }
+    this.#nodesChanged()
   }
 
   #revisionsChanged(): void {
@@ -216,13 +253,17 @@ export class HubParts {
   }
 
   #nodesChanged(): void {
-    this.disconnected.check()
     this.records.nodeSaver.changed()
     this.revisions.nodesChanged()
     this.listeners.notify()
   }
 
   #sessionOpened(session: Session, hello: Hello): void {
+    // This hub may have become a standby since the stream began.
+    if (!this.#isActive()) {
+      session.end(status.UNAVAILABLE, 'this hub is on standby')
+      return
+    }
     this.records.nodes.connected(hello, new Date().toISOString())
     const { node } = session
     this.#options.logger.info({ node, version: hello.version }, 'satellite connected')

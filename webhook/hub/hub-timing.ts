@@ -28,6 +28,8 @@ export interface HubTiming extends WriteIntervalTiming, TraceTiming {
   podWaitMs: number
   /** Longer than any observation waits before it is written; see Welcome in hub.proto. */
   resendMs: number
+  /** How long a stream waits on a standby hub for an active hub. */
+  standbyWaitMs: number
 }
 
 export const defaultTiming: HubTiming = {
@@ -46,7 +48,8 @@ export const defaultTiming: HubTiming = {
   burst: 2000,
   reviewMs: 300_000,
   podWaitMs: 15_000,
-  resendMs: 0
+  resendMs: 0,
+  standbyWaitMs: 15_000
 }
 
 /** The timing in a cluster, where the API server is shared: fewer writes, and even fewer about the number of nodes. */

@@ -15,6 +15,7 @@ import type { Denial } from './denials/denial.js'
 import type { PlacedPods, PlainContainers } from './observations/pod-check.js'
 import type { Readiness } from './nodes/readiness.js'
 import type { RejectionReason } from './stream/rejections.js'
+import type { ReplicaLink } from './stream/replica-link.js'
 import type { Render } from './revisions/profile-renderer.js'
 import type { Address } from './stream/tls-listener.js'
 import type { FleetTraces } from './traces/fleet-traces.js'
@@ -54,7 +55,7 @@ export interface Hub {
   within(inner: string, outer: string): boolean
   nodes(): NodeState[]
   /** Returns what one node last reported of itself, without a copy of all nodes. */
-  node(name: string): Pick<NodeState, 'connected' | 'status'> | undefined
+  node(name: string): Pick<NodeState, 'connected' | 'status' | 'inherited'> | undefined
   /** Returns which nodes have the revision with that path, also nodes of other hubs. */
   readiness(path: string): Readiness
   /** Returns the nodes that `profiles` takes account of; undefined outside a cluster. */
@@ -81,6 +82,8 @@ export interface Hub {
   bytes(digest: string): Promise<Buffer | undefined>
   /** Calls the listener after profiles or nodes changed. Returns a function that stops this. */
   onChange(listener: () => void): () => void
+  /** Connections between the replicas of this hub. */
+  readonly replicas: Pick<ReplicaLink, 'serve' | 'dial'>
   /** Uses the pair for new connections; CERTIFICATE_INVALID keeps the old pair. */
   setCertificate(pair: CertificatePair): void
   /** Resolves when everything received is written and every profile's state is computed. */

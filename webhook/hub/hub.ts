@@ -26,6 +26,7 @@ class RunningHub implements Hub {
   readonly inventory: FleetInventory
   readonly sets: FleetSets
   readonly traces: FleetTraces
+  readonly replicas: Hub['replicas']
   readonly #parts: HubParts
   readonly #server: HubServer
   readonly #stopWatching: () => void
@@ -41,6 +42,7 @@ class RunningHub implements Hub {
     this.inventory = parts.records.inventory
     this.sets = parts.records.sets
     this.traces = parts.traces
+    this.replicas = server.replicas
   }
 
   profiles(): ReadonlyMap<string, ProfileState> {

@@ -201,7 +201,7 @@ async function sendPage(
     path,
     needs: needsOf(ui.sources, ui.lines()),
     place: ui.place,
-    elsewhere: ui.sources.elsewhere(),
+    awaited: ui.sources.awaited(),
     user: mustIdentify(request).user
   }
   return reply

@@ -33,8 +33,8 @@ interface UiOptions {
   snapshot: () => Snapshot
   /** The nodes that are connected to this replica. */
   nodes: () => readonly NodeState[]
-  /** Number of nodes that are connected to other replicas. */
-  elsewhere: () => number
+  /** Number of nodes that have not connected since this hub became active. */
+  awaited: () => number
   /** Folder of the audit trail. */
   revisionsDir: string
   /** Token of the command line; without it only one-time links open a session. */
@@ -79,7 +79,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       profiles: () => objects.profiles(),
       rules: () => objects.rules(),
       nodes: () => options.nodes().map(nodeView),
-      elsewhere: options.elsewhere,
+      awaited: options.awaited,
       podAt: options.podAt,
       states: () => [...states.profiles().values()],
       denials: () => (truth === undefined ? [] : denialViews(truth)),

@@ -85,7 +85,7 @@ async function untilReady(
   { signal, waitFor = () => undefined }: InClusterOptions
 ): Promise<void> {
   const workloads = [
-    ['the central service', 'deployments/secco', 1],
+    ['the central service', 'deployments/secco', 2],
     ['every satellite', 'daemonsets/secco-satellite', cluster.nodes.length]
   ] as const
   for (const [what, path, count] of workloads) {

@@ -227,8 +227,32 @@ export const hub = mutants('hub', [
     'stand-by-of-all-parts',
     'The parts of a hub ask whether it may write.',
     'webhook/hub/hub-parts.ts',
-    'return this.#options.cluster?.mayWrite() !== false',
+    'return this.#options.cluster?.isActive() !== false',
     'return this.#options.cluster !== null',
+    standBy
+  ],
+  [
+    'stand-by-store',
+    'A write whose object was read before the role changed hands is stopped.',
+    'webhook/fenced-store.ts',
+    'mustBeActive()\n        return change(object)',
+    'return change(object)',
+    standBy
+  ],
+  [
+    'stand-by-stream',
+    'A hub on standby serves no satellite.',
+    'webhook/hub/stream/stream-gate.ts',
+    "if (this.#activity.isActive()) return 'serve'",
+    "if (!this.#activity.isActive() || this.#activity.isActive()) return 'serve'",
+    standBy
+  ],
+  [
+    'stand-by-observation',
+    'A hub on standby writes no observation.',
+    'webhook/hub/observations/observation-writer.ts',
+    'if (!this.#mayWrite()) {',
+    'if (this.#isClosed && !this.#mayWrite()) {',
     standBy
   ],
   [

@@ -1,9 +1,6 @@
 import { test } from 'tap'
-import { Inventory } from '../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
 import { Fleet } from '../../../webhook/hub/fleet.js'
-import type { HubCluster } from '../../../webhook/hub/nodes/hub-cluster.js'
-import { localFleet } from '../../../webhook/hub/nodes/local-fleet.js'
 import type { Nodes } from '../../../webhook/hub/nodes/nodes.js'
 import type { Revisions } from '../../../webhook/hub/revisions/revisions.js'
 import type { Session } from '../../../webhook/hub/stream/session.js'
@@ -65,56 +62,6 @@ test('a node gets a lost file again, each time that it loses it', async (t) => {
   await rig.store.apply('SeccompProfile', document)
   await isReady()
   t.ok(isThere(), 'it was sent again')
-})
-
-test('only the hub that a node is connected to reports what runs on it', async (t) => {
-  const rig = await createRig()
-  t.teardown(() => rig.dispose())
-  const elsewhere = new Set<string>()
-  let changed: Parameters<HubCluster['onChange']>[0] = () => undefined
-  const cluster: HubCluster = {
-    fleet: (own) => localFleet(own, own),
-    mayWrite: () => true,
-    referred: () => [],
-    isElsewhere: (node) => elsewhere.has(node),
-    podOf: () => undefined,
-    onChange(listener) {
-      changed = listener
-      return () => undefined
-    }
-  }
-  const hub = await rig.hub({ cluster })
-  const runs = () => [...hub.inventory.all()].map(({ id }) => id).sort()
-  const met = (ids: string[]) =>
-    until(
-      () => runs().join() === ids.join(),
-      (f) => hub.inventory.onChange(f)
-    )
-  const connect = async (node: string) => {
-    const uplink = await rig.uplink(hub.address.port, node, {
-      onWelcome: () => {
-        const containers = [{ key: 'web@1', container: { id: 'web', name: 'web' } }]
-        const value = Inventory.fromPartial({ generation: 1, first: true, last: true, containers })
-        uplink.send({ $case: 'inventory', value })
-      }
-    })
-    return uplink
-  }
-  const [moves] = [await connect('node-a'), await connect('node-b')]
-  await met(['node-a/web@1', 'node-b/web@1'])
-  elsewhere.add('node-a').add('node-b')
-  changed('fleet')
-  t.same(runs(), ['node-a/web@1', 'node-b/web@1'], 'they are connected here')
-  elsewhere.clear()
-  await moves.close()
-  await until(
-    () => hub.nodes().some(({ connected }) => !connected),
-    (f) => hub.onChange(f)
-  )
-  t.same(runs(), ['node-a/web@1', 'node-b/web@1'], 'one that went may come back')
-  elsewhere.add('node-a')
-  changed('fleet')
-  t.same(runs(), ['node-b/web@1'], 'it went to another hub, which tells of it')
 })
 
 test('changes while a satellite connects come with its welcome', async (t) => {

@@ -1,97 +1,203 @@
 import { test } from 'tap'
+import { SyscallCount } from '../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { Store } from '../../../src/store/store.js'
+import { fencedStore } from '../../../webhook/fenced-store.js'
+import type { Hub } from '../../../webhook/hub/hub.js'
 import type { HubCluster } from '../../../webhook/hub/nodes/hub-cluster.js'
 import { localFleet } from '../../../webhook/hub/nodes/local-fleet.js'
 import { until } from '../../helpers/until.js'
 import { createRig, observationOf } from './rig.js'
 
 const ref = { namespace: 'default', name: 'web' }
+const bound = { timeoutMs: 20_000 }
 
-/** A cluster without nodes, in which this hub leads or not. */
-function oneOfTwo() {
-  const lease = { isOurs: false }
-  let changed: (what: 'fleet' | 'writer') => void = () => undefined
-  const cluster: HubCluster = {
+/** A cluster without nodes, in which the hubs get the lease as the test says. */
+function cluster() {
+  const listeners = new Map<string, (what: 'active' | 'standby') => void>()
+  const addresses = new Map<string, string>()
+  const lease: { holder?: string; known?: string } = {}
+  const hubCluster = (id: string): HubCluster => ({
     fleet: (own) => localFleet(own, own),
-    mayWrite: () => lease.isOurs,
+    isActive: () => lease.holder === id,
+    isCandidate: () => true,
+    activeAddress: () => (lease.known === undefined ? undefined : addresses.get(lease.known)),
+    reported: () => [],
     referred: () => [],
-    isElsewhere: () => false,
     podOf: () => undefined,
     onChange: (listener) => {
-      changed = listener
+      listeners.set(id, listener)
       return () => undefined
     }
+  })
+  /** @param known the holder that others know; default the same */
+  const give = (holder: string | undefined, known = holder) => {
+    const before = lease.holder
+    Object.assign(lease, { holder, known })
+    if (before !== undefined && before !== holder) listeners.get(before)?.('standby')
+    if (holder !== undefined) listeners.get(holder)?.('active')
   }
-  const lead = (isOurs: boolean) => {
-    lease.isOurs = isOurs
-    changed('writer')
-  }
-  return { cluster, lead }
+  const place = (id: string, { address }: Hub) => addresses.set(id, `127.0.0.1:${address.port}`)
+  return { hubCluster, give, place }
 }
 
-test('a stand-by hub learns and delivers, and writes no status and no approval', async (t) => {
-  const rig = await createRig()
-  t.teardown(() => rig.dispose())
-  const { cluster, lead } = oneOfTwo()
-  const hub = await rig.hub({ cluster, timing: { promoteMs: 20 } })
-  const uplink = await rig.uplink(hub.address.port, 'node-a')
-  const stored = () => rig.store.get('SeccompProfile', ref)
-  for (const nth of [1, 2]) {
-    uplink.offer(observationOf(`node-a/b/${nth}`, ['read'], { ended: true }))
+/** A store that counts writes. It has no fence: a hub on standby does not even try. */
+function counting(store: Store): { store: Store; writes: () => number } {
+  let writes = 0
+  const counted: Store = {
+    ...fencedStore(store, () => true),
+    apply: (kind, object) => ((writes += 1), store.apply(kind, object)),
+    update: (kind, object, change) =>
+      store.update(kind, object, (current) => {
+        const changed = change(current)
+        if (changed !== current) writes += 1
+        return changed
+      })
   }
+  return { store: counted, writes: () => writes }
+}
+
+async function pair(coalesceMs = 10) {
+  const rig = await createRig()
+  const { hubCluster, give, place } = cluster()
+  const start = async (id: string) => {
+    const { store, writes } = counting(rig.store)
+    const hub = await rig.hub({
+      ...{ store, cluster: hubCluster(id), revisionsDir: `${rig.dir}/${id}` },
+      timing: { promoteMs: 20, standbyWaitMs: 5000, coalesceMs }
+    })
+    place(id, hub)
+    return { hub, writes }
+  }
+  const hubs = { one: await start('one'), two: await start('two') }
+  const stored = () => rig.store.get('SeccompProfile', ref)
+  return { rig, give, stored, ...hubs }
+}
+
+const connectedTo = ({ hub }: { hub: Hub }): string[] =>
+  hub.nodes().flatMap(({ name, connected }) => (connected ? [name] : []))
+
+test('satellites follow the active hub, and what it did not ack goes to the next one', async (t) => {
+  const { rig, give, stored, one, two } = await pair()
+  t.teardown(() => rig.dispose())
+  give('one')
+  const uplink = await rig.uplink(two.hub.address.port, 'node-a')
+  await until('the active hub', () => connectedTo(one).includes('node-a') || undefined, bound)
+  t.same(connectedTo(two), [], 'a standby has no satellite')
+
+  uplink.offer(observationOf('node-a/b/1', ['read'], { ended: true }))
   await uplink.flush()
+  t.same((await stored())?.status?.observed, { x86_64: ['read'] })
+  const before = performance.now()
+  give('two')
+  await until('the next one', () => connectedTo(two).includes('node-a') || undefined, bound)
+  t.comment(`${(performance.now() - before).toFixed(0)} ms`)
+  t.same(one.hub.nodes(), [], 'the old one forgets what is the task of the other')
+  uplink.offer(observationOf('node-a/b/2', ['write'], { ended: true }))
+  await uplink.flush()
+  t.same((await stored())?.status?.observed, { x86_64: ['read', 'write'] })
+})
+
+test('while no hub is active streams wait, nothing is written, and the next one serves them', async (t) => {
+  const { rig, give, stored, one, two } = await pair()
+  t.teardown(() => rig.dispose())
+  give('one')
+  const uplink = await rig.uplink(two.hub.address.port, 'node-a')
+  await until('the active hub', () => connectedTo(one).includes('node-a') || undefined, bound)
+  uplink.offer(observationOf('node-a/b/1', ['read'], { ended: true }))
+  await uplink.flush()
+  // A write that has begun is the business of the fence.
+  await Promise.all([one.hub.flush(), two.hub.flush()])
+  // The lease has lapsed, and the other hub still believes that the first one has it.
+  give(undefined, 'one')
+  const written = one.writes() + two.writes()
+  uplink.offer(observationOf('node-a/b/2', ['write'], { ended: true }))
   await rig.store.update('SeccompProfile', ref, (profile) => ({
     ...profile,
     spec: { ...profile.spec, promote: { afterInstances: 1, afterQuiet: '0s' } }
   }))
-  await hub.flush()
-  await hub.flush()
-  const written = (profile: SeccompProfile | undefined) => ({
-    observed: profile?.status?.observed,
-    // Learning is written by the hub that learns, whether it leads or not.
-    conditions: profile?.status?.conditions?.filter(({ type }) => type !== 'Learning').length,
-    revision: profile?.status?.revision,
-    approvals: profile?.status?.approvals?.length
-  })
-  const none = { conditions: 0, revision: undefined, approvals: undefined }
-  t.same(written(await stored()), { observed: { x86_64: ['read'] }, ...none }, 'only what it saw')
+  await new Promise((wake) => setTimeout(wake, 1000))
+  await Promise.all([one.hub.flush(), two.hub.flush()])
+  t.equal(one.writes() + two.writes(), written, 'nobody writes')
+  t.same([connectedTo(one), connectedTo(two)], [[], []])
+  t.same((await stored())?.status?.observed, { x86_64: ['read'] })
+  give('two')
+  await until('the next one', () => connectedTo(two).includes('node-a') || undefined, bound)
+  await until(
+    'what was learned meanwhile',
+    async () => (await stored())?.status?.observed?.['x86_64']?.includes('write') || undefined,
+    bound
+  )
+  await until(
+    'the approval by policy',
+    async () => (await stored())?.status?.approvals?.at(-1),
+    bound
+  )
+})
 
-  await rig.store.update('SeccompProfile', ref, (profile) => ({
-    ...profile,
-    spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] } }
-  }))
-  await until('the revision', () => hub.profiles().get('default/web')?.enforce)
-  await hub.flush()
-  t.same(written(await stored()), { observed: { x86_64: ['read'] }, ...none }, 'rendered here only')
+test('what waits to be written when the role goes is left to the next hub', async (t) => {
+  const { rig, give, stored, one } = await pair(700)
+  t.teardown(() => rig.dispose())
+  give('one')
+  const uplink = await rig.uplink(one.hub.address.port, 'node-a')
+  uplink.offer(observationOf('node-a/b/1', ['read'], { ended: true }))
+  await uplink.flush()
+  await one.hub.flush()
+  const written = one.writes()
+  const denied = [SyscallCount.fromPartial({ name: 'mount', count: 1, action: 'SCMP_ACT_ERRNO' })]
+  uplink.offer(observationOf('node-a/b/2', ['write'], { ended: true, denied }))
+  await until('the observation', () => one.hub.denials().length > 0 || undefined, bound)
+  give('other')
+  await new Promise((wake) => setTimeout(wake, 1500))
+  await one.hub.flush()
+  t.equal(one.writes(), written)
+  t.same((await stored())?.status?.observed, { x86_64: ['read'] })
+  t.equal(uplink.backlog().waiting, 1, 'the satellite keeps it')
+})
 
-  lead(true)
-  await until('the status', async () => (await stored())?.status?.revision, {
-    timeoutMs: 20_000
-  })
+test('an active hub writes again what another one wrote meanwhile', async (t) => {
+  const { rig, give, stored, one } = await pair()
+  t.teardown(() => rig.dispose())
+  const spec = { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls: [] } }
+  const profile: SeccompProfile = {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile', metadata: { ...ref }, spec }
+  }
+  await rig.store.apply('SeccompProfile', profile)
+  await until('the rendering', () => one.hub.profiles().get('default/web')?.enforce, bound)
+  await one.hub.flush()
+  t.equal((await stored())?.status?.revision, undefined, 'a standby renders, and writes nothing')
+  give('one')
+  const revision = await until('the status', async () => (await stored())?.status?.revision, bound)
   t.ok((await stored())?.status?.conditions?.some(({ type }) => type === 'Ready'))
-
-  const isReady = () => hub.profiles().get('default/web')?.enforce?.ready
-  await until('the file on its node', () => isReady() || undefined)
-  await hub.flush()
-
-  // Another hub led for a while, and wrote what it knew: whoever leads again writes it all again.
-  lead(false)
-  const { revision } = (await stored())?.status ?? {}
-  await rig.store.update('SeccompProfile', ref, ({ status, ...profile }) => ({
-    ...profile,
+  give('other')
+  await rig.store.update('SeccompProfile', ref, ({ status, ...rest }) => ({
+    ...rest,
     status: { ...status, revision: `sha256:${'0'.repeat(64)}` }
   }))
-  await hub.flush()
+  await one.hub.flush()
   t.not((await stored())?.status?.revision, revision)
-  lead(true)
+  give('one')
   const isWritten = async () => (await stored())?.status?.revision === revision || undefined
-  await until('the status again', isWritten, { timeoutMs: 20_000 })
+  await until('the status again', isWritten, bound)
+})
 
-  await rig.store.update('SeccompProfile', ref, ({ spec, ...profile }) => ({
-    ...profile,
-    spec: { ...spec, promote: { afterInstances: 1, afterQuiet: '0s' } }
+test('the fence stops a write whose object was read before the role changed hands', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  let isActive = true
+  const store = fencedStore(rig.store, () => isActive)
+  const profile: SeccompProfile = {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile', metadata: { ...ref }, spec: {} }
+  }
+  await store.apply('SeccompProfile', profile)
+  const late = store.update('SeccompProfile', ref, (current) => ({
+    ...current,
+    spec: { extends: [] }
   }))
-  await until('the approval by policy', async () => (await stored())?.status?.approvals?.at(-1), {
-    timeoutMs: 20_000
-  })
+  isActive = false
+  await t.rejects(late, { code: 'UNAVAILABLE', message: /on standby/ })
+  await t.rejects(store.apply('SeccompProfile', profile), { code: 'UNAVAILABLE' })
+  await t.rejects(store.delete('SeccompProfile', ref), { code: 'UNAVAILABLE' })
+  t.same((await store.get('SeccompProfile', ref))?.spec, {})
+  t.equal((await store.list('SeccompProfile')).length, 1)
 })

@@ -76,18 +76,17 @@ test('doctor: what a node complains of stands under what it is about', async (t)
   t.strictSame(await under(), [])
 })
 
-test('nodes that speak to another replica: pages about what runs say that they are not the whole', async (t) => {
-  let elsewhere = 2
-  const { app, get } = await startUiRig({ elsewhere: () => elsewhere })
+test('nodes that have not connected since a takeover: pages about what runs are not the whole yet', async (t) => {
+  let awaited = 2
+  const { app, get } = await startUiRig({ awaited: () => awaited })
   t.teardown(() => app.close())
-  const banner =
-    /id="elsewhere"[^]*2 nodes speak to another replica of the hub.*secco ps --kubeconfig/
+  const banner = /id="awaited"[^]*2 nodes have not connected since this hub became the active one/
   for (const url of ['/', '/workloads', '/denials', '/nodes']) {
     t.match((await get(url)).body, banner, url)
   }
   for (const url of ['/rules', '/profiles', '/audit']) {
-    t.notMatch((await get(url)).body, /id="elsewhere"/, `${url}: objects are the same everywhere`)
+    t.notMatch((await get(url)).body, /id="awaited"/, `${url}: objects are the same everywhere`)
   }
-  elsewhere = 0
-  t.notMatch((await get('/')).body, /id="elsewhere"/)
+  awaited = 0
+  t.notMatch((await get('/')).body, /id="awaited"/)
 })

@@ -1,27 +1,41 @@
-import { joinParts, partsOf, renderingOf } from '../../hub/nodes/local-fleet.js'
+import { type FleetParts, joinParts, partsOf, renderingOf } from '../../hub/nodes/local-fleet.js'
 import { type NodeState, problemOf } from '../../hub/nodes/nodes.js'
-import type { FleetState, Readiness } from '../../hub/nodes/readiness.js'
-import type { ClusterNode, ClusterView } from '../watch/cluster-view.js'
+import type { FleetState } from '../../hub/nodes/readiness.js'
+import type { ClusterNode } from '../watch/cluster-view.js'
 import type { HubSummary } from './hub-summary.js'
-import type { SummaryWatch } from './summary-watch.js'
 import { startupTaintKey } from '../watch/startup-taint.js'
 
-/** Source is one source of what nodes hold: this hub's satellites, or another hub's summary. */
-interface Source {
-  connected: ReadonlySet<string>
-  away: ReadonlySet<string>
+/** FleetSource is what nodes hold: as the active hub's satellites report it, or as its summary reports it. */
+interface FleetSource extends FleetParts {
+  known: ReadonlySet<string>
+  /** Returns the known nodes that lack the revision of a path. */
   lacking(path: string): ReadonlySet<string>
+  failures(path: string): readonly { node: string; code: string; message: string }[]
 }
 
-/** Returns what this hub knows from its own satellites, in the form of a summary. */
-function ownSource(own: readonly NodeState[]): Source {
-  const names = (connected: boolean) =>
-    new Set(own.filter((node) => node.connected === connected).map(({ name }) => name))
+/** Returns what the active hub knows. */
+export function ownSource(own: readonly NodeState[]): FleetSource {
   return {
-    connected: names(true),
-    away: names(false),
+    ...partsOf(own),
+    known: new Set(own.map(({ name }) => name)),
     lacking: (path) =>
-      new Set(own.filter(({ holding }) => !holding.has(path)).map(({ name }) => name))
+      new Set(own.filter(({ holding }) => !holding.has(path)).map(({ name }) => name)),
+    failures: (path) =>
+      own.flatMap((node) => {
+        const problem = problemOf(node, path)
+        return problem === undefined ? [] : [{ node: node.name, ...problem }]
+      })
+  }
+}
+
+/** Returns what other replicas know from the summary of the active hub. */
+export function summarySource(summary: HubSummary | undefined): FleetSource {
+  const failures = summary?.failures ?? []
+  return {
+    ...{ runtimes: summary?.runtimes ?? [], machines: summary?.machines ?? [] },
+    known: new Set(summary?.nodes.map(({ name }) => name)),
+    lacking: (path) => summary?.lacking(path) ?? new Set(),
+    failures: (path) => failures.filter((one) => one.path === path)
   }
 }
 
@@ -40,56 +54,34 @@ function counts(node: ClusterNode, hasSatellite: boolean): boolean {
 }
 
 /**
- * Returns the fleet of a cluster at one moment: its Linux nodes, each with what its satellite's hub reports. If two
- * hubs know a node, the hub that it is connected to counts; if neither is, a file has to be known to both.
- * A node that no hub knows lacks everything.
+ * Returns the fleet of a cluster at one moment: its Linux nodes, with what the active hub knows of each. A node that
+ * it does not know lacks everything.
  */
 export function clusterFleet(
   nodes: ReadonlyMap<string, ClusterNode>,
-  own: readonly NodeState[],
-  summaries: readonly HubSummary[]
+  source: FleetSource
 ): FleetState {
-  const sources: readonly Source[] = [ownSource(own), ...summaries]
-  const placed = new Map<Source, Set<string>>()
   const unknown: string[] = []
+  const known = new Set<string>()
   const counted = new Set<string>()
-  const all = [...nodes.values()].filter((node) => !isWindows(node))
-  for (const node of all) {
-    const connected = sources.filter((source) => source.connected.has(node.name))
-    const reporting =
-      connected.length > 0 ? connected : sources.filter((source) => source.away.has(node.name))
-    if (reporting.length === 0) unknown.push(node.name)
-    for (const source of reporting) {
-      const there = placed.get(source) ?? new Set<string>()
-      placed.set(source, there.add(node.name))
-    }
-    if (counts(node, reporting.length > 0)) counted.add(node.name)
+  for (const node of nodes.values()) {
+    if (isWindows(node)) continue
+    const hasSatellite = source.known.has(node.name)
+    if (hasSatellite) known.add(node.name)
+    else unknown.push(node.name)
+    if (counts(node, hasSatellite)) counted.add(node.name)
   }
-
-  function failedAt(path: string): Readiness['failed'] {
-    const mine = own.flatMap((node) => {
-      const problem = problemOf(node, path)
-      return problem === undefined ? [] : [{ node: node.name, ...problem }]
-    })
-    const theirs = summaries.flatMap(({ failures }) => failures.filter((one) => one.path === path))
-    const seen = new Set<string>()
-    return [...mine, ...theirs].flatMap(({ node, code, message }) => {
-      if (seen.has(node) || !counted.has(node)) return []
-      seen.add(node)
-      return [{ node, code, message }]
-    })
-  }
-
   return {
     nodes: new Set(nodes.keys()),
-    rendering: renderingOf(joinParts([partsOf(own), ...summaries])),
+    rendering: renderingOf(joinParts([source])),
     readiness(path) {
       const lacking = new Set(unknown)
-      for (const [source, names] of placed) {
-        for (const name of source.lacking(path)) if (names.has(name)) lacking.add(name)
-      }
+      for (const name of source.lacking(path)) if (known.has(name)) lacking.add(name)
       const names = [...lacking].sort()
-      const failed = failedAt(path).filter(({ node }) => lacking.has(node))
+      const failed = source
+        .failures(path)
+        .filter(({ node }) => counted.has(node) && lacking.has(node))
+        .map(({ node, code, message }) => ({ node, code, message }))
       const without = names.filter((name) => counted.has(name))
       return {
         ready: counted.size - without.length,
@@ -98,44 +90,6 @@ export function clusterFleet(
         failed,
         lacking: names
       }
-    }
-  }
-}
-
-/** FleetOfCluster follows the fleet of a cluster by its nodes and by the other hubs' summaries. */
-export class FleetOfCluster {
-  readonly #view: ClusterView
-  readonly #summaries: SummaryWatch
-
-  constructor(view: ClusterView, summaries: SummaryWatch) {
-    this.#view = view
-    this.#summaries = summaries
-  }
-
-  state(own: readonly NodeState[]): FleetState {
-    return clusterFleet(this.#view.nodes(), own, this.#summaries.summaries())
-  }
-
-  /** Returns whether the node is connected to another hub. */
-  isElsewhere(node: string): boolean {
-    return this.#summaries.summaries().some(({ connected }) => connected.has(node))
-  }
-
-  /** Returns the name of the other hub that the node is connected to. */
-  hubOf(node: string): string | undefined {
-    return this.#summaries.summaries().find(({ connected }) => connected.has(node))?.hub
-  }
-
-  /** Returns how to stop. */
-  onChange(listener: () => void): () => void {
-    const stops = [
-      this.#summaries.onChange(listener),
-      this.#view.onChange(({ kind }) => {
-        if (kind === 'node') listener()
-      })
-    ]
-    return () => {
-      for (const stop of stops) stop()
     }
   }
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { type FleetParts, partsOf } from '../../hub/nodes/local-fleet.js'
-import { type NodeState, problemOf } from '../../hub/nodes/nodes.js'
+import { NodeStatus } from '../../../src/api/gen/hub.js'
+import { type KnownNode, type NodeState, problemOf } from '../../hub/nodes/nodes.js'
 
 /** SummaryFailure is a revision that a node could not make ready. */
 interface SummaryFailure {
@@ -11,17 +12,17 @@ interface SummaryFailure {
   message: string
 }
 
-/** HubSummary is what one hub knows of its nodes, as the other replicas read it. */
+/** HubSummary is what the active hub knows of the nodes, as the other replicas read it. */
 export interface HubSummary extends FleetParts {
-  /** Connected to this hub now. */
+  /** Connected to the hub now. */
   connected: ReadonlySet<string>
-  /** Were connected to it; it remembers what they hold. */
+  /** Were connected to a hub; it remembers what they hold. */
   away: ReadonlySet<string>
+  /** When each node that is away was seen, and what of each node's status renderings depend on. */
+  nodes: readonly Pick<KnownNode, 'name' | 'lastSeen' | 'status'>[]
   /** Returns the nodes that lack the revision of a path; all of them for a path that the hub does not know. */
   lacking(path: string): ReadonlySet<string>
   failures: readonly SummaryFailure[]
-  /** Name of the hub: that of its pod. */
-  hub?: string
 }
 
 /**
@@ -29,10 +30,14 @@ export interface HubSummary extends FleetParts {
  * once. Nodes that lack the same paths are one group, so a complete fleet has no group.
  */
 interface Wire {
-  version: 1
+  version: 2
   nodes: string[]
-  /** Indexes in `nodes`. */
+  /** Indexes in `nodes`, and when each of them was seen. */
   away: number[]
+  seen: string[]
+  /** For each node an index in `statuses`; -1: its status is not known. */
+  kinds: number[]
+  statuses: { arch: string; runtimes: { name: string; version: string }[] }[]
   /** `keyLength` characters for each path that the hub's nodes should hold. */
   paths: string
   /** `lacks` has indexes in `paths`; null: everything. */
@@ -78,6 +83,22 @@ function groupsOf(nodes: readonly NodeState[], paths: readonly string[]): Wire['
   return [...groups.values()]
 }
 
+/** Returns what renderings depend on of each node's status: most nodes share it. */
+function kindsOf(nodes: readonly NodeState[]): Pick<Wire, 'kinds' | 'statuses'> {
+  const known = new Map<string, number>()
+  const statuses: Wire['statuses'] = []
+  const kinds = nodes.map(({ status }) => {
+    if (status === undefined) return -1
+    const runtimes = status.runtimes.map(({ name, version }) => ({ name, version }))
+    const one = { arch: status.arch, runtimes }
+    const text = JSON.stringify(one)
+    const at = known.get(text) ?? statuses.push(one) - 1
+    known.set(text, at)
+    return at
+  })
+  return { kinds, statuses }
+}
+
 /** Summarises which wanted paths a hub's nodes hold. The same input gives the same bytes. */
 export function encodeSummary(nodes: readonly NodeState[], wanted: Iterable<string>): Buffer {
   const paths = [...wanted].sort()
@@ -91,9 +112,11 @@ export function encodeSummary(nodes: readonly NodeState[], wanted: Iterable<stri
     }
   })
   const wire: Wire = {
-    version: 1,
+    version: 2,
     nodes: nodes.map(({ name }) => name),
     away: nodes.flatMap(({ connected }, at) => (connected ? [] : [at])),
+    seen: nodes.flatMap(({ connected, lastSeen }) => (connected ? [] : [lastSeen])),
+    ...kindsOf(nodes),
     paths: paths.map(keyOf).join(''),
     groups: groupsOf(nodes, paths),
     failures,
@@ -120,10 +143,16 @@ const isRecord =
       holds((value as Record<string, unknown>)[name])
     )
 
+const isRuntimes = (value: unknown): boolean =>
+  isList(value, isRecord({ name: isText, version: isText }))
+
 /** Anybody who may write ConfigMaps can write anything here, which must not crash a replica. */
 const isWire = isRecord({
-  version: (version) => version === 1,
+  version: (version) => version === 2,
   nodes: (nodes) => isList(nodes, isText),
+  seen: (seen) => isList(seen, isText),
+  kinds: (kinds) => isList(kinds, isNumber),
+  statuses: (statuses) => isList(statuses, isRecord({ arch: isText, runtimes: isRuntimes })),
   away: (away) => isList(away, isNumber),
   groups: (groups) =>
     isList(
@@ -135,7 +164,7 @@ const isWire = isRecord({
     ),
   failures: (failures) =>
     isList(failures, isRecord({ node: isNumber, path: isText, code: isText, message: isText })),
-  runtimes: (runtimes) => isList(runtimes, isRecord({ name: isText, version: isText })),
+  runtimes: isRuntimes,
   machines: (machines) => isList(machines, isText),
   paths: isText
 }) as (value: unknown) => value is Wire
@@ -161,7 +190,13 @@ export function decodeSummary(bytes: Buffer): HubSummary | undefined {
     lacks: group.lacks === null ? undefined : new Set(group.lacks)
   }))
   const everybody = new Set(nodes)
+  const seenAt = new Map(wire.away.map((at, nth) => [nodes[at], wire.seen[nth] ?? '']))
   return {
+    nodes: nodes.map((name, at) => {
+      const status = wire.statuses[wire.kinds[at] ?? -1]
+      const lastSeen = seenAt.get(name) ?? ''
+      return { name, lastSeen, ...(status && { status: NodeStatus.fromPartial(status) }) }
+    }),
     connected: new Set(nodes.filter((name) => !away.has(name))),
     away,
     runtimes,

@@ -40,6 +40,9 @@ interface Lease {
   spec: LeaseSpec
 }
 
+/** A holder that has not renewed the lease for so many intervals is late. */
+const lateAfter = 3
+
 /** metav1.MicroTime. */
 const microTime = (): string => new Date().toISOString().replace('Z', '000Z')
 
@@ -65,6 +68,8 @@ export class Leader {
   readonly #listeners = new Listeners<boolean>()
   #observed: LeaseObserved = { renewal: '', at: 0 }
   #leaderAddress: string | undefined
+  /** When the lease was last read. */
+  #readAt = Number.NEGATIVE_INFINITY
   #renewedAt = Number.NEGATIVE_INFINITY
   /** What the listeners know. */
   #led = false
@@ -91,9 +96,18 @@ export class Leader {
     return performance.now() - this.#renewedAt < this.#leadMs
   }
 
-  /** Returns where the other process that holds the lease is reached; undefined: not known, or this process leads. */
+  /** Returns whether this process could lead soon: it has read the lease lately. */
+  isCandidate(): boolean {
+    return !this.#closed && performance.now() - this.#readAt < this.#leaseMs / 2
+  }
+
+  /**
+   * Returns where the other process that holds the lease is reached; undefined: not known, or this process leads, or
+   * the other one is late to renew the lease, so that nobody should be sent there.
+   */
   leaderAddress(): string | undefined {
-    return this.isLeader() ? undefined : this.#leaderAddress
+    const isLate = performance.now() - this.#observed.at > lateAfter * this.#retryMs
+    return isLate || this.isLeader() ? undefined : this.#leaderAddress
   }
 
   /** Calls back when this process becomes or stops being the leader. Returns how to stop. */
@@ -140,6 +154,7 @@ export class Leader {
   async #attempt(): Promise<void> {
     const began = performance.now()
     const lease = await this.#read()
+    this.#readAt = performance.now()
     if (!this.#isFree(lease)) {
       this.#renewedAt = Number.NEGATIVE_INFINITY
       const address = lease?.metadata.annotations?.[addressAnnotation]
@@ -152,8 +167,18 @@ export class Leader {
     this.#notify()
     // The time before the write: the other replicas count from when they saw it, which is later.
     this.#renewedAt = began
+    this.#awaitLapse()
+  }
+
+  #awaitLapse(): void {
     clearTimeout(this.#lapse)
-    this.#lapse = setTimeout(() => this.#notify(), began + this.#leadMs - performance.now() + 1)
+    if (!this.isLeader()) {
+      this.#notify()
+      return
+    }
+    // Timers can fire a moment too early.
+    const leftMs = this.#renewedAt + this.#leadMs - performance.now() + 1
+    this.#lapse = setTimeout(() => this.#awaitLapse(), leftMs)
   }
 
   #isFree(lease: Lease | undefined): boolean {

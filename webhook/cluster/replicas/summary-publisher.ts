@@ -2,15 +2,13 @@ import { toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 
-/** Label of each hub's summary object. */
-export const summaryLabel = 'secco.dev/hub-summary'
-export const namePrefix = 'secco-hub-'
+/** ConfigMap with the summary of the active hub. */
+export const summaryName = 'secco-hub-active'
 
-/** SummaryPublisher writes this hub's summary to the API server, and renews it. */
+/** SummaryPublisher writes this hub's summary to the API server while it is the active hub, and renews it. */
 interface SummaryPublisher {
-  /** Schedules a write: the summary may have changed. */
-  changed(): void
-  /** Marks this hub as ended: its nodes are away from now on. */
+  /** Schedules a write: the summary may have changed, or somebody else wrote one. */
+  changed(force?: boolean): void
   close(): Promise<void>
 }
 
@@ -20,31 +18,36 @@ interface SummaryPublisherOptions {
   /** This hub: its pod's name. */
   id: string
   content: () => Buffer
+  /** Whether this hub is the active one: no other hub writes. */
+  mayWrite: () => boolean
   logger: Logger
   /** Changes are collected this long; it is also the least time between two writes. */
   debounceMs?: number
   renewMs?: number
 }
 
-/** Publishes one ConfigMap `secco-hub-<id>`. A failed write is logged once and retried. */
+/** Publishes the ConfigMap. A failed write is logged once and retried. */
 export function startSummaryPublisher(options: SummaryPublisherOptions): SummaryPublisher {
-  const { call, namespace, id, logger, debounceMs = 300, renewMs = 15_000 } = options
-  const name = `${namePrefix}${id}`
-  const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`
+  const { call, namespace, id, mayWrite, logger, debounceMs = 300, renewMs = 15_000 } = options
+  const path = `/api/v1/namespaces/${namespace}/configmaps/${summaryName}`
   let written: string | undefined
   let logged = ''
   let timer: NodeJS.Timeout | undefined
   let closed = false
   let queue = Promise.resolve()
 
-  async function write(renew: boolean, ended = false): Promise<void> {
+  async function write(renew: boolean): Promise<void> {
+    if (closed || !mayWrite()) {
+      written = undefined
+      return
+    }
     const summary = options.content().toString('base64')
     if (!renew && summary === written) return
     const body = {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name, namespace, labels: { [summaryLabel]: 'true' } },
-      data: { renewed: new Date().toISOString(), ...(ended ? { ended: 'true' } : {}) },
+      metadata: { name: summaryName, namespace },
+      data: { hub: id, renewed: new Date().toISOString() },
       binaryData: { summary }
     }
     try {
@@ -57,15 +60,14 @@ export function startSummaryPublisher(options: SummaryPublisherOptions): Summary
       logged = ''
     } catch (thrown) {
       const { code, message } = toSeccoError(thrown)
-      if (logged !== code)
-        logger.error({ code, reason: message }, 'summary of this hub not written')
+      if (logged !== code) logger.error({ code, reason: message }, 'summary of nodes not written')
       logged = code
-      if (!ended) later(1000)
+      later(1000)
     }
   }
 
-  function inOrder(renew: boolean, ended = false): Promise<void> {
-    queue = queue.then(() => write(renew, ended))
+  function inOrder(renew: boolean): Promise<void> {
+    queue = queue.then(() => write(renew))
     return queue
   }
 
@@ -81,12 +83,15 @@ export function startSummaryPublisher(options: SummaryPublisherOptions): Summary
   void inOrder(true)
 
   return {
-    changed: () => later(debounceMs),
+    changed(force = false) {
+      if (force) written = undefined
+      later(debounceMs)
+    },
     async close() {
       closed = true
       clearTimeout(timer)
       clearInterval(renewal)
-      await inOrder(true, true)
+      await queue
     }
   }
 }

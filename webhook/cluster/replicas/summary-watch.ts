@@ -6,15 +6,22 @@ import {
   startReflector
 } from '../../../src/store/kubernetes-reflector.js'
 import { Listeners } from '../../../src/lib/listeners.js'
+import type { KnownNode } from '../../hub/nodes/nodes.js'
 import { decodeSummary, type HubSummary } from './hub-summary.js'
-import { namePrefix, summaryLabel } from './summary-publisher.js'
+import { summaryName } from './summary-publisher.js'
 
-/** SummaryWatch keeps the summaries of the other hubs. */
+/** PublishedSummary is the summary that the active hub, or the last one, has written. */
+export interface PublishedSummary extends HubSummary {
+  /** Name of the hub: that of its pod. */
+  hub: string
+}
+
+/** SummaryWatch follows the summary of the active hub. */
 export interface SummaryWatch {
-  /** Returns the summaries; a new list after each change. The nodes of a dead hub are away; later it is left out. */
-  summaries(): readonly HubSummary[]
-  /** Returns the names of summaries whose hubs will not return. */
-  expired(): string[]
+  /** Returns the newest summary. That of a hub that died stays until the next one writes: files stay on nodes. */
+  current(): PublishedSummary | undefined
+  /** Returns the nodes of the newest summary with those of the paths that they hold. */
+  known(paths: Iterable<string>): KnownNode[]
   onChange(listener: () => void): () => void
   close(): void
 }
@@ -23,71 +30,58 @@ export interface SummaryWatchOptions {
   config: KubeConfig
   call: ApiCall
   namespace: string
-  /** This replica's own hub, whose summary is left out. */
-  own?: string
   onEvent?: (event: ReflectorEvent, error?: unknown) => void
-  /** A hub without a renewal for this long is dead; its nodes connect to another one. */
-  deadMs?: number
-  /** After this long the summary of a dead hub is left out. */
-  forgetMs?: number
 }
 
 interface Known {
-  summary: HubSummary
-  /** By `contactAt`, a clock that runs only while the API server is reachable. */
-  renewedAt: number
+  summary: PublishedSummary
+  packed: string
+  /** When the hub wrote it last (RFC 3339). */
   renewal: string
 }
 
-function awayFrom(summary: HubSummary): HubSummary {
-  const away = new Set([...summary.connected, ...summary.away])
-  return { ...summary, connected: new Set(), away }
+/** Reads the ConfigMap; undefined for another version or other content. */
+function read(raw: RawObject): Known | undefined {
+  const { data = {}, binaryData = {} } = raw as {
+    data?: Record<string, string>
+    binaryData?: Record<string, string>
+  }
+  const packed = binaryData['summary'] ?? ''
+  const summary = packed === '' ? undefined : decodeSummary(Buffer.from(packed, 'base64'))
+  if (summary === undefined) return undefined
+  const { hub = '', renewed: renewal = '' } = data
+  return { summary: { ...summary, hub }, packed, renewal }
 }
 
-/**
- * Follows the summaries of hubs. A summary's age is the time from its last renewal to the last contact with the API
- * server, by this process's own clock: while the API server is down no hub can renew, and none counts as dead.
- * Errors: those of the first list.
- */
-export async function startSummaryWatch(options: SummaryWatchOptions): Promise<SummaryWatch> {
-  const { config, call, namespace, own, deadMs = 45_000, forgetMs = 600_000 } = options
-  const path = `/api/v1/namespaces/${namespace}/configmaps`
-  const query = { labelSelector: summaryLabel }
-  const known = new Map<string, Known>()
-  const listeners = new Listeners()
-  let contactAt = performance.now()
-  let list: readonly HubSummary[] = []
-  let shape = ''
-
-  /** Computes the current summaries, and notifies the listeners of a change. */
-  function settle(changed: boolean): void {
-    const age = ({ renewedAt }: Known): number => contactAt - renewedAt
-    const alive = [...known].filter(([, one]) => age(one) < forgetMs)
-    const now = alive.map(([name, one]) => `${name} ${age(one) < deadMs}`).join()
-    if (!changed && now === shape) return
-    shape = now
-    list = alive.map(([, one]) => (age(one) < deadMs ? one.summary : awayFrom(one.summary)))
-    listeners.notify()
+/** Returns the nodes of a summary with the paths that they hold. */
+function knownNodes({ summary, renewal }: Known, paths: Iterable<string>): KnownNode[] {
+  const holding = new Map(summary.nodes.map(({ name }) => [name, [] as string[]]))
+  for (const path of paths) {
+    const lacking = summary.lacking(path)
+    for (const [name, held] of holding) if (!lacking.has(name)) held.push(path)
   }
+  return summary.nodes.map((node) => ({
+    ...node,
+    // A node that was connected was seen when the hub wrote this.
+    lastSeen: node.lastSeen === '' ? renewal : node.lastSeen,
+    holding: holding.get(node.name) ?? []
+  }))
+}
 
-  /** Returns true when the summary changed. */
-  function put(raw: RawObject): boolean {
-    const { name } = raw.metadata
-    if (name === `${namePrefix}${own ?? ''}`) return false
-    const { data, binaryData } = raw as {
-      data?: Record<string, string>
-      binaryData?: Record<string, string>
-    }
-    const renewal = data?.['renewed'] ?? ''
-    const packed = binaryData?.['summary'] ?? ''
-    const before = known.get(name)
-    const renewedAt = before?.renewal === renewal ? before.renewedAt : contactAt
-    const summary = packed === '' ? undefined : decodeSummary(Buffer.from(packed, 'base64'))
-    if (summary === undefined) return known.delete(name)
-    const ended = data?.['ended'] === 'true'
-    const named = { ...summary, hub: name.slice(namePrefix.length) }
-    known.set(name, { summary: ended ? awayFrom(named) : named, renewedAt, renewal })
-    return true
+/** Follows the summary. Errors: those of the first list. */
+export async function startSummaryWatch(options: SummaryWatchOptions): Promise<SummaryWatch> {
+  const { config, call, namespace } = options
+  const path = `/api/v1/namespaces/${namespace}/configmaps`
+  const query = { fieldSelector: `metadata.name=${summaryName}` }
+  const listeners = new Listeners()
+  let known: Known | undefined
+
+  function settle(next: Known | undefined): void {
+    const before = known
+    known = next
+    // Most writes only renew what is known.
+    if (before?.packed === next?.packed && before?.summary.hub === next?.summary.hub) return
+    listeners.notify()
   }
 
   const reflector = startReflector({
@@ -95,17 +89,8 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
     path,
     query,
     list: () => listCollection(call, path, query),
-    onList: (items) => {
-      contactAt = performance.now()
-      const present = new Set(items.map(({ metadata }) => metadata.name))
-      for (const name of [...known.keys()]) if (!present.has(name)) known.delete(name)
-      for (const item of items) put(item)
-      settle(true)
-    },
-    onChange: (type, raw) => {
-      contactAt = performance.now()
-      settle(type === 'DELETED' ? known.delete(raw.metadata.name) : put(raw))
-    },
+    onList: ([item]) => settle(item && read(item)),
+    onChange: (type, raw) => settle(type === 'DELETED' ? undefined : read(raw)),
     ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent })
   })
   try {
@@ -116,9 +101,8 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
   }
 
   return {
-    summaries: () => list,
-    expired: () =>
-      [...known].filter(([, one]) => contactAt - one.renewedAt >= forgetMs).map(([name]) => name),
+    current: () => known?.summary,
+    known: (paths) => (known === undefined ? [] : knownNodes(known, paths)),
     onChange: listeners.add,
     close() {
       reflector.stop()

@@ -1,6 +1,6 @@
 import type { RevisionRef } from '../../../src/api/gen/hub.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
-import type { NodeState } from './nodes.js'
+import type { KnownNode, NodeState } from './nodes.js'
 import type { FleetState } from './readiness.js'
 
 /** KnownPod is a pod as the API server knows it. */
@@ -10,19 +10,21 @@ export interface KnownPod {
   owner: WorkloadRef
 }
 
-/** HubCluster is what a hub in a cluster knows besides its own satellites. A hub without it is alone, and writes. */
+/** HubCluster is what a hub in a cluster knows besides its own satellites. A hub without it is always active. */
 export interface HubCluster {
-  /** Returns the whole fleet: this hub's satellites, those of other hubs, and nodes without one. */
+  /** Returns the whole fleet. @param own the nodes of this hub, which count while it is active */
   fleet(own: readonly NodeState[]): FleetState
-  /** Returns whether this hub is the one that writes statuses, approvals by policy and events. */
-  mayWrite(): boolean
+  /** Returns whether this hub is the active one: it serves satellites, and only it writes. */
+  isActive(): boolean
+  /** Returns whether this hub could become the active one soon: it reaches the API server. */
+  isCandidate(): boolean
+  /** Returns `host:port` where satellites reach the active hub; undefined: it is this one, or not known. */
+  activeAddress(): string | undefined
+  /** Returns the nodes as the active hub, or the last one, reported them. @param paths of revisions that nodes may hold */
+  reported(paths: Iterable<string>): readonly KnownNode[]
   /** Returns the revisions that pods refer to, wherever they run or may run. */
   referred(): Iterable<RevisionRef>
-  /** Returns whether another hub reports that the node is connected to it. */
-  isElsewhere(node: string): boolean
-  /** Returns the name of the other hub that the node is connected to. */
-  hubOf?(node: string): string | undefined
   podOf(uid: string): KnownPod | undefined
-  /** Calls the listener when other parts of the fleet or the referred files changed, or this hub became the writer. */
-  onChange(listener: (what: 'fleet' | 'writer') => void): () => void
+  /** Calls the listener when the fleet or the referred files changed, and when this hub became active or a standby. */
+  onChange(listener: (what: 'fleet' | 'active' | 'standby') => void): () => void
 }

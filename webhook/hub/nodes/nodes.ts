@@ -25,6 +25,8 @@ export interface NodeState {
    */
   holding: ReadonlySet<string>
   problems: readonly NodeProblem[]
+  /** Another hub, or an earlier process, knew it; it has not connected to this hub yet. */
+  inherited?: boolean
 }
 
 /** KnownNode is what a hub saves of a node: files stay on nodes while the hub restarts. */
@@ -57,6 +59,8 @@ const systemClock: NodeClock = { wallMs: () => Date.now(), monotonicMs: () => pe
 /** Nodes holds the nodes that the hub knows. It has no I/O. */
 export interface Nodes {
   connected(hello: Hello, now: string): void
+  /** Takes over what another hub knew of nodes that are not connected here. */
+  inherit(known: readonly KnownNode[]): void
   disconnected(name: string, now: string): void
   seen(name: string, now: string): void
   status(name: string, status: NodeStatus): void
@@ -82,14 +86,21 @@ export function problemOf(node: NodeState, path: string): NodeProblem | undefine
   return node.problems.find((one) => revisionPath(one.namespace, one.profile, one.digest) === path)
 }
 
+const isOlder = ({ connected, lastSeen }: NodeState, than: KnownNode): boolean =>
+  !connected && Date.parse(lastSeen) < Date.parse(than.lastSeen)
+
+/** Returns the entry of a node that another hub, or an earlier process, knew. */
+function inherited({ name, lastSeen, holding, status }: KnownNode, clock: NodeClock): Entry {
+  const gone = { connected: false, bootId: '', version: '', problems: [], inherited: true }
+  const ageMs = Math.max(0, clock.wallMs() - Date.parse(lastSeen))
+  const seenMs = clock.monotonicMs() - ageMs
+  return { ...gone, name, lastSeen, seenMs, status, holding: new Set(holding) }
+}
+
 export function createNodes(known: readonly KnownNode[], clock: NodeClock = systemClock): Nodes {
   const entries = new Map<string, Entry>()
-  for (const { name, lastSeen, holding, status } of known) {
-    const gone = { connected: false, bootId: '', version: '', problems: [] }
-    const ageMs = Math.max(0, clock.wallMs() - Date.parse(lastSeen))
-    const seenMs = clock.monotonicMs() - ageMs
-    entries.set(name, { ...gone, name, lastSeen, seenMs, status, holding: new Set(holding) })
-  }
+  const inherit = (one: KnownNode): void => void entries.set(one.name, inherited(one, clock))
+  for (const one of known) inherit(one)
   const see = (entry: Entry, now: string): void => {
     entry.lastSeen = now
     entry.seenMs = clock.monotonicMs()
@@ -101,6 +112,12 @@ export function createNodes(known: readonly KnownNode[], clock: NodeClock = syst
   const sorted = () => [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 
   return {
+    inherit(all) {
+      for (const one of all) {
+        const known = entries.get(one.name)
+        if (known === undefined || isOlder(known, one)) inherit(one)
+      }
+    },
     connected(hello, now) {
       const held = hello.holding.filter((path) => pathForm.test(path)).slice(0, mostHeld)
       entries.set(hello.node, {

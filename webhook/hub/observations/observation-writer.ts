@@ -116,22 +116,26 @@ export class ObservationWriter {
   readonly #known: (key: string) => SeccompProfile | undefined
   readonly #queues = new Map<string, WriteQueue>()
   readonly #intervals: WriteIntervals
+  readonly #mayWrite: () => boolean
   #isClosed = false
 
   /**
    * @param known returns the profile as the store last reported it: a finding that it already has can wait. While a
    *   profile is not known, every finding counts as news.
+   * @param mayWrite false: findings are dropped. They are not acked, so satellites resend them to the active hub
    */
   constructor(
     store: Store,
     logger: Logger,
     timing: ObservationWriterTiming,
-    known: (key: string) => SeccompProfile | undefined = () => undefined
+    known: (key: string) => SeccompProfile | undefined = () => undefined,
+    mayWrite: () => boolean = () => true
   ) {
     this.#store = store
     this.#logger = logger
     this.#timing = timing
     this.#known = known
+    this.#mayWrite = mayWrite
     this.#intervals = new WriteIntervals(timing)
   }
 
@@ -141,7 +145,7 @@ export class ObservationWriter {
     stored: () => void,
     rejected: (message: string) => void = () => undefined
   ): void {
-    if (this.#isClosed) return
+    if (this.#isClosed || !this.#mayWrite()) return
     const { ref } = finding.target
     const key = profileKey(ref.namespace, ref.name)
     const queue = this.#queueOf(key, finding.target)
@@ -225,6 +229,10 @@ export class ObservationWriter {
     const { isNews } = queue
     queue.waiting.clear()
     queue.isNews = false
+    if (!this.#mayWrite()) {
+      this.#queues.delete(key)
+      return
+    }
     try {
       const findings = batch.map(([, waiting]) => waiting)
       await writeFindings(this.#store, queue.target, findings)

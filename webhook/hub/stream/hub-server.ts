@@ -4,7 +4,9 @@ import type { Logger } from '../../../src/lib/log.js'
 import { createAuthenticator } from './authenticator.js'
 import { cachedReview, type ReviewToken } from './identity.js'
 import type { Rejections } from './rejections.js'
+import { ReplicaLink } from './replica-link.js'
 import { serveSession, type SessionEvents, type SessionTiming } from './session.js'
+import type { StreamGate } from './stream-gate.js'
 import { type Call, largestMessage, rejectingOversized, streamService } from './stream-service.js'
 import { type Address, openTlsListener } from './tls-listener.js'
 
@@ -17,11 +19,15 @@ export interface HubServerOptions {
   events: Pick<SessionEvents, 'opened' | 'message' | 'closed'>
   /** Reviews the tokens of satellites; without it only client certificates count. */
   reviewToken?: ReviewToken
+  /** Decides whether this hub serves a stream. */
+  gate: StreamGate
 }
 
 /** HubServer serves the streams of satellites: gRPC behind a TLS listener. */
 export interface HubServer {
   address: Address
+  /** Connections between the replicas of the hub. */
+  replicas: ReplicaLink
   setCertificate(pair: CertificatePair): void
   close(): Promise<void>
 }
@@ -39,16 +45,18 @@ function grpcServer(rejections: Rejections): Server {
 
 /** Opens the server. @throws SeccoError PORT_IN_USE, CERTIFICATE_INVALID */
 export async function openHubServer(options: HubServerOptions): Promise<HubServer> {
-  const { timing, rejections, logger, reviewToken } = options
+  const { timing, rejections, logger, reviewToken, gate } = options
   const authenticator = createAuthenticator(reviewToken && cachedReview(reviewToken))
   const server = grpcServer(rejections)
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+  const replicas = new ReplicaLink(options.tls)
   const listener = await openTlsListener({
     listen: options.listen,
     tls: options.tls,
     logger,
     tokens: reviewToken !== undefined,
     onConnection: (socket) => injector.injectConnection(socket),
+    onReplica: (socket) => replicas.accept(socket),
     onRejected: () => rejections.count('certificate')
   })
   const events: SessionEvents = {
@@ -59,12 +67,17 @@ export async function openHubServer(options: HubServerOptions): Promise<HubServe
   // In the same turn of the event loop in which the listener opened: no connection can come before this.
   server.addService(streamService, {
     connect: (call: Call) =>
-      serveSession(call, { timing, events, authenticator, rejections, logger })
+      serveSession(call, { timing, events, authenticator, rejections, gate, logger })
   })
   return {
     address: listener.address,
-    setCertificate: (pair) => listener.setCertificate(pair),
+    replicas,
+    setCertificate(pair) {
+      listener.setCertificate(pair)
+      replicas.setCertificate(pair)
+    },
     async close() {
+      gate.close()
       await listener.close()
       injector.destroy()
       server.forceShutdown()

@@ -1,4 +1,4 @@
-import { status } from '@grpc/grpc-js'
+import { type Metadata, status } from '@grpc/grpc-js'
 import type { Hello, ObservationAck, SatelliteMessage } from '../../../src/api/gen/hub.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { version } from '../../../src/lib/version.js'
@@ -8,6 +8,7 @@ import { type SatelliteIdentity, isRejected } from './identity.js'
 import { createOutbox, encode, type Outbox } from './outbox.js'
 import { createPace, type Pace } from '../../../src/lib/pace.js'
 import type { Rejections, Rejection } from './rejections.js'
+import type { Pass, StreamGate } from './stream-gate.js'
 import { type Call, observationsAtOnce, observationsOf } from './stream-service.js'
 
 export interface SessionTiming {
@@ -50,6 +51,7 @@ export interface SessionServices {
   events: SessionEvents
   authenticator: Authenticator
   rejections: Rejections
+  gate: StreamGate
   logger: Logger
 }
 
@@ -70,7 +72,7 @@ class SatelliteStream {
   readonly #pace: Pace
   readonly #outbox: Outbox
   readonly #token: TokenState
-  readonly #helloTimer: NodeJS.Timeout
+  #helloTimer: NodeJS.Timeout | undefined
   readonly #heartbeat: NodeJS.Timeout
   #resume: NodeJS.Timeout | undefined
   #identity: SatelliteIdentity | undefined
@@ -94,9 +96,7 @@ class SatelliteStream {
     }
     this.#pace = createPace(timing.perSecond, timing.burst)
     this.#outbox = createOutbox((message, taken) => call.write(message, taken))
-    this.#helloTimer = setTimeout(() => {
-      this.#end(status.DEADLINE_EXCEEDED, 'no Hello came', true)
-    }, helloTimeoutMs)
+    this.#awaitHello()
     const beatMs = Math.min(timing.heartbeatMs, timing.stallMs) / 4
     this.#heartbeat = setInterval(() => this.#beat(), beatMs)
   }
@@ -108,15 +108,36 @@ class SatelliteStream {
       this.#finish()
       this.#call.end()
     })
-    const answer = await this.#services.authenticator.identify(this.#call)
+    const { authenticator, gate, events } = this.#services
+    // A peer that is sent elsewhere authenticates there.
+    if (this.#isSentAway(gate.passNow(this.#call))) return
+    const answer = await authenticator.identify(this.#call)
     if (this.#isOver) return
     if (isRejected(answer)) {
       this.#reject(answer)
       return
     }
     this.#identity = answer
-    this.#services.events.proven(this.#peer)
+    events.proven(this.#peer)
+    clearTimeout(this.#helloTimer)
+    const pass = await gate.pass(this.#call)
+    if (this.#isSentAway(pass)) return
+    this.#heardAt = performance.now()
+    this.#awaitHello()
     this.#call.on('data', (message: SatelliteMessage) => this.#receive(message))
+  }
+
+  #awaitHello(): void {
+    this.#helloTimer = setTimeout(() => {
+      this.#end(status.DEADLINE_EXCEEDED, 'no Hello came', true)
+    }, helloTimeoutMs)
+  }
+
+  #isSentAway(pass: Pass | undefined): boolean {
+    if (this.#isOver) return true
+    if (pass === undefined || pass === 'serve') return false
+    this.#emitEnd(status.UNAVAILABLE, pass.details, pass.metadata)
+    return true
   }
 
   #finish(): void {
@@ -130,9 +151,13 @@ class SatelliteStream {
   }
 
   #end(code: status, details: string, cut = false): void {
-    if (!this.#isOver) this.#call.emit('error', { code, details })
-    this.#finish()
+    this.#emitEnd(code, details)
     if (cut) this.#services.events.cut(this.#peer)
+  }
+
+  #emitEnd(code: status, details: string, metadata?: Metadata): void {
+    if (!this.#isOver) this.#call.emit('error', { code, details, metadata })
+    this.#finish()
   }
 
   #reject(rejection: Rejection): void {

@@ -4,6 +4,7 @@ import { type CertificatePair, checkPair } from '../../../certs/pair.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { errnoOf } from '../../../src/lib/durable-file.js'
 import type { Logger } from '../../../src/lib/log.js'
+import { pagesProtocol } from './replica-link.js'
 import { peerOf, WaitingPeers } from './waiting-peers.js'
 
 export interface Address {
@@ -30,6 +31,8 @@ export interface TlsListenerOptions {
   /** Whether peers may authenticate with a token instead of a certificate. */
   tokens?: boolean
   onConnection: (socket: TLSSocket) => void
+  /** Takes connections of other replicas, and returns why it does not. */
+  onReplica?: (socket: TLSSocket) => string | undefined
   /** Called for every connection that was rejected. */
   onRejected?: () => void
 }
@@ -98,6 +101,11 @@ class PeerConnections {
     this.#handshakes.remove(peerOf(socket))
     // The stream above ends and reports a reset.
     socket.on('error', () => undefined)
+    if (socket.alpnProtocol === pagesProtocol) {
+      const problem = this.#options.onReplica?.(socket)
+      if (problem !== undefined) this.reject(socket, problem, undefined)
+      return
+    }
     // Node calls a resumed session of TLS 1.3 authorized even if its client never had a certificate.
     const isCertified = socket.authorized && !isBare(socket)
     if (!isCertified && !this.#mayStayBare(socket)) {
@@ -172,7 +180,7 @@ export async function openTlsListener(options: TlsListenerOptions): Promise<TlsL
     // PeerConnections rejects, and logs the reason; Node itself would close the connection without a log line.
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
-    ALPNProtocols: ['h2'],
+    ALPNProtocols: ['h2', pagesProtocol],
     handshakeTimeout: handshakeTimeoutMs
   })
   server.on('connection', (socket: Socket) => connections.begin(socket))

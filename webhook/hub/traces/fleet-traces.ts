@@ -32,8 +32,6 @@ const awayMs = 120_000
 export interface FleetTracesOptions {
   timing: TraceTiming
   logger: Logger
-  /** Name of the other hub that the node is connected to; undefined: none. */
-  hubOf?: (node: string) => string | undefined
   now?: () => number
 }
 
@@ -180,7 +178,7 @@ export class FleetTraces {
       if (trace.listeners.size === 0 && now - trace.viewedAt > traceViewerMs) {
         this.#end(trace, new SeccoError('UNAVAILABLE', 'it ended because nobody watched it'))
       } else if (trace.connected) this.#sendStart(trace)
-      else if (this.#options.hubOf?.(node) !== undefined || now - trace.lostAt > awayMs) {
+      else if (now - trace.lostAt > awayMs) {
         this.#end(trace, this.#unreachable(node))
       }
     }
@@ -199,14 +197,8 @@ export class FleetTraces {
   }
 
   #unreachable(node: string): SeccoError {
-    const hub = this.#options.hubOf?.(node)
-    if (hub === undefined) {
-      return new SeccoError('UNAVAILABLE', `node ${node}: its satellite is not connected`, {
-        hint: 'see why: secco doctor'
-      })
-    }
-    return new SeccoError('UNAVAILABLE', `node ${node}: its satellite is connected to hub ${hub}`, {
-      hint: `ask that hub: kubectl -n secco-system port-forward pod/${hub} 9445; secco trace asks every hub`
+    return new SeccoError('UNAVAILABLE', `node ${node}: its satellite is not connected`, {
+      hint: 'see why: secco doctor'
     })
   }
 

@@ -1,5 +1,4 @@
 import { SeccoError } from '../../../src/lib/errors.js'
-import { plural } from '../../../src/lib/plural.js'
 import { isNamed } from '../../confinement/containers/container-names.js'
 import type { FleetTraces } from '../../hub/traces/fleet-traces.js'
 import type { TraceTarget } from '../../hub/traces/trace.js'
@@ -25,7 +24,7 @@ export function mayTrace(
   return identity.can(verb, 'containers', namespace === '' ? undefined : namespace)
 }
 
-type Where = Pick<UiSources, 'containers' | 'elsewhere' | 'podAt'>
+type Where = Pick<UiSources, 'containers' | 'podAt'>
 
 function named(all: readonly InventoryItem[], text: string): InventoryItem[] {
   const [namespace = '', pod, container, ...more] = text.split('/')
@@ -45,27 +44,17 @@ function notHere(sources: Where, text: string): SeccoError {
   const [namespace = '', pod = ''] = text.split('/')
   const place = sources.podAt?.(namespace, pod)
   if (place === undefined) {
-    const elsewhere = sources.elsewhere()
-    const others = `ask all hubs (${plural(elsewhere, 'node')} elsewhere): secco trace ${text}`
     return new SeccoError('CONTAINER_NOT_FOUND', `${text}: no running container has this name`, {
-      hint: elsewhere === 0 ? 'list them with `secco ps -A -o wide`' : others
+      hint: 'list them with `secco ps -A -o wide`'
     })
   }
-  const { node, hub } = place
-  const message =
-    hub === undefined
-      ? `${text} is on node ${node}, which reports no such container`
-      : `${text} is on node ${node}, which is connected to hub ${hub}`
-  const hint =
-    hub === undefined
-      ? 'see why: secco doctor'
-      : `secco trace ${text} asks every hub of the cluster`
-  return new SeccoError('UNAVAILABLE', message, { hint })
+  const message = `${text} is on node ${place.node}, which reports no such container`
+  return new SeccoError('UNAVAILABLE', message, { hint: 'see why: secco doctor' })
 }
 
 /**
  * Returns the container that a key or a name means: NAMESPACE/POD, NAMESPACE/POD/CONTAINER, a name or an id.
- * @throws SeccoError CONTAINER_NOT_FOUND, CONTAINER_AMBIGUOUS, UNAVAILABLE when its node is connected to another hub
+ * @throws SeccoError CONTAINER_NOT_FOUND, CONTAINER_AMBIGUOUS, UNAVAILABLE when its node does not report it
  */
 export function targetOf(sources: Where, text: string): TraceTarget {
   const byKey = sources.containers()?.find(text)

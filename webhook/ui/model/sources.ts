@@ -13,12 +13,12 @@ export interface UiSources {
   profiles: () => readonly SeccompProfile[]
   rules: () => readonly SeccompRule[]
   nodes: () => readonly NodeView[]
-  /** Number of nodes connected to other replicas of the hub, which alone know what runs and is denied there. */
-  elsewhere: () => number
+  /** Number of nodes that have not connected since this hub became active: what runs there is not known yet. */
+  awaited: () => number
   /** What the admission decision knows about each profile. */
   states: () => readonly ProfileState[]
-  /** Where a pod is: its node, and the other hub that the node is connected to. */
-  podAt?: (namespace: string, pod: string) => { node: string; hub: string | undefined } | undefined
+  /** Where a pod is. */
+  podAt?: (namespace: string, pod: string) => { node: string } | undefined
   /** Newest last. */
   denials: () => readonly DenialView[]
   /** RFC 3339. Denials before that are not known; undefined: no denials are reported here at all. */

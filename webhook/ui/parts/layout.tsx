@@ -13,8 +13,8 @@ export interface Chrome {
   needs: Needs
   place: string
   user: string
-  /** Number of nodes that are connected to other replicas of the hub. */
-  elsewhere: number
+  /** Number of nodes that have not connected since this hub became active. */
+  awaited: number
 }
 
 function Waiting({ count }: { count: number }): VNode | null {
@@ -136,16 +136,18 @@ function Head({ view }: { view: View }): VNode {
 }
 
 /** Warns on pages of what runs and what was denied: a part of it must not look like all of it. */
-function Partial({ pages, path, elsewhere }: Chrome): VNode | null {
+function Partial({ pages, path, awaited }: Chrome): VNode | null {
   const shown = pages.find((page) => page.path === path)
-  if (elsewhere === 0 || shown?.live !== true) return null
-  const nodes = elsewhere === 1 ? '1 node speaks' : `${elsewhere} nodes speak`
+  if (shown?.live !== true) return null
+  if (awaited === 0) return <div data-live="awaited" />
+  const nodes = awaited === 1 ? '1 node has' : `${awaited} nodes have`
   return (
-    <p class="banner warn" id="elsewhere">
-      <Icon name="tri" /> {nodes} to another replica of the hub: what runs there, and what was
-      denied there, is not on this page. All of it: <code>secco ps --kubeconfig FILE</code>, and{' '}
-      <code>denials</code>, <code>explain</code>, <code>simulate</code>.
-    </p>
+    <div data-live="awaited">
+      <p class="banner warn" id="awaited">
+        <Icon name="tri" /> {nodes} not connected since this hub became the active one: what runs
+        there, and what was denied there, is not on this page yet.
+      </p>
+    </div>
   )
 }
 

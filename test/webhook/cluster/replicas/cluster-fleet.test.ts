@@ -1,5 +1,9 @@
 import { test } from 'tap'
-import { clusterFleet } from '../../../../webhook/cluster/replicas/cluster-fleet.js'
+import {
+  clusterFleet,
+  ownSource,
+  summarySource
+} from '../../../../webhook/cluster/replicas/cluster-fleet.js'
 import type { ClusterNode } from '../../../../webhook/cluster/watch/cluster-view.js'
 import { decodeSummary, encodeSummary } from '../../../../webhook/cluster/replicas/hub-summary.js'
 import { withNewcomers } from '../../../../webhook/snapshot/snapshot-store.js'
@@ -9,56 +13,53 @@ import { matchLists } from '../../../helpers/match-lists.js'
 
 const nodesOf = (...nodes: ClusterNode[]) => new Map(nodes.map((node) => [node.name, node]))
 
-test('the fleet of a cluster: nodes, satellites, other hubs', (t) => {
+test('the fleet of a cluster: its nodes, and what the active hub knows of them', (t) => {
   const [x, y] = [pathOf(1), pathOf(2)]
-  const ready = { 'kubernetes.io/os': 'linux' }
+  const taint = (key: string) => ({ taints: [{ key, value: '', effect: 'NoSchedule' }] })
   const nodes = nodesOf(
-    clusterNode('own'),
-    clusterNode('theirs', { labels: ready }),
-    clusterNode('moved'),
+    clusterNode('one'),
+    clusterNode('two', { labels: { 'kubernetes.io/os': 'linux' } }),
+    clusterNode('away'),
     clusterNode('new'),
-    clusterNode('joining', {
-      taints: [{ key: 'secco.dev/not-ready', value: '', effect: 'NoSchedule' }]
-    }),
-    clusterNode('virtual', {
-      taints: [{ key: 'virtual-kubelet.io/provider', value: '', effect: 'NoSchedule' }]
-    }),
+    clusterNode('joining', taint('secco.dev/not-ready')),
+    clusterNode('virtual', taint('virtual-kubelet.io/provider')),
     clusterNode('win', { labels: { 'kubernetes.io/os': 'windows' } })
   )
-  const other = decodeSummary(
-    encodeSummary(
-      [nodeState('theirs', [x, y]), nodeState('moved', [x], true), nodeState('gone', [])],
-      [x, y]
-    )
-  )
-  if (other === undefined) throw new Error('unreadable')
+  const problem = { namespace: 'shop', profile: 'p2', digest: `sha256:${'2'.repeat(64)}` }
   const own = [
-    nodeState('own', [x, y]),
-    nodeState('moved', [x, y], false),
+    nodeState('one', [x, y]),
+    { ...nodeState('two', [x]), problems: [{ ...problem, code: 'E', message: 'no room' }] },
+    nodeState('away', [x, y], false),
+    nodeState('gone', []),
     nodeState('joining', [])
   ]
-  const fleet = clusterFleet(nodes, own, [other])
-  matchLists(t, fleet.readiness(x), {
-    ready: 3,
-    total: 4,
-    waiting: ['new'],
-    lacking: ['joining', 'new', 'virtual']
-  })
-  t.same(
-    fleet.readiness(y).lacking,
-    ['joining', 'moved', 'new', 'virtual'],
-    'where it is connected counts'
-  )
-  t.same(fleet.readiness(pathOf(9)).ready, 0, 'a path nobody knows is nowhere')
-  const both = clusterFleet(
-    nodesOf(clusterNode('moved')),
-    [nodeState('moved', [x, y], false)],
-    [{ ...other, connected: new Set(), away: new Set(['moved']) }]
-  )
-  t.same(
-    both.readiness(y).lacking,
-    ['moved'],
-    'nobody has it connected: both must know of the file'
+  const summary = decodeSummary(encodeSummary(own, [x, y]))
+  if (summary === undefined) throw new Error('unreadable')
+  for (const [who, source] of [
+    ['the active hub', ownSource(own)],
+    ['other replicas', summarySource(summary)]
+  ] as const) {
+    const fleet = clusterFleet(nodes, source)
+    matchLists(
+      t,
+      fleet.readiness(x),
+      { ready: 3, total: 4, waiting: ['new'], failed: [], lacking: ['joining', 'new', 'virtual'] },
+      who
+    )
+    matchLists(
+      t,
+      fleet.readiness(y),
+      { waiting: ['new'], failed: [{ node: 'two', code: 'E', message: 'no room' }] },
+      who
+    )
+    t.equal(fleet.readiness(pathOf(9)).ready, 0, `${who}: a path nobody knows is nowhere`)
+  }
+  const none = clusterFleet(nodesOf(clusterNode('one')), summarySource(undefined))
+  matchLists(
+    t,
+    none.readiness(x),
+    { ready: 0, total: 1, lacking: ['one'] },
+    'no hub has written yet'
   )
   t.end()
 })

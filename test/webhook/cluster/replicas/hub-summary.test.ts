@@ -1,6 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { test } from 'tap'
+import { NodeStatus } from '../../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../../src/rules/profile-state.js'
 import {
   decodeSummary,
@@ -49,12 +50,18 @@ test('content that is no summary does not crash a replica', (t) => {
   const failure = { node: 0, path: 'p', code: 'c', message: 'm' }
   t.ok(read({ failures: [failure], more: 1 }))
   for (const change of [
-    { version: 2 },
-    ...['nodes', 'away', 'groups', 'failures', 'runtimes', 'machines'].flatMap((member) => [
-      { [member]: null },
-      { [member]: [null] },
-      { [member]: [{}] }
-    ]),
+    { version: 1 },
+    ...[
+      'nodes',
+      'away',
+      'seen',
+      'kinds',
+      'statuses',
+      'groups',
+      'failures',
+      'runtimes',
+      'machines'
+    ].flatMap((member) => [{ [member]: null }, { [member]: [null] }, { [member]: [{}] }]),
     { paths: 7 },
     { groups: [{ nodes: [0], lacks: ['x'] }] },
     { failures: [{ ...failure, node: 'node-1' }] },
@@ -91,5 +98,32 @@ test('a summary is bounded, and small for a complete fleet', (t) => {
     ({ name, holding }) => !holding.has(paths[5] ?? '') && !said(paths[5] ?? '', name)
   )
   t.same(wrong, [], 'what is cut off is never said to be there')
+  t.end()
+})
+
+test('a summary has what the next active hub needs of each node', (t) => {
+  const status = (arch: string, version: string) =>
+    NodeStatus.fromPartial({ arch, kernel: '6.18.0', runtimes: [{ name: 'runc', version }] })
+  const nodes = [
+    { ...nodeState('a', []), status: status('x86_64', '1.1.5') },
+    { ...nodeState('b', [], false), status: status('x86_64', '1.1.5') },
+    { ...nodeState('c', []), status: status('aarch64', '1.2.8') },
+    nodeState('d', [])
+  ]
+  const summary = decodeSummary(encodeSummary(nodes, []))
+  const known = summary?.nodes.map(({ name, lastSeen, status: of }) =>
+    [name, lastSeen, of?.arch, of?.runtimes.map(({ version }) => version).join()].join(' ')
+  )
+  t.strictSame(known, [
+    'a  x86_64 1.1.5',
+    'b 2026-11-24T10:00:00.000Z x86_64 1.1.5',
+    'c  aarch64 1.2.8',
+    'd   '
+  ])
+  const later = nodes.map((node) => ({ ...node, lastSeen: '2026-11-25T10:00:00.000Z' }))
+  const same = later.map((node) =>
+    node.connected ? node : { ...node, lastSeen: '2026-11-24T10:00:00.000Z' }
+  )
+  t.ok(encodeSummary(nodes, []).equals(encodeSummary(same, [])), 'time alone is no change')
   t.end()
 })

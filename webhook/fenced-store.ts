@@ -1,0 +1,38 @@
+import { SeccoError } from '../src/lib/errors.js'
+import type { Store } from '../src/store/store.js'
+
+/**
+ * Returns the store with the change that only the active hub writes to it. An update is checked once more when the
+ * object has been read: the role may have changed hands since.
+ * @throws SeccoError UNAVAILABLE by every write on standby
+ */
+export function fencedStore(store: Store, isActive: () => boolean): Store {
+  function mustBeActive(): void {
+    if (isActive()) return
+    throw new SeccoError('UNAVAILABLE', 'this hub is on standby: another one may write now', {
+      hint: 'try again in a few seconds: the active hub takes the request then'
+    })
+  }
+  return {
+    list: (kind) => store.list(kind),
+    get: (kind, ref) => store.get(kind, ref),
+    async apply(kind, object) {
+      mustBeActive()
+      return store.apply(kind, object)
+    },
+    async update(kind, ref, change) {
+      mustBeActive()
+      return store.update(kind, ref, (object) => {
+        mustBeActive()
+        return change(object)
+      })
+    },
+    async delete(kind, ref) {
+      mustBeActive()
+      return store.delete(kind, ref)
+    },
+    watch: (listener) => store.watch(listener),
+    problems: () => store.problems(),
+    close: () => store.close()
+  }
+}

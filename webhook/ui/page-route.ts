@@ -1,0 +1,114 @@
+import type { Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '../../src/lib/log.js'
+
+/** PageRoute is where the requests for pages and API of this replica are answered. */
+export interface PageRoute {
+  /** Returns whether this replica answers: it has the active hub. */
+  isHere(): boolean
+  /** Returns the address of the active hub of another replica; undefined: it is not known. */
+  address(): string | undefined
+  /** Connects to the pages of another replica. */
+  dial(address: string): Promise<Duplex>
+}
+
+interface RoutedPages {
+  /** Serves a connection that another replica passed on. */
+  serve(socket: Duplex): void
+  close(): void
+}
+
+/** A takeover takes ten seconds at most; requests wait for it. */
+const waitMs = 10_000
+const retryMs = 250
+const checkMs = 500
+
+const body = JSON.stringify({
+  code: 'UNAVAILABLE',
+  message: 'no hub is active: another replica takes over within seconds',
+  hint: 'try again in a few seconds; if it stays, see why: kubectl -n secco-system get pods'
+})
+const unavailable = [
+  'HTTP/1.1 503 Service Unavailable',
+  'content-type: application/json; charset=utf-8',
+  `content-length: ${Buffer.byteLength(body)}`,
+  'retry-after: 2',
+  'connection: close',
+  '',
+  body
+].join('\r\n')
+
+function join(near: Duplex, far: Duplex): void {
+  near.on('close', () => far.destroy())
+  far.on('close', () => near.destroy())
+  far.on('error', () => undefined)
+  near.pipe(far)
+  far.pipe(near)
+}
+
+type Listener = (this: Server, socket: Duplex) => void
+
+/**
+ * Passes every connection to the active hub's replica, so that pages and API are whole whichever replica is asked. It
+ * works on connections and not on requests: sessions, streams and tokens are the business of the replica that answers.
+ */
+export function routePages(server: Server, route: PageRoute, logger: Logger): RoutedPages {
+  const listeners = server.listeners('connection') as Listener[]
+  const serve = (socket: Duplex): void => {
+    for (const listener of listeners) listener.call(server, socket)
+  }
+  let failed = ''
+
+  async function reach(): Promise<Duplex | undefined> {
+    const address = route.address()
+    if (address === undefined) return undefined
+    try {
+      const far = await route.dial(address)
+      failed = ''
+      return far
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (reason !== failed) logger.warn({ address, reason }, 'active hub not reached')
+      failed = reason
+      return undefined
+    }
+  }
+
+  async function pass(socket: Socket): Promise<void> {
+    socket.on('error', () => undefined)
+    const until = performance.now() + waitMs
+    while (!socket.destroyed) {
+      if (route.isHere()) {
+        serve(socket)
+        return
+      }
+      const far = await reach()
+      if (far !== undefined) {
+        join(socket, far)
+        return
+      }
+      if (performance.now() >= until) {
+        socket.end(unavailable)
+        return
+      }
+      await delay(retryMs)
+    }
+  }
+
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    if (route.isHere()) serve(socket)
+    else void pass(socket)
+  })
+  let wasHere = route.isHere()
+  const timer = setInterval(() => {
+    const isHere = route.isHere()
+    // Clients connect again, and then reach the active hub.
+    if (wasHere && !isHere) server.closeAllConnections()
+    wasHere = isHere
+  }, checkMs)
+  timer.unref()
+  return { serve, close: () => clearInterval(timer) }
+}
