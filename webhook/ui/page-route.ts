@@ -20,8 +20,8 @@ interface RoutedPages {
   close(): void
 }
 
-/** A takeover takes ten seconds at most; requests wait for it. */
-const waitMs = 10_000
+/** Another hub is active within this time; requests wait for it. */
+const takeoverMs = 10_000
 const retryMs = 250
 const checkMs = 500
 
@@ -54,9 +54,16 @@ type Listener = (this: Server, socket: Duplex) => void
  * Passes every connection to the active hub's replica, so that pages and API are whole whichever replica is asked. It
  * works on connections and not on requests: sessions, streams and tokens are the business of the replica that answers.
  */
-export function routePages(server: Server, route: PageRoute, logger: Logger): RoutedPages {
+export function routePages(
+  server: Server,
+  route: PageRoute,
+  logger: Logger,
+  waitMs = takeoverMs
+): RoutedPages {
   const listeners = server.listeners('connection') as Listener[]
+  let hasServed = false
   const serve = (socket: Duplex): void => {
+    hasServed = true
     for (const listener of listeners) listener.call(server, socket)
   }
   let failed = ''
@@ -102,12 +109,11 @@ export function routePages(server: Server, route: PageRoute, logger: Logger): Ro
     if (route.isHere()) serve(socket)
     else void pass(socket)
   })
-  let wasHere = route.isHere()
   const timer = setInterval(() => {
-    const isHere = route.isHere()
+    if (!hasServed || route.isHere()) return
     // Clients connect again, and then reach the active hub.
-    if (wasHere && !isHere) server.closeAllConnections()
-    wasHere = isHere
+    server.closeAllConnections()
+    hasServed = false
   }, checkMs)
   timer.unref()
   return { serve, close: () => clearInterval(timer) }
