@@ -11,6 +11,7 @@ import { runSecco } from '../helpers/secco-command.js'
 import { everything, patience, profileOf } from '../helpers/truth-rig.js'
 import { until } from '../helpers/until.js'
 import { replaceFile, whileDamaged } from '../helpers/while-damaged.js'
+import { matchLists } from '../helpers/match-lists.js'
 
 t.setTimeout(1_500_000)
 const probe = probeTracing()
@@ -61,7 +62,10 @@ test('the truth about real containers', { skip }, async (t) => {
     const kinds = ({ drift }: ContainerView) => drift.map(({ kind }) => kind)
 
     await all.start('open', [], { seccomp: 'none' })
-    t.match(await check('open', ({ state }) => state === 'unconfined'), { risk: 100, drift: [] })
+    matchLists(t, await check('open', ({ state }) => state === 'unconfined'), {
+      risk: 100,
+      drift: []
+    })
     await all.start('plain', [], { seccomp: runtimeDefault() })
     t.match(
       await check('plain', (view) => view.state === 'runtime-default' && view.checked === 'bytes'),
@@ -72,7 +76,8 @@ test('the truth about real containers', { skip }, async (t) => {
       ...{ profile: 'default/web', revision: audit.digest, stale: false }
     })
     await all.start('enforced', [], { seccomp: enforce })
-    t.match(
+    matchLists(
+      t,
       await check('enforced', (view) => view.state === 'enforced' && view.checked === 'bytes'),
       { profile: 'default/web', revision: web.digest, stale: false, drift: [] }
     )
@@ -85,7 +90,9 @@ test('the truth about real containers', { skip }, async (t) => {
       annotations: assigned('promised', 'default/web', web.digest)
     })
     const promised = await check('promised', ({ state }) => state === 'unconfined')
-    t.match(promised.drift, [{ kind: 'Unconfined', message: /declared web@.*running unconfined/ }])
+    matchLists(t, promised.drift, [
+      { kind: 'Unconfined', message: /declared web@.*running unconfined/ }
+    ])
     await all.start('missed', [], { seccomp: 'none', annotations: { app: 'guarded' } })
     t.match(await check('missed', ({ unprotected }) => unprotected !== null), {
       state: 'unconfined',
@@ -303,7 +310,9 @@ test('the truth about real containers', { skip }, async (t) => {
       patience
     )
     t.same(simulated.containers.map(({ name }) => name).sort(), ['user-0', 'user-2'])
-    t.match(simulated.containers[0]?.denied, [{ syscall: 'getpriority', count: 1, certain: true }])
+    matchLists(t, simulated.containers[0]?.denied, [
+      { syscall: 'getpriority', count: 1, certain: true }
+    ])
     const front = await all.json<Radius>('simulate', '--deny', 'getsid', '-l', 'tier=front')
     t.same(
       front.containers.map(({ name }) => name),
@@ -386,7 +395,7 @@ test('the truth about containers that containerd runs', { skip }, async (t) => {
     const audit = await all.revision('web', 'audit')
     const enforce = await all.revision('web', 'enforce')
     await start('open', waiting, [])
-    t.match((await all.seen('open', ({ state }) => state === 'unconfined'))[0], { drift: [] })
+    matchLists(t, (await all.seen('open', ({ state }) => state === 'unconfined'))[0], { drift: [] })
     await start('plain', waiting, ['--seccomp'])
     await all.seen('plain', (one) => one.state === 'runtime-default' && one.checked === 'bytes')
     await start('powerful', waiting, ['--privileged'])
@@ -394,11 +403,21 @@ test('the truth about containers that containerd runs', { skip }, async (t) => {
     // Go leaves zeros out when containerd writes the configuration: it is the revision all the same.
     await start('audited', waiting, [...under(audit.path), ...learned('web')])
     const [audited] = await all.seen('audited', ({ checked }) => checked === 'bytes')
-    t.match(audited, { state: 'audit', revision: audit.digest, profile: 'default/web', drift: [] })
+    matchLists(t, audited, {
+      state: 'audit',
+      revision: audit.digest,
+      profile: 'default/web',
+      drift: []
+    })
     t.match(audited, { learned: 'default/web', runtime: 'containerd', disk: 'ok' })
     await start('enforced', waiting, [...under(enforce.path), ...learned('web')])
     const [enforced] = await all.seen('enforced', ({ checked }) => checked === 'bytes')
-    t.match(enforced, { state: 'enforced', revision: enforce.digest, stale: false, drift: [] })
+    matchLists(t, enforced, {
+      state: 'enforced',
+      revision: enforce.digest,
+      stale: false,
+      drift: []
+    })
     const ps = await all.secco('ps')
     t.match(ps, /audited +n1 +audit +web@[0-9a-f]{8}/)
     t.match(ps, /enforced +n1 +enforced +web@[0-9a-f]{8}/)
@@ -441,7 +460,7 @@ test('the truth about containers that containerd runs', { skip }, async (t) => {
       'deny',
       (view) => view.revision === next.digest && view.checked === 'bytes'
     )
-    t.match(healed, { state: 'enforced', stale: false, drift: [], denials: 0 })
+    matchLists(t, healed, { state: 'enforced', stale: false, drift: [], denials: 0 })
   })
 })
 

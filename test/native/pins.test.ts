@@ -108,7 +108,7 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     await cat.echo()
 
     const recorder = openRecorder({ pin, slots: 64 })
-    t.match(recorder.pinning, { folder: pin, adopted: true })
+    t.strictSame(recorder.pinning, { folder: pin, adopted: true })
     t.ok(recorder.attached, 'without attaching')
     recorder.attach()
     for (const [one, count] of [
@@ -175,7 +175,7 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
     for (const [layout, header, problem] of table) {
       mkdirSync(join(pin, layout))
       if (header.length > 0) execFileSync(pinHeader, [join(pin, layout), ...header])
-      t.match(recorder.leftovers(), [{ layout, missed: 0, problem }])
+      t.matchOnly(recorder.leftovers(), [{ layout, missed: 0, problem }])
       t.equal(layouts().length, 1)
     }
   })
@@ -226,7 +226,7 @@ test('pins', { skip, timeout: 300_000 }, async (t) => {
 
   await t.test('where nothing can be pinned', (t) => {
     const wrong = openRecorder({ pin: join(folder, 'plain'), slots: 4 })
-    t.match(wrong.pinning, { adopted: false, problem: /not on a bpf file system/ })
+    t.matchOnly(wrong.pinning, { adopted: false, problem: /not on a bpf file system/ })
     t.equal(wrong.pinning.folder, undefined)
     wrong.attach()
     t.ok(wrong.attached)

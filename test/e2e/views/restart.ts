@@ -48,14 +48,21 @@ const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g
 const isNear = (one: string, other: string): boolean =>
   Math.abs(Date.parse(one) - Date.parse(other)) <= clockMs
 
-/** Returns facts in which times in paths that are as good as a time of before are that time. */
+/** Returns facts in which a path that was not there before is one that was, but for a time that is as good. */
 function withTimesOf(before: Facts, after: Facts): Facts {
   const known = [...new Set([...before.keys()].join('\n').match(time) ?? [])]
-  const replaced = (path: string) =>
-    path.replace(time, (each) =>
-      known.includes(each) ? each : (known.find((one) => isNear(one, each)) ?? each)
-    )
-  return new Map([...after].map(([path, value]) => [replaced(path), value]))
+  const earlierPath = (path: string) =>
+    (path.match(time) ?? [])
+      .flatMap((own) =>
+        known.filter((each) => isNear(own, each)).map((each) => path.replaceAll(own, each))
+      )
+      .find((each) => before.has(each) && !after.has(each))
+  return new Map(
+    [...after].map(([path, value]) => [
+      before.has(path) ? path : (earlierPath(path) ?? path),
+      value
+    ])
+  )
 }
 
 /** Whether two values are the same but for times that are as good as each other. */

@@ -16,6 +16,7 @@ import type { Denial } from '../../../webhook/hub/denials/denial.js'
 import { quiet } from '../../helpers/quiet.js'
 import { until } from '../../helpers/until.js'
 import { everything } from '../denial-rig.js'
+import { matchLists } from '../../helpers/match-lists.js'
 
 t.setTimeout(600_000)
 /** Other programs may keep this machine busy. */
@@ -154,7 +155,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   )
   await runc('kill', busy, 'KILL')
   const [end] = await Promise.all([ended(busy), ended(busy, 'probe'), ended(busy, 'session')])
-  t.match(end, { events: ['start', 'serve', 'stop', 'probe'], readyAt: /^20/ })
+  matchLists(t, end, { events: ['start', 'serve', 'stop', 'probe'], readyAt: /^20/ })
   t.ok(end.startup.some(({ names }) => names.includes('execve')))
   t.ok(end.serving.some(({ names }) => names.includes('poll')))
   await runc('delete', '--force', busy)
@@ -224,7 +225,7 @@ test('a denied call that succeeds is reported; denials on purpose are not', (t) 
   watch.refresh()
   t.strictSame(watch.dueForReport(1000), ['3.9'], 'and an older generation is not this slot')
   const counts = countsOf({ read: 5, mount: 2, clone3: 900, statx: 4 })
-  t.match(watch.denied(slot, counts, container), [
+  matchLists(t, watch.denied(slot, counts, container), [
     { name: 'clone3', count: 900, detail: { errno: 38, expected: true } },
     { name: 'statx', count: 4, detail: { errno: 0, expected: false } },
     { name: 'mount', count: 2, detail: { errno: 1, pid: 41, comm: 'sh', expected: false } }
@@ -235,19 +236,20 @@ test('a denied call that succeeds is reported; denials on purpose are not', (t) 
   const later = { ...slot, index: 4 }
   details = [{ ...detail, index: 4, comm: 'first' }]
   watch.refresh()
-  t.match(
+  matchLists(
+    t,
     watch.denied(later, countsOf({ mount: 2 }), container),
     [{ name: 'mount', detail: { errno: 1, pid: 41, comm: 'first' } }],
     'also for a slot that has ended by then'
   )
   watch.follow(later, container)
-  t.match(watch.denied(later, countsOf({ mount: 2 }), container), [
+  matchLists(t, watch.denied(later, countsOf({ mount: 2 }), container), [
     { name: 'mount', detail: { errno: 1, comm: 'first' } }
   ])
   details = [{ ...detail, count: 3, succeeded: 1, result: 0 }]
   watch.refresh()
   watch.denied(slot, countsOf({ mount: 3 }), container)
-  t.match(watch.conditions(), [
+  matchLists(t, watch.conditions(), [
     {
       type: 'FiltersMatch',
       status: 'False',
@@ -284,7 +286,7 @@ test('records of the audit log find their container, dead or seen late', (t) => 
     'two of the container and one of no container yet; arguments and invalid records do not count'
   )
   const verdict = () => ({ kind: 'conditional' as const })
-  t.match(audited.join(slot, [], verdict), [
+  matchLists(t, audited.join(slot, [], verdict), [
     {
       ...{ name: 'personality', action: 'SCMP_ACT_LOG', count: 2 },
       detail: { pid: 41, comm: 'a ]b"', arguments: '0x20 0x0 0x7f 0x0' }
