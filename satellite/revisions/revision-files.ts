@@ -6,14 +6,14 @@ import type { Logger } from '../../src/lib/log.js'
 import { Worker } from '../../src/lib/worker.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { Container } from '../containers/runtime.js'
-import { canonicalOf, digestOfSeccomp, revisionOf } from '../containers/seccomp-digest.js'
+import { revisionOf } from '../containers/seccomp-digest.js'
 import { checkFloor, checkHeld, CompiledFloor, type Floor } from './floor.js'
 import { type Generations, openGenerations } from './generations.js'
+import { readHeld } from './held-bytes.js'
 import {
   collectRevisions,
   type InstallDependencies,
   installRevision,
-  readInstalled,
   verifyInstalled
 } from './installer.js'
 
@@ -112,15 +112,9 @@ export class RevisionFiles {
   }
 
   /** Returns the bytes of a revision: of its file, else as a container's configuration has them. */
-  async read(ref: RevisionRef): Promise<Uint8Array | undefined> {
+  read({ digest }: RevisionRef): Promise<Uint8Array | undefined> {
     const { root, containers } = this.#options
-    const held = [...this.#holding.values()].find(({ digest }) => digest === ref.digest)
-    const bytes = held && (await readInstalled(root, held))
-    if (bytes !== undefined) return bytes
-    const own = containers().find(
-      ({ seccomp }) => seccomp !== undefined && digestOfSeccomp(seccomp) === ref.digest
-    )
-    return own?.seccomp === undefined ? undefined : Buffer.from(canonicalOf(own.seccomp))
+    return readHeld(digest, { root, holding: this.#holding.values(), containers: containers() })
   }
 
   conditions(): Condition[] {

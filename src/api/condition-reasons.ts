@@ -1,5 +1,6 @@
 import type { ConditionReason } from './condition-reason.js'
 import { nodeConditionReasons } from './node-condition-reasons.js'
+import { ruleConditionReasons } from './rule-condition-reasons.js'
 
 /**
  * Every reason that a condition of Secco may have. docs/reference/conditions.md is generated from it, and a
@@ -172,88 +173,15 @@ export const conditionReasons: readonly ConditionReason[] = [
     next: 'nothing: the time without denials and restarts counts from then on'
   },
   {
-    kind: 'SeccompRule',
-    type: 'Accepted',
-    status: 'True',
-    reason: 'Valid',
-    meaning: 'the rule is in force',
-    next: ''
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Accepted',
-    status: 'False',
-    reason: 'Invalid',
-    meaning: 'the rule selects nothing, or less than it states; the message lists the problems',
-    next: 'correct the field that the message names'
-  },
-  {
-    kind: 'SeccompRule',
+    kind: 'SeccompProfile',
     type: 'Ready',
     status: 'True',
-    reason: 'Learning',
-    meaning: 'matching pods run under RuntimeDefault and are recorded',
-    next: ''
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'True',
-    reason: 'ProfileReady',
-    meaning: 'every node has the profile: matching pods get it',
-    next: ''
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'False',
-    reason: 'ProfileNotFound',
-    meaning: 'the profile that the rule names does not exist',
-    next: 'create the profile, or correct spec.profile'
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'False',
-    reason: 'ProfileNotApproved',
-    meaning: 'nobody has approved the profile yet',
-    next: 'secco profile diff NAME, then secco profile approve NAME'
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'False',
-    reason: 'WaitingForNodes',
+    reason: 'BuiltIn',
     meaning:
-      'nodes lack the revision; pods that could run on them get what spec.whenNotReady specifies',
-    next: 'wait; if a node keeps lacking it, check its satellite'
+      "Secco's own pods have profiles that come with Secco; what is observed of them needs no approval",
+    next: ''
   },
-  {
-    kind: 'SeccompRule',
-    type: 'Ready',
-    status: 'Unknown',
-    reason: 'PerNamespace',
-    meaning: 'each pod gets the profile of that name in its own namespace',
-    next: 'check the profiles in those namespaces'
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Bypassed',
-    status: 'True',
-    reason: 'PodsNotPatched',
-    meaning:
-      'pods that the rule selects were stored without a decision of Secco: the webhook was not reached or was overruled, ' +
-      'or they are older than the rule',
-    next: 'recreate the pods that the message names; secco install --final-state deny keeps such pods out'
-  },
-  {
-    kind: 'SeccompRule',
-    type: 'Bypassed',
-    status: 'False',
-    reason: 'AllPatched',
-    meaning: 'every pod that the rule selects carries a decision of Secco again',
-    next: 'nothing; recreated pods are under the rule'
-  },
+  ...ruleConditionReasons,
   ...nodeConditionReasons
 ]
 

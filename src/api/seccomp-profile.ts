@@ -129,6 +129,7 @@ export type Condition = Static<typeof Condition>
 export const WorkloadRef = Type.Object(
   {
     kind: Type.String({
+      pattern: '^[A-Z][A-Za-z0-9]{0,62}$',
       description:
         'Deployment, StatefulSet, DaemonSet, Job, CronJob, Pod, or Container outside Kubernetes'
     }),

@@ -40,7 +40,49 @@ export function compileSelector(
     }
     requirements.push({ key, operator, values })
   }
+  problems.push(...impossibleLabels(requirements, field), ...contradictions(requirements, field))
   return { selector: { requirements, never: problems.length > 0 }, problems }
+}
+
+/** Forms of label keys and values that the API server accepts (apimachinery, IsQualifiedName and IsValidLabelValue). */
+const keyForm =
+  /^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+const valueForm = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
+
+/** Returns requirements that only a label fulfils that no object can have: the selector selects nothing. */
+function impossibleLabels(requirements: readonly LabelRequirement[], field: string): string[] {
+  return requirements.flatMap(({ key, operator, values }) => {
+    if (operator !== 'In' && operator !== 'Exists') return []
+    if (!keyForm.test(key)) return [`${field}: ${JSON.stringify(key)} is not a label key`]
+    const [bad] = values
+    if (bad === undefined || [...values].some((value) => valueForm.test(value))) return []
+    return [
+      `${field}: ${JSON.stringify(bad)} is not a label value, so no object has ${key} with it`
+    ]
+  })
+}
+
+/** Returns the keys whose requirements exclude each other: the selector selects nothing. */
+function contradictions(requirements: readonly LabelRequirement[], field: string): string[] {
+  return [...new Set(requirements.map(({ key }) => key))].flatMap((key) => {
+    const own = requirements.filter((one) => one.key === key)
+    const of = (operator: LabelRequirement['operator']) =>
+      own.filter((one) => one.operator === operator)
+    const wanted = of('In').map(({ values }) => values)
+    const isWanted = wanted.length > 0 || of('Exists').length > 0
+    const [first, ...rest] = wanted
+    const left =
+      first === undefined
+        ? undefined
+        : [...first]
+            .filter((value) => rest.every((values) => values.has(value)))
+            .filter((value) => !of('NotIn').some(({ values }) => values.has(value)))
+    const isEmpty = left?.length === 0 && wanted.every(({ size }) => size > 0)
+    const isBoth = isWanted && of('DoesNotExist').length > 0
+    return isEmpty || isBoth
+      ? [`${field}: the requirements on ${key} exclude each other, so it selects nothing`]
+      : []
+  })
 }
 
 /** Whether one requirement holds; NotIn and DoesNotExist hold where the key is absent. */

@@ -80,21 +80,52 @@ function bypassed(
 }
 
 /**
- * Returns the rule with its conditions; the same object when nothing changes. Pure.
- * @param unpatched pods that it selects and that carry no decision, as `<namespace>/<name>`
+ * Returns the condition Overruled: whether other rules decide about pods that the rule selects. Reasons: OtherRuleWins,
+ * NotOverruled. A rule that was never overruled has no such condition.
  */
+function overruled(
+  winners: readonly string[],
+  before: readonly Condition[],
+  observedGeneration: number
+): Wanted | undefined {
+  const base = { type: 'Overruled', observedGeneration }
+  if (winners.length > 0) {
+    const named = [...winners].sort().slice(0, mostNamed).join(', ')
+    const more = winners.length > mostNamed ? ` and ${winners.length - mostNamed} more` : ''
+    const message =
+      `selects pods that ${named}${more} ${winners.length === 1 ? 'decides' : 'decide'} about: ` +
+      'the higher spec.priority wins, then the more specific selector, then the name'
+    return { ...base, status: 'True', reason: 'OtherRuleWins', message }
+  }
+  if (!before.some(({ type }) => type === 'Overruled')) return undefined
+  const message = 'no other rule decides about the pods that the rule selects'
+  return { ...base, status: 'False', reason: 'NotOverruled', message }
+}
+
+/** RulePods is what running pods show about a rule. */
+export interface RulePods {
+  /** Pods that it selects and that carry no decision, as `<namespace>/<name>`. */
+  unpatched: readonly string[]
+  /** Rules that decide about pods that it selects, as `<namespace>/<name>`. */
+  overruledBy: readonly string[]
+}
+
+/** Returns the rule with its conditions; the same object when nothing changes. Pure. */
 export function withRuleConditions(
   rule: SeccompRule,
   problems: readonly string[],
   states: ReadonlyMap<string, ProfileState>,
   now: string,
-  unpatched: readonly string[] = []
+  pods: RulePods = { unpatched: [], overruledBy: [] }
 ): SeccompRule {
   const generation = rule.metadata.generation ?? 1
   const before = rule.status?.conditions ?? []
   const once = setCondition(before, accepted(problems, generation), now)
   const both = setCondition(once, ready(rule, states, generation), now)
-  const third = bypassed(unpatched, before, generation)
-  const all = third === undefined ? both : setCondition(both, third, now)
+  const further = [
+    bypassed(pods.unpatched, before, generation),
+    overruled(pods.overruledBy, before, generation)
+  ].filter((one) => one !== undefined)
+  const all = further.reduce((list, one) => setCondition(list, one, now), both)
   return all === before ? rule : { ...rule, status: { ...rule.status, conditions: [...all] } }
 }

@@ -1,9 +1,11 @@
 import { decide } from '../../src/rules/decide.js'
+import type { Decision } from '../../src/rules/decision.js'
 import type { ContainerFacts, PodFacts } from '../../src/rules/facts.js'
 import { anywhere } from '../../src/rules/placement.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import { carriedAssignment } from './watch/carried-assignment.js'
 import type { EventText } from './events/events.js'
+import { type Overruled, overruledRules } from './overruled-rules.js'
 import type { ClusterPod } from './watch/cluster-view.js'
 
 /** UnpatchedContainer is a container that an enforcing rule selects, in a stored pod that Secco did not patch. */
@@ -42,8 +44,20 @@ const written = new Set(['assigned', 'runtime-default', 'learn'])
  * Secco: the webhook was not reached, answered too late, or was overruled. Pure.
  */
 export function unpatchedContainers(snapshot: Snapshot, pod: ClusterPod): UnpatchedContainer[] {
-  if (pod.exempt === true || pod.phase === 'Succeeded' || pod.phase === 'Failed') return []
-  const { decision, containers, matched } = decide(snapshot, factsOf(pod))
+  const decision = decisionOf(snapshot, pod)
+  return decision === undefined ? [] : unpatchedOf(decision, pod)
+}
+
+/** Returns what would be decided about a stored pod now; undefined for pods that no rule is about any more. */
+function decisionOf(snapshot: Snapshot, pod: ClusterPod): Decision | undefined {
+  if (pod.exempt === true || pod.phase === 'Succeeded' || pod.phase === 'Failed') return undefined
+  return decide(snapshot, factsOf(pod))
+}
+
+function unpatchedOf(
+  { decision, containers, matched }: Decision,
+  pod: ClusterPod
+): UnpatchedContainer[] {
   const isBare = (container: string) => carriedAssignment(pod, container) === undefined
   if (decision === 'denied') {
     // Only the first container is decided about when whenNotReady: Deny rejects a pod.
@@ -70,22 +84,32 @@ export function unpatchedTexts(unpatched: readonly UnpatchedContainer[]): EventT
   }))
 }
 
-/** UnpatchedPods knows which pods carry no decision although a rule selects them. */
+interface KnownPod {
+  name: string
+  unpatched: readonly UnpatchedContainer[]
+  overruled: readonly Overruled[]
+}
+
+/** UnpatchedPods knows which pods carry no decision although a rule selects them, and which rules other rules overrule. */
 export class UnpatchedPods {
-  readonly #pods = new Map<string, { name: string; unpatched: readonly UnpatchedContainer[] }>()
+  readonly #pods = new Map<string, KnownPod>()
 
   /** Computes a pod again. Returns what was not known of it before, and whether anything else is known now. */
   put(
     snapshot: Snapshot,
     pod: ClusterPod
   ): { added: readonly UnpatchedContainer[]; isChanged: boolean } {
-    const unpatched = unpatchedContainers(snapshot, pod)
-    const before = this.#pods.get(pod.uid)?.unpatched ?? []
-    if (unpatched.length === 0) this.#pods.delete(pod.uid)
-    else this.#pods.set(pod.uid, { name: `${pod.namespace}/${pod.name}`, unpatched })
+    const decision = decisionOf(snapshot, pod)
+    const unpatched = decision === undefined ? [] : unpatchedOf(decision, pod)
+    const overruled = decision === undefined ? [] : overruledRules(decision)
+    const name = `${pod.namespace}/${pod.name}`
+    const before = this.#pods.get(pod.uid) ?? { name, unpatched: [], overruled: [] }
+    const now = { name, unpatched, overruled }
+    if (unpatched.length + overruled.length === 0) this.#pods.delete(pod.uid)
+    else this.#pods.set(pod.uid, now)
     return {
-      added: before.length > 0 ? [] : unpatched,
-      isChanged: JSON.stringify(before) !== JSON.stringify(unpatched)
+      added: before.unpatched.length > 0 ? [] : unpatched,
+      isChanged: JSON.stringify(before) !== JSON.stringify(now)
     }
   }
 
@@ -101,6 +125,18 @@ export class UnpatchedPods {
         const names = found.get(rule)
         if (names === undefined) found.set(rule, [name])
         else names.push(name)
+      }
+    }
+    return found
+  }
+
+  /** Returns the rules that decide instead of a rule, by its key. */
+  overruledBy(): ReadonlyMap<string, ReadonlySet<string>> {
+    const found = new Map<string, Set<string>>()
+    for (const { overruled } of this.#pods.values()) {
+      for (const { rule, by } of overruled) {
+        const winners = found.get(rule) ?? new Set<string>()
+        found.set(rule, winners.add(by))
       }
     }
     return found

@@ -8,7 +8,7 @@ import type { Store } from '../../src/store/store.js'
 import type { EventRecorder } from './events/events.js'
 import { podEvents } from './events/pod-events.js'
 import { profileEvents } from './events/profile-events.js'
-import { withRuleConditions } from './rule-status.js'
+import { type RulePods, withRuleConditions } from './rule-status.js'
 import { UnpatchedPods, unpatchedTexts } from './unpatched-pods.js'
 import type { ClusterChange, ClusterPod, ClusterView } from './watch/cluster-view.js'
 
@@ -147,6 +147,10 @@ class BypassedRules {
     return this.#pods.byRule()
   }
 
+  overruledBy(): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.#pods.overruledBy()
+  }
+
   /** Returns whether anything else is known of the pod now. */
   #compute(pod: ClusterPod): boolean {
     const { snapshot, mayWrite, events } = this.#options
@@ -204,23 +208,24 @@ class RuleConditions {
     const snapshot = this.#options.snapshot()
     await this.#bypassed.refresh()
     const unpatched = this.#bypassed.byRule()
+    const winners = this.#bypassed.overruledBy()
     for (const rule of this.#options.rules()) {
       const { namespace = '', name } = rule.metadata
-      await this.#write(rule, snapshot, unpatched.get(`${namespace}/${name}`) ?? [])
+      const key = `${namespace}/${name}`
+      await this.#write(rule, snapshot, {
+        unpatched: unpatched.get(key) ?? [],
+        overruledBy: [...(winners.get(key) ?? [])]
+      })
     }
   }
 
-  async #write(
-    rule: SeccompRule,
-    { problems, profiles }: Snapshot,
-    unpatched: readonly string[]
-  ): Promise<void> {
+  async #write(rule: SeccompRule, { problems, profiles }: Snapshot, pods: RulePods): Promise<void> {
     const { namespace = '', name } = rule.metadata
     const own = problems.filter((one) => one.rule === `${namespace}/${name}`)
     const messages = own.map(({ message }) => message)
     const now = new Date().toISOString()
     const change = (current: SeccompRule): SeccompRule =>
-      withRuleConditions(current, messages, profiles, now, unpatched)
+      withRuleConditions(current, messages, profiles, now, pods)
     // The cached copy is asked first: an unchanged rule costs no request.
     if (change(rule) === rule) return
     try {

@@ -1,9 +1,16 @@
 import { describeMisleading, misleadingRules } from '../../api/misleading-rules.js'
 import { rootNamespace } from '../../api/names.js'
-import type { SeccompAction, SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
+import type {
+  LinuxSeccomp,
+  SeccompAction,
+  SeccompArg,
+  SeccompProfile
+} from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
 import { checkApproval } from '../policy/approval.js'
 import { normalConditions, sameConditions } from '../arguments/argument-rules.js'
+import { mobyDefault } from '../policy/gen/runtime-default.js'
+import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 import { builtinProfile } from './builtin.js'
 import { canonicalJson } from '../../lib/canonical.js'
 import { rulesOf } from '../policy/normal-form.js'
@@ -75,6 +82,42 @@ function sortedDenyRules(denyRules: readonly DenyRule[]): DenyRule[] {
   )
 }
 
+/** Names that profiles of other tools have for machines that Secco has no table of. */
+const foreign = new Set(mobyDefault.syscalls.flatMap((rule): readonly string[] => rule.names))
+
+/** `syscall_500` is how a recorder names a number that its table lacks: it is left out, as a name of another machine is. */
+const isSyscall = (name: string): boolean =>
+  isKnownSyscall(name) || foreign.has(name) || /^syscall_\d+$/.test(name)
+
+/**
+ * Rejects names that are no syscall, and names that are both allowed and denied for all arguments: nobody can have meant
+ * them, and what the profile does instead is not what was approved.
+ * @throws SeccoError INVALID_DOCUMENT
+ */
+function checkNames(seccomp: LinuxSeccomp): void {
+  const rules = seccomp.syscalls ?? []
+  const allowed = new Map<string, number>()
+  for (const [at, { names, action, args = [] }] of rules.entries()) {
+    const field = `spec.seccomp.syscalls[${at}].names`
+    const unknown = names.find((name) => !isSyscall(name))
+    if (unknown !== undefined) {
+      const message = `${field}: ${unknown} is no syscall: correct or remove it`
+      throw new SeccoError('INVALID_DOCUMENT', message, { field })
+    }
+    if (args.length === 0 && passes(action)) for (const name of names) allowed.set(name, at)
+  }
+  for (const [at, { names, action, args = [] }] of rules.entries()) {
+    if (args.length > 0 || passes(action)) continue
+    const name = names.find((one) => allowed.has(one))
+    if (name === undefined) continue
+    const field = `spec.seccomp.syscalls[${at}].names`
+    const message = `${field}: ${name} is denied here and allowed by syscalls[${allowed.get(name) ?? 0}]: remove one of them`
+    throw new SeccoError('INVALID_DOCUMENT', message, { field })
+  }
+}
+
+const passes = (action: string): boolean => action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG'
+
 function ownApproved(profile: SeccompProfile): Approved {
   const { seccomp } = profile.spec
   const grants = new Map<string, Grant>()
@@ -85,6 +128,7 @@ function ownApproved(profile: SeccompProfile): Approved {
       field: `spec.seccomp.${misleading.field}`
     })
   }
+  if (seccomp !== undefined) checkNames(seccomp)
   for (const rule of seccomp === undefined ? [] : rulesOf(seccomp)) {
     const args = normalConditions(rule.args ?? [])
     if (rule.action !== 'SCMP_ACT_ALLOW' && rule.action !== 'SCMP_ACT_LOG') {

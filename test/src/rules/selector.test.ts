@@ -36,3 +36,37 @@ test('label selectors', (t) => {
   ])
   t.end()
 })
+
+test('a selector that can select nothing says why', (t) => {
+  const of = (...list: [string, 'In' | 'NotIn' | 'Exists' | 'DoesNotExist', ...string[]][]) => ({
+    matchExpressions: list.map(([key, operator, ...values]) => ({
+      ...{ key, operator },
+      ...(values.length === 0 ? {} : { values })
+    }))
+  })
+  const table: [string, LabelSelector, RegExp | undefined][] = [
+    ['a usual one', { matchLabels: { 'x.io/app': 'web_1.2-a', b: '' } }, undefined],
+    ['a value with a space', { matchLabels: { app: 'a b' } }, /"a b" is not a label value/],
+    ['a long value', { matchLabels: { app: 'a'.repeat(64) } }, /is not a label value/],
+    ['a key with a space', { matchLabels: { 'a b': 'x' } }, /"a b" is not a label key/],
+    ['two slashes', of(['a/b/c', 'Exists']), /"a\/b\/c" is not a label key/],
+    ['one of the values is possible', of(['app', 'In', 'a b', 'c']), undefined],
+    [
+      'what nobody has is excluded',
+      of(['app', 'NotIn', 'a b'], ['a b', 'DoesNotExist']),
+      undefined
+    ],
+    ['two values', of(['app', 'In', 'a'], ['app', 'In', 'b']), /on app exclude each other/],
+    ['a value of both lists', of(['app', 'In', 'a', 'b'], ['app', 'In', 'b']), undefined],
+    ['in and not in', of(['app', 'In', 'a'], ['app', 'NotIn', 'a']), /exclude each other/],
+    ['there and not there', of(['app', 'Exists'], ['app', 'DoesNotExist']), /exclude each other/],
+    ['not there, and another value', of(['app', 'DoesNotExist'], ['app', 'NotIn', 'a']), undefined]
+  ]
+  for (const [what, selector, problem] of table) {
+    const { problems, selector: compiled } = compileSelector(selector, 'spec.podSelector')
+    if (problem === undefined) t.same(problems, [], what)
+    else t.match(problems.join(), problem, what)
+    t.equal(compiled.never, problem !== undefined, what)
+  }
+  t.end()
+})

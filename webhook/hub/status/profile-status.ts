@@ -1,3 +1,4 @@
+import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { SeccoError } from '../../../src/lib/errors.js'
 import { recordedApprovals } from '../../../src/seccomp/policy/approval.js'
@@ -13,7 +14,21 @@ export type ProfileOutcome =
   /** The emergency overlay: it is rendered into others, so only the decisions about it are listed. */
   | { state: 'overlay' }
 
-function conditionOf(outcome: Exclude<ProfileOutcome, { state: 'overlay' }>, generation: number) {
+/** Whether a profile is observed of a pod of Secco itself, of the names that `secco install` gives them. */
+function isOwnWorkload({ metadata, spec }: SeccompProfile): boolean {
+  const { kind = '', name = '' } = spec.workload ?? {}
+  return (
+    metadata.namespace === rootNamespace &&
+    (kind === 'Deployment' || kind === 'DaemonSet') &&
+    (name === 'secco' || name.startsWith('secco-'))
+  )
+}
+
+function conditionOf(
+  outcome: Exclude<ProfileOutcome, { state: 'overlay' }>,
+  generation: number,
+  isOwn: boolean
+) {
   if (outcome.state === 'rendered') return readyCondition(outcome.readiness, generation)
   const base = { type: 'Ready', status: 'False' as const, observedGeneration: generation }
   if (outcome.state === 'failed') {
@@ -22,6 +37,10 @@ function conditionOf(outcome: Exclude<ProfileOutcome, { state: 'overlay' }>, gen
     return code === 'APPROVAL_INVALID'
       ? { ...failed, reason: 'ApprovalInvalid' }
       : { ...failed, reason: 'RenderFailed' }
+  }
+  if (isOwn) {
+    const message = 'Secco brings the profiles of its own pods: there is nothing to approve'
+    return { ...base, status: 'True' as const, reason: 'BuiltIn', message }
   }
   const message = 'spec.seccomp is empty: approve the profile first'
   return { ...base, reason: 'NotApproved', message }
@@ -69,7 +88,7 @@ export function withOutcome(
   }
   const conditions = before.conditions ?? []
   const generation = profile.metadata.generation ?? 1
-  const set = setCondition(conditions, conditionOf(outcome, generation), now)
+  const set = setCondition(conditions, conditionOf(outcome, generation, isOwnWorkload(profile)), now)
   if (set !== conditions) status.conditions = [...set]
   const same =
     status.revision === before.revision &&
