@@ -1,7 +1,9 @@
 import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { historyFolder } from './directory-history.js'
 import { extension, isNamespace, isObjectName, kinds, pluralOf } from './directory-layout.js'
+import { rootNamespace } from '../api/names.js'
 import { errnoOf } from '../lib/durable-file.js'
 import type { Kind } from '../api/objects.js'
 import type { ObjectRef, StoreProblem } from './store.js'
@@ -75,6 +77,7 @@ export async function listFolder(root: string): Promise<Listing> {
       continue
     }
     for (const inner of await entriesOf(path, listing)) {
+      if (entry.name === rootNamespace && inner.name === historyFolder) continue
       const kind = kinds.find((known) => pluralOf[known] === inner.name)
       const innerPath = join(path, inner.name)
       if (kind !== undefined && inner.isDirectory()) {

@@ -5,6 +5,7 @@ import { validateObject } from '../api/validate.js'
 import { SeccoError } from '../lib/errors.js'
 import { parseDocument, serializeDocument } from '../api/parse.js'
 import { DirectoryCatalog } from './directory-catalog.js'
+import { directoryHistory } from './directory-history.js'
 import { checkPlace, type DocumentCodec, isKind, writeDocument } from './directory-document.js'
 import { checkRef, kindFolder, lockPath, objectPath } from './directory-layout.js'
 import { copyOf, createLoader, type Loader } from './directory-load.js'
@@ -222,6 +223,7 @@ export async function openDirectoryStore(
     delete: (kind, ref) => objects.delete(kind, ref),
     watch: (listener) => catalog.watch(listener),
     problems: () => catalog.problems(),
+    history: directoryHistory(root, lockTimeoutMs),
     close: () => catalog.close()
   }
 }

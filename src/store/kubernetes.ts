@@ -1,4 +1,6 @@
 import type { KubeConfig } from '@kubernetes/client-node'
+import { createApiCall } from './kubernetes-call.js'
+import { kubernetesHistory } from './kubernetes-history.js'
 import { KubernetesMirror } from './kubernetes-mirror.js'
 import { kubernetesObjects, readObject } from './kubernetes-objects.js'
 import type { ReflectorEvent } from './kubernetes-reflector.js'
@@ -47,6 +49,7 @@ export async function openKubernetesStore(options: KubernetesStoreOptions): Prom
     ...objects,
     watch: (listener) => mirror.watch(listener),
     problems: () => mirror.problems(),
+    history: kubernetesHistory(createApiCall(options.config)),
     close: () => {
       mirror.stop()
       return Promise.resolve()

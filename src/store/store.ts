@@ -1,4 +1,5 @@
 import type { AnyObject, Kind, Objects } from '../api/objects.js'
+import type { HistoryStore } from './history-store.js'
 
 export interface ObjectRef {
   namespace: string
@@ -44,5 +45,7 @@ export interface Store {
   /** Calls back for everything that exists, then for every change. Returns how to stop. */
   watch(listener: (event: StoreEvent) => void): Promise<() => void>
   problems(): StoreProblem[]
+  /** What happened to workloads. It is no object of the API, and outlives those objects. */
+  readonly history: HistoryStore
   close(): Promise<void>
 }

@@ -7,7 +7,10 @@ import type { SourceFile } from './source-tree.js'
  * prints. A folder is named by its first two levels; a folder that is not listed counts as its first level.
  */
 export const mayImport: Record<string, readonly string[]> = (() => {
-  const src = ['src/lib', 'src/syscalls', 'src/api', 'src/seccomp', 'src/store', 'src/rules']
+  const src = [
+    ...['src/lib', 'src/syscalls', 'src/api', 'src/seccomp', 'src/store', 'src/rules'],
+    'src/history'
+  ]
   const language = [...src, 'src/confinement']
   const webhook = ['webhook/admission', 'webhook/access', 'webhook/views']
   const hub = [...webhook, 'webhook/hub']
@@ -24,6 +27,7 @@ export const mayImport: Record<string, readonly string[]> = (() => {
     'src/seccomp': ['src/lib', 'src/syscalls', 'src/api'],
     'src/store': ['src/lib', 'src/syscalls', 'src/api'],
     'src/rules': ['src/lib', 'src/syscalls', 'src/api'],
+    'src/history': ['src/lib', 'src/syscalls', 'src/api'],
     'src/confinement': src,
     native: [],
     certs: ['src/lib'],

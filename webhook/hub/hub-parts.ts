@@ -111,6 +111,7 @@ export class HubParts {
       this.records.denialRows.forget(namespace, name)
       this.records.denialSaver.changed()
     }
+    this.records.history.stored(event)
     this.revisions.event(event)
     this.promotions.event(event)
   }
@@ -182,7 +183,7 @@ export class HubParts {
 
   #createMessages(): SatelliteMessages {
     const { logger, cluster } = this.#options
-    const { nodes, denials, denialSaver, discovery, inventory, sets } = this.records
+    const { nodes, denials, denialSaver, discovery, inventory, sets, history } = this.records
     const { rejections, fleet } = this
     const podOf = (uid: string) => cluster?.podOf(uid)
     const profileOf = this.#learnedFrom
@@ -197,6 +198,7 @@ export class HubParts {
       ...{ ...shared, writer: this.writer, cardinality: this.#cardinality, logger },
       status: (node) => nodes.get(node)?.status,
       noted: discovery.note,
+      recorded: (node, observation, finding) => history.observed(node, observation, finding),
       denialsSaved: denialSaver.settled
     })
     return new SatelliteMessages({
@@ -265,6 +267,7 @@ export class HubParts {
       return
     }
     this.records.nodes.connected(hello, new Date().toISOString())
+    this.records.history.satelliteStarted(hello)
     const { node } = session
     this.#options.logger.info({ node, version: hello.version }, 'satellite connected')
     this.fleet.join(session)

@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 import type { Logger } from '../../src/lib/log.js'
+import type { HistoryStore } from '../../src/store/history-store.js'
 import { createDenialSaver, type DenialSaver, loadDenials } from './denial-file.js'
 import { DenialRows } from './denials/denial-rows.js'
 import { createDenials, type Denials } from './denials/denials.js'
+import { HistoryRecorder } from './history/history-recorder.js'
+import type { HistoryTiming } from './history/history-writer.js'
 import { createInventory, type FleetInventory } from './nodes/inventory.js'
 import { createNodeSaver, loadKnownNodes, type NodeSaver } from './nodes/node-file.js'
 import { createNodes, type Nodes } from './nodes/nodes.js'
@@ -22,6 +25,8 @@ export interface HubRecords {
   /** Nodes report their containers and the sets again when they connect: neither is saved. */
   readonly inventory: FleetInventory
   readonly sets: FleetSets
+  /** What happened to workloads, in the store. */
+  readonly history: HistoryRecorder
 }
 
 const denialSaveMs = 250
@@ -42,8 +47,18 @@ async function openDenials(dir: string, logger: Logger) {
   return { denials, denialRows, denialSaver }
 }
 
-/** Opens the records. @param dir the hub's own folder. @throws SeccoError WRITE_FAILED */
-export async function openRecords(dir: string, logger: Logger): Promise<HubRecords> {
+async function openHistory(store: HistoryStore, timing: HistoryTiming, logger: Logger) {
+  const history = new HistoryRecorder({ store, timing, logger, now: Date.now })
+  await history.load()
+  return history
+}
+
+/** Opens the records. @param dir the hub's own folder. @throws SeccoError WRITE_FAILED, the errors of the store */
+export async function openRecords(
+  dir: string,
+  logger: Logger,
+  { store, timing }: { store: HistoryStore; timing: HistoryTiming }
+): Promise<HubRecords> {
   const files = await openRevisionFiles(dir)
   const nodesPath = join(dir, 'nodes.json')
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
@@ -55,5 +70,6 @@ export async function openRecords(dir: string, logger: Logger): Promise<HubRecor
   inventory.onChange(({ gone }) => {
     for (const { id } of gone) sets.drop(id)
   })
-  return { files, nodes, nodeSaver, discovery, ...denials, inventory, sets }
+  const history = await openHistory(store, timing, logger)
+  return { files, nodes, nodeSaver, discovery, ...denials, inventory, sets, history }
 }

@@ -1,3 +1,4 @@
+import type { HistoryTiming } from './history/history-writer.js'
 import {
   sparingWrites,
   type WriteIntervalTiming,
@@ -6,7 +7,7 @@ import {
 import { type TraceTiming, traceTiming } from './traces/fleet-traces.js'
 
 /** HubTiming is in milliseconds, except for the rates. The defaults are for real fleets. */
-export interface HubTiming extends WriteIntervalTiming, TraceTiming {
+export interface HubTiming extends WriteIntervalTiming, TraceTiming, HistoryTiming {
   retryMs: number
   debounceMs: number
   heartbeatMs: number
@@ -48,7 +49,10 @@ export const defaultTiming: HubTiming = {
   burst: 2000,
   reviewMs: 300_000,
   podWaitMs: 15_000,
-  resendMs: 0,
+  resendMs: 120_000,
+  historyWaitMs: 150,
+  historyWindowMs: 60_000,
+  historySpacingMs: 0,
   standbyWaitMs: 15_000
 }
 
@@ -57,5 +61,7 @@ export const clusterTiming = {
   ...sparingWrites,
   coalesceMs: 200,
   countMs: 30_000,
+  // 18 writes a second: 1,000 workloads in a minute.
+  historySpacingMs: 55,
   resendMs: 2 * sparingWrites.longestIdleMs
 } as const

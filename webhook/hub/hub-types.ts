@@ -9,6 +9,7 @@ import type { HubLimits } from './observations/cardinality.js'
 import type { ReviewToken } from './stream/identity.js'
 import type { HubCluster } from './nodes/hub-cluster.js'
 import type { HubTiming } from './hub-timing.js'
+import type { HistoryRecorder } from './history/history-recorder.js'
 import type { FleetInventory } from './nodes/inventory.js'
 import type { NodeState } from './nodes/nodes.js'
 import type { Denial } from './denials/denial.js'
@@ -76,6 +77,8 @@ export interface Hub {
   readonly inventory: FleetInventory
   /** The syscalls that those containers have used so far. */
   readonly sets: FleetSets
+  /** What happened to workloads, as the store keeps it. */
+  readonly history: HistoryRecorder
   /** Traces of running containers on any node. */
   readonly traces: FleetTraces
   /** Returns the bytes of a revision that was rendered here; undefined when they are not kept. */

@@ -5,7 +5,9 @@ import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { Denial } from './denials/denial.js'
 import type { DenialRows } from './denials/denial-rows.js'
 import { openRecords } from './hub-records.js'
+import { defaultTiming } from './hub-timing.js'
 import type { Hub, HubOptions } from './hub-types.js'
+import type { HistoryRecorder } from './history/history-recorder.js'
 import type { FleetInventory } from './nodes/inventory.js'
 import type { NodeState } from './nodes/nodes.js'
 import type { Readiness } from './nodes/readiness.js'
@@ -27,6 +29,7 @@ class RunningHub implements Hub {
   readonly sets: FleetSets
   readonly traces: FleetTraces
   readonly replicas: Hub['replicas']
+  readonly history: HistoryRecorder
   readonly #parts: HubParts
   readonly #server: HubServer
   readonly #stopWatching: () => void
@@ -43,6 +46,7 @@ class RunningHub implements Hub {
     this.sets = parts.records.sets
     this.traces = parts.traces
     this.replicas = server.replicas
+    this.history = parts.records.history
   }
 
   profiles(): ReadonlyMap<string, ProfileState> {
@@ -111,6 +115,7 @@ class RunningHub implements Hub {
     const { writer, records, promotions, revisions } = this.#parts
     await writer.flush()
     await records.denialSaver.flush()
+    await records.history.flush()
     await promotions.check()
     await revisions.settle()
   }
@@ -127,6 +132,7 @@ class RunningHub implements Hub {
     parts.stopCluster?.()
     await parts.writer.close()
     await parts.records.denialSaver.close()
+    await parts.records.history.close()
     this.#stopWatching()
     await parts.promotions.close()
     await parts.revisions.close()
@@ -144,10 +150,14 @@ class RunningHub implements Hub {
  * @throws SeccoError PORT_IN_USE, CERTIFICATE_INVALID, WRITE_FAILED (revisionsDir).
  */
 export async function startHub(options: HubOptions): Promise<Hub> {
-  const records = await openRecords(options.revisionsDir, options.logger)
-  const parts = new HubParts(options, records)
+  const { revisionsDir, logger } = options
+  const timing = { ...defaultTiming, ...options.timing }
+  const history = { store: options.store.history, timing }
+  const records = await openRecords(revisionsDir, logger, history)
+  const parts = new HubParts({ ...options, timing }, records)
   const server = await parts.openServer()
   const stopWatching = await options.store.watch((event) => parts.storeEvent(event))
+  records.history.hubStarted()
   await parts.settle()
   return new RunningHub(parts, server, stopWatching)
 }

@@ -94,6 +94,10 @@ export interface Hello {
   takesAcksTogether: boolean;
   /** StartTrace and StopTrace are understood */
   takesTraces: boolean;
+  /** RFC 3339: when this process of the satellite started */
+  startedAt?:
+    | string
+    | undefined;
   /** send_revision is understood */
   sendsRevisions: boolean;
 }
@@ -269,6 +273,8 @@ export interface ContainerRef {
    * (annotation secco.dev/profile); else the hub derives it from the workload.
    */
   profile: string;
+  /** sha256:HEX of what the image name meant when the container was made */
+  imageDigest?: string | undefined;
 }
 
 export interface ContainerRef_LabelsEntry {
@@ -310,6 +316,8 @@ export interface DenialDetail {
   succeeded: number;
   /** of the newest call, if the audit log has them */
   arguments: string;
+  /** RFC 3339, of the first call that the satellite knows */
+  firstAt?: string | undefined;
 }
 
 export interface ObservationAck {
@@ -1052,6 +1060,7 @@ function createBaseHello(): Hello {
     holding: [],
     takesAcksTogether: false,
     takesTraces: false,
+    startedAt: undefined,
     sendsRevisions: false,
   };
 }
@@ -1078,6 +1087,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.takesTraces !== false) {
       writer.uint32(56).bool(message.takesTraces);
+    }
+    if (message.startedAt !== undefined) {
+      writer.uint32(66).string(message.startedAt);
     }
     if (message.sendsRevisions !== false) {
       writer.uint32(160).bool(message.sendsRevisions);
@@ -1154,6 +1166,14 @@ export const Hello: MessageFns<Hello> = {
             message.takesTraces = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.startedAt = reader.string();
+            continue;
+          }
           case 20: {
             if (tag !== 160) {
               break;
@@ -1188,6 +1208,7 @@ export const Hello: MessageFns<Hello> = {
     message.holding = object.holding?.map((e) => e) || [];
     message.takesAcksTogether = object.takesAcksTogether ?? false;
     message.takesTraces = object.takesTraces ?? false;
+    message.startedAt = object.startedAt ?? undefined;
     message.sendsRevisions = object.sendsRevisions ?? false;
     return message;
   },
@@ -2459,6 +2480,7 @@ function createBaseContainerRef(): ContainerRef {
     podUid: "",
     labels: {},
     profile: "",
+    imageDigest: undefined,
   };
 }
 
@@ -2490,6 +2512,9 @@ export const ContainerRef: MessageFns<ContainerRef> = {
     });
     if (message.profile !== "") {
       writer.uint32(74).string(message.profile);
+    }
+    if (message.imageDigest !== undefined) {
+      writer.uint32(82).string(message.imageDigest);
     }
     return writer;
   },
@@ -2582,6 +2607,14 @@ export const ContainerRef: MessageFns<ContainerRef> = {
             message.profile = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.imageDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2616,6 +2649,7 @@ export const ContainerRef: MessageFns<ContainerRef> = {
       {},
     );
     message.profile = object.profile ?? "";
+    message.imageDigest = object.imageDigest ?? undefined;
     return message;
   },
 };
@@ -2848,7 +2882,18 @@ export const SyscallCount: MessageFns<SyscallCount> = {
 };
 
 function createBaseDenialDetail(): DenialDetail {
-  return { abi: "", errno: 0, signal: "", pid: 0, comm: "", at: "", expected: false, succeeded: 0, arguments: "" };
+  return {
+    abi: "",
+    errno: 0,
+    signal: "",
+    pid: 0,
+    comm: "",
+    at: "",
+    expected: false,
+    succeeded: 0,
+    arguments: "",
+    firstAt: undefined,
+  };
 }
 
 export const DenialDetail: MessageFns<DenialDetail> = {
@@ -2879,6 +2924,9 @@ export const DenialDetail: MessageFns<DenialDetail> = {
     }
     if (message.arguments !== "") {
       writer.uint32(74).string(message.arguments);
+    }
+    if (message.firstAt !== undefined) {
+      writer.uint32(82).string(message.firstAt);
     }
     return writer;
   },
@@ -2968,6 +3016,14 @@ export const DenialDetail: MessageFns<DenialDetail> = {
             message.arguments = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.firstAt = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2994,6 +3050,7 @@ export const DenialDetail: MessageFns<DenialDetail> = {
     message.expected = object.expected ?? false;
     message.succeeded = object.succeeded ?? 0;
     message.arguments = object.arguments ?? "";
+    message.firstAt = object.firstAt ?? undefined;
     return message;
   },
 };

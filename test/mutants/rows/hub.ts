@@ -147,9 +147,41 @@ export const hub = mutants('hub', [
     'ack-after-denials',
     'An observation with denials is acked after the denials are durable.',
     'webhook/hub/observations/observation-receiver.ts',
-    'if (finding.denials.length === 0) ack()',
-    'if (finding.id !== "") ack()',
+    'Promise.all([saved, recorded])',
+    'Promise.all([recorded])',
     'webhook/hub/observations/observation-receiver'
+  ],
+  [
+    'ack-waits-for-the-history',
+    'An observation is acked only when the history of its workload is in the store.',
+    'webhook/hub/observations/observation-receiver.ts',
+    'Promise.all([saved, recorded])',
+    'Promise.all([saved])',
+    'webhook/hub/observations/observation-receiver'
+  ],
+  [
+    'history-two-writes-a-window',
+    'The history of one workload is written at most twice in a window.',
+    'webhook/hub/history/history-writer.ts',
+    '(oldest ?? now - historyWindowMs) + historyWindowMs - now',
+    '0',
+    'webhook/hub/history/history-writer'
+  ],
+  [
+    'history-failed-write-is-kept',
+    'What could not be written into a history is written later.',
+    'webhook/hub/history/history-writer.ts',
+    'queue.pending = queue.pending === undefined ? news : mergeHistories(news, queue.pending)',
+    '',
+    'webhook/hub/history/history-writer'
+  ],
+  [
+    'history-merged-is-not-counted-again',
+    'A record that was merged into a sum is not counted again when it is reported again.',
+    'src/history/merge-history.ts',
+    'if (before === undefined && isMerged(own, b)) continue',
+    '',
+    'src/history/merge-history'
   ],
   [
     'failed-write-is-repeated',

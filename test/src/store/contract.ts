@@ -67,8 +67,37 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   return work.then(() => 'none', code)
 }
 
+/** What the histories of every Store must do. */
+function historyContract(name: string, open: () => Promise<OpenedStore>): void {
+  test(`${name}: the histories of workloads`, async (t) => {
+    const { store, again, dispose } = await open()
+    t.teardown(dispose)
+    const web = `secco-history-${'a'.repeat(40)}`
+    const { history } = store
+    t.equal(await history.get(web), undefined)
+    const first = await history.put(web, 'shop/Deployment/web/app', '{"a":"\u2026"}', undefined)
+    t.match(await history.get(web), { text: '{"a":"\u2026"}', version: first })
+    t.equal(await codeOf(history.put(web, 'w', '{}', undefined)), 'CONFLICT', 'there is one')
+    const other = await again()
+    const second = await other.history.put(web, 'shop/Deployment/web/app', '{"b":1}', first)
+    t.not(second, first)
+    t.equal(await codeOf(history.put(web, 'w', '{}', first)), 'CONFLICT', 'it is older')
+    const large = JSON.stringify({ text: '"'.repeat(30_000) })
+    const third = await history.put(web, 'w', large, second)
+    t.same(await other.history.list(), [{ name: web, text: large, version: third }])
+    const races = Array.from({ length: 5 }, (_, at) =>
+      codeOf((at % 2 === 0 ? store : other).history.put(web, 'w', `{"at":${at}}`, third))
+    )
+    const codes = await Promise.all(races)
+    t.equal(codes.filter((one) => one === 'none').length, 1, `one wins: ${codes.join()}`)
+    t.same(await store.list('SeccompProfile'), [])
+    t.same(store.problems(), [], 'it is no document of the API')
+  })
+}
+
 /** What every Store must do; each implementation runs it. */
 export function storeContract(name: string, open: () => Promise<OpenedStore>): void {
+  historyContract(name, open)
   test(`${name}: the store contract`, async (t) => {
     const { store, again, dispose } = await open()
     t.teardown(dispose)

@@ -37,7 +37,7 @@ async function install({ kube }: Cluster): Promise<void> {
   for (const definition of definitions) {
     await kube.do('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)
   }
-  for (const name of ['shop', 'fresh', 'race', 'net']) {
+  for (const name of ['shop', 'fresh', 'race', 'net', 'secco-system']) {
     await kube.do('POST', '/api/v1/namespaces', { metadata: { name } })
   }
   for (const plural of ['seccompprofiles', 'seccomprules']) {

@@ -22,7 +22,10 @@ import { type Hub, type HubOptions, startHub } from '../../../webhook/hub/hub.js
 import { within } from '../../helpers/until.js'
 
 /** Short times, so that nothing here waits long; the order of things is the same. */
-export const quickHub = { coalesceMs: 10, retryMs: 50, debounceMs: 10 }
+export const quickHub = {
+  ...{ coalesceMs: 10, retryMs: 50, debounceMs: 10, resendMs: 0 },
+  ...{ historyWaitMs: 5, historyWindowMs: 0 }
+}
 export const quickUplink = { coalesceMs: 10, resendMs: 400, firstMs: 20, baseMs: 50, mostMs: 200 }
 
 export interface LogLine extends Record<string, unknown> {

@@ -31,6 +31,8 @@ export interface Denial {
   pid: number
   comm: string
   at: string
+  /** The time of the first call that the satellite knows (RFC 3339). */
+  firstAt?: string
   /** The arguments of the newest call, if the audit log has them. */
   arguments: string
   /** Whether the profile denies it on purpose and libc has an alternative: such a denial needs no alert. */
@@ -73,6 +75,7 @@ export function denialsOf(
       pid: detail?.pid ?? 0,
       comm: (detail?.comm ?? '').slice(0, longestComm),
       at: fitting(detail?.at ?? '', timeForm),
+      ...(timeForm.test(detail?.firstAt ?? '') ? { firstAt: detail?.firstAt ?? '' } : {}),
       arguments: fitting(detail?.arguments ?? '', argumentsForm),
       expected: detail?.expected === true,
       succeeded: detail?.succeeded ?? 0

@@ -27,6 +27,8 @@ interface ObservationReceiverOptions {
   status: (node: string) => NodeStatus | undefined
   /** Called with every observation that was accepted, for the numbers that the store does not keep. */
   noted: (observation: Observation, finding: ObservationFinding) => void
+  /** Adds an observation to the history of its workload; resolves when the store has it. */
+  recorded: (node: string, observation: Observation, finding: ObservationFinding) => Promise<void>
   /** Resolves after an attempt to write the denials that were noted until now. */
   denialsSaved: () => Promise<void>
   logger: Logger
@@ -75,16 +77,15 @@ export function createObservationReceiver(
       logger.warn({ node, id, dropped }, 'parts of an observation dropped')
     }
     denials.note(finding.denials)
-    const saved = options.denialsSaved()
+    const saved = finding.denials.length === 0 ? undefined : options.denialsSaved()
     options.noted(observation, finding)
+    const recorded = options.recorded(node, observation, finding)
     writer.offer(
       node,
       finding,
       () => {
-        const ack = () => session.ack({ id, sequence })
         // A satellite resends what is not acked: no other message has the last denials of a container that ended.
-        if (finding.denials.length === 0) ack()
-        else void saved.then(ack)
+        void Promise.all([saved, recorded]).then(() => session.ack({ id, sequence }))
       },
       (message) => reject(session, observation, { reason: 'profile-full', message })
     )

@@ -15,11 +15,12 @@ import { matchLists } from '../../../helpers/match-lists.js'
 const denied = [{ name: 'mount', count: 2, action: 'SCMP_ACT_ERRNO', detail: undefined }]
 const settle = () => new Promise((wake) => setImmediate(wake))
 
-/** A receiver whose writes of findings and of denials end when the test says so. */
+/** A receiver whose writes of findings, of denials and of the history end when the test says so. */
 function receiver() {
   const { logger } = collectLog()
   const stored: (() => void)[] = []
   const saved: (() => void)[] = []
+  const recorded: (() => void)[] = []
   const acks: ObservationAck[] = []
   const receive = createObservationReceiver({
     writer: {
@@ -33,27 +34,34 @@ function receiver() {
     status: () => undefined,
     noted: () => undefined,
     denialsSaved: () => new Promise<void>((resolve) => saved.push(resolve)),
+    recorded: () => new Promise<void>((resolve) => recorded.push(resolve)),
     logger
   })
   const session = { node: 'n', ack: (ack: ObservationAck) => acks.push(ack) } as unknown as Session
   return {
-    ...{ stored, saved, acks },
+    ...{ stored, saved, recorded, acks },
     offer: (id: string, calls: SyscallCount[]) =>
       receive(session, observationOf(id, ['read'], { denied: calls }))
   }
 }
 
-test('an observation is acked when all of it is durable: the finding, and its denials', async (t) => {
+test('an observation is acked when all of it is durable: the finding, its denials, the history', async (t) => {
   const plain = receiver()
   plain.offer('n/b/1', [])
   await settle()
   t.same(plain.acks, [], 'not before the write')
   plain.stored[0]?.()
+  await settle()
+  t.same(plain.acks, [], 'the history does not have it yet')
+  plain.recorded[0]?.()
+  await settle()
   matchLists(t, plain.acks, [{ id: 'n/b/1' }], 'nothing else is waited for')
+  t.same(plain.saved, [], 'there are no denials to save')
 
   const both = receiver()
   both.offer('n/b/2', denied)
   both.stored[0]?.()
+  both.recorded[0]?.()
   await settle()
   t.same(both.acks, [], 'the denials are not saved yet')
   both.saved[0]?.()
@@ -63,6 +71,7 @@ test('an observation is acked when all of it is durable: the finding, and its de
   const other = receiver()
   other.offer('n/b/3', denied)
   other.saved[0]?.()
+  other.recorded[0]?.()
   await settle()
   t.same(other.acks, [], 'the finding is not written yet')
   other.stored[0]?.()

@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto'
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+
+/*
+ * The history of one workload: what happened to it, in a form that can be merged. Every record has a key that
+ * follows from the event alone, and its members only move one way (the earliest first time, the latest last time, the
+ * largest count). So the same event can be recorded any number of times, in any order and by any hub.
+ */
+
+const closed = { additionalProperties: false } as const
+const Text = Type.String({ maxLength: 2048 })
+const Time = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$' })
+const Count = Type.Integer({ minimum: 0 })
+
+/** WorkloadKey names a workload: namespace, kind and name of the topmost owner, and the container. */
+export const WorkloadKey = Type.Object(
+  { namespace: Text, kind: Text, name: Text, container: Text },
+  closed
+)
+export type WorkloadKey = Static<typeof WorkloadKey>
+
+/** HistoryStart is one start of one container of the workload. */
+export const HistoryStart = Type.Object(
+  {
+    /** Node, boot and place in the kernel: the same for the whole life of the container. */
+    run: Text,
+    node: Text,
+    at: Time,
+    /** Recorded from its first instruction; otherwise `at` is when it was first seen. */
+    complete: Type.Boolean(),
+    image: Type.Optional(Text),
+    digest: Type.Optional(Text),
+    pod: Type.Optional(Text),
+    container: Type.Optional(Text),
+    /** The revision that it began with. */
+    revision: Type.Optional(Text),
+    ended: Type.Optional(Time)
+  },
+  closed
+)
+export type HistoryStart = Static<typeof HistoryStart>
+
+/** HistoryCalls are syscalls that the workload used for the first time, with the container that used them. */
+export const HistoryCalls = Type.Object(
+  { run: Text, at: Time, abi: Text, names: Type.Array(Text, { maxItems: 4096 }) },
+  closed
+)
+export type HistoryCalls = Static<typeof HistoryCalls>
+
+/** HistoryDenial is what one container was denied of one syscall. `count` is the satellite's own, so it only grows. */
+export const HistoryDenial = Type.Object(
+  {
+    instance: Text,
+    abi: Text,
+    syscall: Text,
+    action: Text,
+    /** What the caller got: EPERM, SIGSYS, logged; ? where it is not known. */
+    answer: Text,
+    /** Of one of the calls, as the audit log prints them. */
+    arguments: Type.Optional(Text),
+    count: Count,
+    first: Time,
+    last: Time,
+    /** Names of the processes that made the calls, as far as they are known. */
+    processes: Type.Array(Text, { maxItems: 64 }),
+    revision: Type.Optional(Text),
+    /** The profile denies it on purpose, and libc has an alternative. */
+    expected: Type.Optional(Type.Boolean())
+  },
+  closed
+)
+export type HistoryDenial = Static<typeof HistoryDenial>
+
+export const historyEvents = [
+  'approval',
+  'delivery',
+  'mode',
+  'canary',
+  'allow',
+  'mute',
+  'block',
+  'drift',
+  'secco'
+] as const
+export type HistoryEventKind = (typeof historyEvents)[number]
+
+/** HistoryEvent is anything else: a decision of a person or a policy, a delivery, drift, a restart of Secco. */
+export const HistoryEvent = Type.Object(
+  {
+    /** The same for the same event, whoever records it. */
+    id: Text,
+    at: Time,
+    what: Type.Enum([...historyEvents]),
+    /** One sentence without the time and without who did it. */
+    text: Text,
+    by: Type.Optional(Text),
+    reason: Type.Optional(Text),
+    revision: Type.Optional(Text),
+    /** For drift: when it ended. */
+    until: Type.Optional(Time)
+  },
+  closed
+)
+export type HistoryEvent = Static<typeof HistoryEvent>
+
+/** MergedRecords is the sum of records that were too old to be kept one by one. */
+const MergedRecords = Type.Object(
+  { what: Text, count: Count, records: Count, first: Time, last: Time },
+  closed
+)
+export type MergedRecords = Static<typeof MergedRecords>
+
+export const EarlierHistory = Type.Object(
+  {
+    sums: Type.Array(MergedRecords),
+    /** Short hashes of the keys of the last of those records: what is reported again is not counted again. */
+    merged: Type.String({ pattern: '^([A-Za-z0-9_-]{6})*$', maxLength: 8192 })
+  },
+  closed
+)
+export type EarlierHistory = Static<typeof EarlierHistory>
+
+export const WorkloadHistory = Type.Object(
+  {
+    workload: WorkloadKey,
+    /** Keys of the profiles that the workload was learned into, as `namespace/name`. */
+    profiles: Type.Array(Text, { maxItems: 64 }),
+    /** RFC 3339. What happened before is not recorded. */
+    since: Time,
+    starts: Type.Array(HistoryStart),
+    calls: Type.Array(HistoryCalls),
+    denials: Type.Array(HistoryDenial),
+    events: Type.Array(HistoryEvent),
+    earlier: Type.Optional(EarlierHistory)
+  },
+  closed
+)
+export type WorkloadHistory = Static<typeof WorkloadHistory>
+
+const checked = Compile(WorkloadHistory)
+
+/** Reads a stored history; undefined when the text is not one. */
+export function parseHistory(text: string): WorkloadHistory | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return checked.Check(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function emptyHistory(workload: WorkloadKey, since: string): WorkloadHistory {
+  return { workload, profiles: [], since, starts: [], calls: [], denials: [], events: [] }
+}
+
+/** Returns `namespace/kind/name/container`. */
+export function workloadText({ namespace, kind, name, container }: WorkloadKey): string {
+  return [namespace, kind, name, container].join('/')
+}
+
+/** Returns the name of the object that keeps the history of a workload: safe for files and for Kubernetes. */
+export function historyName(workload: WorkloadKey): string {
+  const hash = createHash('sha256').update(JSON.stringify(Object.values(ordered(workload))))
+  return `secco-history-${hash.digest('hex').slice(0, 40)}`
+}
+
+const ordered = ({ namespace, kind, name, container }: WorkloadKey): WorkloadKey => ({
+  ...{ namespace, kind, name, container }
+})
+
+/**
+ * Returns the run that an observation is about. A satellite that starts again may count the same container under
+ * another generation (`node/boot/mntns.cgroup.generation`): that is not another start. A cgroup id is not used again.
+ */
+export function runOf(instance: string): string {
+  const place = /^(.*\/\d+\.\d+)\.\d+((?:\.\d+)?)(?:\.(?:probe|session))?$/.exec(instance)
+  return place === null ? instance.replace(/\.(probe|session)$/, '') : `${place[1]}${place[2]}`
+}
+
+/** Returns the node of a run or an instance. */
+export function nodeOf(run: string): string {
+  return run.split('/')[0] ?? ''
+}

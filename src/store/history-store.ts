@@ -1,0 +1,53 @@
+import { rootNamespace } from '../api/names.js'
+import { SeccoError } from '../lib/errors.js'
+
+/** StoredHistory is the text of one document, and the version that a later write has to name. */
+export interface StoredHistory {
+  /** Empty when the document has none: somebody edited it. */
+  text: string
+  version: string
+}
+
+/**
+ * HistoryStore keeps one document for each workload. Both stores keep it as the same ConfigMap in Secco's own namespace:
+ * nothing that a user's pod may write, and no further rights for the hub.
+ */
+export interface HistoryStore {
+  list(): Promise<({ name: string } & StoredHistory)[]>
+  get(name: string): Promise<StoredHistory | undefined>
+  /**
+   * Writes a document whole; it is durable when the promise resolves. Returns its version.
+   * @param about the workload, for people who read the object
+   * @param version of the document that this one replaces; undefined: there must be none
+   * @throws SeccoError CONFLICT when the document has another version by now
+   */
+  put(name: string, about: string, text: string, version: string | undefined): Promise<string>
+}
+
+export const historyLabel = 'secco.dev/history'
+const aboutAnnotation = 'secco.dev/workload'
+
+/** Returns the ConfigMap that keeps a history. */
+export function historyObject(name: string, about: string, text: string) {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      ...{ name, namespace: rootNamespace },
+      labels: { [historyLabel]: 'true' },
+      annotations: { [aboutAnnotation]: about }
+    },
+    data: { history: text }
+  }
+}
+
+/** Returns the text in such a ConfigMap; empty when somebody removed it. */
+export function historyText(object: unknown): string {
+  const { data } = (object ?? {}) as { data?: { history?: unknown } | null }
+  const text = data?.history
+  return typeof text === 'string' ? text : ''
+}
+
+export function historyConflict(name: string): SeccoError {
+  return new SeccoError('CONFLICT', `ConfigMap ${rootNamespace}/${name}: another hub wrote it`)
+}

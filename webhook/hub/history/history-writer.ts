@@ -1,0 +1,309 @@
+import { boundHistory } from '../../../src/history/bound-history.js'
+import { mergeHistories } from '../../../src/history/merge-history.js'
+import {
+  emptyHistory,
+  historyName,
+  parseHistory,
+  type WorkloadHistory,
+  type WorkloadKey,
+  workloadText
+} from '../../../src/history/workload-history.js'
+import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
+import type { Logger } from '../../../src/lib/log.js'
+import type { HistoryStore } from '../../../src/store/history-store.js'
+
+/** HistoryTiming is in milliseconds. */
+export interface HistoryTiming {
+  /** How long what happens is collected before a write. */
+  historyWaitMs: number
+  /** In a time of this length one workload is written at most twice. */
+  historyWindowMs: number
+  /** Least time between two writes of any workloads: the API server is shared. */
+  historySpacingMs: number
+  /** The first wait after a failed write; it doubles up to half a minute. */
+  retryMs: number
+}
+
+const writesPerWindow = 2
+const longestRetryMs = 30_000
+/** Attempts of one write when another hub writes the same workload in between. */
+const mostAttempts = 5
+/** Bytes of histories that are kept in memory, to see without a read whether a report brings anything new. */
+const mostCachedBytes = 16 << 20
+const mostIdle = 4096
+/** Records of one workload that wait in memory while the store does not take them. */
+const mostPending = 4096
+
+/** One workload with something that the store may lack. */
+interface Queue {
+  readonly workload: WorkloadKey
+  /** What is not written yet. */
+  pending: WorkloadHistory | undefined
+  /** What is being written now. */
+  writing: WorkloadHistory | undefined
+  waiting: (() => void)[]
+  /** Times of performance.now() of the newest writes. */
+  written: number[]
+  dueAt: number
+  failures: number
+}
+
+function recordsOf(history: WorkloadHistory | undefined): number {
+  if (history === undefined) return 0
+  return history.starts.length + history.denials.length + history.events.length
+}
+
+interface Cached {
+  history: WorkloadHistory
+  version: string
+  bytes: number
+}
+
+/** HistoryCache keeps the histories that were used last, as the store had them. */
+class HistoryCache {
+  readonly #cached = new Map<string, Cached>()
+  #bytes = 0
+
+  get(name: string): Cached | undefined {
+    const found = this.#cached.get(name)
+    if (found === undefined) return undefined
+    this.#cached.delete(name)
+    this.#cached.set(name, found)
+    return found
+  }
+
+  set(name: string, history: WorkloadHistory, version: string, bytes: number): void {
+    this.delete(name)
+    this.#cached.set(name, { history, version, bytes })
+    this.#bytes += bytes
+    for (const oldest of this.#cached.keys()) {
+      if (this.#bytes <= mostCachedBytes) return
+      this.delete(oldest)
+    }
+  }
+
+  delete(name: string): void {
+    this.#bytes -= this.#cached.get(name)?.bytes ?? 0
+    this.#cached.delete(name)
+  }
+}
+
+/**
+ * HistoryWriter merges what happened to workloads into their histories in the store, at most twice a minute for each.
+ * It never rejects: what was not written is written later, and nobody learns that it is durable before.
+ */
+export class HistoryWriter {
+  readonly #store: HistoryStore
+  readonly #timing: HistoryTiming
+  readonly #logger: Logger
+  readonly #queues = new Map<string, Queue>()
+  readonly #cache = new HistoryCache()
+  #timer: NodeJS.Timeout | undefined
+  /** The last write of all that were asked for, and how many of them have not ended. */
+  #turn: Promise<void> = Promise.resolve()
+  #turns = 0
+  #isFlushing = false
+  #isClosed = false
+  #freeAt = 0
+
+  constructor(store: HistoryStore, timing: HistoryTiming, logger: Logger) {
+    this.#store = store
+    this.#timing = timing
+    this.#logger = logger
+  }
+
+  /** Adds what happened to a workload. Resolves when the store has it durably. */
+  add(news: WorkloadHistory): Promise<void> {
+    const name = historyName(news.workload)
+    const queue = this.#queueOf(name, news.workload)
+    if (this.#isStored(name, queue, news)) return Promise.resolve()
+    // Whoever waits for the answer keeps the news and brings them again.
+    if (recordsOf(queue.pending) >= mostPending) return new Promise(() => undefined)
+    queue.pending = queue.pending === undefined ? news : mergeHistories(queue.pending, news)
+    const stored = new Promise<void>((resolve) => queue.waiting.push(resolve))
+    this.#schedule(queue)
+    return stored
+  }
+
+  /** Returns the history with what is not written yet; undefined when nothing is known of the workload. */
+  async get(workload: WorkloadKey): Promise<WorkloadHistory | undefined> {
+    const name = historyName(workload)
+    const stored = await this.#read(name, workload)
+    const { pending, writing } = this.#queues.get(name) ?? {}
+    const all = [stored?.history, writing, pending].filter((one) => one !== undefined)
+    return all.length === 0 ? undefined : all.reduce(mergeHistories)
+  }
+
+  /** Takes what a list of the store has, so that nothing is read again. */
+  learned(name: string, text: string, version: string): WorkloadHistory | undefined {
+    const history = parseHistory(text)
+    if (history !== undefined) this.#cache.set(name, history, version, text.length)
+    return history
+  }
+
+  /** Writes everything that waits, whenever it would be due; resolves after the attempt. */
+  async flush(): Promise<void> {
+    this.#isFlushing = true
+    try {
+      for (const queue of [...this.#queues.values()]) void this.#inOrder(() => this.#write(queue))
+      await this.#turn
+    } finally {
+      this.#isFlushing = false
+    }
+    this.#arm()
+  }
+
+  /** Flushes, and writes nothing after that. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    await this.flush()
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+  }
+
+  #queueOf(name: string, workload: WorkloadKey): Queue {
+    const known = this.#queues.get(name)
+    if (known !== undefined) return known
+    const queue: Queue = {
+      ...{ workload, pending: undefined, writing: undefined, waiting: [], written: [] },
+      ...{ dueAt: Number.POSITIVE_INFINITY, failures: 0 }
+    }
+    if (this.#queues.size >= mostIdle) this.#forgetIdle()
+    this.#queues.set(name, queue)
+    return queue
+  }
+
+  /** Forgets the workloads that wait for nothing and were not written lately. */
+  #forgetIdle(): void {
+    const from = performance.now() - this.#timing.historyWindowMs
+    for (const [name, { pending, writing, written }] of this.#queues) {
+      const isIdle = pending === undefined && writing === undefined
+      if (isIdle && (written.at(-1) ?? 0) < from) this.#queues.delete(name)
+    }
+  }
+
+  #isStored(name: string, { pending, writing }: Queue, news: WorkloadHistory): boolean {
+    if (pending !== undefined || writing !== undefined) return false
+    const stored = this.#cache.get(name)?.history
+    return stored !== undefined && mergeHistories(stored, news) === stored
+  }
+
+  #schedule(queue: Queue): void {
+    if (queue.writing !== undefined || queue.dueAt !== Number.POSITIVE_INFINITY) return
+    const { historyWaitMs, historyWindowMs, retryMs } = this.#timing
+    const now = performance.now()
+    const oldest = queue.written.at(-writesPerWindow)
+    const wait = Math.max(historyWaitMs, (oldest ?? now - historyWindowMs) + historyWindowMs - now)
+    const retry =
+      queue.failures === 0 ? 0 : Math.min(longestRetryMs, retryMs * 2 ** (queue.failures - 1))
+    queue.dueAt = now + Math.max(wait, retry)
+    this.#arm()
+  }
+
+  #next(): Queue | undefined {
+    let next: Queue | undefined
+    for (const queue of this.#queues.values()) {
+      if (queue.pending !== undefined && queue.dueAt < (next?.dueAt ?? Number.POSITIVE_INFINITY))
+        next = queue
+    }
+    return next
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer)
+    if (this.#isClosed || this.#isFlushing || this.#turns > 0) return
+    const next = this.#next()
+    if (next === undefined) return
+    const wait = Math.max(0, Math.max(next.dueAt, this.#freeAt) - performance.now())
+    this.#timer = setTimeout(() => {
+      void this.#inOrder(() => this.#write(next)).then(() => this.#arm())
+    }, wait)
+  }
+
+  /** Runs one write at a time. */
+  #inOrder(work: () => Promise<void>): Promise<void> {
+    this.#turns += 1
+    this.#turn = this.#turn.then(work).then(() => {
+      this.#turns -= 1
+    })
+    return this.#turn
+  }
+
+  async #write(queue: Queue): Promise<void> {
+    const { pending, waiting, workload } = queue
+    if (pending === undefined) return
+    queue.pending = undefined
+    queue.writing = pending
+    queue.waiting = []
+    queue.dueAt = Number.POSITIVE_INFINITY
+    try {
+      if (await this.#merge(workload, pending)) {
+        queue.written = [...queue.written, performance.now()].slice(-writesPerWindow)
+        this.#freeAt = performance.now() + this.#timing.historySpacingMs
+      }
+      queue.failures = 0
+      queue.writing = undefined
+      for (const stored of waiting) stored()
+    } catch (thrown) {
+      this.#failed(queue, pending, waiting, toSeccoError(thrown))
+    }
+    // `pending` may have been set while this was written.
+    if ((queue as Pick<Queue, 'pending'>).pending !== undefined) this.#schedule(queue)
+  }
+
+  #failed(
+    queue: Queue,
+    news: WorkloadHistory,
+    waiting: readonly (() => void)[],
+    { code, message }: SeccoError
+  ): void {
+    queue.failures += 1
+    if (queue.failures === 1) {
+      const workload = workloadText(queue.workload)
+      this.#logger.error({ code, workload, reason: message }, 'history not written')
+    }
+    queue.writing = undefined
+    queue.pending = queue.pending === undefined ? news : mergeHistories(news, queue.pending)
+    queue.waiting = [...waiting, ...queue.waiting]
+  }
+
+  /** Merges news into what the store has. Returns false when it had all of it. */
+  async #merge(workload: WorkloadKey, news: WorkloadHistory): Promise<boolean> {
+    const name = historyName(workload)
+    for (let attempt = 1; ; attempt += 1) {
+      const before = await this.#read(name, workload)
+      // What was never merged may have its records in another order than a merge makes.
+      const all = mergeHistories(before?.history ?? emptyHistory(workload, news.since), news)
+      if (all === before?.history) return false
+      const history = boundHistory(all)
+      const text = JSON.stringify(history)
+      try {
+        const version = await this.#store.put(name, workloadText(workload), text, before?.version)
+        this.#cache.set(name, history, version, text.length)
+        return true
+      } catch (error) {
+        this.#cache.delete(name)
+        const isConflict = error instanceof SeccoError && error.code === 'CONFLICT'
+        if (!isConflict || attempt >= mostAttempts) throw error
+      }
+    }
+  }
+
+  async #read(
+    name: string,
+    workload: WorkloadKey
+  ): Promise<{ history: WorkloadHistory | undefined; version: string } | undefined> {
+    const cached = this.#cache.get(name)
+    if (cached !== undefined) return cached
+    const stored = await this.#store.get(name)
+    if (stored === undefined) return undefined
+    const history = this.learned(name, stored.text, stored.version)
+    if (history === undefined) {
+      this.#logger.warn(
+        { code: 'STORE_CORRUPT', workload: workloadText(workload), object: name },
+        'earlier history is not readable; it begins again'
+      )
+    }
+    return { history, version: stored.version }
+  }
+}
