@@ -159,6 +159,30 @@ function addExplain(program: Command, context: VerbContext): void {
   }
 }
 
+function addHistory(program: Command, context: VerbContext): void {
+  program
+    .command('history')
+    .description(
+      'show what happened to a workload: starts, new syscalls, denials, decisions, deliveries, restarts of Secco'
+    )
+    .argument('<workload>', 'NAME, KIND/NAME or the name of its profile; or NAMESPACE/NAME')
+    .option('-n, --namespace <namespace>', 'look only in this namespace')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
+    .action(
+      async (name: string, options: { namespace?: string; output: string }, command: Command) => {
+        const { showHistory } = await import('../confinement/history.js')
+        // Kinds begin with a capital letter, namespaces never do.
+        const [, within, workload = name] = /^([^/A-Z][^/]*)\/(.+)$/.exec(name) ?? []
+        context.finish(
+          await showHistory(context.io, await hubsOf(command, context), {
+            ...{ workload, namespace: within ?? options.namespace },
+            output: parseOutput(options.output, formats) as Format
+          })
+        )
+      }
+    )
+}
+
 interface SimulateOptions {
   deny?: string[]
   selector?: string
@@ -277,10 +301,11 @@ function addLadder(program: Command, context: VerbContext): void {
     )
 }
 
-/** Adds the verbs that ask the running hub: denials, explain, why-eperm, simulate, promote and rollback. */
+/** Adds the verbs that ask the running hub: denials, explain, why-eperm, history, simulate, promote and rollback. */
 export function addTruthVerbs(program: Command, context: VerbContext): void {
   addDenials(program, context)
   addExplain(program, context)
+  addHistory(program, context)
   addSimulate(program, context)
   addLadder(program, context)
 }

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Command } from 'commander'
@@ -46,7 +47,8 @@ async function servedRoutes(t: Test): Promise<string[]> {
       for (const each of [method].flat()) found.add(`${each} ${url}`)
     })
   }
-  const folder = t.testdir({})
+  // Not t.testdir: it is removed before the hub has written the end of its history.
+  const folder = await mkdtemp(join(tmpdir(), 'secco-views-'))
   await mkdir(join(folder, 'objects'))
   const store = await openDirectoryStore(join(folder, 'objects'))
   const local = { host: '127.0.0.1', port: 0 }
@@ -63,6 +65,7 @@ async function servedRoutes(t: Test): Promise<string[]> {
   t.teardown(async () => {
     await webhook.close()
     await store.close()
+    await rm(folder, { recursive: true, force: true })
   })
   // Fastify answers HEAD wherever it answers GET.
   return [...found].filter((route) => !route.startsWith('HEAD ')).sort()

@@ -25,6 +25,7 @@ export interface ConfinementSources {
     | 'inventory'
     | 'sets'
     | 'denialRows'
+    | 'history'
     | 'profiles'
     | 'nodes'
     | 'node'

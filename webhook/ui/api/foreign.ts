@@ -33,6 +33,7 @@ const pagesOf: Readonly<Record<string, readonly string[]>> = {
   denials: ['/denials'],
   simulate: ['/review/:namespace/:name'],
   ladder: ['/workloads/:namespace/:name'],
+  history: ['/workloads/:namespace/:name'],
   promote: ['/review/:namespace/:name'],
   rollback: ['/review/:namespace/:name'],
   allow: ['/denials'],

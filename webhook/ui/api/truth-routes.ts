@@ -4,6 +4,7 @@ import { chosen, containerRoutes } from '../../confinement/containers/container-
 import { denialRoutes, streamDenials } from '../../confinement/denials/denial-routes.js'
 import { openEventStream } from '../../confinement/containers/event-stream.js'
 import { explainRoutes } from '../../confinement/explain.js'
+import { historyRoutes } from '../../confinement/history/history-routes.js'
 import { ladderRoutes } from '../../confinement/ladder/ladder-routes.js'
 import { radiusRoutes } from '../../confinement/what-if/radius-routes.js'
 import type { ConfinementRoute } from '../../confinement/containers/route.js'
@@ -19,7 +20,8 @@ export function allRoutes(truth: Confinement): ConfinementRoute[] {
     ...denialRoutes(truth),
     ...radiusRoutes(truth),
     ...ladderRoutes(truth),
-    ...explainRoutes(truth)
+    ...explainRoutes(truth),
+    ...historyRoutes(truth)
   ]
 }
 

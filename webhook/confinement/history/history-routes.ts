@@ -1,0 +1,79 @@
+import { type HistoryLine, historyLines } from '../../../src/history/history-lines.js'
+import { type WorkloadHistory, type WorkloadKey } from '../../../src/history/workload-history.js'
+import { SeccoError } from '../../../src/lib/errors.js'
+import { type HistoryRecorder, installationKey } from '../../hub/history/history-recorder.js'
+import type { Confinement } from '../containers/confinement.js'
+import { type ConfinementRoute, textOf } from '../containers/route.js'
+
+/** HistoryAnswer is the answer of `GET /api/v1/history`. */
+export interface HistoryAnswer {
+  /** One for each container of the workload; its lines are newest last. */
+  items: (WorkloadHistory & { lines: HistoryLine[] })[]
+  /** What concerns every workload; its lines are among those of the items. */
+  installation: WorkloadHistory | null
+}
+
+/** Returns the workloads of a name: NAME, KIND/NAME, or the name of the profile that they are learned into. */
+function named(
+  history: HistoryRecorder,
+  text: string,
+  namespace: string | undefined
+): WorkloadKey[] {
+  const isIn = (one: WorkloadKey) => (namespace ?? one.namespace) === one.namespace
+  const found = history
+    .workloads()
+    .filter((one) => isIn(one) && (one.name === text || `${one.kind}/${one.name}` === text))
+  if (found.length > 0) return found
+  const namespaces = new Set(
+    history
+      .workloads()
+      .filter(isIn)
+      .map((one) => one.namespace)
+  )
+  return [...namespaces].flatMap((each) => history.workloadsOf(`${each}/${text}`))
+}
+
+/**
+ * Returns the histories of the workloads of a name.
+ * @throws SeccoError NOT_FOUND: no workload of the name has one; UNAVAILABLE and others of the store
+ */
+export async function historiesOf(
+  history: HistoryRecorder,
+  text: string,
+  namespace: string | undefined
+): Promise<HistoryAnswer> {
+  const found = await Promise.all(named(history, text, namespace).map((one) => history.get(one)))
+  const known = found.filter((one) => one !== undefined)
+  if (known.length === 0) {
+    const where = namespace === undefined ? text : `${namespace}/${text}`
+    throw new SeccoError('NOT_FOUND', `workload ${where} has no history`, {
+      hint: 'list the workloads: secco get workloads -A'
+    })
+  }
+  const installation = await history.get(installationKey)
+  return {
+    items: known.map((one) => ({ ...one, lines: historyLines(one, installation) })),
+    installation: installation ?? null
+  }
+}
+
+export function historyRoutes(confinement: Confinement): ConfinementRoute[] {
+  return [
+    {
+      ...{ method: 'GET', url: '/api/v1/history', cli: 'secco history' },
+      needs: { verb: 'list', resource: 'seccompprofiles' },
+      summary:
+        'What happened to a workload: starts, denials, decisions, deliveries, restarts of Secco',
+      handle({ query }) {
+        const workload = textOf(query['workload'])
+        if (workload === undefined || workload === '') {
+          throw new SeccoError('INVALID_ARGUMENT', 'workload: is missing', {
+            hint: 'add ?workload=NAME, or KIND/NAME, and namespace=NAMESPACE'
+          })
+        }
+        const { history } = confinement.sources.hub
+        return historiesOf(history, workload, textOf(query['namespace']))
+      }
+    }
+  ]
+}
