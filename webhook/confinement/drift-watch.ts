@@ -95,10 +95,32 @@ export class DriftWatch {
   }
 
   #follow(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
-    for (const view of changed) this.#log(view)
-    for (const { key } of gone) this.#logged.delete(key)
+    for (const view of changed) {
+      this.#log(view)
+      this.#record(view)
+    }
+    for (const view of gone) {
+      this.#logged.delete(view.key)
+      this.#record({ ...view, drift: [], unprotected: null })
+    }
     for (const { profile } of [...changed, ...gone]) if (profile !== '') this.#due.add(profile)
     if (this.#due.size > 0) this.#timer ??= setTimeout(() => void this.flush(), settleMs)
+  }
+
+  /** Records in the history of the workload since when it is so: a restart of the hub must not change that. */
+  #record(view: ContainerView): void {
+    // While a container starts, nothing ends and nothing begins.
+    if (view.state === 'starting') return
+    const { key, namespace, workload, name, drift, unprotected } = view
+    const [kind = '', owner = ''] = workload.split('/')
+    this.#sources.hub.history.troubles({
+      key,
+      workload: { namespace, kind, name: owner, container: kind === 'Container' ? '' : name },
+      troubles: new Map([
+        ...drift.map(({ kind: what, message, since }) => [what, { message, since }] as const),
+        ...(unprotected === null ? [] : [['unprotected', unprotected] as const])
+      ])
+    })
   }
 
   #log(view: ContainerView): void {

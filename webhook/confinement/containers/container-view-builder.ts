@@ -1,6 +1,7 @@
 import { type Assigned, assignedOf } from '../../../src/confinement/assigned.js'
 import {
   type ConfinementFacts,
+  type DriftKind,
   driftOf,
   riskOfState,
   stateOf
@@ -78,16 +79,13 @@ function declaredName(
   return revision === undefined ? running.declared : nameOf(revision)
 }
 
+/** @param since returns since when a container has drift of a kind, as far as it was known before */
 function driftSince(
   facts: ConfinementFacts,
   name: string,
-  before: ContainerView | undefined,
-  now: string
+  since: (kind: DriftKind) => string
 ): ContainerView['drift'] {
-  return driftOf(facts, name).map((one) => ({
-    ...one,
-    since: before?.drift.find(({ kind }) => kind === one.kind)?.since ?? now
-  }))
+  return driftOf(facts, name).map((one) => ({ ...one, since: since(one.kind) }))
 }
 
 function identityFields(running: Running, identity: ContainerIdentity) {
@@ -134,6 +132,10 @@ export class ContainerViewBuilder {
     const named = revision && { short: nameOf(revision), mode: revision.mode }
     const { state, why } = stateOf(facts, named)
     const own = decision.containers[0]
+    // After a restart of the hub the history has what its views do not: since when it is so.
+    const { history } = this.#sources.hub
+    const since = (known: string | undefined, kind: string): string =>
+      known ?? history.troubledSince(running.id, kind) ?? now
     const digest = revision?.digest ?? promised.digest
     const wanted = this.#wantedOf(own, revision)
     return {
@@ -143,8 +145,12 @@ export class ContainerViewBuilder {
       stale: digest !== '' && wanted !== '' && digest !== wanted,
       canary: own?.canary === true && wanted === digest,
       ephemeral: identity.ephemeral,
-      drift: driftSince(facts, declaredName(running, promised, revision), before, now),
-      unprotected: unprotectedOf({ running, state, annotated }, own, before, now),
+      drift: driftSince(facts, declaredName(running, promised, revision), (kind) =>
+        since(before?.drift.find((one) => one.kind === kind)?.since, kind)
+      ),
+      unprotected: unprotectedOf({ running, state, annotated }, own, () =>
+        since(before?.unprotected?.since, 'unprotected')
+      ),
       ...{ checked: running.checked, disk: running.disk },
       ...this.#denialCounts(running),
       risk: riskOfState(state, running, {

@@ -14,7 +14,7 @@ function whyLess(annotated: Assigned | undefined): string {
   return 'it was given a revision and started without it'
 }
 
-/** Returns the rule that gives a container more protection than it has, and since when, or null. Pure. */
+/** Returns the rule that gives a container more protection than it has, or null. @param since returns since when */
 export function unprotectedOf(
   {
     running,
@@ -22,8 +22,7 @@ export function unprotectedOf(
     annotated
   }: { running: Running; state: ConfinementState; annotated: Assigned | undefined },
   decision: ContainerDecision | undefined,
-  before: ContainerView | undefined,
-  now: string
+  since: () => string
 ): ContainerView['unprotected'] {
   if (decision === undefined || running.privileged || state === 'starting') return null
   const { outcome, rule = '' } = decision
@@ -40,5 +39,5 @@ export function unprotectedOf(
   const has = isOpen ? 'it runs unconfined' : 'it runs with RuntimeDefault'
   // An ephemeral container gets what it has from no single rule.
   const message = `${rule === '' ? 'the webhook' : rule} gives ${gives}, yet ${has}: ${whyLess(annotated)}`
-  return { rule, message, since: before?.unprotected?.since ?? now }
+  return { rule, message, since: since() }
 }

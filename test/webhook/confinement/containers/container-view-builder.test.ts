@@ -36,7 +36,10 @@ test('a container under another revision than a new one would get is stale', (t)
   const build = (given: Running, rules = snapshot) =>
     new ContainerViewBuilder(
       {
-        hub: { denialRows: new DenialRows(), profiles: () => profiles },
+        hub: {
+          ...{ denialRows: new DenialRows(), profiles: () => profiles },
+          history: { troubledSince: () => undefined }
+        },
         ...{ snapshot: () => rules, pod: () => undefined, now: () => Date.parse('2026-01-02') }
       } as unknown as ConfinementSources,
       index

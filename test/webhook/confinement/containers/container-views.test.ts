@@ -19,6 +19,7 @@ function viewsOf(inventory: ReturnType<typeof createInventory>, clock: { now: nu
   const hub = {
     inventory,
     ...{ sets: new FleetSets(), denialRows: new DenialRows(), profiles: () => new Map() },
+    history: { troubledSince: () => undefined },
     onChange: none
   }
   const sources = {
@@ -88,6 +89,7 @@ test('views follow the rules and the facts of pods', async (t) => {
     hub: {
       inventory,
       ...{ sets: new FleetSets(), denialRows: new DenialRows(), profiles: () => new Map() },
+      history: { troubledSince: () => undefined },
       onChange: none
     },
     onProfiles: none,

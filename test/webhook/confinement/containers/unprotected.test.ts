@@ -62,22 +62,17 @@ test('a container that has less than its rule gives', (t) => {
   const running = { privileged: false, declared: 'none' } as Running
   for (const [what, state, change, annotated, message] of table) {
     const own = change === undefined ? undefined : { ...decision, ...change }
-    const got = unprotectedOf({ running, state, annotated }, own, undefined, 'now')
+    const got = unprotectedOf({ running, state, annotated }, own, () => 'now')
     if (message === null) t.equal(got, null, what)
     else t.matchOnly(got, { rule: 'secco-system/web', message, since: 'now' }, what)
   }
   const given = { state: 'unconfined' as const, annotated: undefined }
   t.equal(
-    unprotectedOf(
-      { ...given, running: { ...running, privileged: true } },
-      decision,
-      undefined,
-      'now'
-    ),
+    unprotectedOf({ ...given, running: { ...running, privileged: true } }, decision, () => 'now'),
     null,
     'nobody can give a privileged container a filter'
   )
   const open = { ...running, declared: 'allow-all' }
-  t.ok(unprotectedOf({ ...given, state: 'other', running: open }, decision, undefined, 'now'))
+  t.ok(unprotectedOf({ ...given, state: 'other', running: open }, decision, () => 'now'))
   t.end()
 })
