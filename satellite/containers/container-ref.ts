@@ -14,6 +14,7 @@ export function containerRef(container: Container): ContainerRef {
     runtime: container.runtime,
     name: container.name,
     image: container.image ?? '',
+    ...(container.imageDigest === undefined ? {} : { imageDigest: container.imageDigest }),
     podNamespace: container.pod?.namespace ?? '',
     podName: container.pod?.name ?? '',
     podUid: container.pod?.uid ?? '',

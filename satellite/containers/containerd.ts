@@ -10,7 +10,7 @@ import { call, ContainerdClient } from './containerd-client.js'
 import { type CriRecord, criRecordOf } from './cri-record.js'
 import type { Container as StoredContainer } from './gen/containerd.js'
 import { type Process, Status } from './gen/tasks.js'
-import { ImageLabels } from './image-labels.js'
+import { imageDigestOf, ImageLabels } from './image-labels.js'
 import { nameOf, podOf, sharedLabels } from './labels.js'
 import { parseOciConfig } from './oci-config.js'
 import { cgroupFolderOf, cgroupIdOf, mntnsOf } from './processes.js'
@@ -66,6 +66,7 @@ function toContainer(
     status: !alive ? 'stopped' : task.status === Status.CREATED ? 'created' : 'running',
     labels,
     ...(stored.image === '' ? {} : { image: stored.image }),
+    ...imageDigestOf(record?.image),
     ...(mntns === undefined ? {} : { mntns }),
     ...(cgroupId === undefined ? {} : { cgroupId }),
     ...(pod === undefined ? {} : { pod }),

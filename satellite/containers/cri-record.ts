@@ -18,6 +18,8 @@ export interface CriRecord {
   pod: { namespace: string; name: string; uid: string } | undefined
   /** Labels of the CRI request, without the image's: the kubelet's, and on a sandbox the pod's. */
   labels: Record<string, string>
+  /** The id of the image that the container was made from. */
+  image: string
 }
 
 /** Keys of the extension, also of containerd before 2.0. */
@@ -42,7 +44,8 @@ function parse(kind: CriRecord['kind'], id: string, text: string): CriRecord | u
     sandbox: isSandbox ? id : textOf(metadata['SandboxID']),
     name: isSandbox ? '' : (name ?? ''),
     pod: isSandbox && namespace && name ? { namespace, name, uid: uid ?? '' } : undefined,
-    labels: stringsOf(config['labels'])
+    labels: stringsOf(config['labels']),
+    image: textOf(metadata['ImageRef'])
   }
 }
 

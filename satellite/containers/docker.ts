@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import { withoutImageLabels, withoutReserved } from './believed.js'
-import { ImageLabels } from './image-labels.js'
+import { imageDigestOf, ImageLabels } from './image-labels.js'
 import { isRecord, stringsOf } from './json.js'
 import { podOf } from './labels.js'
 import type { Container, ContainerRuntime } from './runtime.js'
@@ -78,6 +78,7 @@ function toContainer(value: unknown, own: Labels): Container | undefined {
     status: value['State'] === 'running' ? 'running' : 'stopped',
     labels,
     ...(typeof value['Image'] === 'string' ? { image: value['Image'] } : {}),
+    ...imageDigestOf(value['ImageID']),
     ...(pod === undefined ? {} : { pod })
   }
 }

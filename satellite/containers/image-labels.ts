@@ -65,6 +65,14 @@ async function readLabels(target: string, read: BlobReader): Promise<Labels[] | 
   return found.length === 0 ? undefined : found
 }
 
+const idForm = /^(?:sha256:)?([0-9a-f]{64})$/
+
+/** Returns the member with the digest of an image, from what a runtime calls its id. */
+export function imageDigestOf(id: unknown): { imageDigest?: string } {
+  const hex = typeof id === 'string' ? idForm.exec(id)?.[1] : undefined
+  return hex === undefined ? {} : { imageDigest: `sha256:${hex}` }
+}
+
 /** ImageLabels remembers the labels of images by digest: they never change. */
 export class ImageLabels {
   readonly #known = new Map<string, readonly Labels[]>()

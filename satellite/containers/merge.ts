@@ -7,6 +7,7 @@ export function mergeContainers(older: Container, newer: Container): Container {
   const pick = <K extends keyof Container>(key: K): Container[K] | undefined =>
     newer[key] ?? older[key]
   const image = pick('image')
+  const imageDigest = pick('imageDigest')
   const pod = pick('pod')
   const seccomp = pick('seccomp')
   const bundle = pick('bundle')
@@ -28,6 +29,7 @@ export function mergeContainers(older: Container, newer: Container): Container {
   if (cgroupId !== undefined) merged.cgroupId = cgroupId
   if (cgroupFolder !== undefined) merged.cgroupFolder = cgroupFolder
   if (image !== undefined) merged.image = image
+  if (imageDigest !== undefined) merged.imageDigest = imageDigest
   if (pod !== undefined) merged.pod = pod
   if (seccomp !== undefined) merged.seccomp = seccomp
   if (bundle !== undefined) merged.bundle = bundle

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { withoutImageLabels, withoutReserved } from './believed.js'
-import { ImageLabels } from './image-labels.js'
+import { imageDigestOf, ImageLabels } from './image-labels.js'
 import { isRecord, stringsOf } from './json.js'
 import { readBundle } from './oci-config.js'
 import { cgroupFolderOf, cgroupIdOf, mntnsOf } from './processes.js'
@@ -46,6 +46,7 @@ async function toContainer(value: unknown, imagesOf: ImagesOf): Promise<Containe
     status: pid > 0 ? 'running' : 'stopped',
     labels: withoutReserved(withoutImageLabels(labels, ofImage)),
     ...(typeof value['ImageName'] === 'string' ? { image: value['ImageName'] } : {}),
+    ...imageDigestOf(value['ImageDigest'] ?? image),
     ...(mntns === undefined ? {} : { mntns }),
     ...(cgroupId === undefined ? {} : { cgroupId }),
     ...(oci?.seccomp === undefined ? {} : { seccomp: oci.seccomp }),

@@ -14,6 +14,8 @@ export interface Container {
   /** The pod's container name, else the runtime's name for it, else the id. */
   name: string
   image?: string
+  /** sha256:HEX of that image, as the runtime has it. */
+  imageDigest?: string
   /** Thread group id of its first process in this pid namespace; 0 when it has ended. */
   pid: number
   /** The same, kept after the end: with the mount namespace it distinguishes runs if cgroups do not. */

@@ -23,6 +23,8 @@ interface Tally {
   /** The newest call; `arguments` is empty until their record comes. */
   call: AuditedCall & { arguments: string }
   count: number
+  /** Time of the first call, as in `call.at`. */
+  firstAt: number
 }
 
 type SlotFacts = Pick<Slot, 'index' | 'generation' | 'mntns' | 'cgroupId' | 'part'>
@@ -44,7 +46,7 @@ const procFacts: ProcessFacts = {
 const tallyKey = ({ name, action, detail }: SyscallCount): string =>
   `${detail?.abi ?? ''} ${name} ${action}`
 
-function toCount({ call, count }: Tally): SyscallCount {
+function toCount({ call, count, firstAt }: Tally): SyscallCount {
   const { abi, pid, comm, action } = call
   return {
     name: call.syscall,
@@ -55,6 +57,7 @@ function toCount({ call, count }: Tally): SyscallCount {
       pid,
       comm,
       at: new Date(call.at).toISOString(),
+      firstAt: new Date(firstAt).toISOString(),
       signal: action === 'SCMP_ACT_LOG' || action === 'SCMP_ACT_ERRNO' ? '' : 'SIGSYS',
       errno: 0,
       expected: false,
@@ -70,9 +73,14 @@ function withAuditDetail(counted: SyscallCount, tally: Tally | undefined): Sysca
   if (detail === undefined || tally === undefined) return counted
   const audited = toCount(tally).detail ?? detail
   const { pid, comm, at } = detail.pid === 0 ? audited : detail
+  const firsts = [detail.firstAt, audited.firstAt].filter((one) => one !== undefined).sort()
   return {
     ...counted,
-    detail: { ...detail, pid, comm, at, arguments: audited.arguments || detail.arguments }
+    detail: {
+      ...{ ...detail, pid, comm, at },
+      ...(firsts[0] === undefined ? {} : { firstAt: firsts[0] }),
+      arguments: audited.arguments || detail.arguments
+    }
   }
 }
 
@@ -192,7 +200,11 @@ export class AuditedCalls {
     const own = this.#tallies.get(key) ?? new Map<string, Tally>()
     this.#tallies.set(key, own)
     const name = `${call.abi} ${call.syscall} ${call.action}`
-    const tally = { call: { ...call, arguments: '' }, count: (own.get(name)?.count ?? 0) + 1 }
+    const before = own.get(name)
+    const tally: Tally = {
+      ...{ call: { ...call, arguments: '' }, count: (before?.count ?? 0) + 1 },
+      firstAt: before?.firstAt ?? call.at
+    }
     own.set(name, tally)
     this.#open.set(call.serial, tally)
     dropOldest(this.#open, mostOpen)

@@ -10,13 +10,22 @@ import type { ProfileVerdicts } from './verdict-cache.js'
 
 const ENOSYS = 38
 
+/** A note of the kernel, with the time of the first note of the same. */
+export type NotedDetail = KernelDetail & { firstAt: bigint }
+
 /** The kernel's newest notes of one slot: by `abi name`, and by arguments too if these decide the call. */
-export type KernelDetails = Map<string, KernelDetail>
+export type KernelDetails = Map<string, NotedDetail>
+
+/** Returns a note with the time of the first one: the kernel keeps only the newest of each call. */
+export function notedDetail(detail: KernelDetail, before: NotedDetail | undefined): NotedDetail {
+  const isLater = before !== undefined && before.firstAt < detail.at
+  return { ...detail, firstAt: isLater ? before.firstAt : detail.at }
+}
 
 /** A denial with the newest note of it, if there is one. */
 export interface DetailedDenial {
   denial: Denial
-  detail: KernelDetail | undefined
+  detail: NotedDetail | undefined
 }
 
 /** The key of a note in KernelDetails. */
@@ -56,7 +65,7 @@ export function deniedByArguments(
   profile: ProfileVerdicts,
   machine: Abi
 ): DetailedDenial[] {
-  const found = new Map<string, { denial: Denial; detail: KernelDetail }>()
+  const found = new Map<string, { denial: Denial; detail: NotedDetail }>()
   for (const detail of details.values()) {
     if (detail.arguments === undefined) continue
     const verdict = verdictOn(detail, profile, machine)
@@ -67,7 +76,12 @@ export function deniedByArguments(
     const before = found.get(key)
     const count = detail.count + (before?.denial.count ?? 0)
     const newest = before !== undefined && before.detail.at > detail.at ? before.detail : detail
-    found.set(key, { denial: { abi, syscall, ...verdict, count }, detail: newest })
+    const first =
+      before !== undefined && before.detail.firstAt < detail.firstAt ? before.detail : detail
+    found.set(key, {
+      denial: { abi, syscall, ...verdict, count },
+      detail: { ...newest, firstAt: first.firstAt }
+    })
   }
   return [...found.values()]
 }
@@ -118,7 +132,9 @@ export function toSyscallCount(
       signal: isSignal ? 'SIGSYS' : '',
       pid: detail?.pid ?? 0,
       comm: detail?.comm ?? '',
-      at: detail === undefined ? '' : timeOf(detail.at),
+      ...(detail === undefined
+        ? { at: '' }
+        : { at: timeOf(detail.at), firstAt: timeOf(detail.firstAt) }),
       expected: isExpected(detailed),
       succeeded: denial.kind === 'logged' ? 0 : (detail?.succeeded ?? 0),
       arguments: argumentsText(detail?.arguments ?? [])

@@ -1,4 +1,4 @@
-import type { DenialDetail, Recorder, Slot } from '../../native/types.js'
+import type { Recorder, Slot } from '../../native/types.js'
 import type { AbiCounts, Condition, SyscallCount } from '../../src/api/gen/hub.js'
 import { dropOldest } from '../../src/lib/drop-oldest.js'
 import type { Logger } from '../../src/lib/log.js'
@@ -15,6 +15,8 @@ import {
   detailKey,
   isMismatch,
   type KernelDetails,
+  type NotedDetail,
+  notedDetail,
   toSyscallCount,
   verdictOn
 } from './denial-details.js'
@@ -88,8 +90,9 @@ export class DenialWatch {
     for (const detail of recorder.newDenials()) {
       const key = slotKey(detail)
       const watched = this.#watched.get(key)
-      const details = watched?.details ?? this.#early.get(key) ?? new Map<string, DenialDetail>()
-      details.set(detailKey(detail, machine), detail)
+      const details = watched?.details ?? this.#early.get(key) ?? new Map<string, NotedDetail>()
+      const own = detailKey(detail, machine)
+      details.set(own, notedDetail(detail, details.get(own)))
       if (watched !== undefined) changed.add(watched)
       else this.#keepEarly(key, details)
     }
@@ -165,7 +168,7 @@ export class DenialWatch {
       key,
       containerName: container.name,
       profile,
-      details: this.#early.get(key) ?? new Map<string, DenialDetail>(),
+      details: this.#early.get(key) ?? new Map<string, NotedDetail>(),
       total: 0,
       seen: 0,
       pace: new ReportPace()

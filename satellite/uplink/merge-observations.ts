@@ -11,6 +11,14 @@ function keyOf({ name, action, detail }: SyscallCount): string {
   return `${name} ${detail?.abi ?? ''} ${action}`
 }
 
+/** Returns a count with the earliest first time that one of them has. */
+function withFirst(count: SyscallCount, ...all: (SyscallCount | undefined)[]): SyscallCount {
+  const [firstAt] = all.flatMap((one) => one?.detail?.firstAt ?? []).sort()
+  if (firstAt === undefined || count.detail === undefined || count.detail.firstAt === firstAt)
+    return count
+  return { ...count, detail: { ...count.detail, firstAt } }
+}
+
 /** Takes the higher count; of equal ones the later, which may have more details. */
 function mergeCounts(
   left: readonly SyscallCount[],
@@ -19,7 +27,8 @@ function mergeCounts(
   const byKey = new Map<string, SyscallCount>()
   for (const one of [...left, ...right]) {
     const before = byKey.get(keyOf(one))
-    if (before === undefined || one.count >= before.count) byKey.set(keyOf(one), one)
+    const newest = before === undefined || one.count >= before.count ? one : before
+    byKey.set(keyOf(one), withFirst(newest, before, one))
   }
   return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, one]) => one)
 }

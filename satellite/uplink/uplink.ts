@@ -26,6 +26,9 @@ export type { UplinkTls } from './hub-client.js'
 
 type UplinkTiming = ConnectionTiming & ObservationTiming
 
+/** When this process started: a new stream is no start. */
+const startedAt = new Date(performance.timeOrigin).toISOString()
+
 const defaultTiming: UplinkTiming = {
   coalesceMs: 200,
   saveMs: 3000,
@@ -206,7 +209,8 @@ export class Uplink {
         holding: holding.map((r) => revisionPath(r.namespace, r.profile, r.digest)),
         takesAcksTogether: true,
         takesTraces: this.#options.onStartTrace !== undefined,
-        sendsRevisions: this.#options.onSendRevision !== undefined
+        sendsRevisions: this.#options.onSendRevision !== undefined,
+        startedAt
       }
     }
   }
