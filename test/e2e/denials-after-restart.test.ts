@@ -80,6 +80,7 @@ test('a hub that is restarted excludes no denial that it cannot know', { skip },
   const before = await list()
   await all.halt()
   await rm(join(all.state, 'revisions', 'denials.json'))
+  await rm(join(all.state, 'objects', 'secco-system', 'configmaps'), { recursive: true })
   await all.restart()
   for (const id of ['web', 'quiet']) await enforced(id)
   const none = await list()

@@ -1,11 +1,13 @@
 import { join } from 'node:path'
+import type { WorkloadHistory } from '../../src/history/workload-history.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { HistoryStore } from '../../src/store/history-store.js'
 import { createDenialSaver, type DenialSaver, loadDenials } from './denial-file.js'
-import { DenialRows } from './denials/denial-rows.js'
+import { DenialRows, type SavedDenials } from './denials/denial-rows.js'
 import { createDenials, type Denials } from './denials/denials.js'
 import { HistoryRecorder } from './history/history-recorder.js'
 import type { HistoryTiming } from './history/history-writer.js'
+import { restoredDenials } from './history/restored-denials.js'
 import { createInventory, type FleetInventory } from './nodes/inventory.js'
 import { createNodeSaver, loadKnownNodes, type NodeSaver } from './nodes/node-file.js'
 import { createNodes, type Nodes } from './nodes/nodes.js'
@@ -32,9 +34,10 @@ export interface HubRecords {
 const denialSaveMs = 250
 const nodeSaveMs = 1000
 
-async function openDenials(dir: string, logger: Logger) {
+/** @param restored what the history has, for a folder without the denials of an earlier hub */
+async function openDenials(dir: string, logger: Logger, restored: SavedDenials | undefined) {
   const path = join(dir, 'denials.json')
-  const denialRows = new DenialRows(await loadDenials(path, logger))
+  const denialRows = new DenialRows((await loadDenials(path, logger)) ?? restored)
   const denialSaver = createDenialSaver(path, denialRows.saved, denialSaveMs, logger)
   denialRows.onNews(denialSaver.changed)
   // The time since which denials are known is saved even when no node reports one.
@@ -49,8 +52,9 @@ async function openDenials(dir: string, logger: Logger) {
 
 async function openHistory(store: HistoryStore, timing: HistoryTiming, logger: Logger) {
   const history = new HistoryRecorder({ store, timing, logger, now: Date.now })
-  await history.load()
-  return history
+  const known: WorkloadHistory[] = []
+  await history.load((one) => known.push(one))
+  return { history, restored: restoredDenials(known) }
 }
 
 /** Opens the records. @param dir the hub's own folder. @throws SeccoError WRITE_FAILED, the errors of the store */
@@ -63,13 +67,13 @@ export async function openRecords(
   const nodesPath = join(dir, 'nodes.json')
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const nodeSaver = createNodeSaver(nodesPath, () => nodes.known(), nodeSaveMs, logger)
-  const denials = await openDenials(dir, logger)
+  const { history, restored } = await openHistory(store, timing, logger)
+  const denials = await openDenials(dir, logger, restored)
   const discovery = await openDiscovery(join(dir, 'discovery.json'), logger)
   const inventory = createInventory()
   const sets = new FleetSets()
   inventory.onChange(({ gone }) => {
     for (const { id } of gone) sets.drop(id)
   })
-  const history = await openHistory(store, timing, logger)
   return { files, nodes, nodeSaver, discovery, ...denials, inventory, sets, history }
 }

@@ -14,6 +14,7 @@ import type { ObjectCache } from '../snapshot/object-cache.js'
 import type { StateSource } from '../snapshot/state-source.js'
 import { denialViews } from '../confinement/denials/denial-views.js'
 import type { Confinement } from '../confinement/containers/confinement.js'
+import { linesOfProfile } from '../confinement/history/history-routes.js'
 import { allRoutes, truthStreams } from './api/truth-routes.js'
 import { openAuditTrail } from './model/audit-trail.js'
 import { noteLink } from './sessions/login.js'
@@ -88,6 +89,11 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       snapshot: options.snapshot,
       revision: async (digest) => hub?.bytes(digest),
       discovery: hub?.discovery ?? createDiscovery(),
+      ...(hub === undefined
+        ? {}
+        : {
+            history: (namespace, profile) => linesOfProfile(hub.history, `${namespace}/${profile}`)
+          }),
       containers: () => containers,
       onChange: changed.add
     },

@@ -57,6 +57,21 @@ export async function historiesOf(
   }
 }
 
+/** Returns the lines of every workload that is learned into a profile, newest last; those of its page. */
+export async function linesOfProfile(
+  history: HistoryRecorder,
+  profile: string
+): Promise<HistoryLine[]> {
+  const workloads = history.workloadsOf(profile)
+  const found = await Promise.all(workloads.map((one) => history.get(one)))
+  const installation = await history.get(installationKey)
+  const known = found.filter((one) => one !== undefined)
+  // What concerns every workload is said once.
+  return known
+    .flatMap((one, at) => historyLines(one, at === 0 ? installation : undefined))
+    .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+}
+
 export function historyRoutes(confinement: Confinement): ConfinementRoute[] {
   return [
     {

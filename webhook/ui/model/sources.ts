@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import type { HistoryLine } from '../../../src/history/history-lines.js'
 import type { ProfileState } from '../../../src/rules/profile-state.js'
 import type { Snapshot } from '../../../src/rules/snapshot.js'
 import type { StoreProblem } from '../../../src/store/store.js'
@@ -30,6 +31,8 @@ export interface UiSources {
   revision: (digest: string) => Promise<Buffer | undefined>
   /** When each instance first made which calls, and how often it made them. */
   discovery: Discovery
+  /** What happened to the workload of a profile, newest last; absent without a hub. */
+  history?: (namespace: string, profile: string) => Promise<readonly HistoryLine[]>
   /** Every container with its filter in the kernel; undefined where satellites do not report containers. */
   containers: () => Containers | undefined
   /** Calls the listener after any of the above changed. Returns a function that removes it. */

@@ -3,6 +3,7 @@ import { SeccoError } from '../../../src/lib/errors.js'
 import { plural } from '../../../src/lib/plural.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
 import { estimateText } from '../../../src/seccomp/review/completeness.js'
+import type { HistoryLine } from '../../../src/history/history-lines.js'
 import type { Review } from '../../../src/seccomp/review/review.js'
 import type { Abi } from '../../../src/syscalls/abi.js'
 import type { DenialView } from '../../views/denial-view.js'
@@ -22,6 +23,7 @@ import {
   ArgumentPanel,
   EventRows,
   EventsPanel,
+  HistoryLines,
   HistoryPanel,
   PhasePanel,
   RiskPanel
@@ -48,6 +50,8 @@ interface Shown {
   abi: Abi
   areas: readonly Area[]
   denials: readonly DenialView[]
+  /** Undefined where no hub runs. */
+  history: readonly HistoryLine[] | undefined
   mayDecide: boolean
 }
 
@@ -165,12 +169,17 @@ function bodyOf(shown: Shown): VNode {
         <RiskPanel {...review} />
       </div>
       <div data-live="history">
-        <HistoryPanel profile={profile} now={now} />
+        {shown.history === undefined ? (
+          <HistoryPanel profile={profile} now={now} />
+        ) : (
+          <HistoryLines lines={shown.history} profileKey={key} now={now} />
+        )}
       </div>
       <InstanceTable profile={profile} page={call.query['instances']} now={now} />
       <CommandPanel
         texts={[
           `secco profile show ${key}`,
+          `secco history ${key}`,
           `secco learn ${key} --until-confident -- YOUR TEST COMMAND`
         ]}
       />
@@ -203,6 +212,7 @@ async function render(call: Call): Promise<View> {
   const abi = abiOf(profile, query['abi'])
   const areas = gridOf({ profile, abi, result: derived.rendering(profile), counts, denials })
   const { namespace, name } = params
+  const history = await ui.sources.history?.(line.namespace, profile.metadata.name)
   const mayDecide = await identity.can('approve', 'seccompprofiles', namespace, name)
   const { revision, nodes } = profile.status ?? {}
   return {
@@ -224,7 +234,7 @@ async function render(call: Call): Promise<View> {
       <a href={profileHref(key)}>profile</a>
     ],
     actions: actionsOf(line),
-    body: bodyOf({ call, line, review, abi, areas, denials, mayDecide })
+    body: bodyOf({ ...{ call, line, review, abi, areas, denials }, history, mayDecide })
   }
 }
 

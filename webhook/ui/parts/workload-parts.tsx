@@ -1,5 +1,6 @@
 import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { HistoryLine } from '../../../src/history/history-lines.js'
 import type { Review } from '../../../src/seccomp/review/review.js'
 import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
 import type { DiscoveryEvent } from '../../hub/observations/discovery.js'
@@ -240,6 +241,57 @@ export function HistoryPanel(props: {
             ...(revisions ? [<DigestMark digest={revision} none="not rendered yet" />] : [])
           ]
         }))}
+      />
+    </section>
+  )
+}
+
+const shownLines = 40
+
+/** The newest lines of a workload's history; `secco history` prints all of them. */
+export function HistoryLines(props: {
+  lines: readonly HistoryLine[]
+  profileKey: string
+  now: number
+}): VNode {
+  const { lines, profileKey, now } = props
+  if (lines.length === 0)
+    return (
+      <section class="panel" aria-labelledby="h-hist">
+        <header>
+          <h2 id="h-hist">History</h2>
+        </header>
+        <div class="body">
+          <Empty
+            what="Nothing is recorded yet."
+            next="Lines come with the first container and the first decision."
+          />
+        </div>
+      </section>
+    )
+  const more = lines.length - shownLines
+  return (
+    <section class="panel">
+      <Table
+        caption="History"
+        note={
+          more > 0
+            ? `newest first; ${more} earlier lines: secco history ${profileKey}`
+            : 'newest first'
+        }
+        columns={['When', 'What', 'Who', 'Detail']}
+        rows={[...lines]
+          .reverse()
+          .slice(0, shownLines)
+          .map(({ at, what, node, by, text }, index) => ({
+            key: `${at} ${what} ${index}`,
+            cells: [
+              <Moment at={at} now={now} />,
+              what,
+              <bdi>{[by, node].filter((one) => one !== '').join(' on ')}</bdi>,
+              <bdi class="wrap">{text}</bdi>
+            ]
+          }))}
       />
     </section>
   )

@@ -1,0 +1,69 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { emptyHistory } from '../../../../src/history/workload-history.js'
+import { installationKey } from '../../../../webhook/hub/history/history-recorder.js'
+import { restoredDenials } from '../../../../webhook/hub/history/restored-denials.js'
+import { createRig, observationOf, until } from '../rig.js'
+
+test('a hub with an empty disk knows the denials of the store, and counts on', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  const hub = await rig.hub()
+  const uplink = await rig.uplink(hub.address.port, 'node-a')
+  const at = '2026-11-24T10:00:00.000Z'
+  const report = (nth: number, count: number, ended: boolean) => {
+    const detail = {
+      ...{ abi: 'x86_64', errno: 1, signal: '', pid: 7, comm: 'app', at, firstAt: at },
+      ...{ expected: false, succeeded: 0, arguments: '' }
+    }
+    uplink.offer(
+      observationOf(`node-a/boot/40265.${nth}.1`, ['read'], {
+        ...{ sequence: count, ended, firstSeen: at, lastSeen: at },
+        denied: [{ name: 'getsid', count, action: 'SCMP_ACT_ERRNO', detail }]
+      })
+    )
+  }
+  report(1, 3, true)
+  report(2, 1, false)
+  await uplink.flush()
+  const rowsOf = (one: typeof hub) =>
+    one.denialRows
+      .list()
+      .map(({ instance, count, comm, answer, firstSeen, workload, profile }) =>
+        [instance, count, comm, answer, firstSeen, workload, profile].join(' ')
+      )
+  await hub.close()
+  await rm(join(rig.dir, 'revisions'), { recursive: true })
+  const again = await rig.hub({ listen: hub.address })
+  t.strictSame(rowsOf(again).sort(), [
+    `node-a/boot/40265.1.1 3 app EPERM ${at} Container/web web`,
+    `node-a/boot/40265.2.1 1 app EPERM ${at} Container/web web`
+  ])
+  t.ok(again.denialRows.knownSince() < new Date().toISOString())
+  await until(
+    () => again.nodes()[0]?.connected === true,
+    (listener) => again.onChange(listener)
+  )
+  report(2, 1, false)
+  report(2, 4, false)
+  await uplink.flush()
+  t.match(rowsOf(again).join('\n'), /40265\.2\.1 4 app EPERM/, 'three more')
+  t.equal(again.denialRows.list().length, 2)
+})
+
+test('since when denials are known: the begin of the history, or the last one without a row', (t) => {
+  t.equal(restoredDenials([]), undefined)
+  const since = '2026-11-01T00:00:00.000Z'
+  const installation = emptyHistory(installationKey, since)
+  t.match(restoredDenials([installation]), { since, rows: [] })
+  const last = '2026-11-05T00:00:00.000Z'
+  const sums = [
+    { what: 'denial x86_64 getsid EPERM', count: 7, records: 2, first: since, last },
+    { what: 'start', count: 9, records: 9, first: since, last: '2026-11-09T00:00:00.000Z' }
+  ]
+  const workload = { namespace: 'shop', kind: 'Job', name: 'once', container: 'app' }
+  const busy = { ...emptyHistory(workload, since), earlier: { sums, merged: '' } }
+  t.match(restoredDenials([installation, busy]), { since: last, rows: [] })
+  t.end()
+})
