@@ -31,6 +31,14 @@ export function fencedStore(store: Store, isActive: () => boolean): Store {
       mustBeActive()
       return store.delete(kind, ref)
     },
+    history: {
+      list: () => store.history.list(),
+      get: (name) => store.history.get(name),
+      async put(...document) {
+        mustBeActive()
+        return store.history.put(...document)
+      }
+    },
     watch: (listener) => store.watch(listener),
     problems: () => store.problems(),
     close: () => store.close()

@@ -1,3 +1,6 @@
+import type { WorkloadHistory } from '../../src/history/workload-history.js'
+import { toSeccoError } from '../../src/lib/errors.js'
+import { restoredDenials } from './history/restored-denials.js'
 import { status } from '@grpc/grpc-js'
 import type { Hello } from '../../src/api/gen/hub.js'
 import { learnedFrom, profileKey } from '../../src/rules/profile-state.js'
@@ -224,8 +227,10 @@ export class HubParts {
 
   #clusterChanged(what: 'fleet' | 'active' | 'standby'): void {
     if (what === 'standby') this.#standBy()
-    else if (what === 'active' && this.#isSettled) this.#begin()
-    else this.revisions.nodesChanged()
+    else if (what === 'active' && this.#isSettled) {
+      this.#begin()
+      void this.#readHistory()
+    } else this.revisions.nodesChanged()
   }
 
   /** This hub is the active one: it goes on from what the last active hub reported of the nodes. */
@@ -236,6 +241,25 @@ export class HubParts {
     void this.promotions.check()
     this.#gate.check()
     this.#nodesChanged()
+  }
+
+  /** Learns what the last active hub recorded, also of containers that have ended. */
+  async #readHistory(): Promise<void> {
+    const { history, denials, denialRows, denialSaver } = this.records
+    const known: WorkloadHistory[] = []
+    try {
+      await history.load((one) => known.push(one))
+    } catch (thrown) {
+      const { code, message: reason } = toSeccoError(thrown)
+      this.#options.logger.error({ code, reason }, 'history not read; retrying')
+      const again = () => this.#isActive() && this.#readHistory()
+      setTimeout(again, this.#timing.retryMs).unref()
+      return
+    }
+    const rows = denials.learn(restoredDenials(known)?.rows ?? [])
+    for (const [row, added] of rows) denialRows.learn(row, added)
+    denialSaver.changed()
+    this.listeners.notify()
   }
 
   /** Another hub may be the active one: satellites connect to it, and it learns from them what runs. */

@@ -50,8 +50,15 @@ async function openDenials(dir: string, logger: Logger, restored: SavedDenials |
   return { denials, denialRows, denialSaver }
 }
 
-async function openHistory(store: HistoryStore, timing: HistoryTiming, logger: Logger) {
-  const history = new HistoryRecorder({ store, timing, logger, now: Date.now })
+/** What the history of workloads needs; see HistoryRecorder. */
+interface HistoryParts {
+  store: HistoryStore
+  timing: HistoryTiming
+  mayWrite: () => boolean
+}
+
+async function openHistory(parts: HistoryParts, logger: Logger) {
+  const history = new HistoryRecorder({ ...parts, logger, now: Date.now })
   const known: WorkloadHistory[] = []
   await history.load((one) => known.push(one))
   return { history, restored: restoredDenials(known) }
@@ -61,13 +68,13 @@ async function openHistory(store: HistoryStore, timing: HistoryTiming, logger: L
 export async function openRecords(
   dir: string,
   logger: Logger,
-  { store, timing }: { store: HistoryStore; timing: HistoryTiming }
+  parts: HistoryParts
 ): Promise<HubRecords> {
   const files = await openRevisionFiles(dir)
   const nodesPath = join(dir, 'nodes.json')
   const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
   const nodeSaver = createNodeSaver(nodesPath, () => nodes.known(), nodeSaveMs, logger)
-  const { history, restored } = await openHistory(store, timing, logger)
+  const { history, restored } = await openHistory(parts, logger)
   const denials = await openDenials(dir, logger, restored)
   const discovery = await openDiscovery(join(dir, 'discovery.json'), logger)
   const inventory = createInventory()

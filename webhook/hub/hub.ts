@@ -152,7 +152,8 @@ class RunningHub implements Hub {
 export async function startHub(options: HubOptions): Promise<Hub> {
   const { revisionsDir, logger } = options
   const timing = { ...defaultTiming, ...options.timing }
-  const history = { store: options.store.history, timing }
+  const mayWrite = () => options.cluster?.isActive() !== false
+  const history = { store: options.store.history, timing, mayWrite }
   const records = await openRecords(revisionsDir, logger, history)
   const parts = new HubParts({ ...options, timing }, records)
   const server = await parts.openServer()

@@ -155,6 +155,34 @@ test('what waits to be written when the role goes is left to the next hub', asyn
   t.equal(uplink.backlog().waiting, 1, 'the satellite keeps it')
 })
 
+test('the next hub knows the denials of containers that have ended, and counts none twice', async (t) => {
+  const { rig, give, one, two } = await pair()
+  t.teardown(() => rig.dispose())
+  give('one')
+  const uplink = await rig.uplink(one.hub.address.port, 'node-a')
+  const denied = (count: number) => [
+    SyscallCount.fromPartial({ name: 'mount', count, action: 'SCMP_ACT_ERRNO' })
+  ]
+  const told = ({ hub }: { hub: Hub }): string[] =>
+    hub.denialRows.list().map(({ instance, syscall, count }) => `${instance} ${syscall} ${count}`)
+  uplink.offer(observationOf('node-a/b/1.2.3', ['read'], { ended: true, denied: denied(3) }))
+  await uplink.flush()
+  t.equal(uplink.backlog().waiting, 0, 'the satellite need not send it again')
+  t.same(told(one), ['node-a/b/1.2.3 mount 3'])
+  const written = two.writes()
+  give('two')
+  await until('the denial', () => told(two).length > 0 || undefined, bound)
+  t.same(told(two), told(one))
+  t.equal(two.writes(), written)
+  give('one')
+  await until('node-a', () => connectedTo(one).includes('node-a') || undefined, bound)
+  uplink.offer(observationOf('node-a/b/1.2.3', ['read'], { ended: true, denied: denied(5) }))
+  await uplink.flush()
+  give('two')
+  await until('the calls since', () => told(two)[0]?.endsWith('5') || undefined, bound)
+  t.same(told(two), ['node-a/b/1.2.3 mount 5'])
+})
+
 test('an active hub writes again what another one wrote meanwhile', async (t) => {
   const { rig, give, stored, one } = await pair()
   t.teardown(() => rig.dispose())

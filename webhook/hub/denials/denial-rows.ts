@@ -146,6 +146,21 @@ export class DenialRows {
     this.#listeners.notify({ ...row, added })
   }
 
+  /** Adds calls that another hub recorded. Nobody is notified: they are not new. */
+  learn(row: DenialRow, added: number): void {
+    const before = this.#rows.get(row.key)
+    const learned = {
+      ...row,
+      ...before,
+      count: (before?.count ?? 0) + added,
+      firstSeen: earliest(before, row) ?? row.firstSeen,
+      lastSeen: [row.lastSeen, before?.lastSeen ?? ''].sort().at(-1) ?? row.lastSeen
+    }
+    if (before === undefined || this.#restored.has(before)) this.#restored.add(learned)
+    this.#store(learned, undefined)
+    this.#addToRun({ ...learned, lastSeen: learned.firstSeen }, added, undefined)
+  }
+
   /** Returns all rows, the least recently changed first. */
   list(): DenialRow[] {
     return [...this.#rows.values()]

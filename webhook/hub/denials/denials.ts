@@ -6,6 +6,8 @@ import type { DenialRow } from './denial-rows.js'
 /** Denials keeps the newest denials, and logs each one that is new or has grown. */
 export interface Denials {
   note(denials: readonly Denial[]): void
+  /** Takes the rows that another hub recorded. Returns those with calls that are not counted here, and how many. */
+  learn(rows: readonly DenialRow[]): [row: DenialRow, added: number][]
   /** Returns the denials, the newest last. */
   list(): Denial[]
 }
@@ -69,6 +71,15 @@ export function createDenials(
         if (denial.expected) logger.debug(denial, 'expected denial')
         else logger.warn(denial, 'denial')
       }
+    },
+    learn(rows) {
+      return rows.flatMap((row): [DenialRow, number][] => {
+        const { count, isNamed } = known.get(keyOf(row)) ?? { count: 0, isNamed: row.pid > 0 }
+        if (count >= row.count) return []
+        known.set(keyOf(row), { count: row.count, isNamed })
+        dropOldest(known, mostKnown)
+        return [[row, row.count - count]]
+      })
     },
     list: () => [...listed.values()]
   }

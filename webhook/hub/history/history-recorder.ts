@@ -45,6 +45,8 @@ interface HistoryRecorderOptions {
   timing: HistoryTiming
   logger: Logger
   now: () => number
+  /** False while another hub is the active one; default: always true. */
+  mayWrite?: () => boolean
 }
 
 /** Known profiles and rules: an event of the store that changes nothing here costs no merge. */
@@ -67,10 +69,14 @@ export class HistoryRecorder {
 
   constructor(options: HistoryRecorderOptions) {
     this.#options = options
-    this.#writer = new HistoryWriter(options.store, options.timing, options.logger)
+    const { store, timing, logger, mayWrite } = options
+    this.#writer = new HistoryWriter(store, timing, logger, mayWrite)
   }
 
-  /** Reads which workloads have a history. @throws the errors of the store */
+  /**
+   * Reads what the store has: at the start, and when this hub becomes the active one. What waited for that is written.
+   * @throws the errors of the store
+   */
   async load(visit: (history: WorkloadHistory) => void = () => undefined): Promise<void> {
     for (const { name, text, version: stored } of await this.#options.store.list()) {
       const history = this.#writer.learned(name, text, stored)
@@ -79,6 +85,7 @@ export class HistoryRecorder {
       for (const event of history.events) this.#reopen(event)
       visit(history)
     }
+    this.#writer.resume()
   }
 
   /** Records an observation. Resolves when the store has everything that it brings. */

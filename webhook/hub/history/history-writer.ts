@@ -96,6 +96,7 @@ export class HistoryWriter {
   readonly #store: HistoryStore
   readonly #timing: HistoryTiming
   readonly #logger: Logger
+  readonly #mayWrite: () => boolean
   readonly #queues = new Map<string, Queue>()
   readonly #cache = new HistoryCache()
   #timer: NodeJS.Timeout | undefined
@@ -106,7 +107,14 @@ export class HistoryWriter {
   #isClosed = false
   #freeAt = 0
 
-  constructor(store: HistoryStore, timing: HistoryTiming, logger: Logger) {
+  /** @param mayWrite false while another hub is the active one: then everything waits until `resume` */
+  constructor(
+    store: HistoryStore,
+    timing: HistoryTiming,
+    logger: Logger,
+    mayWrite: () => boolean = () => true
+  ) {
+    this.#mayWrite = mayWrite
     this.#store = store
     this.#timing = timing
     this.#logger = logger
@@ -139,6 +147,12 @@ export class HistoryWriter {
     const history = parseHistory(text)
     if (history !== undefined) this.#cache.set(name, history, version, text.length)
     return history
+  }
+
+  /** Writes what waited for `mayWrite`. */
+  resume(): void {
+    for (const queue of this.#queues.values()) queue.failures = 0
+    this.#arm()
   }
 
   /** Writes everything that waits, whenever it would be due; resolves after the attempt. */
@@ -211,7 +225,7 @@ export class HistoryWriter {
 
   #arm(): void {
     clearTimeout(this.#timer)
-    if (this.#isClosed || this.#isFlushing || this.#turns > 0) return
+    if (this.#isClosed || this.#isFlushing || this.#turns > 0 || !this.#mayWrite()) return
     const next = this.#next()
     if (next === undefined) return
     const wait = Math.max(0, Math.max(next.dueAt, this.#freeAt) - performance.now())
@@ -231,7 +245,7 @@ export class HistoryWriter {
 
   async #write(queue: Queue): Promise<void> {
     const { pending, waiting, workload } = queue
-    if (pending === undefined) return
+    if (pending === undefined || !this.#mayWrite()) return
     queue.pending = undefined
     queue.writing = pending
     queue.waiting = []

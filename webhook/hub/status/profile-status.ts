@@ -88,7 +88,11 @@ export function withOutcome(
   }
   const conditions = before.conditions ?? []
   const generation = profile.metadata.generation ?? 1
-  const set = setCondition(conditions, conditionOf(outcome, generation, isOwnWorkload(profile)), now)
+  const set = setCondition(
+    conditions,
+    conditionOf(outcome, generation, isOwnWorkload(profile)),
+    now
+  )
   if (set !== conditions) status.conditions = [...set]
   const same =
     status.revision === before.revision &&
