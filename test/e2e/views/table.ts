@@ -5,6 +5,8 @@ export const writes = 'it changes something: test/e2e/views/changes.ts'
 
 const program = 'a program that runs until it is stopped'
 const install = 'it changes a cluster: test/e2e/install.test.ts'
+const restarts =
+  'each start of Secco is a line of it: test/webhook/hub/history/history-restart.test.ts'
 const file = 'it reads only the file that it is given, no installation'
 
 /** Every verb: what is typed after `secco` to read it, or why it has no view. */
@@ -25,7 +27,7 @@ export const verbs: Readonly<Record<string, Reading>> = {
   'denials mute': writes,
   explain: ['explain web -o json', 'explain job -o json', 'explain bare -o json'],
   'why-eperm': ['why-eperm web -o json', 'why-eperm job -o json', 'why-eperm over -o json'],
-  history: ['history default/web -o json', 'history job -o json'],
+  history: restarts,
   simulate: ['simulate default/web -o json', 'simulate --deny getpgid -o json'],
   promote: writes,
   rollback: writes,
@@ -82,10 +84,7 @@ export const routes: Readonly<Record<string, Reading>> = {
   '/api/v1/containers': ['/api/v1/containers', '/api/v1/containers?drift=true'],
   '/api/v1/summary': ['/api/v1/summary'],
   '/api/v1/denials': ['/api/v1/denials', '/api/v1/denials?muted=true&expected=true'],
-  '/api/v1/history': [
-    '/api/v1/history?workload=web&namespace=default',
-    '/api/v1/history?workload=Container/job'
-  ],
+  '/api/v1/history': restarts,
   '/api/v1/simulate': ['/api/v1/simulate?profile=default/web', '/api/v1/simulate?deny=getpgid'],
   '/api/v1/block': ['/api/v1/block'],
   '/api/v1/ladder': ['/api/v1/ladder'],

@@ -57,6 +57,10 @@ export async function historiesOf(
   }
 }
 
+/** Of other objects: the verb lists them, and a page stays what it was when Secco is restarted or a rule is added. */
+const isOfOthers = ({ what, text }: HistoryLine): boolean =>
+  what === 'secco' || text.startsWith('rule ')
+
 /** Returns the lines of every workload that is learned into a profile, newest last; those of its page. */
 export async function linesOfProfile(
   history: HistoryRecorder,
@@ -69,6 +73,7 @@ export async function linesOfProfile(
   // What concerns every workload is said once.
   return known
     .flatMap((one, at) => historyLines(one, at === 0 ? installation : undefined))
+    .filter((line) => !isOfOthers(line))
     .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
 }
 
