@@ -1,10 +1,9 @@
-import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import type { CertificatePair } from '../certs/pair.js'
 import { SeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
 import { type CertificateSource, folderCertificates } from '../certs/certificate-source.js'
-import { type ClusterOptions, joinCluster, type JoinedCluster } from './cluster/cluster.js'
+import { joinCluster, type JoinedCluster } from './cluster/cluster.js'
 import { onPodFacts } from './cluster/watch/pod-changes.js'
 import { startConfinementEvents } from './cluster/events/confinement-events.js'
 import { hubTrust } from './cluster/access/hub-trust.js'
@@ -24,6 +23,7 @@ import { startConfinement } from './confinement/start.js'
 import { ReplicaLink } from './hub/stream/replica-link.js'
 import { routePages } from './ui/page-route.js'
 import { startUi } from './ui/start.js'
+import { listenUi, reachable } from './listen.js'
 import { ReplicaNodes } from './replica-nodes.js'
 import { fencedStore } from './fenced-store.js'
 import type { Store } from '../src/store/store.js'
@@ -35,32 +35,10 @@ import {
   type WebhookOptions
 } from './webhook-options.js'
 
-async function listenUi(app: FastifyInstance, address: Address, log: Logger): Promise<Address> {
-  try {
-    await app.listen(address)
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause
-    throw new SeccoError('PORT_IN_USE', `${hostPort(address)}: in use already`, {
-      cause,
-      hint: 'choose another with --ui-listen, or port 0'
-    })
-  }
-  app.server.on('error', (error) => log.error({ err: error }, 'pages: connection not accepted'))
-  const bound = app.server.address()
-  return {
-    host: address.host,
-    port: bound !== null && typeof bound === 'object' ? bound.port : address.port
-  }
-}
-
 /** Returns the cluster: a replica without a hub reads from the API's objects which revisions nodes have. */
 function inCluster(cluster: JoinedCluster | undefined): JoinedCluster {
   if (cluster !== undefined) return cluster
   throw new SeccoError('INVALID_ARGUMENT', 'roles: without hub a cluster is needed')
-}
-
-function namespaceOf(cluster: ClusterOptions | undefined): { ownNamespace?: string } {
-  return cluster === undefined ? {} : { ownNamespace: cluster.namespace }
 }
 
 /** Returns the options of a hub in a cluster: other hubs, the nodes of pods, and the tokens of satellites. */
@@ -149,16 +127,11 @@ function startSnapshots(
   const { legacyAnnotations, joinTainted = false, allowIgnore = false, mode = 'enforce' } = options
   const settings = {
     ...{ legacyAnnotations, joinTainted, allowIgnore, mode },
-    ...namespaceOf(options.cluster)
+    ...(options.cluster && { ownNamespace: options.cluster.namespace })
   }
   const snapshots = startSnapshotStore(objects, states, settings, cluster?.view)
   closing.add(() => snapshots.stop())
   return snapshots
-}
-
-/** Returns the host that others reach; undefined when the hub listens at every address of this machine. */
-function reachable({ host }: Address): string | undefined {
-  return host === '0.0.0.0' || host === '::' ? undefined : host
 }
 
 async function startState(replica: Replica): Promise<ReplicaState> {

@@ -3,24 +3,11 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput, type Output } from '../lib/output-format.js'
 import type { VerbContext } from './context.js'
 import { hubsOf } from './hubs-of.js'
+import { addLadder, keyOf } from './ladder-verbs.js'
 
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
 const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
-
-/** Returns the key of `NAMESPACE/NAME`, or of NAME in the given namespace. */
-function keyOf(text: string, namespace: string): string {
-  return text.includes('/') ? text : `${namespace}/${text}`
-}
-
-function percentOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const value = Number(/^(\d{1,3})%?$/.exec(text)?.[1])
-  if (Number.isInteger(value) && value >= 1 && value <= 100) return value
-  throw new SeccoError('INVALID_ARGUMENT', `--canary ${text}: not a share of the pods`, {
-    hint: 'write 1% to 100%, for example --canary 25%'
-  })
-}
 
 interface DenialOptions {
   namespace?: string
@@ -223,82 +210,6 @@ function addSimulate(program: Command, context: VerbContext): void {
         })
       )
     })
-}
-
-interface PromoteOptions {
-  namespace: string
-  canary?: string
-  quietFor?: string
-  reason: string
-  dryRun?: boolean
-  force?: boolean
-  output: string
-}
-
-function addLadder(program: Command, context: VerbContext): void {
-  program
-    .command('promote')
-    .description(
-      'set the next mode (audit or enforce) for all new pods of a workload, or for a share of them'
-    )
-    .argument('<workload>', 'its profile: NAME or NAMESPACE/NAME')
-    .argument('<mode>', 'audit or enforce')
-    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
-    .option(
-      '--canary <percent>',
-      'start with this share of the new pods; the canary goes back by itself when denials rise'
-    )
-    .option(
-      '--quiet-for <time>',
-      'end the canary after this time without denials and restarts (default 10m)'
-    )
-    .requiredOption('--reason <text>', 'record this reason in the history')
-    .option('--dry-run', 'show the evidence and change nothing')
-    .option('--force', 'accept a less strict mode: from enforce to audit')
-    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
-    .action(async (name: string, mode: string, options: PromoteOptions, command: Command) => {
-      const { promoteWorkload } = await import('../confinement/ladder.js')
-      context.finish(
-        await promoteWorkload(
-          context.io,
-          await hubsOf(command, context),
-          {
-            profile: keyOf(name, options.namespace),
-            mode: parseOutput(mode, ['audit', 'enforce'], 'MODE') as 'audit' | 'enforce',
-            canary: percentOf(options.canary),
-            quietFor: options.quietFor,
-            reason: options.reason,
-            dryRun: options.dryRun === true,
-            force: options.force === true
-          },
-          parseOutput(options.output, formats) as Format
-        )
-      )
-    })
-  program
-    .command('rollback')
-    .description('undo the last step of a workload: its canary, revision or mode')
-    .argument('<workload>', 'its profile: NAME or NAMESPACE/NAME')
-    .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
-    .requiredOption('--reason <text>', 'record this reason in the history')
-    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
-    .action(
-      async (
-        name: string,
-        options: { namespace: string; reason: string; output: string },
-        command: Command
-      ) => {
-        const { rollbackWorkload } = await import('../confinement/ladder.js')
-        context.finish(
-          await rollbackWorkload(
-            context.io,
-            await hubsOf(command, context),
-            { profile: keyOf(name, options.namespace), reason: options.reason },
-            parseOutput(options.output, formats) as Format
-          )
-        )
-      }
-    )
 }
 
 /** Adds the verbs that ask the running hub: denials, explain, why-eperm, history, simulate, promote and rollback. */

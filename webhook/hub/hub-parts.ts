@@ -1,6 +1,4 @@
-import type { WorkloadHistory } from '../../src/history/workload-history.js'
-import { toSeccoError } from '../../src/lib/errors.js'
-import { restoredDenials } from './history/restored-denials.js'
+import { learnHistory } from './history/learn-history.js'
 import { status } from '@grpc/grpc-js'
 import type { Hello } from '../../src/api/gen/hub.js'
 import { learnedFrom, profileKey } from '../../src/rules/profile-state.js'
@@ -245,21 +243,9 @@ export class HubParts {
 
   /** Learns what the last active hub recorded, also of containers that have ended. */
   async #readHistory(): Promise<void> {
-    const { history, denials, denialRows, denialSaver } = this.records
-    const known: WorkloadHistory[] = []
-    try {
-      await history.load((one) => known.push(one))
-    } catch (thrown) {
-      const { code, message: reason } = toSeccoError(thrown)
-      this.#options.logger.error({ code, reason }, 'history not read; retrying')
-      const again = () => this.#isActive() && this.#readHistory()
-      setTimeout(again, this.#timing.retryMs).unref()
-      return
-    }
-    const rows = denials.learn(restoredDenials(known)?.rows ?? [])
-    for (const [row, added] of rows) denialRows.learn(row, added)
-    denialSaver.changed()
-    this.listeners.notify()
+    if (await learnHistory(this.records, this.#options.logger)) this.listeners.notify()
+    else
+      setTimeout(() => void (this.#isActive() && this.#readHistory()), this.#timing.retryMs).unref()
   }
 
   /** Another hub may be the active one: satellites connect to it, and it learns from them what runs. */

@@ -10,6 +10,7 @@ import {
 } from '../../../src/history/workload-history.js'
 import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
+import { HistoryCache } from './history-cache.js'
 import type { HistoryStore } from '../../../src/store/history-store.js'
 
 /** HistoryTiming is in milliseconds. */
@@ -28,8 +29,6 @@ const writesPerWindow = 2
 const longestRetryMs = 30_000
 /** Attempts of one write when another hub writes the same workload in between. */
 const mostAttempts = 5
-/** Bytes of histories that are kept in memory, to see without a read whether a report brings anything new. */
-const mostCachedBytes = 16 << 20
 const mostIdle = 4096
 /** Records of one workload that wait in memory while the store does not take them. */
 const mostPending = 4096
@@ -51,41 +50,6 @@ interface Queue {
 function recordsOf(history: WorkloadHistory | undefined): number {
   if (history === undefined) return 0
   return history.starts.length + history.denials.length + history.events.length
-}
-
-interface Cached {
-  history: WorkloadHistory
-  version: string
-  bytes: number
-}
-
-/** HistoryCache keeps the histories that were used last, as the store had them. */
-class HistoryCache {
-  readonly #cached = new Map<string, Cached>()
-  #bytes = 0
-
-  get(name: string): Cached | undefined {
-    const found = this.#cached.get(name)
-    if (found === undefined) return undefined
-    this.#cached.delete(name)
-    this.#cached.set(name, found)
-    return found
-  }
-
-  set(name: string, history: WorkloadHistory, version: string, bytes: number): void {
-    this.delete(name)
-    this.#cached.set(name, { history, version, bytes })
-    this.#bytes += bytes
-    for (const oldest of this.#cached.keys()) {
-      if (this.#bytes <= mostCachedBytes) return
-      this.delete(oldest)
-    }
-  }
-
-  delete(name: string): void {
-    this.#bytes -= this.#cached.get(name)?.bytes ?? 0
-    this.#cached.delete(name)
-  }
 }
 
 /**
