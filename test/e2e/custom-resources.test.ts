@@ -96,6 +96,110 @@ const rejected: [what: string, document: string, said: RegExp][] = [
     'a profile that climbs',
     rule('a', { mode: 'enforce', profile: { name: 'a..b' } }),
     /name must be the name of a SeccompProfile/
+  ],
+  [
+    'a misspelt kind of object',
+    profile('a', {}).replace('SeccompProfile', 'SeccompProfil'),
+    /no matches for kind "SeccompProfil"/
+  ],
+  [
+    'a misspelt kind of workload',
+    profile('a', { workload: { kind: 'deployment', name: 'web' } }),
+    /spec\.workload\.kind: Invalid value: "deployment"/
+  ],
+  [
+    'a workload without a name',
+    profile('a', { workload: { kind: 'Deployment' } }),
+    /spec\.workload\.name: Required value/
+  ],
+  [
+    'an unknown default action',
+    profile('a', { seccomp: { defaultAction: 'SCMP_ACT_DENY' } }),
+    /defaultAction: Unsupported value: "SCMP_ACT_DENY"/
+  ],
+  [
+    'an unknown architecture',
+    profile('a', { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', architectures: ['amd64'] } }),
+    /architectures\[0\]: Unsupported value: "amd64"/
+  ],
+  [
+    'an unknown comparison',
+    profile(
+      'a',
+      seccomp([
+        { names: ['read'], action: 'SCMP_ACT_ALLOW', args: [{ index: 0, value: 1, op: 'EQ' }] }
+      ])
+    ),
+    /op: Unsupported value: "EQ"/
+  ],
+  [
+    'a seventh argument',
+    profile('a', seccomp([{ names: ['read'], action: 'SCMP_ACT_ALLOW', args: args(6) }])),
+    /args\[0\]\.index: Invalid value: 6/
+  ],
+  [
+    'an errno that does not exist',
+    profile('a', seccomp([{ names: ['read'], action: 'SCMP_ACT_ERRNO', errnoRet: 5000 }])),
+    /errnoRet: Invalid value: 5000/
+  ],
+  [
+    'capitals in a syscall',
+    profile('a', seccomp([{ names: ['Read'], action: 'SCMP_ACT_ALLOW' }])),
+    /names\[0\]: Invalid value: "Read"/
+  ],
+  [
+    'a mode of the ladder there is not',
+    profile('a', { ladder: { mode: 'block' } }),
+    /spec\.ladder\.mode: Unsupported value: "block"/
+  ],
+  [
+    'a canary of nobody',
+    profile('a', {
+      ladder: {
+        mode: 'enforce',
+        canary: { percent: 0, from: { mode: 'audit' }, startedAt: '', quietFor: '10m' }
+      }
+    }),
+    /canary\.percent: Invalid value: 0/
+  ],
+  [
+    'a mute of no syscall',
+    profile('a', { mute: [{ syscall: 'READ!' }] }),
+    /mute\[0\]\.syscall: Invalid value: "READ!"/
+  ],
+  ['a rule without a mode', rule('a', {}), /spec\.mode: Required value/],
+  [
+    'an unknown whenNotReady',
+    rule('a', { mode: 'learn', whenNotReady: 'Allow' }),
+    /spec\.whenNotReady: Unsupported value: "Allow"/
+  ],
+  [
+    'a container name that no container has',
+    rule('a', { mode: 'learn', containers: ['App_1'] }),
+    /spec\.containers\[0\]: Invalid value: "App_1"/
+  ],
+  [
+    'no containers',
+    rule('a', { mode: 'learn', containers: [] }),
+    /spec\.containers: Invalid value: 0/
+  ],
+  [
+    'an image with a space',
+    rule('a', { mode: 'learn', images: ['nginx :1'] }),
+    /spec\.images\[0\]: Invalid value: "nginx :1"/
+  ],
+  [
+    'an unknown operator',
+    rule('a', {
+      mode: 'learn',
+      podSelector: { matchExpressions: [{ key: 'x', operator: 'Is', values: ['y'] }] }
+    }),
+    /operator: Unsupported value: "Is"/
+  ],
+  [
+    'a misspelt selector',
+    rule('a', { mode: 'learn', podselector: {} }),
+    /unknown field "spec\.podselector"/
   ]
 ]
 
