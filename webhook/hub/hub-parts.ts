@@ -1,4 +1,4 @@
-import { learnHistory } from './history/learn-history.js'
+import { learnHistory } from './learn-history.js'
 import { status } from '@grpc/grpc-js'
 import type { Hello } from '../../src/api/gen/hub.js'
 import { learnedFrom, profileKey } from '../../src/rules/profile-state.js'

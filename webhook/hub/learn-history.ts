@@ -1,8 +1,8 @@
-import type { WorkloadHistory } from '../../../src/history/workload-history.js'
-import { toSeccoError } from '../../../src/lib/errors.js'
-import type { Logger } from '../../../src/lib/log.js'
-import type { HubRecords } from '../hub-records.js'
-import { restoredDenials } from './restored-denials.js'
+import type { WorkloadHistory } from '../../src/history/workload-history.js'
+import { toSeccoError } from '../../src/lib/errors.js'
+import type { Logger } from '../../src/lib/log.js'
+import type { HubRecords } from './hub-records.js'
+import { restoredDenials } from './history/restored-denials.js'
 
 type Learning = Pick<HubRecords, 'history' | 'denials' | 'denialRows' | 'denialSaver'>
 
