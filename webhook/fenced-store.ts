@@ -37,6 +37,10 @@ export function fencedStore(store: Store, isActive: () => boolean): Store {
       async put(...document) {
         mustBeActive()
         return store.history.put(...document)
+      },
+      async delete(name) {
+        mustBeActive()
+        return store.history.delete(name)
       }
     },
     watch: (listener) => store.watch(listener),

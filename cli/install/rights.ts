@@ -65,8 +65,9 @@ function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: Policy
     ],
     own: [
       rule('', ['secrets'], read, [names.certificates]),
-      // The active hub writes what nodes hold, and the parameters of exported policies, whose names people choose.
-      rule('', ['configmaps'], [...read, 'create', 'patch']),
+      // The active hub writes what nodes hold, the histories of workloads, and the parameters of exported policies,
+      // whose names people choose.
+      rule('', ['configmaps'], [...read, 'create', 'patch', 'update', 'delete']),
       // RBAC cannot restrict `create` by resource name.
       rule('coordination.k8s.io', ['leases'], ['create']),
       rule('coordination.k8s.io', ['leases'], ['get', 'update'], [names.hub])

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rootNamespace } from '../api/names.js'
 import { SeccoError } from '../lib/errors.js'
@@ -65,6 +65,9 @@ export function directoryHistory(root: string, lockTimeoutMs: number): HistorySt
         await writeDurable(path, document)
         return versionOf(document)
       })
+    },
+    async delete(name) {
+      await rm(pathOf(name), { force: true })
     }
   }
 }

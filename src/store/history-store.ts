@@ -22,6 +22,8 @@ export interface HistoryStore {
    * @throws SeccoError CONFLICT when the document has another version by now
    */
   put(name: string, about: string, text: string, version: string | undefined): Promise<string>
+  /** Deletes a document, if it is there. */
+  delete(name: string): Promise<void>
 }
 
 export const historyLabel = 'secco.dev/history'

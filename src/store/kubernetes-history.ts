@@ -40,6 +40,11 @@ export function kubernetesHistory(call: ApiCall): HistoryStore {
       }
       const body = { metadata: { ...metadata, resourceVersion: version }, ...rest }
       return versionOf(await call('PUT', `${collection}/${name}`, { body }))
+    },
+    async delete(name) {
+      await call('DELETE', `${collection}/${name}`).catch((error: unknown) => {
+        if (!(error instanceof SeccoError) || error.code !== 'NOT_FOUND') throw error
+      })
     }
   }
 }

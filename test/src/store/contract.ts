@@ -92,6 +92,9 @@ function historyContract(name: string, open: () => Promise<OpenedStore>): void {
     t.equal(codes.filter((one) => one === 'none').length, 1, `one wins: ${codes.join()}`)
     t.same(await store.list('SeccompProfile'), [])
     t.same(store.problems(), [], 'it is no document of the API')
+    await other.history.delete(web)
+    await history.delete(web)
+    t.equal(await history.get(web), undefined, 'a second delete is no error')
   })
 }
 

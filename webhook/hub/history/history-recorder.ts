@@ -9,6 +9,7 @@ import {
   type WorkloadHistory,
   type WorkloadKey
 } from '../../../src/history/workload-history.js'
+import { laterTime } from '../../../src/history/merge-history.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { version } from '../../../src/lib/version.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
@@ -49,6 +50,8 @@ interface HistoryRecorderOptions {
   mayWrite?: () => boolean
 }
 
+/** Workloads that have a history: names of workloads come from whoever creates pods. */
+export const mostWorkloads = 5000
 /** Known profiles and rules: an event of the store that changes nothing here costs no merge. */
 const mostRemembered = 20_000
 const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
@@ -59,6 +62,8 @@ export class HistoryRecorder {
   readonly #options: HistoryRecorderOptions
   /** The workloads with a history, by the name of their object. */
   readonly #workloads = new Map<string, WorkloadKey>()
+  /** When something happened to each of them last (RFC 3339), by the same name. */
+  readonly #lastAt = new Map<string, string>()
   /** Names of the histories of the workloads that are learned into a profile, by the profile's key. */
   readonly #ofProfile = new Map<string, Set<string>>()
   /** The events of each profile and rule that were recorded last, as text. */
@@ -81,7 +86,7 @@ export class HistoryRecorder {
     for (const { name, text, version: stored } of await this.#options.store.list()) {
       const history = this.#writer.learned(name, text, stored)
       if (history === undefined) continue
-      this.#index(history)
+      this.#index(history, lastAtOf(history))
       for (const event of history.events) this.#reopen(event)
       visit(history)
     }
@@ -174,12 +179,29 @@ export class HistoryRecorder {
     this.#add(installationKey, [event])
   }
 
-  #index({ workload, profiles }: WorkloadHistory): void {
+  #index({ workload, profiles }: WorkloadHistory, lastAt = this.#now()): void {
     const name = historyName(workload)
     this.#workloads.set(name, workload)
+    this.#lastAt.set(name, lastAt)
+    if (this.#workloads.size > mostWorkloads) this.#forgetOldest()
     for (const profile of profiles) {
       const names = this.#ofProfile.get(profile) ?? new Set<string>()
       this.#ofProfile.set(profile, names.add(name))
+    }
+  }
+
+  /** Deletes the histories of the workloads to which nothing happened for the longest time. */
+  #forgetOldest(): void {
+    if (this.#options.mayWrite?.() === false) return
+    const oldest = [...this.#lastAt]
+      .filter(([name]) => name !== historyName(installationKey))
+      .sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .slice(0, this.#workloads.size - mostWorkloads * 0.98)
+    for (const [name] of oldest) {
+      this.#workloads.delete(name)
+      this.#lastAt.delete(name)
+      for (const names of this.#ofProfile.values()) names.delete(name)
+      void this.#writer.forget(name)
     }
   }
 
@@ -232,6 +254,17 @@ export class HistoryRecorder {
     if (this.#isNews(`rule ${object}`, [{ ...event, at: '' }]))
       this.#toWorkloads(key, undefined, [event])
   }
+}
+
+/** Returns when something happened to a workload last. */
+function lastAtOf({ since, starts, denials, events }: WorkloadHistory): string {
+  const times = [
+    since,
+    ...starts.map(({ at, ended }) => ended ?? at),
+    ...denials.map(({ last }) => last),
+    ...events.map(({ at }) => at)
+  ]
+  return times.reduce(laterTime)
 }
 
 const refOf = (key: string) => {

@@ -113,6 +113,18 @@ export class HistoryWriter {
     return history
   }
 
+  /** Deletes the history of a workload, unless it is being written. */
+  async forget(name: string): Promise<void> {
+    const queue = this.#queues.get(name)
+    if (queue?.pending !== undefined || queue?.writing !== undefined) return
+    this.#queues.delete(name)
+    this.#cache.delete(name)
+    await this.#store.delete(name).catch((thrown: unknown) => {
+      const { code, message: reason } = toSeccoError(thrown)
+      this.#logger.warn({ code, object: name, reason }, 'history not deleted')
+    })
+  }
+
   /** Writes what waited for `mayWrite`. */
   resume(): void {
     for (const queue of this.#queues.values()) queue.failures = 0

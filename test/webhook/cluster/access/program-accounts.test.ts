@@ -1,7 +1,10 @@
+import { KubeConfig } from '@kubernetes/client-node'
 import { t, test } from 'tap'
 import { approvedDigest } from '../../../../src/seccomp/policy/approval.js'
 import { findApiServer } from '../../../helpers/api-server-programs.js'
 import { type Json, kubeClient } from '../../../helpers/kube.js'
+import { createApiCall } from '../../../../src/store/kubernetes-call.js'
+import { kubernetesHistory } from '../../../../src/store/kubernetes-history.js'
 import { account, install, startPeopleCluster } from '../../../helpers/people-cluster.js'
 
 t.setTimeout(400_000)
@@ -36,6 +39,24 @@ test('no account of a program approves what people did not leave to it', {
     'secco-hub': tokens.hub,
     'secco-webhook': await account(cluster, 'secco-system', 'secco-webhook'),
     secco: await account(cluster, 'secco-system', 'secco')
+  }
+  for (const name of ['secco-hub', 'secco']) {
+    const config = new KubeConfig()
+    const caData = Buffer.from(cluster.caPem).toString('base64')
+    config.loadFromClusterAndUser(
+      { name: 'here', server: cluster.url, caData, skipTLSVerify: false },
+      { name, token: token[name] ?? '' }
+    )
+    const history = kubernetesHistory(createApiCall(config))
+    const of = `secco-history-${'0'.repeat(40)}`
+    const first = await history.put(of, 'shop/Deployment/web/app', '1', undefined)
+    await history.put(of, 'shop/Deployment/web/app', '2', first)
+    t.same(
+      (await history.list()).map(({ text }) => text),
+      ['2'],
+      `${name}: a history`
+    )
+    await history.delete(of)
   }
   for (const [name, spec] of [
     ['plain', {}],

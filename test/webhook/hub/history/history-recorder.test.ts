@@ -3,12 +3,18 @@ import { Hello } from '../../../../src/api/gen/hub.js'
 import { apiVersion } from '../../../../src/api/names.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { historyLines } from '../../../../src/history/history-lines.js'
-import type { WorkloadKey } from '../../../../src/history/workload-history.js'
+import {
+  emptyHistory,
+  historyName,
+  type WorkloadKey
+} from '../../../../src/history/workload-history.js'
+import type { HistoryStore } from '../../../../src/store/history-store.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import { openDirectoryStore } from '../../../../src/store/directory.js'
 import {
   HistoryRecorder,
-  installationKey
+  installationKey,
+  mostWorkloads
 } from '../../../../webhook/hub/history/history-recorder.js'
 import { readObservation } from '../../../../webhook/hub/observations/read-observation.js'
 import { quiet } from '../../../helpers/quiet.js'
@@ -181,4 +187,41 @@ test('blocks and restarts of Secco concern every workload, satellites those on t
   )
   t.equal(lines.length, 5)
   await recorder.close()
+})
+
+test('of too many workloads those to which nothing happened for longest are forgotten', async (t) => {
+  const logger = createLogger('test', quiet)
+  const documents = new Map<string, string>()
+  const store: HistoryStore = {
+    list: () =>
+      Promise.resolve([...documents].map(([name, text]) => ({ name, text, version: '1' }))),
+    get: () => Promise.resolve(undefined),
+    put: () => Promise.reject(new Error('nothing is written')),
+    delete: (name) => Promise.resolve(void documents.delete(name))
+  }
+  const add = (key: WorkloadKey, since: string) =>
+    documents.set(historyName(key), JSON.stringify(emptyHistory(key, since)))
+  const made = (name: string): WorkloadKey => ({ ...workload, kind: 'Pod', name })
+  add(installationKey, '2020-01-01T00:00:00.000Z')
+  // The newest come first: it is not the order that decides.
+  for (let nth = mostWorkloads; nth > 0; nth -= 1) {
+    add(made(`p${nth}`), new Date(Date.parse('2026-11-24T00:00:00Z') + nth * 1000).toISOString())
+  }
+  const open = (mayWrite: boolean) =>
+    new HistoryRecorder({ store, timing, logger, now: Date.now, mayWrite: () => mayWrite })
+  const standby = open(false)
+  await standby.load()
+  t.equal(documents.size, mostWorkloads + 1, 'a hub on standby deletes nothing')
+  const active = open(true)
+  await active.load()
+  await active.flush()
+  t.equal(documents.size, mostWorkloads * 0.98)
+  t.equal(active.workloads().length, documents.size)
+  const known = new Set(active.workloads().map(({ name }) => name))
+  t.ok(known.has('secco'), 'what concerns every workload stays')
+  t.notOk(known.has('p1'))
+  t.notOk(known.has('p100'))
+  t.ok(known.has('p102'))
+  t.ok(known.has(`p${mostWorkloads}`))
+  await active.close()
 })

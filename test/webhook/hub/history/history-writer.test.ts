@@ -40,6 +40,7 @@ function memoryStore() {
   const store: HistoryStore = {
     list: () => Promise.resolve([...documents].map(([name, one]) => ({ name, ...one }))),
     get: (name) => Promise.resolve(documents.get(name)),
+    delete: (name) => Promise.resolve(void documents.delete(name)),
     async put(name, about, text, version) {
       await delay(1)
       if (failure !== undefined) throw failure
