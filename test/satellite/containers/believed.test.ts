@@ -214,9 +214,11 @@ test("CRI's own record of a container", (t) => {
   const ours = {
     ID: 'c1',
     SandboxID: 's1',
+    ImageRef: 'sha256:1',
     Config: { metadata: { name: 'app' }, labels: { a: 'b' } }
   }
-  const record = { kind: 'container', sandbox: 's1', name: 'app', labels: { a: 'b' } }
+  const labels = { a: 'b' }
+  const record = { kind: 'container', sandbox: 's1', name: 'app', labels, image: 'sha256:1' }
   const pod = { ID: 'c1', Config: { metadata: { name: 'web', namespace: 'shop', uid: 'u' } } }
   const key = 'io.cri-containerd.container.metadata'
   const table: [string, string, string, unknown, unknown][] = [
@@ -228,7 +230,7 @@ test("CRI's own record of a container", (t) => {
       'io.cri-containerd.sandbox.metadata',
       pod,
       {
-        ...{ kind: 'sandbox', sandbox: 'c1', name: '', labels: {} },
+        ...{ kind: 'sandbox', sandbox: 'c1', name: '', labels: {}, image: '' },
         pod: { namespace: 'shop', name: 'web', uid: 'u' }
       }
     ],
