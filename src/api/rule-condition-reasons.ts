@@ -99,6 +99,6 @@ export const ruleConditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'NotOverruled',
     meaning: 'no other rule decides about pods that the rule selects any more',
-    next: ''
+    next: 'nothing: the rule decides about its pods again'
   }
 ]

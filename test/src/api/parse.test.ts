@@ -84,7 +84,7 @@ test('documents: what bad input gets', (t) => {
   t.notOk('polluted' in {})
   t.equal(parseDocuments(`${meta}spec: {}\n---\n---\n${rule}spec: {mode: learn}`, 'x').length, 2)
   t.equal(codeOf(() => parseProfileDocument(`${rule}spec: {mode: learn}`, 'x')).field, 'kind')
-  const tricky = profileOf({ workload: { kind: 'on', name: '1_000', container: 'null' } })
+  const tricky = profileOf({ workload: { kind: 'On', name: '1_000', container: 'null' } })
   t.same(parseDocument(serializeDocument(tricky), 'x'), tricky)
   t.match(
     serializeDocument(tricky),
