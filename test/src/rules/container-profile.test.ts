@@ -143,6 +143,17 @@ const table: Row[] = [
     ...(['-', '-', 'multi.srv', 'multi.srv'] as const)
   ],
   [
+    'a rule that nobody gets around by the name of a container',
+    {},
+    [
+      testRule('all', {
+        ...{ ...all, containers: ['*'] },
+        profile: { namespace: 'shop', name: 'multi.srv' }
+      })
+    ],
+    ...(['multi.srv', 'multi.srv', 'multi.srv', 'multi.srv'] as const)
+  ],
+  [
     'a rule for each container',
     {},
     ['srv', 'mesh', 'setup'].map((name) =>
