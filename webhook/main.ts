@@ -27,7 +27,7 @@ import { listenUi, reachable } from './listen.js'
 import { ReplicaNodes } from './replica-nodes.js'
 import { fencedStore } from './fenced-store.js'
 import type { Store } from '../src/store/store.js'
-import { CloseSteps } from './cluster/close-steps.js'
+import { CloseSteps, within } from './cluster/close-steps.js'
 import {
   type Address,
   hostPort,
@@ -272,8 +272,8 @@ async function startParts(replica: Replica): Promise<RunningWebhook> {
     link = pages.link
   }
   for (const { where, message } of options.store.problems()) log.warn({ where }, message)
-  // The first step of a shutdown: another hub takes over while this replica still answers reviews.
-  closing.add(async () => state.cluster?.stepDown())
+  // The first step of a shutdown: what waits is written, and another hub takes over while this one answers reviews.
+  closing.add(() => within(2000, hub?.flush()).then(() => state.cluster?.stepDown()))
   return { addresses, ca: certificates.current().ca, hub, link, close: closing.run }
 }
 

@@ -33,6 +33,24 @@ async function onEach<Value, Found>(
   return await Promise.all(tries)
 }
 
+/**
+ * Creates the canary of a node. Replicas of the webhook learn one after the other, within seconds, that the nodes have the
+ * revision: a pod that came too early is deleted, and created again.
+ */
+async function createCanary(chain: Chain, node: string): Promise<Pod> {
+  const { call, path } = chain
+  const body = canaryPod(placeOf(chain), node)
+  const create = async () => (await call('POST', canaryPods, { body })) as Pod
+  let pod = await create()
+  await eventually(async () => {
+    if (profilePath(pod) === path) return true
+    await call('DELETE', `${canaryPods}/${pod.metadata.name}`)
+    pod = await create()
+    return undefined
+  }, promptMs)
+  return pod
+}
+
 /** Links that are proven with a real pod on each node. */
 export const podLinks: readonly Link<Chain>[] = [
   {
@@ -44,10 +62,9 @@ export const podLinks: readonly Link<Chain>[] = [
       const configMaps = `/api/v1/namespaces/${name}/configmaps`
       await call('POST', configMaps, { body: { metadata: { name }, binaryData: { ask } } })
       const made = new Map<string, Pod>()
-      for (const node of nodes.tried) {
-        const body = canaryPod(placeOf(chain), node)
-        made.set(node, (await call('POST', canaryPods, { body })) as Pod)
-      }
+      for (const node of nodes.tried) made.set(node, await createCanary(chain, node))
+      const other = [...made.values()].find((pod) => profilePath(pod) !== path)
+      if (other !== undefined) return insteadOf(other)
       const newest = new Map(made)
       await eventually(async () => {
         const { items } = (await call('GET', canaryPods)) as { items: Pod[] }
@@ -59,7 +76,6 @@ export const podLinks: readonly Link<Chain>[] = [
       })
       for (const [node, pod] of newest) {
         if (!isRunning(pod)) return { broken: `${node}: ${waitingText(pod)}` }
-        if (profilePath(pod) !== path) return insteadOf(pod)
       }
       chain.pods = newest
       return byWords([...newest.keys()].map((node) => ({ node, words: `a pod of ${name}` })))

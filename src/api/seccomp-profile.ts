@@ -133,9 +133,15 @@ export const WorkloadRef = Type.Object(
       description:
         'Deployment, StatefulSet, DaemonSet, Job, CronJob, Pod, or Container outside Kubernetes'
     }),
-    name: Type.String({ description: 'name of the topmost owner, or of the bare pod' }),
+    name: Type.String({
+      maxLength: 253,
+      description: 'name of the topmost owner, or of the bare pod'
+    }),
     container: Type.Optional(
-      Type.String({ description: 'name of the container; without it, every container of the pod' })
+      Type.String({
+        maxLength: 253,
+        description: 'name of the container; without it, every container of the pod'
+      })
     )
   },
   {

@@ -61,8 +61,8 @@ export const SeccompRuleSpec = Type.Object(
         minItems: 1,
         maxItems: 64,
         description:
-          "container names; '*' stands for any characters; default: the container that the profile was learned from, " +
-          'if it names one (spec.workload.container), else all; images count like names'
+          "container names; '*' stands for any characters; default: all; of a rule outside the root namespace, the " +
+          'container that the profile was learned from (spec.workload.container), if it names one'
       })
     ),
     images: Type.Optional(

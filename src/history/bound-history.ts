@@ -141,6 +141,8 @@ export function boundHistory(history: WorkloadHistory, most = mostBytes): Worklo
   for (let bytes = documentBytes(bounded); bytes > most; bytes = documentBytes(bounded)) {
     const records = oldestFirst(bounded)
     if (records.length === 0) {
+      // What is left has a bound of its own.
+      if (bounded.calls.length === 0) break
       bounded = withFewerCalls(bounded)
       continue
     }

@@ -78,7 +78,8 @@ function wishOfRule(rule: CompiledRule, namespace: string): Wish {
     bounded: boundedOfRule(rule, namespace),
     matches: matcherOf(rule),
     platform: rule.root,
-    namesContainers: rule.namesContainers,
+    // Whoever creates a pod names its containers: a rule of the platform holds for all of them, unless it names some.
+    namesContainers: rule.root || rule.namesContainers,
     learnsFirst: false
   }
 }

@@ -43,17 +43,15 @@ export function directoryHistory(root: string, lockTimeoutMs: number): HistorySt
 
   return {
     get,
-    async list() {
+    async *list() {
       await sweepTemporary(folder, 600_000)
       const files = await readdir(folder).catch((): string[] => [])
-      const found = []
       for (const file of files.sort()) {
         const name = file.slice(0, -extension.length)
         if (!file.endsWith(extension) || !nameForm.test(name)) continue
         const stored = await get(name)
-        if (stored !== undefined) found.push({ name, ...stored })
+        if (stored !== undefined) yield { name, ...stored }
       }
-      return found
     },
     async put(name, about, text, version) {
       const path = pathOf(name)

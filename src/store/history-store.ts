@@ -13,7 +13,8 @@ export interface StoredHistory {
  * nothing that a user's pod may write, and no further rights for the hub.
  */
 export interface HistoryStore {
-  list(): Promise<({ name: string } & StoredHistory)[]>
+  /** Reads all documents, one after the other: together they can be larger than the memory of a hub. */
+  list(): AsyncIterable<{ name: string } & StoredHistory>
   get(name: string): Promise<StoredHistory | undefined>
   /**
    * Writes a document whole; it is durable when the promise resolves. Returns its version.

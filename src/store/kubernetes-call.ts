@@ -105,6 +105,22 @@ interface ListPage {
   metadata: { resourceVersion?: string; continue?: string }
 }
 
+/** Reads a collection page by page; each page is of the same state of the collection. @throws as createApiCall */
+export async function* listPages(
+  call: ApiCall,
+  path: string,
+  narrow: Readonly<Record<string, string>> = {},
+  limit = pageSize
+): AsyncGenerator<ListPage> {
+  for (let next = ''; ; ) {
+    const query = { ...narrow, limit, ...(next === '' ? {} : { continue: next }) }
+    const page = (await call('GET', path, { query, timeoutMs: 60_000 })) as ListPage
+    yield page
+    next = page.metadata.continue ?? ''
+    if (next === '') return
+  }
+}
+
 /** A whole collection, in pages, with the version to watch it from. */
 export async function listCollection(
   call: ApiCall,
@@ -112,12 +128,11 @@ export async function listCollection(
   narrow: Readonly<Record<string, string>> = {}
 ): Promise<{ items: RawObject[]; resourceVersion: string }> {
   const items: RawObject[] = []
-  for (let next = ''; ; ) {
-    const query = { ...narrow, limit: pageSize, ...(next === '' ? {} : { continue: next }) }
-    const page = (await call('GET', path, { query, timeoutMs: 60_000 })) as ListPage
+  let resourceVersion = ''
+  for await (const page of listPages(call, path, narrow)) {
     // No spreading: a page of 500 is small, but the list it joins need not be.
     for (const item of page.items ?? []) items.push(item)
-    next = page.metadata.continue ?? ''
-    if (next === '') return { items, resourceVersion: page.metadata.resourceVersion ?? '' }
+    resourceVersion = page.metadata.resourceVersion ?? ''
   }
+  return { items, resourceVersion }
 }

@@ -1,9 +1,12 @@
 import { rootNamespace } from '../api/names.js'
 import { SeccoError } from '../lib/errors.js'
 import { historyLabel, historyObject, historyText, type HistoryStore } from './history-store.js'
-import { type ApiCall, listCollection } from './kubernetes-call.js'
+import { type ApiCall, listPages } from './kubernetes-call.js'
 
 const collection = `/api/v1/namespaces/${rootNamespace}/configmaps`
+
+/** Histories of a page: 64 KiB each at most. */
+const pageSize = 50
 
 interface ConfigMap {
   metadata: { name: string; resourceVersion?: string }
@@ -15,14 +18,14 @@ const versionOf = (raw: unknown): string =>
 /** Returns the histories in a cluster: one ConfigMap per workload. */
 export function kubernetesHistory(call: ApiCall): HistoryStore {
   return {
-    async list() {
-      const { items } = await listCollection(call, collection, {
-        labelSelector: `${historyLabel}=true`
-      })
-      return items.map((raw) => ({
-        name: raw.metadata.name,
-        ...{ text: historyText(raw), version: versionOf(raw) }
-      }))
+    async *list() {
+      const narrow = { labelSelector: `${historyLabel}=true` }
+      for await (const { items } of listPages(call, collection, narrow, pageSize)) {
+        for (const raw of items ?? []) {
+          const { name } = raw.metadata
+          yield { name, text: historyText(raw), version: versionOf(raw) }
+        }
+      }
     },
     async get(name) {
       try {

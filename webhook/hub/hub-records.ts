@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { WorkloadHistory } from '../../src/history/workload-history.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { HistoryStore } from '../../src/store/history-store.js'
 import { createDenialSaver, type DenialSaver, loadDenials } from './denial-file.js'
@@ -7,7 +6,7 @@ import { DenialRows, type SavedDenials } from './denials/denial-rows.js'
 import { createDenials, type Denials } from './denials/denials.js'
 import { HistoryRecorder } from './history/history-recorder.js'
 import type { HistoryTiming } from './history/history-writer.js'
-import { restoredDenials } from './history/restored-denials.js'
+import { RestoredDenials } from './history/restored-denials.js'
 import { createInventory, type FleetInventory } from './nodes/inventory.js'
 import { createNodeSaver, loadKnownNodes, type NodeSaver } from './nodes/node-file.js'
 import { createNodes, type Nodes } from './nodes/nodes.js'
@@ -59,9 +58,9 @@ interface HistoryParts {
 
 async function openHistory(parts: HistoryParts, logger: Logger) {
   const history = new HistoryRecorder({ ...parts, logger, now: Date.now })
-  const known: WorkloadHistory[] = []
-  await history.load((one) => known.push(one))
-  return { history, restored: restoredDenials(known) }
+  const restored = new RestoredDenials()
+  await history.load((one) => restored.add(one))
+  return { history, restored: restored.saved() }
 }
 
 /** Opens the records. @param dir the hub's own folder. @throws SeccoError WRITE_FAILED, the errors of the store */

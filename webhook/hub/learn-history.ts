@@ -1,8 +1,7 @@
-import type { WorkloadHistory } from '../../src/history/workload-history.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { HubRecords } from './hub-records.js'
-import { restoredDenials } from './history/restored-denials.js'
+import { RestoredDenials } from './history/restored-denials.js'
 
 type Learning = Pick<HubRecords, 'history' | 'denials' | 'denialRows' | 'denialSaver'>
 
@@ -14,15 +13,15 @@ export async function learnHistory(
   { history, denials, denialRows, denialSaver }: Learning,
   logger: Logger
 ): Promise<boolean> {
-  const known: WorkloadHistory[] = []
+  const restored = new RestoredDenials()
   try {
-    await history.load((one) => known.push(one))
+    await history.load((one) => restored.add(one))
   } catch (thrown) {
     const { code, message: reason } = toSeccoError(thrown)
     logger.error({ code, reason }, 'history not read; retrying')
     return false
   }
-  const rows = denials.learn(restoredDenials(known)?.rows ?? [])
+  const rows = denials.learn(restored.saved()?.rows ?? [])
   for (const [row, added] of rows) denialRows.learn(row, added)
   denialSaver.changed()
   return true

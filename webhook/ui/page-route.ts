@@ -40,12 +40,41 @@ const unavailable = [
   body
 ].join('\r\n')
 
-function join(near: Duplex, far: Duplex): void {
-  near.on('close', () => far.destroy())
-  far.on('close', () => near.destroy())
-  far.on('error', () => undefined)
-  near.pipe(far)
-  far.pipe(near)
+/** JoinedPairs are the connections that were passed on, with the address of the hub that answers. */
+class JoinedPairs {
+  readonly #pairs = new Map<Duplex, string>()
+
+  add(near: Socket, far: Duplex, address: string): void {
+    this.#pairs.set(far, address)
+    near.on('close', () => far.destroy())
+    far.on('close', () => {
+      this.#pairs.delete(far)
+      near.destroy()
+    })
+    far.on('error', () => undefined)
+    // It may have ended while the other one was dialled.
+    if (near.destroyed) far.destroy()
+    near.pipe(far)
+    far.pipe(near)
+  }
+
+  /** Ends those that lead to another address: clients connect again. */
+  keepOnly(address: string | undefined): void {
+    for (const [far, of] of this.#pairs) if (of !== address) far.destroy()
+  }
+}
+
+/**
+ * Presents a connection that another replica passed on as it came there: over plain HTTP, to the port of the pages. Sessions
+ * and origins depend on both.
+ */
+function asPlain(socket: Duplex, server: Server): Duplex {
+  const bound = server.address()
+  const localPort = bound !== null && typeof bound === 'object' ? bound.port : 0
+  return Object.defineProperties(socket, {
+    encrypted: { value: false },
+    localPort: { value: localPort }
+  })
 }
 
 type Listener = (this: Server, socket: Duplex) => void
@@ -61,6 +90,7 @@ export function routePages(
   waitMs = takeoverMs
 ): RoutedPages {
   const listeners = server.listeners('connection') as Listener[]
+  const joined = new JoinedPairs()
   let hasServed = false
   const serve = (socket: Duplex): void => {
     hasServed = true
@@ -68,13 +98,13 @@ export function routePages(
   }
   let failed = ''
 
-  async function reach(): Promise<Duplex | undefined> {
+  async function reach(): Promise<{ far: Duplex; address: string } | undefined> {
     const address = route.address()
     if (address === undefined) return undefined
     try {
       const far = await route.dial(address)
       failed = ''
-      return far
+      return { far, address }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       if (reason !== failed) logger.warn({ address, reason }, 'active hub not reached')
@@ -91,9 +121,9 @@ export function routePages(
         serve(socket)
         return
       }
-      const far = await reach()
-      if (far !== undefined) {
-        join(socket, far)
+      const reached = await reach()
+      if (reached !== undefined) {
+        joined.add(socket, reached.far, reached.address)
         return
       }
       if (performance.now() >= until) {
@@ -110,11 +140,18 @@ export function routePages(
     else void pass(socket)
   })
   const timer = setInterval(() => {
+    joined.keepOnly(route.isHere() ? undefined : route.address())
     if (!hasServed || route.isHere()) return
     // Clients connect again, and then reach the active hub.
     server.closeAllConnections()
     hasServed = false
   }, checkMs)
   timer.unref()
-  return { serve, close: () => clearInterval(timer) }
+  return {
+    serve: (socket) => serve(asPlain(socket, server)),
+    close() {
+      clearInterval(timer)
+      joined.keepOnly(undefined)
+    }
+  }
 }

@@ -207,3 +207,15 @@ test('a text that is no history is not read', (t) => {
   }
   t.end()
 })
+
+test('a history that is nothing but a long name has an end', (t) => {
+  const workload = {
+    namespace: 'shop',
+    kind: 'Deployment',
+    name: 'x'.repeat(70_000),
+    container: ''
+  }
+  const history = emptyHistory(workload, '2026-11-24T10:00:00.000Z')
+  t.same(boundHistory(history), history)
+  t.end()
+})

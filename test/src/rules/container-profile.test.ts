@@ -127,7 +127,7 @@ const table: Row[] = [
   [
     'a rule is about its profile’s container',
     {},
-    [testRule('all', { ...all, profile: { namespace: 'shop', name: 'multi.srv' } })],
+    [testRule('all', { ...all, profile: { namespace: 'shop', name: 'multi.srv' } }, 'shop')],
     ...([other, other, 'multi.srv', other] as const)
   ],
   [
@@ -143,11 +143,11 @@ const table: Row[] = [
     ...(['-', '-', 'multi.srv', 'multi.srv'] as const)
   ],
   [
-    'a rule that nobody gets around by the name of a container',
+    'a rule of the root namespace is for every container, whatever their names',
     {},
     [
       testRule('all', {
-        ...{ ...all, containers: ['*'] },
+        ...all,
         profile: { namespace: 'shop', name: 'multi.srv' }
       })
     ],
@@ -157,7 +157,7 @@ const table: Row[] = [
     'a rule for each container',
     {},
     ['srv', 'mesh', 'setup'].map((name) =>
-      testRule(name, { ...all, profile: { namespace: 'shop', name: `multi.${name}` } })
+      testRule(name, { ...all, profile: { namespace: 'shop', name: `multi.${name}` } }, 'shop')
     ),
     ...(['multi.setup', 'multi.mesh', 'multi.srv', other] as const)
   ],
@@ -165,23 +165,27 @@ const table: Row[] = [
     'whenNotReady is about the profile’s container',
     {},
     [
-      testRule('all', {
-        ...{ ...all, whenNotReady: 'Deny' },
-        profile: { namespace: 'shop', name: 'multi.srv' }
-      })
+      testRule(
+        'all',
+        {
+          ...{ ...all, whenNotReady: 'Deny' },
+          profile: { namespace: 'shop', name: 'multi.srv' }
+        },
+        'shop'
+      )
     ],
     ...([other, other, 'multi.srv', other] as const)
   ],
   [
     'a label for what a rule leaves',
     { [of('logs')]: 'written' },
-    [testRule('all', { ...all, profile: { namespace: 'shop', name: 'multi.srv' } })],
+    [testRule('all', { ...all, profile: { namespace: 'shop', name: 'multi.srv' } }, 'shop')],
     ...([other, other, 'multi.srv', 'written'] as const)
   ],
   [
     'a label for one container leaves the rule’s',
     { [profileLabel]: 'multi.mesh' },
-    [testRule('all', { ...all, profile: { namespace: 'shop', name: 'multi.srv' } })],
+    [testRule('all', { ...all, profile: { namespace: 'shop', name: 'multi.srv' } }, 'shop')],
     ...([other, 'multi.mesh', 'multi.srv', other] as const)
   ],
   [
@@ -235,10 +239,14 @@ test('whatever labels and profiles: no container gets a profile of another witho
     fc.subarray<ContainerFacts>(four, { minLength: 1 }),
     (labels, specs, containers) => {
       const rules = specs.map(({ profile, containers: named, mode }, i) =>
-        testRule(`r${i}`, {
-          ...{ ...all, mode, profile: { namespace: 'shop', name: profile } },
-          ...(named === undefined ? {} : { containers: [...named] })
-        })
+        testRule(
+          `r${i}`,
+          {
+            ...{ ...all, mode, profile: { namespace: 'shop', name: profile } },
+            ...(named === undefined ? {} : { containers: [...named] })
+          },
+          'shop'
+        )
       )
       const decision = decide(buildSnapshot({ profiles, rules }), pod({ labels, containers }))
       return decision.containers.every(

@@ -1,13 +1,49 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import type { Duplex } from 'node:stream'
 import { type Test, test } from 'tap'
+import { ensureServerLeaf } from '../../../certs/files.js'
 import { routePages } from '../../../webhook/ui/page-route.js'
 import { until } from '../../helpers/until.js'
 import { collectLog } from '../hub/rig.js'
 
 const waitMs = 600
+
+test('a connection that another replica passed on is what it was there', async (t) => {
+  const { cert, key, ca } = await ensureServerLeaf(t.testdir({}), ['127.0.0.1'])
+  const server = createServer(({ socket }, response) =>
+    response.end(JSON.stringify([(socket as { encrypted?: boolean }).encrypted, socket.localPort]))
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const route = {
+    isHere: () => true,
+    address: () => undefined,
+    dial: () => Promise.reject(new Error('nobody asks'))
+  }
+  const routed = routePages(server, route, collectLog().logger, waitMs)
+  const tunnel = createTlsServer({ cert, key }, (socket) => routed.serve(socket))
+  tunnel.listen(0, '127.0.0.1')
+  await once(tunnel, 'listening')
+  t.teardown(() => {
+    routed.close()
+    server.closeAllConnections()
+    server.close()
+    tunnel.close()
+  })
+  const { port } = tunnel.address() as AddressInfo
+  const socket = connectTls({ host: '127.0.0.1', port, ca })
+  socket.write('GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n')
+  let answer = ''
+  for await (const chunk of socket as AsyncIterable<Buffer>) answer += chunk.toString()
+  // Of https the cookie would be another one, and the origin of a browser on http a foreign one.
+  t.same(JSON.parse(answer.split('\r\n\r\n')[1] ?? ''), [
+    false,
+    (server.address() as AddressInfo).port
+  ])
+})
 
 /** Two replicas: `far` has the active hub at first, `near` is the one that is asked. */
 async function replicas(t: Test) {

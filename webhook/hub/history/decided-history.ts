@@ -4,13 +4,17 @@ import type { HistoryEvent, HistoryEventKind } from '../../../src/history/worklo
 import { laterTime } from '../../../src/history/merge-history.js'
 import { isEmergency } from '../../../src/seccomp/render/emergency.js'
 
+/** Of a name of a person, and of a step. */
+const longestBy = 256
+
 type Approval = NonNullable<NonNullable<SeccompProfile['status']>['approvals']>[number]
 
 const said = (reason: string | undefined): { reason?: string } =>
   reason === undefined || reason === '' ? {} : { reason: reason.slice(0, 1000) }
 
 function approvalEvent(key: string, isBlock: boolean, approval: Approval): HistoryEvent {
-  const { at, by, reason, revision, digest = '' } = approval
+  const { at, reason, revision, digest = '' } = approval
+  const by = approval.by.slice(0, longestBy)
   return {
     id: `approval ${key} ${at} ${by} ${digest}`,
     ...{ at, by, what: isBlock ? 'block' : 'approval' },
@@ -33,7 +37,9 @@ const kinds: Readonly<Record<LadderStep['action'], HistoryEventKind>> = {
 }
 
 function stepEvent(key: string, step: LadderStep): HistoryEvent {
-  const { at, by, action, from, to, reason } = step
+  const { at, action, reason } = step
+  const short = (text: string): string => text.slice(0, longestBy)
+  const [by, from, to] = [short(step.by), short(step.from), short(step.to)] as const
   return {
     id: `step ${key} ${at} ${action} ${from} ${to}`,
     ...{ at, by, what: kinds[action] },

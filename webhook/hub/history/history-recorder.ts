@@ -83,7 +83,8 @@ export class HistoryRecorder {
    * @throws the errors of the store
    */
   async load(visit: (history: WorkloadHistory) => void = () => undefined): Promise<void> {
-    for (const { name, text, version: stored } of await this.#options.store.list()) {
+    this.#open.clear()
+    for await (const { name, text, version: stored } of this.#options.store.list()) {
       const history = this.#writer.learned(name, text, stored)
       if (history === undefined) continue
       this.#index(history, lastAtOf(history))
@@ -123,6 +124,8 @@ export class HistoryRecorder {
 
   /** Records the begin and the end of what is wrong with a container; nothing is wrong with one that is gone. */
   troubles({ key, workload, troubles }: ContainerTroubles): void {
+    // A hub on standby knows no container: that ends nothing.
+    if (this.#options.mayWrite?.() === false) return
     const before = this.#open.get(key)
     const events = [...troubles].flatMap(([kind, trouble]) =>
       before?.has(kind) === true ? [] : [troubleEvent(key, kind, trouble)]
@@ -190,14 +193,19 @@ export class HistoryRecorder {
     }
   }
 
-  /** Deletes the histories of the workloads to which nothing happened for the longest time. */
+  /** Deletes the oldest histories of the namespaces that have most. */
   #forgetOldest(): void {
     if (this.#options.mayWrite?.() === false) return
-    const oldest = [...this.#lastAt]
-      .filter(([name]) => name !== historyName(installationKey))
-      .sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0))
-      .slice(0, this.#workloads.size - mostWorkloads * 0.98)
-    for (const [name] of oldest) {
+    const byNamespace = new Map<string, string[]>()
+    for (const [name] of [...this.#lastAt].sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0))) {
+      const { namespace, kind } = this.#workloads.get(name) ?? installationKey
+      if (kind === installationKey.kind) continue
+      byNamespace.set(namespace, [...(byNamespace.get(namespace) ?? []), name])
+    }
+    const most = () => [...byNamespace.values()].reduce((a, b) => (b.length > a.length ? b : a), [])
+    for (let left = this.#workloads.size - mostWorkloads * 0.98; left > 0; left -= 1) {
+      const name = most().shift()
+      if (name === undefined) return
       this.#workloads.delete(name)
       this.#lastAt.delete(name)
       for (const names of this.#ofProfile.values()) names.delete(name)

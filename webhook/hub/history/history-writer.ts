@@ -27,6 +27,8 @@ export interface HistoryTiming {
 
 const writesPerWindow = 2
 const longestRetryMs = 30_000
+/** So many writes in a row fail, over some minutes, before an observation is acked without its history. */
+const mostFailures = 10
 /** Attempts of one write when another hub writes the same workload in between. */
 const mostAttempts = 5
 const mostIdle = 4096
@@ -41,6 +43,8 @@ interface Queue {
   /** What is being written now. */
   writing: WorkloadHistory | undefined
   waiting: (() => void)[]
+  /** Of everybody who waits for `pending`. */
+  stored: Promise<void> | undefined
   /** Times of performance.now() of the newest writes. */
   written: number[]
   dueAt: number
@@ -92,7 +96,7 @@ export class HistoryWriter {
     // Whoever waits for the answer keeps the news and brings them again.
     if (recordsOf(queue.pending) >= mostPending) return new Promise(() => undefined)
     queue.pending = queue.pending === undefined ? news : mergeHistories(queue.pending, news)
-    const stored = new Promise<void>((resolve) => queue.waiting.push(resolve))
+    const stored = (queue.stored ??= new Promise<void>((resolve) => queue.waiting.push(resolve)))
     this.#schedule(queue)
     return stored
   }
@@ -155,7 +159,8 @@ export class HistoryWriter {
     const known = this.#queues.get(name)
     if (known !== undefined) return known
     const queue: Queue = {
-      ...{ workload, pending: undefined, writing: undefined, waiting: [], written: [] },
+      ...{ workload, pending: undefined, writing: undefined, waiting: [] },
+      ...{ stored: undefined, written: [] },
       ...{ dueAt: Number.POSITIVE_INFINITY, failures: 0 }
     }
     if (this.#queues.size >= mostIdle) this.#forgetIdle()
@@ -225,6 +230,7 @@ export class HistoryWriter {
     queue.pending = undefined
     queue.writing = pending
     queue.waiting = []
+    queue.stored = undefined
     queue.dueAt = Number.POSITIVE_INFINITY
     try {
       if (await this.#merge(workload, pending)) {
@@ -248,13 +254,16 @@ export class HistoryWriter {
     { code, message }: SeccoError
   ): void {
     queue.failures += 1
+    this.#freeAt = performance.now() + this.#timing.historySpacingMs
     if (queue.failures === 1) {
       const workload = workloadText(queue.workload)
       this.#logger.error({ code, workload, reason: message }, 'history not written')
     }
     queue.writing = undefined
     queue.pending = queue.pending === undefined ? news : mergeHistories(news, queue.pending)
-    queue.waiting = [...waiting, ...queue.waiting]
+    // Learning does not end because a history cannot be written: its document may be rejected for ever.
+    if (queue.failures > mostFailures) for (const stored of waiting) stored()
+    else queue.waiting = [...waiting, ...queue.waiting]
   }
 
   /** Merges news into what the store has. Returns false when it had all of it. */

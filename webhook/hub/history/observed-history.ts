@@ -16,10 +16,20 @@ import { answerOf } from '../denials/denial-rows.js'
 import type { Target } from '../nodes/workload.js'
 import type { ObservationFinding } from '../observations/read-observation.js'
 
+const longestName = 253
+/** Texts of a revision, and of an instance. */
+const longestText = 512
+
+/** A node may report any time: one in the future would be the last to be merged into a sum. */
+const notAfter = (now: string, time: string): string => (time > now ? now : time)
+
 /** Returns the workload whose history an observation belongs to. */
 export function workloadOfTarget({ ref, workload }: Target): WorkloadKey {
   const { kind, name, container = '' } = workload
-  return { namespace: ref.namespace, kind, name, container }
+  return {
+    ...{ namespace: ref.namespace, kind: kind.slice(0, 63) },
+    ...{ name: name.slice(0, longestName), container: container.slice(0, longestName) }
+  }
 }
 
 const textOf = (text: string | undefined, most = 512): { text?: string } =>
@@ -33,7 +43,7 @@ function startOf(
   const start: HistoryStart = {
     run: runOf(finding.id),
     node,
-    at: finding.firstSeen === '' ? now : finding.firstSeen,
+    at: finding.firstSeen === '' ? now : notAfter(now, finding.firstSeen),
     complete: finding.complete
   }
   const { text: image } = textOf(container?.image)
@@ -46,15 +56,15 @@ function startOf(
   if (id !== undefined) start.container = id
   if (digest !== undefined && /^sha256:[0-9a-f]{64}$/.test(digest)) start.digest = digest
   if (began !== undefined) start.revision = began
-  if (finding.ended && finding.lastSeen !== '') start.ended = finding.lastSeen
+  if (finding.ended && finding.lastSeen !== '') start.ended = notAfter(now, finding.lastSeen)
   return start
 }
 
 /** Returns the syscalls of an observation: those of its start-up at its first time, the others at its last. */
 function callsOf(finding: ObservationFinding, now: string): HistoryCalls[] {
   const { id, set, startup, firstSeen, lastSeen } = finding
-  const last = lastSeen === '' ? now : lastSeen
-  const first = firstSeen === '' ? last : firstSeen
+  const last = lastSeen === '' ? now : notAfter(now, lastSeen)
+  const first = firstSeen === '' ? last : notAfter(last, firstSeen)
   return abis.flatMap((abi): HistoryCalls[] => {
     const early = new Set(startup[abi])
     const names = (set[abi] ?? []).filter(isKnownSyscall)
@@ -68,9 +78,9 @@ function callsOf(finding: ObservationFinding, now: string): HistoryCalls[] {
   })
 }
 
-function deniedOf(denial: Denial, now: string): HistoryDenial {
-  const { instance, abi, syscall, action, count, comm, at, lastSeen, revision } = denial
-  const last = at === '' ? (lastSeen === '' ? now : lastSeen) : at
+function deniedOf(denial: Denial, instance: string, now: string): HistoryDenial {
+  const { abi, syscall, action, count, comm, at, lastSeen, revision } = denial
+  const last = notAfter(now, at === '' ? (lastSeen === '' ? now : lastSeen) : at)
   const { firstAt = last } = denial
   const row: HistoryDenial = {
     ...{ instance, abi, syscall, action, answer: answerOf(denial), count },
@@ -78,7 +88,7 @@ function deniedOf(denial: Denial, now: string): HistoryDenial {
     processes: comm === '' ? [] : [comm]
   }
   if (denial.arguments !== '') row.arguments = denial.arguments
-  if (revision !== '') row.revision = revision
+  if (revision !== '') row.revision = revision.slice(0, longestText)
   if (denial.expected) row.expected = true
   return row
 }
@@ -98,6 +108,6 @@ export function observedHistory(
     starts: isEntry ? [startOf(finding, container, { node, revision, now })] : [],
     // What a person typed in a session is no behaviour of the workload.
     calls: part === 'session' ? [] : callsOf(finding, now),
-    denials: denials.map((denial) => deniedOf(denial, now))
+    denials: denials.map((denial) => deniedOf(denial, finding.id.slice(0, longestText), now))
   }
 }

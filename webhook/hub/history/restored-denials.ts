@@ -1,10 +1,12 @@
 import { constants } from 'node:os'
 import {
   type HistoryDenial,
+  historyName,
   nodeOf,
   runOf,
   type WorkloadHistory
 } from '../../../src/history/workload-history.js'
+import { laterTime } from '../../../src/history/merge-history.js'
 import type { DenialRow, SavedDenials } from '../denials/denial-rows.js'
 import { installationKey } from './history-recorder.js'
 
@@ -34,22 +36,35 @@ function rowOf(history: WorkloadHistory, denial: HistoryDenial): DenialRow {
 }
 
 /**
- * Returns the denials that the histories have, for a hub without a folder of an earlier one: in a cluster a new pod
- * begins with an empty disk. Undefined when there is no history yet. Pure.
+ * RestoredDenials collects the denials that histories have, for a hub without a folder of an earlier one: in a cluster a
+ * new pod begins with an empty disk. It keeps the newest rows, and nothing else of the histories.
  */
-export function restoredDenials(histories: readonly WorkloadHistory[]): SavedDenials | undefined {
-  const isInstallation = ({ workload }: WorkloadHistory) => workload.kind === installationKey.kind
-  const begin = histories.find(isInstallation)?.since
-  if (begin === undefined) return undefined
-  const rows = histories
-    .flatMap((history) => history.denials.map((denial) => rowOf(history, denial)))
-    .sort((a, b) => (a.lastSeen < b.lastSeen ? -1 : a.lastSeen > b.lastSeen ? 1 : 0))
-  // Of what was merged into sums, no row tells which container it was.
-  const merged = histories
-    .flatMap(({ earlier }) => earlier?.sums ?? [])
-    .filter(({ what }) => /^(denial|expected) /.test(what))
-    .map(({ last }) => last)
-  const dropped = rows.slice(0, -mostRows).map(({ lastSeen }) => lastSeen)
-  const since = [begin, ...merged, ...dropped].sort().at(-1) ?? begin
-  return { since, rows: rows.slice(-mostRows), runs: {} }
+export class RestoredDenials {
+  #begin: string | undefined
+  #rows: DenialRow[] = []
+  /** What happened before may be in no row. */
+  #since = ''
+
+  add(history: WorkloadHistory): void {
+    if (historyName(history.workload) === historyName(installationKey)) this.#begin = history.since
+    for (const denial of history.denials) this.#rows.push(rowOf(history, denial))
+    // Of what was merged into sums, no row tells which container it was.
+    for (const { what, last } of history.earlier?.sums ?? [])
+      if (/^(denial|expected) /.test(what)) this.#since = laterTime(this.#since, last)
+    if (this.#rows.length > 2 * mostRows) this.#drop()
+  }
+
+  /** Returns the rows; undefined when there is no history yet. */
+  saved(): SavedDenials | undefined {
+    if (this.#begin === undefined) return undefined
+    this.#drop()
+    return { since: laterTime(this.#begin, this.#since), rows: this.#rows, runs: {} }
+  }
+
+  /** Keeps the newest rows, in the order of their time. */
+  #drop(): void {
+    this.#rows.sort((a, b) => (a.lastSeen < b.lastSeen ? -1 : a.lastSeen > b.lastSeen ? 1 : 0))
+    const dropped = this.#rows.splice(0, Math.max(0, this.#rows.length - mostRows))
+    this.#since = laterTime(this.#since, dropped.at(-1)?.lastSeen ?? '')
+  }
 }

@@ -60,7 +60,7 @@ export class ReplicaLink {
     const { cert, key } = this.#pair
     const { hostname, port } = new URL(`https://${address}`)
     const socket = connect({
-      ...{ host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port), cert, key },
+      ...{ host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || 443), cert, key },
       ...{ minVersion: 'TLSv1.3', ALPNProtocols: [pagesProtocol] },
       // The certificate itself is compared, which is stricter than its names and its authority.
       rejectUnauthorized: false
@@ -79,6 +79,7 @@ export class ReplicaLink {
       throw new SeccoError('UNAVAILABLE', `active hub ${address}: ${reason}`, { cause })
     }
     socket.setTimeout(0)
+    socket.setKeepAlive(true, 5000)
     return socket
   }
 

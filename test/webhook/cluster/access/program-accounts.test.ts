@@ -51,11 +51,9 @@ test('no account of a program approves what people did not leave to it', {
     const of = `secco-history-${'0'.repeat(40)}`
     const first = await history.put(of, 'shop/Deployment/web/app', '1', undefined)
     await history.put(of, 'shop/Deployment/web/app', '2', first)
-    t.same(
-      (await history.list()).map(({ text }) => text),
-      ['2'],
-      `${name}: a history`
-    )
+    const texts: string[] = []
+    for await (const { text } of history.list()) texts.push(text)
+    t.same(texts, ['2'], `${name}: a history`)
     await history.delete(of)
   }
   for (const [name, spec] of [

@@ -193,8 +193,10 @@ test('of too many workloads those to which nothing happened for longest are forg
   const logger = createLogger('test', quiet)
   const documents = new Map<string, string>()
   const store: HistoryStore = {
-    list: () =>
-      Promise.resolve([...documents].map(([name, text]) => ({ name, text, version: '1' }))),
+    async *list() {
+      await Promise.resolve()
+      for (const [name, text] of documents) yield { name, text, version: '1' }
+    },
     get: () => Promise.resolve(undefined),
     put: () => Promise.reject(new Error('nothing is written')),
     delete: (name) => Promise.resolve(void documents.delete(name))

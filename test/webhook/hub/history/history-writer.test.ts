@@ -38,7 +38,10 @@ function memoryStore() {
   const written: { about: string; at: number }[] = []
   let failure: SeccoError | undefined
   const store: HistoryStore = {
-    list: () => Promise.resolve([...documents].map(([name, one]) => ({ name, ...one }))),
+    async *list() {
+      await Promise.resolve()
+      for (const [name, one] of documents) yield { name, ...one }
+    },
     get: (name) => Promise.resolve(documents.get(name)),
     delete: (name) => Promise.resolve(void documents.delete(name)),
     async put(name, about, text, version) {

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { emptyHistory } from '../../../../src/history/workload-history.js'
+import { emptyHistory, type WorkloadHistory } from '../../../../src/history/workload-history.js'
 import { installationKey } from '../../../../webhook/hub/history/history-recorder.js'
-import { restoredDenials } from '../../../../webhook/hub/history/restored-denials.js'
+import { RestoredDenials } from '../../../../webhook/hub/history/restored-denials.js'
 import { createRig, observationOf, until } from '../rig.js'
 
 test('a hub with an empty disk knows the denials of the store, and counts on', async (t) => {
@@ -51,6 +51,13 @@ test('a hub with an empty disk knows the denials of the store, and counts on', a
   t.match(rowsOf(again).join('\n'), /40265\.2\.1 4 app EPERM/, 'three more')
   t.equal(again.denialRows.list().length, 2)
 })
+
+/** Returns what histories restore. */
+function restoredDenials(histories: readonly WorkloadHistory[]) {
+  const restored = new RestoredDenials()
+  for (const one of histories) restored.add(one)
+  return restored.saved()
+}
 
 test('since when denials are known: the begin of the history, or the last one without a row', (t) => {
   t.equal(restoredDenials([]), undefined)

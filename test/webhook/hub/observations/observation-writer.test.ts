@@ -98,7 +98,7 @@ test('fifty instances of one workload cost the API server tens of writes in a da
   t.ok(first - began <= 250, `the first syscalls are there after ${first - began} ms`)
   const evening = writes.filter((at) => at - began > day * 0.7)
   t.ok(
-    evening.length > 0 && (evening[0] ?? 0) - began - day * 0.7 < 200_000,
+    evening.length > 0 && (evening[0] ?? 0) - began - day * 0.7 < 600_000,
     'a new call in the evening is there within minutes'
   )
   t.equal(unwritten, 0, 'nothing is acked before it is durable')
