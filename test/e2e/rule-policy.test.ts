@@ -561,7 +561,7 @@ test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t
       await accept(each)
       await apply([configurationFor('https://127.0.0.1:9/mutate', caBundle)])
       await until('the rule to count, and the webhook to be away', async () =>
-        (await create('shop', podOf({ labels: { app: 'multi' } }))).status === 403
+        (await create('shop', podOf({ labels: { app: 'multi' }, name: 'srv' }))).status === 403
           ? true
           : undefined
       )
@@ -585,7 +585,7 @@ test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t
       t.teardown(() => webhook.shutdown())
       await apply([configurationFor(`https://127.0.0.1:${port}/mutate`, caBundle)])
       await until('the API server to ask it', async () =>
-        (await create('shop', podOf({ labels: { app: 'multi' } }))).status === 201
+        (await create('shop', podOf({ labels: { app: 'multi' }, name: 'srv' }))).status === 201
           ? true
           : undefined
       )

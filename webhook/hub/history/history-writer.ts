@@ -11,6 +11,7 @@ import {
 import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { HistoryCache } from './history-cache.js'
+import { newQueue, type Queue, recordsOf } from './history-queue.js'
 import type { HistoryStore } from '../../../src/store/history-store.js'
 
 /** HistoryTiming is in milliseconds. */
@@ -34,27 +35,6 @@ const mostAttempts = 5
 const mostIdle = 4096
 /** Records of one workload that wait in memory while the store does not take them. */
 const mostPending = 4096
-
-/** One workload with something that the store may lack. */
-interface Queue {
-  readonly workload: WorkloadKey
-  /** What is not written yet. */
-  pending: WorkloadHistory | undefined
-  /** What is being written now. */
-  writing: WorkloadHistory | undefined
-  waiting: (() => void)[]
-  /** Of everybody who waits for `pending`. */
-  stored: Promise<void> | undefined
-  /** Times of performance.now() of the newest writes. */
-  written: number[]
-  dueAt: number
-  failures: number
-}
-
-function recordsOf(history: WorkloadHistory | undefined): number {
-  if (history === undefined) return 0
-  return history.starts.length + history.denials.length + history.events.length
-}
 
 /**
  * HistoryWriter merges what happened to workloads into their histories in the store, at most twice a minute for each.
@@ -158,11 +138,7 @@ export class HistoryWriter {
   #queueOf(name: string, workload: WorkloadKey): Queue {
     const known = this.#queues.get(name)
     if (known !== undefined) return known
-    const queue: Queue = {
-      ...{ workload, pending: undefined, writing: undefined, waiting: [] },
-      ...{ stored: undefined, written: [] },
-      ...{ dueAt: Number.POSITIVE_INFINITY, failures: 0 }
-    }
+    const queue = newQueue(workload)
     if (this.#queues.size >= mostIdle) this.#forgetIdle()
     this.#queues.set(name, queue)
     return queue
