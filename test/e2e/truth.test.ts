@@ -496,7 +496,7 @@ test('a denied call that is to alarm nobody', { skip }, async (t) => {
   const { items } = await all.api<{ items: LadderView[] }>('ladder')
   t.match(items.find(({ profile }) => profile === 'agent')?.history.at(-1), {
     ...{ action: 'mute', from: 'heard', to: 'muted' },
-    reason: 'getsid: it tries at every start'
+    reason: 'getsid of again: it tries at every start'
   })
   t.match(JSON.parse(await all.secco('ui', 'audit', '-o', 'json')), {
     items: [
