@@ -58,7 +58,8 @@ function denialLine(one: HistoryDenial): HistoryLine {
   const { instance, abi, syscall, answer, count, first, last, processes, expected } = one
   const how =
     answer === 'logged' ? 'would be denied' : `denied${answer === '?' ? '' : ` with ${answer}`}`
-  const since = first === last ? '' : ` since ${first}`
+  // One call has one time: a satellite that was restarted measures it again, to the millisecond.
+  const since = count === 1 || first === last ? '' : ` since ${first}`
   const purpose = expected === true ? ', on purpose' : ''
   const where = abi === '' || abi === 'x86_64' ? '' : ` (${abi})`
   const text = `${syscall}${where} ${how} ${plural(count, 'time')}${since}${purpose}`
