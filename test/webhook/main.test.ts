@@ -1,5 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { test } from 'tap'
@@ -41,11 +43,13 @@ test('a certificate is renewed', async (t) => {
     onChange: (listener) => void listeners.push(listener),
     close: () => undefined
   }
-  const store = await openDirectoryStore(join(t.testdir(), 'store'))
+  // tap removes a folder of its own before the webhook has closed, which still writes.
+  const folder = await mkdtemp(join(tmpdir(), 'secco-webhook-'))
+  const store = await openDirectoryStore(join(folder, 'store'))
   const local = { host: '127.0.0.1', port: 0 }
   const webhook = await startWebhook({
-    ...{ store, certificates: source, certsDir: join(t.testdirName, 'certs') },
-    revisionsDir: join(t.testdirName, 'revisions'),
+    ...{ store, certificates: source, certsDir: join(folder, 'certs') },
+    revisionsDir: join(folder, 'revisions'),
     serverNames: ['127.0.0.1'],
     ...{ listen: local, hubListen: local, uiListen: local },
     legacyAnnotations: false,
@@ -54,6 +58,7 @@ test('a certificate is renewed', async (t) => {
   t.teardown(async () => {
     await webhook.close()
     await store.close()
+    await rm(folder, { recursive: true })
   })
   const served = async () => {
     const { webhook: admission, hub = admission } = webhook.addresses

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Test, test } from 'tap'
 import { Hello } from '../../../../src/api/gen/hub.js'
 import { apiVersion } from '../../../../src/api/names.js'
@@ -28,12 +31,19 @@ const digest = `sha256:${'a'.repeat(64)}`
 
 /** Returns how to start recorders on one folder, each an hour after the one before. */
 async function recorders(t: Test) {
-  const { history } = await openDirectoryStore(t.testdir({}))
+  const folder = await mkdtemp(join(tmpdir(), 'secco-history-'))
+  const { history } = await openDirectoryStore(folder)
+  const opened: HistoryRecorder[] = []
+  t.teardown(async () => {
+    for (const recorder of opened) await recorder.close()
+    await rm(folder, { recursive: true })
+  })
   let hour = 10
   return async () => {
     const now = Date.parse(`2026-11-24T${hour++}:00:00.000Z`)
     const logger = createLogger('test', quiet)
     const recorder = new HistoryRecorder({ store: history, timing, logger, now: () => now })
+    opened.push(recorder)
     await recorder.load()
     return recorder
   }
