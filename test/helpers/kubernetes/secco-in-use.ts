@@ -151,8 +151,12 @@ export async function useSecco(
       await until(
         `the webhook to give ${path}`,
         async () => {
-          const { body } = await kube.call('POST', `${place('pods')}?dryRun=All`, pod)
-          return JSON.stringify(body).includes(path) ? true : undefined
+          // At once, so that the API server asks each replica of the webhook: the standby knows of a revision a moment later.
+          const asked = Array.from({ length: 8 }, () =>
+            kube.call('POST', `${place('pods')}?dryRun=All`, pod)
+          )
+          const answers = await Promise.all(asked)
+          return answers.every(({ body }) => JSON.stringify(body).includes(path)) ? true : undefined
         },
         { timeoutMs: 180_000, everyMs: 100 }
       )
