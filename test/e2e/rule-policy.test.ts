@@ -529,17 +529,22 @@ test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t
       }
     })
 
+    /** Serves the webhook with this snapshot until the test ends, and tells the API server where. */
+    const serve = async (t: Test, snapshot: Snapshot): Promise<void> => {
+      const logger = createLogger('webhook', { write: () => undefined })
+      const webhook = createAdmissionServer({ tls: server, getSnapshot: () => snapshot, logger })
+      const { port } = await webhook.listen({ host: '127.0.0.1', port: 0 })
+      t.teardown(() => webhook.shutdown())
+      await apply([configurationFor(`https://127.0.0.1:${port}/mutate`, caBundle)])
+    }
+
     await t.test('the webhook is there', slow, async (t) => {
       const snapshot = buildSnapshot({
         rules: [web],
         profiles: [testProfile('shop', 'web.app')],
         namespaces: new Map(Object.entries(namespaces))
       })
-      const logger = createLogger('webhook', { write: () => undefined })
-      const webhook = createAdmissionServer({ tls: server, getSnapshot: () => snapshot, logger })
-      const { port } = await webhook.listen({ host: '127.0.0.1', port: 0 })
-      t.teardown(() => webhook.shutdown())
-      await apply([configurationFor(`https://127.0.0.1:${port}/mutate`, caBundle)])
+      await serve(t, snapshot)
       await until('the API server to ask it', async () =>
         (await create('shop', podOf({}))).status === 201 ? true : undefined
       )
@@ -579,11 +584,7 @@ test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t
           `${JSON.stringify(pod)} ${String(body['message'])}`
         )
       }
-      const logger = createLogger('webhook', { write: () => undefined })
-      const webhook = createAdmissionServer({ tls: server, getSnapshot: () => snapshot, logger })
-      const { port } = await webhook.listen({ host: '127.0.0.1', port: 0 })
-      t.teardown(() => webhook.shutdown())
-      await apply([configurationFor(`https://127.0.0.1:${port}/mutate`, caBundle)])
+      await serve(t, snapshot)
       await until('the API server to ask it', async () =>
         (await create('shop', podOf({ labels: { app: 'multi' }, name: 'srv' }))).status === 201
           ? true

@@ -3,7 +3,7 @@ import { connect as connectRaw, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { setTimeout as delay } from 'node:timers/promises'
-import { test } from 'tap'
+import { type Test, test } from 'tap'
 import { ensureServerLeaf } from '../../../../certs/files.js'
 import { openTlsListener, type TlsListener } from '../../../../webhook/hub/stream/tls-listener.js'
 import { until } from '../../../helpers/until.js'
@@ -11,22 +11,28 @@ import { collectLog } from '../../hub/rig.js'
 
 const slow = { timeout: 240_000 }
 
-test('2,000 connections that never authenticate cut no satellite', slow, async (t) => {
+/** A listener that believes whoever sends something, as the hub does when it has reviewed a token. */
+async function listen(t: Test) {
   const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['127.0.0.1'])
+  const log = collectLog()
   const open = new Set<TLSSocket>()
   const listener: TlsListener = await openTlsListener({
-    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: collectLog().logger },
+    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: log.logger },
     tokens: true,
     onConnection(socket) {
       open.add(socket)
       socket.once('close', () => open.delete(socket))
-      // As the hub, when it has reviewed a token.
       socket.once('data', () =>
         listener.proven(`${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`)
       )
     }
   })
   t.teardown(() => listener.close())
+  return { listener, pair, log, open }
+}
+
+test('2,000 connections that never authenticate cut no satellite', slow, async (t) => {
+  const { listener, pair, open } = await listen(t)
   const { port } = listener.address
   async function dial(localAddress: string): Promise<TLSSocket> {
     const socket = connect({
@@ -60,14 +66,7 @@ test('2,000 connections that never authenticate cut no satellite', slow, async (
 })
 
 test('a resumed session without a certificate is no proof', slow, async (t) => {
-  const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['127.0.0.1'])
-  const log = collectLog()
-  const listener = await openTlsListener({
-    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: log.logger },
-    tokens: true,
-    onConnection: () => undefined
-  })
-  t.teardown(() => listener.close())
+  const { listener, pair, log } = await listen(t)
   const dial = (session?: Buffer): TLSSocket => {
     const { port } = listener.address
     const to = { host: '127.0.0.1', port, ca: pair.ca, ALPNProtocols: ['h2'] }
@@ -86,14 +85,7 @@ test('a resumed session without a certificate is no proof', slow, async (t) => {
 })
 
 test('peers that reset after the handshake take no place', slow, async (t) => {
-  const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['127.0.0.1'])
-  const log = collectLog()
-  const listener = await openTlsListener({
-    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: log.logger },
-    tokens: true,
-    onConnection: () => undefined
-  })
-  t.teardown(() => listener.close())
+  const { listener, pair, log } = await listen(t)
   const { port } = listener.address
   async function dial(): Promise<{ raw: Socket; socket: TLSSocket }> {
     const raw = connectRaw({ host: '127.0.0.1', port })
@@ -120,18 +112,7 @@ test('peers that reset after the handshake take no place', slow, async (t) => {
 })
 
 test('3,000 TCP connections without a handshake cut no satellite', slow, async (t) => {
-  const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['127.0.0.1'])
-  const log = collectLog()
-  const listener = await openTlsListener({
-    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: log.logger },
-    tokens: true,
-    onConnection(socket) {
-      socket.once('data', () =>
-        listener.proven(`${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`)
-      )
-    }
-  })
-  t.teardown(() => listener.close())
+  const { listener, pair, log } = await listen(t)
   const { port } = listener.address
   const bare = new Set<Socket>()
   t.teardown(() => {
