@@ -154,9 +154,9 @@ export function emptyHistory(workload: WorkloadKey, since: string): WorkloadHist
   return { workload, profiles: [], since, starts: [], calls: [], denials: [], events: [] }
 }
 
-/** Returns `namespace/kind/name/container`. */
+/** Returns `namespace/kind/name/container`, or without the container where the workload is one itself. */
 export function workloadText({ namespace, kind, name, container }: WorkloadKey): string {
-  return [namespace, kind, name, container].join('/')
+  return [namespace, kind, name, ...(container === '' ? [] : [container])].join('/')
 }
 
 /** Returns the name of the object that keeps the history of a workload: safe for files and for Kubernetes. */
