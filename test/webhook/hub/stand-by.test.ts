@@ -156,7 +156,7 @@ test('what waits to be written when the role goes is left to the next hub', asyn
 })
 
 test('the next hub knows the denials of containers that have ended, and counts none twice', async (t) => {
-  const { rig, give, one, two } = await pair()
+  const { rig, give, stored, one, two } = await pair()
   t.teardown(() => rig.dispose())
   give('one')
   const uplink = await rig.uplink(one.hub.address.port, 'node-a')
@@ -169,6 +169,13 @@ test('the next hub knows the denials of containers that have ended, and counts n
   await uplink.flush()
   t.equal(uplink.backlog().waiting, 0, 'the satellite need not send it again')
   t.same(told(one), ['node-a/b/1.2.3 mount 3'])
+  // The active hub writes this condition after the observation; what it leaves, the next one writes.
+  await until(
+    'the condition',
+    async () =>
+      (await stored())?.status?.conditions?.some(({ type }) => type === 'Ready') || undefined,
+    bound
+  )
   const written = two.writes()
   give('two')
   await until('the denial', () => told(two).length > 0 || undefined, bound)
