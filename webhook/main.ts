@@ -1,16 +1,14 @@
 import { Registry } from 'prom-client'
 import type { CertificatePair } from '../certs/pair.js'
-import { SeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
 import { type CertificateSource, folderCertificates } from '../certs/certificate-source.js'
 import { joinCluster, type JoinedCluster } from './cluster/cluster.js'
 import { onPodFacts } from './cluster/watch/pod-changes.js'
 import { startConfinementEvents } from './cluster/events/confinement-events.js'
-import { hubTrust } from './cluster/access/hub-trust.js'
-import { type Hub, type HubOptions, startHub } from './hub/hub.js'
+import { clusterHub, inCluster } from './cluster-hub.js'
+import { type Hub, startHub } from './hub/hub.js'
 import { profileMetrics } from './hub/profile-metrics.js'
 import { nodeMetrics, rejectionMetrics } from './hub/metrics.js'
-import { clusterTiming } from './hub/hub-timing.js'
 import { nodeView } from './hub/nodes/node-view.js'
 import { type ObjectCache, startObjectCache } from './snapshot/object-cache.js'
 import { allRoles, type Role } from './roles.js'
@@ -34,28 +32,6 @@ import {
   type RunningWebhook,
   type WebhookOptions
 } from './webhook-options.js'
-
-/** Returns the cluster: a replica without a hub reads from the API's objects which revisions nodes have. */
-function inCluster(cluster: JoinedCluster | undefined): JoinedCluster {
-  if (cluster !== undefined) return cluster
-  throw new SeccoError('INVALID_ARGUMENT', 'roles: without hub a cluster is needed')
-}
-
-/** Returns the options of a hub in a cluster: other hubs, the nodes of pods, and the tokens of satellites. */
-async function clusterHub(
-  { cluster: given, trust }: WebhookOptions,
-  cluster: JoinedCluster | undefined
-): Promise<Partial<HubOptions>> {
-  if (given === undefined || cluster?.hub === undefined) return {}
-  return {
-    ...{
-      cluster: cluster.hub,
-      timing: { ...clusterTiming, ...given.timing?.hub },
-      pods: cluster.view
-    },
-    ...(await hubTrust(given.config, trust))
-  }
-}
 
 /** Replica is what the steps of a start share. */
 interface Replica {
@@ -194,7 +170,7 @@ function registerMetrics(
 
 async function startAdmission(
   { options, roles, certificates, leaf, registry, log, closing }: Replica,
-  { hub, snapshots }: ReplicaState,
+  { hub, snapshots, cluster }: ReplicaState,
   confinement: Confinement | undefined
 ): Promise<Address> {
   const server = createAdmissionServer({
@@ -206,6 +182,12 @@ async function startAdmission(
     }),
     registry,
     getSnapshot: () => snapshots.current(),
+    ...(cluster && {
+      news: {
+        onSnapshot: (listener: () => void) => snapshots.onChange(listener),
+        isFollower: () => !cluster.isActive()
+      }
+    }),
     onDecision: (admission) => confinement?.answers.note(admission, new Date().toISOString()),
     logger: log
   })

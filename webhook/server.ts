@@ -10,12 +10,14 @@ import type { Logger } from '../src/lib/log.js'
 import type { Snapshot } from '../src/rules/snapshot.js'
 import type { Admission } from './admission/admit.js'
 import { type ClientGuard, createClientGuard } from './admission/client-guard.js'
+import type { SnapshotNews } from './admission/await-news.js'
 import { type AdmissionMetrics, admissionMetrics } from './admission/metrics.js'
 import { bodyLimit } from './admission/parse-body.js'
 import { admissionPlugin } from './admission/plugin.js'
 import type { ReadinessCheck } from '../src/lib/health.js'
 import { type ClientErrorHandler, clientErrorHandler, idleMs } from './client-errors.js'
 import { addHealthRoutes } from './health.js'
+import { InFlight } from './in-flight.js'
 
 export interface AdmissionServerOptions {
   /** Serving pair; P-256 keeps handshakes cheap. */
@@ -25,6 +27,8 @@ export interface AdmissionServerOptions {
   /** Common names of the certificates that are accepted; default: every name that `clientCa` has signed. */
   clientNames?: readonly string[]
   getSnapshot: () => Snapshot
+  /** How a replica hears of new snapshots that may be behind; see await-news.ts. */
+  news?: SnapshotNews
   /** Whether `/mutate` is served; default true. Health and metrics are always served. */
   admission?: boolean
   logger: Logger
@@ -80,39 +84,6 @@ function failureOf(error: unknown): { status: number; failure: SeccoError } {
 const quietMs = 1000
 /** How long a whole request may take to arrive. */
 const requestMs = 5000
-
-/** InFlight counts requests in flight, and resolves when there are none. */
-class InFlight {
-  #count = 0
-  #begun = 0
-  #waiting: (() => void)[] = []
-
-  begin(): void {
-    this.#count++
-    this.#begun++
-  }
-
-  readonly end = (): void => {
-    this.#count--
-    if (this.#count > 0) return
-    for (const resolve of this.#waiting) resolve()
-    this.#waiting = []
-  }
-
-  /** Resolves when no request came for `ms`. */
-  async quiet(ms: number, signal: AbortSignal): Promise<void> {
-    for (let before = -1; before !== this.#begun && !signal.aborted; ) {
-      before = this.#begun
-      await this.#idle()
-      await delay(ms, undefined, { signal }).catch(() => undefined)
-    }
-  }
-
-  #idle(): Promise<void> {
-    if (this.#count === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#waiting.push(resolve))
-  }
-}
 
 type Pair = Pick<CertificatePair, 'cert' | 'key'>
 
@@ -268,10 +239,10 @@ class HttpsAdmissionServer implements AdmissionServer {
   }
 
   #addRoutes(): void {
-    const { admission, getSnapshot, logger, onDecision, checks = [] } = this.#options
+    const { admission, getSnapshot, news, logger, onDecision, checks = [] } = this.#options
     if (admission !== false) {
       this.#app.register(admissionPlugin, {
-        ...{ getSnapshot, logger, onDecision, metrics: this.#metrics },
+        ...{ getSnapshot, news, logger, onDecision, metrics: this.#metrics },
         guard: this.#guard
       })
     }

@@ -6,6 +6,7 @@ import type { Snapshot } from '../../src/rules/snapshot.js'
 import type { Admission } from './admit.js'
 import { createReviewCache } from './review-cache.js'
 import { limitBodies } from './body-budget.js'
+import { answerWithNews, type SnapshotNews } from './await-news.js'
 import type { AdmissionMetrics } from './metrics.js'
 import type { ClientGuard } from './client-guard.js'
 import { bodyLimit } from './parse-body.js'
@@ -14,6 +15,8 @@ import { createReviewReader } from './review-reader.js'
 
 export interface AdmissionPluginOptions {
   getSnapshot: () => Snapshot
+  /** With it, reviews wait for news that this replica may not have yet; without it, nobody waits. */
+  news: SnapshotNews | undefined
   logger: Logger
   metrics: AdmissionMetrics
   /** Accepts or rejects callers; without it every caller gets answers. */
@@ -22,15 +25,19 @@ export interface AdmissionPluginOptions {
   onDecision?: ((admission: Admission) => void) | undefined
 }
 
+/** For a server that follows nobody. */
+const alone: SnapshotNews = { onSnapshot: () => () => undefined, isFollower: () => false }
+
 /** Registers `POST /mutate`, which answers an AdmissionReview with another. The audit line is its only I/O. */
 export function admissionPlugin(
   app: FastifyInstance,
   options: AdmissionPluginOptions,
   done: () => void
 ): void {
-  const { getSnapshot, logger, metrics, onDecision, guard } = options
+  const { getSnapshot, news = alone, logger, metrics, onDecision, guard } = options
   const answers = createReviewCache(logger)
   const reader = createReviewReader()
+  const current = answerWithNews(getSnapshot, news)
   app.addHook('onClose', () => reader.close())
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
@@ -50,7 +57,9 @@ export function admissionPlugin(
       throw new SeccoError('INVALID_REVIEW', 'the body: must be an AdmissionReview object')
     }
     const text = reader.read(request.body)
-    const made = answers.answer(getSnapshot(), text instanceof Promise ? await text : text)
+    const read = text instanceof Promise ? await text : text
+    const answered = current((snapshot) => answers.answer(snapshot, read))
+    const made = answered instanceof Promise ? await answered : answered
     const durationMs = performance.now() - start
     metrics.decided(made.admission.decision, durationMs / 1000, made.repeated)
     made.log(made.uid, durationMs)

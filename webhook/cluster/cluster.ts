@@ -103,13 +103,15 @@ interface HubSources {
   summary: SummaryWatch
   leader: Leader
   references: References
+  announce: () => Promise<void>
   fleet: (own: readonly NodeState[]) => FleetState
 }
 
 /** Returns the cluster as the hub sees it: the fleet, leadership, and the revisions that pods refer to. */
-function hubCluster({ view, summary, leader, references, fleet }: HubSources): HubCluster {
+function hubCluster(sources: HubSources): HubCluster {
+  const { view, summary, leader, references, fleet, announce } = sources
   return {
-    fleet,
+    ...{ fleet, announce },
     isActive: () => leader.isLeader(),
     isCandidate: () => leader.isCandidate(),
     activeAddress: () => leader.leaderAddress(),
@@ -177,13 +179,21 @@ async function join(
   const events = new EventRecorder({ call, instance: id, logger })
   const references = createReferences(view)
   closers.add(() => references.close())
+  let announce = () => Promise.resolve()
   const duty = { call, namespace, id, logger, view, summary, leader, events }
   return {
     ...common,
-    hub: hubCluster({ view, summary, leader, references, fleet }),
+    hub: hubCluster({
+      ...{ view, summary, leader, references, fleet },
+      announce: () => announce()
+    }),
     pages: { isHere: isActive, address: () => leader.leaderAddress() },
     events,
-    serve: (duties) => startHubDuties(duties, { ...duty, renewMs: timing.renewMs }, closers)
+    serve: async (duties) => {
+      const started = startHubDuties(duties, { ...duty, renewMs: timing.renewMs }, closers)
+      announce = started.announce
+      await started.writing
+    }
   }
 }
 

@@ -50,8 +50,15 @@ function startPublisher(
   })
 }
 
-/** Publishes what nodes hold, for the other replicas and for the next active hub. */
-function publishSummary(duties: HubDuties, options: HubDutyOptions, closers: CloseSteps): void {
+/**
+ * Publishes what nodes hold, for the other replicas and for the next active hub. Returns a function that publishes
+ * what has changed at once.
+ */
+function publishSummary(
+  duties: HubDuties,
+  options: HubDutyOptions,
+  closers: CloseSteps
+): () => Promise<void> {
   const { id, leader, summary } = options
   const publisher = startPublisher(duties, options)
   closers.add(() => publisher.close())
@@ -67,6 +74,7 @@ function publishSummary(duties: HubDuties, options: HubDutyOptions, closers: Clo
       if (leader.isLeader() && summary.current()?.hub !== id) publisher.changed(true)
     })
   )
+  return () => publisher.written()
 }
 
 /** Removes the start-up taint from nodes that are connected to this hub and have every file. */
@@ -112,13 +120,21 @@ async function startWriting(
   if (leader.isLeader()) writer.begin()
 }
 
-/** Starts the duties of the active hub in a cluster. Resolves when profiles are listed and events can be written. */
-export async function startHubDuties(
+/** StartedDuties are the duties of a hub that has begun with them. */
+interface StartedDuties {
+  /** See HubCluster. */
+  announce: () => Promise<void>
+  /** Resolves when profiles are listed and events can be written. */
+  writing: Promise<void>
+}
+
+/** Starts the duties of the active hub in a cluster. */
+export function startHubDuties(
   duties: HubDuties,
   options: HubDutyOptions,
   closers: CloseSteps
-): Promise<void> {
-  publishSummary(duties, options, closers)
+): StartedDuties {
+  const announce = publishSummary(duties, options, closers)
   removeTaints(duties, options, closers)
-  await startWriting(duties, options, closers)
+  return { announce, writing: startWriting(duties, options, closers) }
 }

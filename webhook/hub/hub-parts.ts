@@ -169,6 +169,7 @@ export class HubParts {
       mayWrite: () => this.#isActive(),
       changed: () => this.#revisionsChanged(),
       recordEdits: approver !== undefined,
+      ...(cluster && { announce: () => cluster.announce() }),
       ...(render === undefined ? {} : { render })
     })
   }

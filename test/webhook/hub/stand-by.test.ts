@@ -17,6 +17,7 @@ function cluster() {
   const listeners = new Map<string, (what: 'active' | 'standby') => void>()
   const addresses = new Map<string, string>()
   const lease: { holder?: string; known?: string } = {}
+  const summary = { written: Promise.resolve(), asked: 0 }
   const hubCluster = (id: string): HubCluster => ({
     fleet: (own) => localFleet(own, own),
     isActive: () => lease.holder === id,
@@ -25,6 +26,7 @@ function cluster() {
     reported: () => [],
     referred: () => [],
     podOf: () => undefined,
+    announce: () => ((summary.asked += 1), summary.written),
     onChange: (listener) => {
       listeners.set(id, listener)
       return () => undefined
@@ -38,7 +40,7 @@ function cluster() {
     if (holder !== undefined) listeners.get(holder)?.('active')
   }
   const place = (id: string, { address }: Hub) => addresses.set(id, `127.0.0.1:${address.port}`)
-  return { hubCluster, give, place }
+  return { hubCluster, give, place, summary }
 }
 
 /** A store that counts writes. It has no fence: a hub on standby does not even try. */
@@ -59,7 +61,7 @@ function counting(store: Store): { store: Store; writes: () => number } {
 
 async function pair(coalesceMs = 10) {
   const rig = await createRig()
-  const { hubCluster, give, place } = cluster()
+  const { hubCluster, give, place, summary } = cluster()
   const start = async (id: string) => {
     const { store, writes } = counting(rig.store)
     const hub = await rig.hub({
@@ -71,7 +73,7 @@ async function pair(coalesceMs = 10) {
   }
   const hubs = { one: await start('one'), two: await start('two') }
   const stored = () => rig.store.get('SeccompProfile', ref)
-  return { rig, give, stored, ...hubs }
+  return { rig, give, stored, summary, ...hubs }
 }
 
 const connectedTo = ({ hub }: { hub: Hub }): string[] =>
@@ -235,4 +237,31 @@ test('the fence stops a write whose object was read before the role changed hand
   await t.rejects(store.delete('SeccompProfile', ref), { code: 'UNAVAILABLE' })
   t.same((await store.get('SeccompProfile', ref))?.spec, {})
   t.equal((await store.list('SeccompProfile')).length, 1)
+})
+
+test('a profile is written as ready after the other replicas can read which nodes have it', async (t) => {
+  const { rig, give, stored, summary, one } = await pair()
+  t.teardown(() => rig.dispose())
+  let publish: () => void = () => undefined
+  summary.written = new Promise((done) => (publish = done))
+  give('one')
+  await rig.uplink(one.hub.address.port, 'node-a')
+  await until('the active hub', () => connectedTo(one).includes('node-a') || undefined, bound)
+  const spec = { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls: [] } }
+  await rig.store.apply('SeccompProfile', {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile', metadata: { ...ref }, spec }
+  })
+  await until(
+    'the hub',
+    () => one.hub.profiles().get('default/web')?.enforce?.ready || undefined,
+    bound
+  )
+  const isReady = async () =>
+    (await stored())?.status?.conditions?.some(
+      ({ type, status }) => type === 'Ready' && status === 'True'
+    ) || undefined
+  await until('the publication', () => summary.asked > 0 || undefined, bound)
+  t.notOk(await isReady())
+  publish()
+  await until('the condition', isReady, bound)
 })

@@ -9,6 +9,8 @@ export const summaryName = 'secco-hub-active'
 interface SummaryPublisher {
   /** Schedules a write: the summary may have changed, or somebody else wrote one. */
   changed(force?: boolean): void
+  /** Writes now what has changed; resolves when other replicas can read it, or when the attempt failed. */
+  written(): Promise<void>
   close(): Promise<void>
 }
 
@@ -87,6 +89,7 @@ export function startSummaryPublisher(options: SummaryPublisherOptions): Summary
       if (force) written = undefined
       later(debounceMs)
     },
+    written: () => inOrder(false),
     async close() {
       closed = true
       clearTimeout(timer)

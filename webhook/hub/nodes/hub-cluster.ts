@@ -25,6 +25,8 @@ export interface HubCluster {
   /** Returns the revisions that pods refer to, wherever they run or may run. */
   referred(): Iterable<RevisionRef>
   podOf(uid: string): KnownPod | undefined
+  /** Resolves when the other replicas can read which revisions the nodes hold, or when that could not be written. */
+  announce(): Promise<void>
   /** Calls the listener when the fleet or the referred files changed, and when this hub became active or a standby. */
   onChange(listener: (what: 'fleet' | 'active' | 'standby') => void): () => void
 }

@@ -15,6 +15,8 @@ export interface RevisionsOptions {
   referred: () => Iterable<RevisionRef>
   /** Returns whether this hub writes the statuses; otherwise another one does. */
   mayWrite: () => boolean
+  /** Called before statuses with a revision that has become ready are written; see HubCluster. */
+  announce?: () => Promise<void>
   /** Called after each change of the states or of what is desired. */
   changed: () => void
   /** How long changes are collected. */

@@ -211,6 +211,9 @@ export class Revisions {
     for (const [key, state] of this.#learnedMeanwhile) states.set(key, state)
     this.#publish({ states, desired, unavailable, covered: fleet.nodes })
     if (!this.#options.mayWrite()) return
+    // Whoever sees Ready may create a pod: by then every replica of the webhook has to know it.
+    if (outcomes.some(([one, outcome]) => this.#statuses.becomesReady(one, outcome)))
+      await this.#options.announce?.()
     for (const [one, outcome] of outcomes) await this.#statuses.write(one, outcome)
   }
 

@@ -33,6 +33,19 @@ function contentOf(outcome: ProfileOutcome): unknown {
   return [outcome.digest, outcome.audit, ready, total, waiting, failed]
 }
 
+/** StatusWriter writes outcomes to the status of profiles. */
+export interface StatusWriter<One> {
+  write(one: One, outcome: ProfileOutcome): Promise<void>
+  /** Returns whether `write` would be the first to write that the revision is ready. */
+  becomesReady(one: One, outcome: ProfileOutcome): boolean
+  close(): void
+}
+
+/** Returns the urgent part of an outcome of this profile as a text. */
+function urgentTextOf({ metadata: { uid, generation } }: SeccompProfile, outcome: ProfileOutcome) {
+  return JSON.stringify([uid, generation, urgentPartOf(outcome)])
+}
+
 /** Creates a writer of outcomes to the status of profiles; it writes each outcome once. */
 export function createStatusWriter<
   One extends WrittenStatus & { profile: SeccompProfile }
@@ -48,7 +61,7 @@ export function createStatusWriter<
   recordEdits?: boolean
   /** Asks for another pass. */
   again: (ms: number) => void
-}): { write(one: One, outcome: ProfileOutcome): Promise<void>; close(): void } {
+}): StatusWriter<One> {
   const { store, logger, countMs, again } = options
   let timer: NodeJS.Timeout | undefined
 
@@ -65,7 +78,7 @@ export function createStatusWriter<
       const { namespace = '', name, uid, generation } = one.profile.metadata
       const written = JSON.stringify([uid, generation, contentOf(outcome)])
       if (one.written === written) return
-      const urgent = JSON.stringify([uid, generation, urgentPartOf(outcome)])
+      const urgent = urgentTextOf(one.profile, outcome)
       const wait = one.writtenAt + countMs - performance.now()
       if (one.written !== '' && one.urgent === urgent && wait > 0) {
         recount(wait)
@@ -93,6 +106,10 @@ export function createStatusWriter<
         if (error.code !== 'STORE_CORRUPT' && error.code !== 'TOO_LARGE') again(options.retryMs)
       }
     },
+    becomesReady: (one, outcome) =>
+      outcome.state === 'rendered' &&
+      isReady(outcome.readiness) &&
+      one.urgent !== urgentTextOf(one.profile, outcome),
     close: () => clearTimeout(timer)
   }
 }
