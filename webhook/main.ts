@@ -186,7 +186,8 @@ async function startAdmission(
       news: {
         onSnapshot: (listener: () => void) => snapshots.onChange(listener),
         isFollower: () => !cluster.isActive()
-      }
+      },
+      isServed: cluster.isServed
     }),
     onDecision: (admission) => confinement?.answers.note(admission, new Date().toISOString()),
     logger: log

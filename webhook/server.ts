@@ -29,6 +29,8 @@ export interface AdmissionServerOptions {
   getSnapshot: () => Snapshot
   /** How a replica hears of new snapshots that may be behind; see await-news.ts. */
   news?: SnapshotNews
+  /** Whether new nodes get the start-up taint now; default: they stay as they are. */
+  isServed?: () => boolean
   /** Whether `/mutate` is served; default true. Health and metrics are always served. */
   admission?: boolean
   logger: Logger
@@ -239,10 +241,18 @@ class HttpsAdmissionServer implements AdmissionServer {
   }
 
   #addRoutes(): void {
-    const { admission, getSnapshot, news, logger, onDecision, checks = [] } = this.#options
+    const {
+      admission,
+      getSnapshot,
+      news,
+      isServed,
+      logger,
+      onDecision,
+      checks = []
+    } = this.#options
     if (admission !== false) {
       this.#app.register(admissionPlugin, {
-        ...{ getSnapshot, news, logger, onDecision, metrics: this.#metrics },
+        ...{ getSnapshot, news, isServed, logger, onDecision, metrics: this.#metrics },
         guard: this.#guard
       })
     }

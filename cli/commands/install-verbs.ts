@@ -28,7 +28,7 @@ interface InstallFlags {
   record: string
   slots: string
   btf?: string
-  startupTaint?: boolean
+  startupTaint: string
   readFilters?: boolean
   ownProfiles: string
   allowIgnore?: boolean
@@ -52,6 +52,7 @@ const finalStateHelp =
 
 const strictHelp =
   'no pod without a decision: failurePolicy Fail, --final-state deny, --floor runtime-default on nodes; needs --client-ca'
+const startupTaintHelp = 'keep pods off a new node until it has every file, at most five minutes'
 const clientCaHelp =
   'answer reviews only from the API server: the authority of its client certificate (docs/how-to/strict.md); none: it has none'
 
@@ -69,7 +70,7 @@ function installOptions(command: Command): Command {
     .option('--record <when>', `record ${recordModes.join(', ')}`, defaultOptions.record)
     .option('--slots <number>', `on each node: ${slotsMeaning}`, String(defaultOptions.slots))
     .option('--btf <file>', btfHelp)
-    .option('--startup-taint', 'keep pods off a new node until it has every file')
+    .option('--startup-taint <on|off>', startupTaintHelp, 'on')
     .option('--read-filters', readFiltersHelp)
     .option('--own-profiles <on|off>', ownProfilesHelp, 'on')
     .option(
@@ -129,7 +130,7 @@ function parseFlags(flags: InstallFlags): InstallOptions {
     record: parseOutput(flags.record, recordModes, '--record') as RecordMode,
     slots: parseSlots(flags.slots),
     btf: flags.btf,
-    startupTaint: flags.startupTaint === true,
+    startupTaint: parseOutput(flags.startupTaint, ['on', 'off'], '--startup-taint') === 'on',
     readFilters: flags.readFilters === true,
     ownProfiles: parseOutput(flags.ownProfiles, ['on', 'off'], '--own-profiles') === 'on',
     allowIgnore: flags.allowIgnore === true,

@@ -1,12 +1,13 @@
 import { stringify } from 'yaml'
 import { type Io, paint } from '../lib/io.js'
+import { startupTaint } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { plural } from '../../src/lib/plural.js'
 import { installObjects } from './objects.js'
 import { names, namespace } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
 import { ownProfilesPath } from './own-profile.js'
-import { hostPaths, satelliteCapabilities, startupTaintArgument } from './satellite.js'
+import { hostPaths, satelliteCapabilities } from './satellite.js'
 
 const clusterWide = new Set([
   'Namespace',
@@ -73,7 +74,7 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
   ]
   if (options.startupTaint) {
     lines.push(
-      `new nodes: start their kubelets with ${startupTaintArgument}; the taint is removed when every file is there`
+      `new nodes: get the taint ${startupTaint}:NoSchedule until every file is there, at most five minutes`
     )
   }
   if (options.tls === 'cert-manager') {

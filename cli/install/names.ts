@@ -40,8 +40,6 @@ export const ports = { webhook: 9443, hub: 9444, pages: 9445, satellite: 9447 } 
 /** Audience of the tokens that satellites show to the hub. */
 export const tokenAudience = 'secco-hub'
 
-export const startupTaint = 'secco.dev/not-ready'
-
 /** Labels of every object of Secco, for people and for `kubectl delete -l`. */
 export const commonLabels = {
   'app.kubernetes.io/name': 'secco',

@@ -4,6 +4,7 @@ import {
   finalStatePolicy,
   pathPolicy
 } from '../../webhook/admission/final-state-policy.js'
+import { nodePolicy } from '../../webhook/admission/node-policy.js'
 import { rulePolicy } from '../../webhook/admission/rule-policy.js'
 import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { customResourceDefinitions } from '../../src/api/crd.js'
@@ -36,6 +37,7 @@ function webhookConfiguration(options: InstallOptions): Manifest {
     target: { service: { name: names.webhook, namespace } },
     caBundle: '',
     name: names.configuration,
+    nodes: options.startupTaint,
     ...(options.failurePolicy && { failurePolicy: options.failurePolicy })
   })
   const { metadata } = configuration
@@ -49,6 +51,9 @@ function webhookConfiguration(options: InstallOptions): Manifest {
   }
 }
 
+/** Names of the accounts that hubs have, in each layout. */
+const hubUsers = [names.both, names.hub].map((name) => `system:serviceaccount:${namespace}:${name}`)
+
 function policies(options: InstallOptions): Manifest[] {
   const { allowIgnore, mode } = options
   const choice = {
@@ -57,6 +62,7 @@ function policies(options: InstallOptions): Manifest[] {
   }
   return [
     ...approvalPolicy().map((one) => one as Manifest),
+    ...(options.startupTaint ? nodePolicy(hubUsers).map((one) => one as Manifest) : []),
     ...[finalStatePolicy, containerLabelPolicy, pathPolicy, rulePolicy].flatMap((make) => {
       const { policy, bindings } = make(choice)
       return [policy, ...bindings]

@@ -51,7 +51,7 @@ export const defaultOptions = {
   tls: 'selfsigned',
   record: 'always',
   slots: slotsDefault,
-  startupTaint: false,
+  startupTaint: true,
   readFilters: false,
   ownProfiles: true,
   allowIgnore: false,

@@ -1,3 +1,4 @@
+import { startupTaint } from '../../src/api/names.js'
 import { hardened } from './hardened.js'
 import { names, namespace, named, ports, roleLabels, serverNames } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
@@ -165,6 +166,8 @@ function deployment(options: InstallOptions, program: Program): Manifest {
           priorityClassName: 'system-cluster-critical',
           terminationGracePeriodSeconds: 30,
           nodeSelector: { 'kubernetes.io/os': 'linux' },
+          // The hub removes the taint: when every node is new it has to start on one that has it.
+          tolerations: [{ key: startupTaint, operator: 'Exists' }],
           ...spread(matchLabels, replicas),
           securityContext: {
             runAsNonRoot: true,

@@ -1,5 +1,5 @@
 import { hardened } from './hardened.js'
-import { names, named, namespace, ports, roleLabels, startupTaint, tokenAudience } from './names.js'
+import { names, named, namespace, ports, roleLabels, tokenAudience } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
 import { type OwnProfileParts, ownProfileParts, ownProfilesVolume } from './own-profile.js'
 
@@ -165,9 +165,6 @@ export function satellite(options: InstallOptions): Manifest {
     }
   }
 }
-
-/** Argument of a kubelet whose node takes pods only after it has its files (`--register-with-taints`). */
-export const startupTaintArgument = `--register-with-taints=${startupTaint}=:NoSchedule`
 
 /** Returns a DaemonSet that detaches what the satellites of the given DaemonSet left pinned on each node. */
 export function cleaner(of: Manifest): Manifest {

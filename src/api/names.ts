@@ -4,6 +4,12 @@ export const apiVersion = 'secco.dev/v1alpha1'
 /** Rules and profiles in this namespace apply cluster-wide. */
 export const rootNamespace = 'secco-system'
 
+/**
+ * Taint of a new node that does not have every file yet. The webhook adds it, or the kubelet
+ * (`--register-with-taints`); the active hub removes it.
+ */
+export const startupTaint = 'secco.dev/not-ready'
+
 /** Labels that work without a rule, chosen by a workload's author: they tighten, never weaken. */
 export const labels = {
   profile: 'secco.dev/profile',

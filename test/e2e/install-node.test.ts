@@ -15,6 +15,8 @@ import {
   containerIdOf,
   isReady,
   listPods,
+  type Pod,
+  seccompOf,
   testContainer,
   testPod,
   untilPod
@@ -187,13 +189,55 @@ test('what secco install prints runs on a real node', { skip, timeout: 1_500_000
     ])
   })
 
+  await t.test('pods that wait for a node that joins start under their profile', async (t) => {
+    const profiles = '/apis/secco.dev/v1alpha1/namespaces/live/seccompprofiles'
+    const { items } = (await kube.do('GET', profiles)) as {
+      items: { metadata: { name: string } }[]
+    }
+    const name = items[0]?.metadata.name ?? ''
+    const secco = (...args: string[]) =>
+      runSecco([...args, '-n', 'live', '--kubeconfig', cluster.kubeconfig])
+    const approved = await secco('profile', 'approve', name, '--reason', 'a test')
+    t.equal(approved.code, 0, approved.stderr)
+    const ready = ['wait', '--for=condition=Ready', '--timeout=60s', `seccompprofile/${name}`]
+    t.equal((await kubectl(['-n', 'live', ...ready])).code, 0)
+    const labels = { 'secco.dev/profile': name, wave: 'join' }
+    const nodeSelector = { 'kubernetes.io/hostname': 'node-2' }
+    for (let number = 1; number <= 20; number += 1) {
+      const pod = testPod({ name: `join-${number}`, labels }, [testContainer('app')], {
+        nodeSelector
+      })
+      const made = (await kube.do('POST', '/api/v1/namespaces/live/pods', pod)) as unknown as Pod
+      t.match(seccompOf(made), { type: 'Localhost' })
+    }
+    await cluster.addNode({ name: 'node-2' })
+    for (let number = 1; number <= 20; number += 1) {
+      await untilPod(cluster, 'live', `join-${number}`)
+    }
+    const { stdout } = await kubectl(['-n', 'live', 'get', 'events', '-o', 'json'])
+    const events = JSON.parse(stdout) as { items: { reason: string; message: string }[] }
+    const failed = events.items.filter(({ reason }) => /^Failed/.test(reason))
+    t.strictSame(
+      failed.filter(({ reason }) => reason !== 'FailedScheduling'),
+      [],
+      'no CreateContainerError'
+    )
+    t.match(
+      failed.map(({ message }) => message).join('\n'),
+      /0\/2 nodes are available[^]*untolerated taint/,
+      'the node had the taint'
+    )
+    const deleted = ['delete', 'pods', '-l', 'wave=join', '--wait=true']
+    t.equal((await kubectl(['-n', 'live', ...deleted])).code, 0)
+  })
+
   await t.test('uninstall: recorders detached, nothing left', async (t) => {
     const began = Date.now()
     const done = await runSecco([
       ...['uninstall', '--all', '--kubeconfig', cluster.kubeconfig, '--timeout', '90']
     ])
     t.equal(done.code, 0, done.stderr)
-    t.match(done.stderr, /recorders detached on 1 of 1 nodes/)
+    t.match(done.stderr, /recorders detached on 2 of 2 nodes/)
     t.comment(`${((Date.now() - began) / 1000).toFixed(1)} s: ${done.stderr}`)
     const left = await kubectl(['get', 'pods,daemonsets,deployments', '-A', '-o', 'name'])
     t.notMatch(left.stdout, /secco/)

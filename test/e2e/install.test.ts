@@ -117,7 +117,7 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
       const options = { ...defaultOptions, layout, image: 'secco:test' }
       const objects = installObjects(options)
       const text = JSON.stringify(objects)
-      t.notMatch(text, /"privileged":true|"hostNetwork":true|"hostIPC":true|finalizers/)
+      t.notMatch(text, /"privileged":true|"hostNetwork":true|"hostIPC":true|"finalizers":/)
       const paths = templateOf(objects, 'secco-satellite').spec.volumes.flatMap(
         ({ hostPath }) => (hostPath as { path: string } | undefined)?.path ?? []
       )
@@ -189,7 +189,7 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
       ['secco-hub', ['create', 'pods', '-A'], false],
       ['secco-hub', ['create', 'tokenreviews'], true],
       ['secco-hub', ['create', 'subjectaccessreviews'], true],
-      ['secco-hub', ['patch', 'nodes'], false],
+      ['secco-hub', ['patch', 'nodes'], true],
       ['secco-hub', ['update', 'seccompprofiles', '--subresource=status', '-A'], true],
       ['secco-hub', ['update', 'secret/secco-certificates', ...n], false],
       ['secco-hub', ['patch', 'mutatingwebhookconfigurations/secco'], false],
@@ -200,8 +200,49 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
     for (const [account, what, allowed] of table) {
       t.equal(await can(account, ...what), allowed, `${account}: ${what.join(' ')}`)
     }
-    await install('--startup-taint')
-    t.equal(await can('secco', 'patch', 'nodes'), true, 'only with the start-up taint')
+    await install('--ha', '--startup-taint', 'off')
+    t.equal(await can('secco-hub', 'patch', 'nodes'), false, 'only for the start-up taint')
+    await install('--ha')
+  })
+
+  await t.test('the hub may only remove the start-up taint from a node', async (t) => {
+    const taint = { key: 'secco.dev/not-ready', effect: 'NoSchedule' }
+    const other = { key: 'other', value: 'x', effect: 'NoSchedule' }
+    const metadata = { name: 'n1', labels: { zone: 'a' } }
+    await kube.do('POST', '/api/v1/nodes', { metadata, spec: { taints: [other, taint] } })
+    const patch = async (account: string, body: object) => {
+      const as = `--as=system:serviceaccount:secco-system:${account}`
+      const json = ['--type=json', '-p', JSON.stringify(body)]
+      return kubectl(['patch', 'node', 'n1', as, '--dry-run=server', ...json])
+    }
+    const replace = (path: string, value: unknown) => [{ op: 'replace', path, value }]
+    const wrong = {
+      'a label': replace('/metadata/labels/zone', 'b'),
+      'a new annotation': [{ op: 'add', path: '/metadata/annotations', value: { a: 'b' } }],
+      cordon: [{ op: 'add', path: '/spec/unschedulable', value: true }],
+      'a further taint': [{ op: 'add', path: '/spec/taints/-', value: { ...other, key: 'b' } }],
+      "another's taint": [{ op: 'remove', path: '/spec/taints/0' }],
+      'another value': replace('/spec/taints/0/value', 'y'),
+      'all taints': [{ op: 'remove', path: '/spec/taints' }],
+      'a provider': [{ op: 'add', path: '/spec/providerID', value: 'aws:///x' }]
+    }
+    // The API server applies a policy a moment after it is created.
+    await until('the policy', async () => {
+      const { code } = await patch('secco-hub', wrong.cordon)
+      return code === 0 ? undefined : true
+    })
+    for (const [name, body] of Object.entries(wrong)) {
+      const { code, stderr } = await patch('secco-hub', body)
+      t.equal(code, 1, name)
+      t.match(
+        stderr,
+        /Secco's hub may only remove the taint secco\.dev\/not-ready from a node/,
+        name
+      )
+    }
+    const removed = await patch('secco-hub', [{ op: 'remove', path: '/spec/taints/1' }])
+    t.equal(removed.code, 0, removed.stderr)
+    await kube.do('DELETE', '/api/v1/nodes/n1')
   })
 
   await t.test('applying again leaves the caBundle, and pods are never blocked', async (t) => {

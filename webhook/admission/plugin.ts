@@ -7,11 +7,13 @@ import type { Admission } from './admit.js'
 import { createReviewCache } from './review-cache.js'
 import { limitBodies } from './body-budget.js'
 import { answerWithNews, type SnapshotNews } from './await-news.js'
+import { admitNode } from './admit-node.js'
 import type { AdmissionMetrics } from './metrics.js'
 import type { ClientGuard } from './client-guard.js'
 import { bodyLimit } from './parse-body.js'
 import { readBody } from './read-body.js'
 import { createReviewReader } from './review-reader.js'
+import { nodePath } from './webhook-configuration.js'
 
 export interface AdmissionPluginOptions {
   getSnapshot: () => Snapshot
@@ -21,6 +23,8 @@ export interface AdmissionPluginOptions {
   metrics: AdmissionMetrics
   /** Accepts or rejects callers; without it every caller gets answers. */
   guard: ClientGuard | undefined
+  /** Returns whether an active hub is known; without it new nodes stay as they are. */
+  isServed: (() => boolean) | undefined
   /** Called after each decision was answered. */
   onDecision?: ((admission: Admission) => void) | undefined
 }
@@ -28,13 +32,16 @@ export interface AdmissionPluginOptions {
 /** For a server that follows nobody. */
 const alone: SnapshotNews = { onSnapshot: () => () => undefined, isFollower: () => false }
 
-/** Registers `POST /mutate`, which answers an AdmissionReview with another. The audit line is its only I/O. */
+/**
+ * Registers `POST /mutate` and `POST /mutate-node`, which answer an AdmissionReview of a pod, or of a new node, with
+ * another. The audit line of a pod is their only I/O.
+ */
 export function admissionPlugin(
   app: FastifyInstance,
   options: AdmissionPluginOptions,
   done: () => void
 ): void {
-  const { getSnapshot, news = alone, logger, metrics, onDecision, guard } = options
+  const { getSnapshot, isServed, news = alone, logger, metrics, onDecision, guard } = options
   const answers = createReviewCache(logger)
   const reader = createReviewReader()
   const current = answerWithNews(getSnapshot, news)
@@ -66,6 +73,10 @@ export function admissionPlugin(
     void reply.type('application/json').send(made.answer)
     onDecision?.(made.admission)
     return reply
+  })
+  app.post<{ Body: Buffer<ArrayBuffer> | undefined }>(nodePath, (request, reply) => {
+    const answer = admitNode(request.body ?? Buffer.alloc(0), isServed?.() === true)
+    return reply.type('application/json').send(JSON.stringify(answer))
   })
   done()
 }

@@ -21,6 +21,8 @@ export interface WebhookConfigurationOptions {
   excludedNamespaces?: readonly string[]
   /** Default `Ignore`: a missing webhook never stops pods; the ValidatingAdmissionPolicy reports them. */
   failurePolicy?: 'Ignore' | 'Fail'
+  /** Whether new nodes get the start-up taint; default false. */
+  nodes?: boolean
 }
 
 /** Returns `kubernetes.io/metadata.name NotIn [...]`, which excludes namespaces from the webhook and the policies. */
@@ -36,11 +38,11 @@ export function touchedNamespaces(
   }
 }
 
-function clientConfig(target: WebhookTarget, caBundle: string) {
+function clientConfig(target: WebhookTarget, caBundle: string, path = '/mutate') {
   const bundle = caBundle === '' ? {} : { caBundle }
-  if ('url' in target) return { url: target.url, ...bundle }
+  if ('url' in target) return { url: target.url.replace(/\/mutate$/, path), ...bundle }
   const { name, namespace, port } = target.service
-  return { service: { name, namespace, path: '/mutate', port: port ?? 443 }, ...bundle }
+  return { service: { name, namespace, path, port: port ?? 443 }, ...bundle }
 }
 
 /** The two resources that the webhook reviews. `kubectl debug` arrives as UPDATE of `pods/ephemeralcontainers`. */
@@ -61,6 +63,59 @@ export const reviewedResources = [
   }
 ]
 
+/** Returns the webhook that reviews new pods. */
+function podWebhook(options: WebhookConfigurationOptions) {
+  const own = options.ownNamespace ?? rootNamespace
+  return {
+    name: 'pods.secco.dev',
+    admissionReviewVersions: ['v1'],
+    clientConfig: clientConfig(options.target, options.caBundle),
+    rules: reviewedResources,
+    namespaceSelector: touchedNamespaces(options),
+    matchConditions: [
+      { name: 'not-own-namespace', expression: `request.namespace != '${own}'` },
+      {
+        name: 'not-own-service-accounts',
+        expression: `!request.userInfo.username.startsWith('system:serviceaccount:${own}:')`
+      }
+    ],
+    matchPolicy: 'Equivalent',
+    sideEffects: 'None',
+    reinvocationPolicy: 'IfNeeded',
+    failurePolicy: options.failurePolicy ?? 'Ignore',
+    timeoutSeconds: 2
+  }
+}
+
+/** Path of the webhook that reviews new nodes. */
+export const nodePath = '/mutate-node'
+
+/**
+ * Returns the webhook that gives new nodes the start-up taint. It never stops a node: a cluster without Secco gets its
+ * nodes, and pods on them get what `whenNotReady` specifies.
+ */
+function nodeWebhook({ target, caBundle }: WebhookConfigurationOptions) {
+  return {
+    name: 'nodes.secco.dev',
+    admissionReviewVersions: ['v1'],
+    clientConfig: clientConfig(target, caBundle, nodePath),
+    rules: [
+      {
+        apiGroups: [''],
+        apiVersions: ['v1'],
+        operations: ['CREATE'],
+        resources: ['nodes'],
+        scope: 'Cluster'
+      }
+    ],
+    matchPolicy: 'Equivalent',
+    sideEffects: 'None',
+    reinvocationPolicy: 'Never',
+    failurePolicy: 'Ignore' as const,
+    timeoutSeconds: 2
+  }
+}
+
 /**
  * Returns the MutatingWebhookConfiguration (admissionregistration.k8s.io/v1) as a plain object to apply.
  * Opt-outs, mirror and Windows pods are decided in code, where they are reported, and not by a matchCondition. The
@@ -69,7 +124,10 @@ export const reviewedResources = [
  * @param options.target a URL must end in `/mutate`.
  */
 export function mutatingWebhookConfiguration(options: WebhookConfigurationOptions) {
-  const own = options.ownNamespace ?? rootNamespace
+  const webhooks: [ReturnType<typeof podWebhook>, ...ReturnType<typeof nodeWebhook>[]] = [
+    podWebhook(options),
+    ...(options.nodes === true ? [nodeWebhook(options)] : [])
+  ]
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'MutatingWebhookConfiguration',
@@ -77,26 +135,6 @@ export function mutatingWebhookConfiguration(options: WebhookConfigurationOption
       name: options.name ?? 'secco',
       labels: { 'app.kubernetes.io/name': 'secco' }
     },
-    webhooks: [
-      {
-        name: 'pods.secco.dev',
-        admissionReviewVersions: ['v1'],
-        clientConfig: clientConfig(options.target, options.caBundle),
-        rules: reviewedResources,
-        namespaceSelector: touchedNamespaces(options),
-        matchConditions: [
-          { name: 'not-own-namespace', expression: `request.namespace != '${own}'` },
-          {
-            name: 'not-own-service-accounts',
-            expression: `!request.userInfo.username.startsWith('system:serviceaccount:${own}:')`
-          }
-        ],
-        matchPolicy: 'Equivalent',
-        sideEffects: 'None',
-        reinvocationPolicy: 'IfNeeded',
-        failurePolicy: options.failurePolicy ?? 'Ignore',
-        timeoutSeconds: 2
-      }
-    ]
+    webhooks
   }
 }

@@ -36,6 +36,9 @@ export interface ClusterOptions {
 /** Another hub takes over within ten seconds: this long after the last renewal, and the time of an attempt. */
 const leaseTiming = { leaseMs: 6000, retryMs: 1000 }
 
+/** The active hub renews its summary every 15 s. */
+const servedMs = 45_000
+
 /** JoinedCluster is the cluster as one replica follows it. */
 export interface JoinedCluster {
   view: ClusterView
@@ -45,6 +48,8 @@ export interface JoinedCluster {
   onFleetChange(listener: () => void): () => void
   /** Returns whether the hub of this process is the active one. */
   isActive: () => boolean
+  /** Returns whether an active hub is known, here or elsewhere. */
+  isServed: () => boolean
   /** For `startHub`; undefined without the hub role. */
   hub: HubCluster | undefined
   /** Writes events; undefined without the hub role. */
@@ -166,6 +171,7 @@ async function join(
     )
   const common = {
     ...{ view, call, fleet, isActive },
+    isServed: () => isActive() || summary.ageMs() < servedMs,
     onFleetChange: (listener: () => void) => onFleetChange(view, summary, listener),
     advertise: (given: string) => void (own = given),
     stepDown: async () => leader?.close(),

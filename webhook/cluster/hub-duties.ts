@@ -12,7 +12,7 @@ import type { Leader } from './replicas/leader.js'
 import { startSummaryPublisher } from './replicas/summary-publisher.js'
 import type { SummaryWatch } from './replicas/summary-watch.js'
 import type { ClusterView } from './watch/cluster-view.js'
-import { createStartupTaints } from './watch/startup-taint.js'
+import { StartupTaints } from './watch/startup-taint.js'
 import { startWriter } from './writer.js'
 
 /** HubDuties is the hub of this replica, and what it needs for its duties in a cluster. */
@@ -80,10 +80,14 @@ function publishSummary(
 /** Removes the start-up taint from nodes that are connected to this hub and have every file. */
 function removeTaints({ hub }: HubDuties, options: HubDutyOptions, closers: CloseSteps): void {
   const { call, logger, view, leader } = options
-  const isComplete = (node: string): boolean => leader.isLeader() && hub.isComplete(node)
-  const taints = createStartupTaints({ view, call, isComplete, logger })
+  const taints = new StartupTaints({
+    ...{ view, call, logger },
+    isComplete: (node) => hub.isComplete(node),
+    isActive: () => leader.isLeader()
+  })
   closers.add(() => taints.close())
   closers.add(hub.onChange(() => taints.scan()))
+  closers.add(leader.onChange(() => taints.scan()))
   closers.add(
     view.onChange(({ kind }) => {
       if (kind === 'node') taints.scan()

@@ -160,8 +160,8 @@ export const admission = mutants('admission', [
     'webhook-time-limit',
     'The API server waits at most two seconds for the webhook.',
     'webhook/admission/webhook-configuration.ts',
-    'timeoutSeconds: 2',
-    'timeoutSeconds: 30',
+    "options.failurePolicy ?? 'Ignore',\n    timeoutSeconds: 2",
+    "options.failurePolicy ?? 'Ignore',\n    timeoutSeconds: 30",
     ['webhook/admission/webhook-configuration', 'cli/install/install']
   ],
   [

@@ -251,8 +251,8 @@ export const hub = mutants('hub', [
     'stand-by-status',
     'A stand-by hub writes no status.',
     'webhook/hub/revisions/revisions.ts',
-    'if (!this.#options.mayWrite()) return\n    for',
-    'for',
+    'if (!this.#options.mayWrite()) return\n    // Whoever',
+    '// Whoever',
     standBy
   ],
   [
@@ -499,15 +499,31 @@ export const hub = mutants('hub', [
     'start-up-taint',
     'The start-up taint stays until the node has every file.',
     'webhook/cluster/watch/startup-taint.ts',
-    ' && options.isComplete(node.name)) {',
-    ') {',
+    '    if (this.#options.isComplete(node.name)) return true',
+    '    return true',
     'webhook/cluster/watch/startup-taint'
+  ],
+  [
+    'start-up-taint-ends',
+    'A node whose satellite does not start is opened after five minutes.',
+    'webhook/cluster/watch/startup-taint.ts',
+    'if (remaining <= 0) {',
+    'if (remaining < -1e12) {',
+    'webhook/cluster/watch/startup-taint'
+  ],
+  [
+    'ready-after-replicas',
+    'A profile is Ready after the other replicas can read which nodes have it.',
+    'webhook/hub/revisions/revisions.ts',
+    'await this.#options.announce?.()',
+    'void this.#options.announce?.()',
+    standBy
   ],
   [
     'only-our-taint',
     'Only the start-up taint is removed, whatever the list of taints became.',
     'webhook/cluster/watch/startup-taint.ts',
-    "{ op: 'test', path: `/spec/taints/${at}/key`, value: startupTaintKey },",
+    "{ op: 'test', path: `/spec/taints/${at}/key`, value: startupTaint },",
     '',
     'webhook/cluster/watch/startup-taint'
   ]

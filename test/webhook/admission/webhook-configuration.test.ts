@@ -9,9 +9,9 @@ test('the webhook configuration and the policy', (t) => {
     caBundle: 'Q0E='
   })
   const webhook = configuration.webhooks[0]
-  t.strictSame(webhook?.admissionReviewVersions, ['v1'])
+  t.strictSame(webhook.admissionReviewVersions, ['v1'])
   const core = { apiGroups: [''], apiVersions: ['v1'], scope: 'Namespaced' }
-  t.strictSame(webhook?.rules, [
+  t.strictSame(webhook.rules, [
     { ...core, operations: ['CREATE'], resources: ['pods'] },
     { ...core, operations: ['UPDATE'], resources: ['pods/ephemeralcontainers'] }
   ])
@@ -23,7 +23,7 @@ test('the webhook configuration and the policy', (t) => {
     timeoutSeconds: 2,
     clientConfig: { url: 'https://127.0.0.1:8443/mutate', caBundle: 'Q0E=' }
   })
-  t.strictSame(webhook?.namespaceSelector.matchExpressions[0]?.values, [
+  t.strictSame(webhook.namespaceSelector.matchExpressions[0]?.values, [
     'kube-node-lease',
     'kube-system',
     'secco-system'
@@ -33,17 +33,23 @@ test('the webhook configuration and the policy', (t) => {
     caBundle: '',
     ownNamespace: 'own'
   })
-  t.strictSame(service.webhooks[0]?.clientConfig, {
+  t.strictSame(service.webhooks[0].clientConfig, {
     service: { name: 'w', namespace: 'own', path: '/mutate', port: 443 }
   })
   t.same(
-    service.webhooks[0]?.matchConditions.map(({ expression }) => expression),
+    service.webhooks[0].matchConditions.map(({ expression }) => expression),
     [
       "request.namespace != 'own'",
       "!request.userInfo.username.startsWith('system:serviceaccount:own:')"
     ],
     'Secco does not depend on itself'
   )
+  const [, nodes] = mutatingWebhookConfiguration({
+    ...{ target: { url: 'https://127.0.0.1:8443/mutate' }, caBundle: '', nodes: true },
+    failurePolicy: 'Fail'
+  }).webhooks
+  t.match(nodes?.clientConfig, { url: 'https://127.0.0.1:8443/mutate-node' })
+  t.equal(nodes?.failurePolicy, 'Ignore', 'nodes register without Secco')
   const { policy, bindings } = finalStatePolicy({
     bindings: [{ name: 'web', podSelector: { matchLabels: labels } }]
   })

@@ -13,7 +13,7 @@ export function nodeState(name: string, holding: Iterable<string>, connected = t
 }
 
 export function clusterNode(name: string, change: Partial<ClusterNode> = {}): ClusterNode {
-  return { uid: name, name, labels: {}, taints: [], unschedulable: false, ...change }
+  return { uid: name, name, createdAt: '', labels: {}, taints: [], unschedulable: false, ...change }
 }
 
 export const rawPod = {

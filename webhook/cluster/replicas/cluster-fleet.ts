@@ -3,7 +3,7 @@ import { type NodeState, problemOf } from '../../hub/nodes/nodes.js'
 import type { FleetState } from '../../hub/nodes/readiness.js'
 import type { ClusterNode } from '../watch/cluster-view.js'
 import type { HubSummary } from './hub-summary.js'
-import { startupTaintKey } from '../watch/startup-taint.js'
+import { startupTaint } from '../../../src/api/names.js'
 
 /** FleetSource is what nodes hold: as the active hub's satellites report it, or as its summary reports it. */
 interface FleetSource extends FleetParts {
@@ -47,7 +47,7 @@ const isWindows = ({ labels }: ClusterNode): boolean => labels['kubernetes.io/os
  * never get a pod.
  */
 function counts(node: ClusterNode, hasSatellite: boolean): boolean {
-  if (node.taints.some(({ key }) => key === startupTaintKey)) return false
+  if (node.taints.some(({ key }) => key === startupTaint)) return false
   if (hasSatellite) return true
   const closed = node.taints.some(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute')
   return !closed && !node.unschedulable

@@ -22,6 +22,8 @@ export interface SummaryWatch {
   current(): PublishedSummary | undefined
   /** Returns the nodes of the newest summary with those of the paths that they hold. */
   known(paths: Iterable<string>): KnownNode[]
+  /** Returns how long ago the summary was written last, as seen here (ms); infinite when it is not known. */
+  ageMs(): number
   onChange(listener: () => void): () => void
   close(): void
 }
@@ -75,10 +77,12 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
   const query = { fieldSelector: `metadata.name=${summaryName}` }
   const listeners = new Listeners()
   let known: Known | undefined
+  let renewedAt = Number.NEGATIVE_INFINITY
 
   function settle(next: Known | undefined): void {
     const before = known
     known = next
+    if (before !== undefined && next?.renewal !== before.renewal) renewedAt = performance.now()
     // Most writes only renew what is known.
     if (before?.packed === next?.packed && before?.summary.hub === next?.summary.hub) return
     listeners.notify()
@@ -103,6 +107,7 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
   return {
     current: () => known?.summary,
     known: (paths) => (known === undefined ? [] : knownNodes(known, paths)),
+    ageMs: () => performance.now() - renewedAt,
     onChange: listeners.add,
     close() {
       reflector.stop()

@@ -28,6 +28,8 @@ export interface ClusterPod {
 /** ClusterNode is what Secco keeps of a node. */
 export interface ClusterNode extends NodeFacts {
   uid: string
+  /** RFC 3339. */
+  createdAt: string
 }
 
 /** ClusterChange is one change. A deleted pod comes with its last state. */

@@ -106,6 +106,7 @@ export function readNode(raw: RawObject): ClusterNode {
   return {
     uid: textOf(metadata['uid']),
     name: textOf(metadata['name']),
+    createdAt: textOf(metadata['creationTimestamp']),
     labels: objectOf(metadata['labels']) as Labels,
     taints: listOf(spec['taints']).map((taint): Taint => {
       return {

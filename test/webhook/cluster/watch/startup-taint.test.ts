@@ -1,26 +1,25 @@
 import { test } from 'tap'
 import { SeccoError } from '../../../../src/lib/errors.js'
 import { createClusterCache } from '../../../../webhook/cluster/watch/cluster-view.js'
-import {
-  createStartupTaints,
-  startupTaintKey
-} from '../../../../webhook/cluster/watch/startup-taint.js'
+import { startupTaint } from '../../../../src/api/names.js'
+import { StartupTaints } from '../../../../webhook/cluster/watch/startup-taint.js'
 import { collectLog } from '../../hub/rig.js'
 import { clusterNode } from '../cluster-objects.js'
 
 test('a node that returns under the same name loses its taint again', async (t) => {
   const view = createClusterCache()
-  const taint = { key: startupTaintKey, value: '', effect: 'NoSchedule' }
+  const taint = { key: startupTaint, value: '', effect: 'NoSchedule' }
   const tainted = (uid: string) => clusterNode('n1', { uid, taints: [taint] })
   const asked: string[] = []
   let fails: SeccoError | undefined
-  const taints = createStartupTaints({
+  const taints = new StartupTaints({
     view,
     call: (method, path) => {
       asked.push(`${method} ${path}`)
       return fails === undefined ? Promise.resolve({}) : Promise.reject(fails)
     },
     isComplete: () => true,
+    isActive: () => true,
     logger: collectLog().logger
   })
   t.teardown(() => taints.close())
@@ -58,18 +57,19 @@ test('a node that returns under the same name loses its taint again', async (t) 
 
 test('the taint stays until the node has every file, and only it is removed', (t) => {
   const view = createClusterCache()
-  const taint = { key: startupTaintKey, value: '', effect: 'NoSchedule' }
+  const taint = { key: startupTaint, value: '', effect: 'NoSchedule' }
   const other = { key: 'other', value: '', effect: 'NoSchedule' }
   view.putNode(clusterNode('n1', { uid: '1', taints: [other, taint] }))
   const bodies: unknown[] = []
   let isComplete = false
-  const taints = createStartupTaints({
+  const taints = new StartupTaints({
     view,
     call: (_method, _path, { body } = {}) => {
       bodies.push(body)
       return Promise.resolve({})
     },
     isComplete: (node) => node === 'n1' && isComplete,
+    isActive: () => true,
     logger: collectLog().logger
   })
   t.teardown(() => taints.close())
@@ -81,11 +81,45 @@ test('the taint stays until the node has every file, and only it is removed', (t
     bodies,
     [
       [
-        { op: 'test', path: '/spec/taints/1/key', value: startupTaintKey },
+        { op: 'test', path: '/spec/taints/1/key', value: startupTaint },
         { op: 'remove', path: '/spec/taints/1' }
       ]
     ],
     'the list may have changed meanwhile: then nothing is removed'
   )
   t.end()
+})
+
+test('a node whose satellite does not start is opened after its time, and only by the active hub', async (t) => {
+  const view = createClusterCache()
+  const createdAt = '2026-11-28T10:00:00Z'
+  let now = Date.parse(createdAt)
+  let isActive = false
+  const { logger, lines } = collectLog()
+  const taint = { key: startupTaint, value: '', effect: 'NoSchedule' }
+  view.putNode(clusterNode('n1', { uid: '1', createdAt, taints: [taint] }))
+  let opened: () => void = () => undefined
+  const open = new Promise<void>((done) => (opened = done))
+  const taints = new StartupTaints({
+    view,
+    call: (_method, path) => {
+      t.equal(path, '/api/v1/nodes/n1')
+      opened()
+      return Promise.resolve({})
+    },
+    ...{ isComplete: () => false, isActive: () => isActive, logger },
+    ...{ now: () => now, mostMs: 100 }
+  })
+  t.teardown(() => taints.close())
+  now += 200
+  taints.scan()
+  t.same(lines, [], 'another hub opens it')
+  isActive = true
+  now -= 200
+  taints.scan()
+  t.same(lines, [], 'it may still become complete')
+  now += 200
+  // The timer of the scan, without another event.
+  await open
+  t.match(lines[0], { msg: 'node opened without its files', node: 'n1' })
 })
