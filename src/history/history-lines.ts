@@ -83,15 +83,17 @@ function eventLine({
   return { at, what, node: '', by, text: reason === undefined ? facts : `${facts}: ${reason}` }
 }
 
-function sumLine({ what, count, records, first, last }: MergedRecords): HistoryLine {
+function sumLine({ what, count, records, first, last, atLeast }: MergedRecords): HistoryLine {
   const [kind = '', abi = '', syscall = '', answer = ''] = what.split(' ')
   const span = `from ${first} to ${last}`
+  const least = atLeast === true ? 'at least ' : ''
   if (abi === '') {
-    return { at: last, what: kind, node: '', by: '', text: `${count} earlier, ${span}` }
+    return { at: last, what: kind, node: '', by: '', text: `${least}${count} earlier, ${span}` }
   }
   const which = syscall === '*' ? 'other syscalls' : `${syscall} (${abi}, ${answer})`
-  const times = `${plural(count, 'time')} in ${plural(records, 'container')}`
-  return { at: last, what: 'denial', node: '', by: '', text: `${which} denied ${times}, ${span}` }
+  const times = `${least}${plural(count, 'time')} in ${plural(records, 'container')}`
+  const text = `${which} denied ${times}, ${span}`
+  return { at: last, what: 'denial', node: '', by: '', text }
 }
 
 /**

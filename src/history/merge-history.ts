@@ -1,4 +1,14 @@
-import { createHash } from 'node:crypto'
+import { EarlierSums } from './earlier-sums.js'
+import {
+  denialKey,
+  eventKey,
+  oldDenial,
+  oldEvent,
+  type OldRecord,
+  oldStart,
+  startKey
+} from './old-records.js'
+import { earlierTime, laterTime } from './times.js'
 import type {
   EarlierHistory,
   HistoryCalls,
@@ -10,9 +20,6 @@ import type {
 
 /** Names of processes of one denial, and profiles of one workload: the first in the order of their letters. */
 const mostNames = 8
-
-export const earlierTime = (a: string, b: string): string => (a <= b ? a : b)
-export const laterTime = (a: string, b: string): string => (a >= b ? a : b)
 
 /** Returns the known one of two texts; of two different ones always the same. */
 function known(a: string | undefined, b: string | undefined): string | undefined {
@@ -70,79 +77,53 @@ function mergeEvent(a: HistoryEvent, b: HistoryEvent): HistoryEvent {
   })
 }
 
-export const startKey = ({ run }: HistoryStart): string => `start ${run}`
-export const denialKey = ({ instance, abi, syscall, action }: HistoryDenial): string =>
-  `denial ${instance} ${abi} ${syscall} ${action}`
-export const eventKey = ({ id }: HistoryEvent): string => `event ${id}`
-
-/** Characters of a short hash: two of a thousand records share one in fewer than 1 of 10,000 histories. */
-const hashLength = 6
-
-/** Returns the short form in which a merged record is remembered. */
-export function keyHash(key: string): string {
-  return createHash('sha256').update(key).digest('base64url').slice(0, hashLength)
-}
-
-/** Returns a text of short hashes as a list. */
-export function hashesIn(merged: string): string[] {
-  return merged.match(/.{6}/g) ?? []
-}
-
 interface Section<Item> {
   key: (item: Item) => string
   merge: (a: Item, b: Item) => Item
+  old: (item: Item) => OldRecord
   /** Items are sorted by this, so that the same records always make the same text. */
   order: (item: Item) => string
 }
 
 const starts: Section<HistoryStart> = {
-  ...{ key: startKey, merge: mergeStart },
+  ...{ key: startKey, merge: mergeStart, old: oldStart },
   order: ({ at, run }) => `${at} ${run}`
 }
 const denials: Section<HistoryDenial> = {
-  ...{ key: denialKey, merge: mergeDenial },
+  ...{ key: denialKey, merge: mergeDenial, old: oldDenial },
   order: (one) => `${one.last} ${denialKey(one)}`
 }
 const events: Section<HistoryEvent> = {
-  ...{ key: eventKey, merge: mergeEvent },
+  ...{ key: eventKey, merge: mergeEvent, old: oldEvent },
   order: ({ at, id }) => `${at} ${id}`
 }
 
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** A side of a merge: its records, and those that the result has only in sums. */
-interface Side<Item> {
-  items: readonly Item[]
-  /** Undefined where the records themselves show that they are in no sum. */
-  merged: ReadonlySet<string> | undefined
-}
-
-/** Returns the first side's own list when the second brings nothing. */
+/** Returns the first list itself when the second brings nothing. @param earlier takes what is only in sums */
 function mergeSection<Item>(
-  { key, merge, order }: Section<Item>,
-  a: Side<Item>,
-  b: Side<Item>
+  { key, merge, old, order }: Section<Item>,
+  a: readonly Item[],
+  b: readonly Item[],
+  earlier: EarlierSums | undefined
 ): readonly Item[] {
-  const isMerged = (own: string, { merged }: Side<Item>): boolean =>
-    merged?.has(keyHash(own)) === true
   const found = new Map<string, Item>()
-  for (const item of a.items) {
+  for (const item of a) {
     const own = key(item)
     const before = found.get(own)
-    if (before === undefined && isMerged(own, a)) continue
     found.set(own, before === undefined ? item : merge(before, item))
   }
-  let isNew = found.size !== a.items.length
-  for (const item of b.items) {
+  let isNew = found.size !== a.length
+  for (const item of b) {
     const own = key(item)
     const before = found.get(own)
-    if (before === undefined && isMerged(own, b)) continue
+    if (before === undefined && earlier?.takes(old(item)) === true) continue
     const after = merge(before ?? item, item)
     if (before !== undefined && JSON.stringify(before) === JSON.stringify(after)) continue
     found.set(own, after)
     isNew = true
   }
-  if (!isNew) return a.items
+  if (!isNew) return a
   return [...found.values()].sort((one, other) => byText(order(one), order(other)))
 }
 
@@ -189,15 +170,13 @@ function groupedCalls(first: ReadonlyMap<string, FirstCall>): HistoryCalls[] {
     .map(([, group]) => ({ ...group, names: group.names.sort() }))
 }
 
-/** Returns the sums that include more; both come from the same store, where one follows from the other. */
-function moreMerged(
-  a: EarlierHistory | undefined,
-  b: EarlierHistory | undefined
-): EarlierHistory | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  const records = ({ sums }: EarlierHistory) => sums.reduce((sum, one) => sum + one.records, 0)
-  const order = records(a) - records(b) || byText(JSON.stringify(a), JSON.stringify(b))
-  return order >= 0 ? a : b
+/** Returns whether the second sums include more; both come from the same store, where one follows from the other. */
+function hasMore(a: EarlierHistory | undefined, b: EarlierHistory | undefined): boolean {
+  if (a === undefined || b === undefined) return b !== undefined
+  const total = ({ sums }: EarlierHistory, of: 'records' | 'count') =>
+    sums.reduce((sum, one) => sum + one[of], 0)
+  const more = total(b, 'records') - total(a, 'records') || total(b, 'count') - total(a, 'count')
+  return (more || byText(JSON.stringify(b), JSON.stringify(a))) > 0
 }
 
 /**
@@ -205,20 +184,17 @@ function moreMerged(
  * must come from a merge, or have its records sorted and each once, as a report has.
  */
 export function mergeHistories(a: WorkloadHistory, b: WorkloadHistory): WorkloadHistory {
-  const earlier = moreMerged(a.earlier, b.earlier)
-  const merged = earlier === undefined ? undefined : new Set(hashesIn(earlier.merged))
-  const side = <Item>(of: WorkloadHistory, items: readonly Item[]): Side<Item> => ({
-    items,
-    merged: of.earlier === earlier ? undefined : merged
-  })
+  if (hasMore(a.earlier, b.earlier)) return mergeHistories(b, a)
+  const sums = a.earlier === undefined ? undefined : new EarlierSums(a.earlier)
   const profiles = firstNames(a.profiles, b.profiles)
   const since = earlierTime(a.since, b.since)
   const all = {
-    starts: mergeSection(starts, side(a, a.starts), side(b, b.starts)),
+    starts: mergeSection(starts, a.starts, b.starts, sums),
     calls: mergeCalls(a.calls, b.calls),
-    denials: mergeSection(denials, side(a, a.denials), side(b, b.denials)),
-    events: mergeSection(events, side(a, a.events), side(b, b.events))
+    denials: mergeSection(denials, a.denials, b.denials, sums),
+    events: mergeSection(events, a.events, b.events, sums)
   }
+  const earlier = sums?.result()
   const isSame =
     all.starts === a.starts &&
     all.calls === a.calls &&

@@ -106,7 +106,11 @@ export type HistoryEvent = Static<typeof HistoryEvent>
 
 /** MergedRecords is the sum of records that were too old to be kept one by one. */
 const MergedRecords = Type.Object(
-  { what: Text, count: Count, records: Count, first: Time, last: Time },
+  {
+    ...{ what: Text, count: Count, records: Count, first: Time, last: Time },
+    /** A report came that may be in the sum or not, and was not added: the count is a lower bound. */
+    atLeast: Type.Optional(Type.Boolean())
+  },
   closed
 )
 export type MergedRecords = Static<typeof MergedRecords>
@@ -114,8 +118,13 @@ export type MergedRecords = Static<typeof MergedRecords>
 export const EarlierHistory = Type.Object(
   {
     sums: Type.Array(MergedRecords),
-    /** Short hashes of the keys of the last of those records: what is reported again is not counted again. */
-    merged: Type.String({ pattern: '^([A-Za-z0-9_-]{6})*$', maxLength: 8192 })
+    /**
+     * What was counted of each record, the newest last: a short hash of its key, the minute in which it began, and its
+     * count, so that what is reported again is counted once.
+     */
+    counted: Type.String({ pattern: '^(\\.[A-Za-z0-9_-]{6}[0-9a-z]{5,16})*$', maxLength: 32_768 }),
+    /** A record that began until then may be in a sum without being in `counted`. */
+    countedUntil: Type.Optional(Time)
   },
   closed
 )

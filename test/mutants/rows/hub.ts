@@ -179,9 +179,17 @@ export const hub = mutants('hub', [
     'history-merged-is-not-counted-again',
     'A record that was merged into a sum is not counted again when it is reported again.',
     'src/history/merge-history.ts',
-    'if (before === undefined && isMerged(own, b)) continue',
+    'if (before === undefined && earlier?.takes(old(item)) === true) continue',
     '',
     'src/history/merge-history'
+  ],
+  [
+    'history-calls-that-go-on-are-added',
+    'A denial that was merged into a sum and goes on is counted on.',
+    'src/history/earlier-sums.ts',
+    'count: sum.count - counted, records',
+    'count: 0, records',
+    'src/history/earlier-sums'
   ],
   [
     'failed-write-is-repeated',

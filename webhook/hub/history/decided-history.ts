@@ -1,7 +1,7 @@
 import type { LadderStep } from '../../../src/api/ladder.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { HistoryEvent, HistoryEventKind } from '../../../src/history/workload-history.js'
-import { laterTime } from '../../../src/history/merge-history.js'
+import { laterTime } from '../../../src/history/times.js'
 import { isEmergency } from '../../../src/seccomp/render/emergency.js'
 
 /** Of a name of a person, and of a step. */

@@ -9,7 +9,7 @@ import {
   type WorkloadHistory,
   type WorkloadKey
 } from '../../../src/history/workload-history.js'
-import { laterTime } from '../../../src/history/merge-history.js'
+import { laterTime } from '../../../src/history/times.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { version } from '../../../src/lib/version.js'
 import { profileKey } from '../../../src/rules/profile-state.js'

@@ -6,7 +6,7 @@ import {
   runOf,
   type WorkloadHistory
 } from '../../../src/history/workload-history.js'
-import { laterTime } from '../../../src/history/merge-history.js'
+import { laterTime } from '../../../src/history/times.js'
 import type { DenialRow, SavedDenials } from '../denials/denial-rows.js'
 import { installationKey } from './history-recorder.js'
 

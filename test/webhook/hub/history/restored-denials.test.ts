@@ -70,7 +70,7 @@ test('since when denials are known: the begin of the history, or the last one wi
     { what: 'start', count: 9, records: 9, first: since, last: '2026-11-09T00:00:00.000Z' }
   ]
   const workload = { namespace: 'shop', kind: 'Job', name: 'once', container: 'app' }
-  const busy = { ...emptyHistory(workload, since), earlier: { sums, merged: '' } }
+  const busy = { ...emptyHistory(workload, since), earlier: { sums, counted: '' } }
   t.match(restoredDenials([installation, busy]), { since: last, rows: [] })
   t.end()
 })

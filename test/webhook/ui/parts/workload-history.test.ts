@@ -34,7 +34,7 @@ const history = {
       { what: 'start', count: 7, records: 7, first: since, last: later },
       { what: 'denial x86_64 ptrace EPERM', count: 9, records: 2, first: since, last: later }
     ],
-    merged: ''
+    counted: ''
   }
 }
 
