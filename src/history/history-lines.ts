@@ -90,9 +90,13 @@ function sumLine({ what, count, records, first, last, atLeast }: MergedRecords):
   if (abi === '') {
     return { at: last, what: kind, node: '', by: '', text: `${least}${count} earlier, ${span}` }
   }
-  const which = syscall === '*' ? 'other syscalls' : `${syscall} (${abi}, ${answer})`
+  const isLogged = answer === 'logged'
+  const which =
+    syscall === '*' ? 'other syscalls' : `${syscall} (${isLogged ? abi : `${abi}, ${answer}`})`
+  const how = isLogged ? 'would be denied' : 'denied'
+  const purpose = kind === 'expected' ? ' on purpose' : ''
   const times = `${least}${plural(count, 'time')} in ${plural(records, 'container')}`
-  const text = `${which} denied ${times}, ${span}`
+  const text = `${which} ${how}${purpose} ${times}, ${span}`
   return { at: last, what: 'denial', node: '', by: '', text }
 }
 

@@ -138,3 +138,26 @@ test('of more containers than can be told apart no call counts twice, and the su
   t.ok(parseHistory(JSON.stringify(kept)), 'what is written can be read')
   t.end()
 })
+
+test('sums say what the calls were', (t) => {
+  const records = Array.from({ length: 300 }, (_, at) => {
+    const { answer, action, ...rest } = calls[at % 3] ?? calls[0]
+    return { ...rest, answer, action, syscall: `call_${at}` }
+  })
+  const history = [...calls, ...records]
+    .map((one, at) => reportOf(at, [{ ...one, count: at < 3 ? 100 - at : 1 }]))
+    .reduce(mergeHistories, emptyHistory(workload, since))
+  const texts = historyLines(boundHistory(history, 8192)).flatMap(({ what, text }) =>
+    what === 'denial' && text.includes(', from ') ? text.replace(/, from .*/, '') : []
+  )
+  t.ok(texts.includes('getsid (x86_64, EPERM) denied 100 times in 1 container'))
+  t.ok(texts.includes('mount (x86_64) would be denied 99 times in 1 container'))
+  t.ok(texts.includes('clone3 (x86_64, ENOSYS) denied on purpose 98 times in 1 container'))
+  const rest = texts.filter((text) => text.startsWith('other')).map((text) => text.split(/ \d/)[0])
+  t.strictSame(rest.sort(), [
+    'other syscalls denied',
+    'other syscalls denied on purpose',
+    'other syscalls would be denied'
+  ])
+  t.end()
+})
