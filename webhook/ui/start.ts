@@ -92,7 +92,8 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       ...(hub === undefined
         ? {}
         : {
-            history: (namespace, profile) => linesOfProfile(hub.history, `${namespace}/${profile}`)
+            history: (namespace, profile, mayList) =>
+              linesOfProfile(hub.history, `${namespace}/${profile}`, mayList)
           }),
       containers: () => containers,
       onChange: changed.add

@@ -31,7 +31,9 @@ test('secco history prints what the store has', async (t) => {
   const finding = readObservation(observation, 'n1', nodeStatus)
   if (typeof finding === 'string') throw new Error(finding)
   await recorder.observed('n1', observation, finding)
-  const answer = await historiesOf(recorder, 'web', undefined)
+  const answer = await historiesOf(recorder, { text: 'web', namespace: undefined }, () =>
+    Promise.resolve(true)
+  )
   const hub = await hubWith(t, 'hub-a', { '/api/v1/history': answer })
   const show = async (output: 'table' | 'json') => {
     const { io, printed } = captureIo()
@@ -52,9 +54,13 @@ test('secco history prints what the store has', async (t) => {
   )
   const { items } = JSON.parse(await show('json')) as { items: (typeof answer)['items'] }
   t.same(items, answer.items, 'the same as data')
-  await t.rejects(historiesOf(recorder, 'absent', 'shop'), {
-    code: 'NOT_FOUND',
-    message: 'workload shop/absent has no history',
-    hint: 'list the workloads: secco get workloads -A'
-  })
+  const absent = { text: 'absent', namespace: 'shop' }
+  await t.rejects(
+    historiesOf(recorder, absent, () => Promise.resolve(true)),
+    {
+      code: 'NOT_FOUND',
+      message: 'workload shop/absent has no history',
+      hint: 'list the workloads: secco get workloads -A'
+    }
+  )
 })

@@ -9,6 +9,8 @@ export interface ConfinementRoute {
     verb: 'get' | 'list' | 'update' | 'approve'
     resource: 'seccompprofiles' | 'denials' | 'containers'
   }
+  /** The handler checks the right itself, in the namespace of what it finds. */
+  checked?: boolean
   /** The command that does the same. */
   cli: string
   handle(call: ConfinementCall): unknown
@@ -19,6 +21,8 @@ export interface ConfinementCall {
   body: unknown
   /** The person or program that asks; recorded with each change. */
   actor: string
+  /** Returns whether the actor may list profiles in a namespace; undefined: in all of them. */
+  mayList: (namespace: string | undefined) => Promise<boolean>
   /** Writes as the actor: in a cluster with that person's own token. */
   store: Pick<Store, 'apply' | 'update'>
 }

@@ -1,3 +1,4 @@
+import { rootNamespace } from '../../../src/api/names.js'
 import { type HistoryLine, historyLines } from '../../../src/history/history-lines.js'
 import { type WorkloadHistory, type WorkloadKey } from '../../../src/history/workload-history.js'
 import { SeccoError } from '../../../src/lib/errors.js'
@@ -9,7 +10,7 @@ import { type ConfinementRoute, textOf } from '../containers/route.js'
 export interface HistoryAnswer {
   /** One for each container of the workload; its lines are newest last. */
   items: (WorkloadHistory & { lines: HistoryLine[] })[]
-  /** What concerns every workload; its lines are among those of the items. */
+  /** What concerns every workload; its lines are among those of the items. null: there is none, or the person may not read it. */
   installation: WorkloadHistory | null
 }
 
@@ -33,28 +34,43 @@ function named(
   return [...namespaces].flatMap((each) => history.workloadsOf(`${each}/${text}`))
 }
 
+/** Returns whether a person may list profiles in a namespace; undefined: in all of them. */
+type MayList = (namespace: string | undefined) => Promise<boolean>
+
 /**
- * Returns the histories of the workloads of a name.
+ * Returns the histories of the workloads of a name that the person may read. What concerns the installation is read by
+ * people with the right in Secco's own namespace, or in all of them.
  * @throws SeccoError NOT_FOUND: no workload of the name has one; UNAVAILABLE and others of the store
  */
 export async function historiesOf(
   history: HistoryRecorder,
-  text: string,
-  namespace: string | undefined
+  { text, namespace }: { text: string; namespace: string | undefined },
+  mayList: MayList
 ): Promise<HistoryAnswer> {
-  const found = await Promise.all(named(history, text, namespace).map((one) => history.get(one)))
-  const known = found.filter((one) => one !== undefined)
+  const readable = await Promise.all(
+    named(history, text, namespace).map(async (one) =>
+      (await mayList(one.namespace)) ? await history.get(one) : undefined
+    )
+  )
+  const known = readable.filter((one) => one !== undefined)
   if (known.length === 0) {
     const where = namespace === undefined ? text : `${namespace}/${text}`
     throw new SeccoError('NOT_FOUND', `workload ${where} has no history`, {
       hint: 'list the workloads: secco get workloads -A'
     })
   }
-  const installation = await history.get(installationKey)
+  const installation = await installationFor(history, mayList)
   return {
     items: known.map((one) => ({ ...one, lines: historyLines(one, installation) })),
     installation: installation ?? null
   }
+}
+
+async function installationFor(
+  history: HistoryRecorder,
+  mayList: MayList
+): Promise<WorkloadHistory | undefined> {
+  return (await mayList(rootNamespace)) ? history.get(installationKey) : undefined
 }
 
 /** Of other objects: the verb lists them, and a page stays what it was when Secco is restarted or a rule is added. */
@@ -64,11 +80,12 @@ const isOfOthers = ({ what, text }: HistoryLine): boolean =>
 /** Returns the lines of every workload that is learned into a profile, newest last; those of its page. */
 export async function linesOfProfile(
   history: HistoryRecorder,
-  profile: string
+  profile: string,
+  mayList: MayList
 ): Promise<HistoryLine[]> {
   const workloads = history.workloadsOf(profile)
   const found = await Promise.all(workloads.map((one) => history.get(one)))
-  const installation = await history.get(installationKey)
+  const installation = await installationFor(history, mayList)
   const known = found.filter((one) => one !== undefined)
   // What concerns every workload is said once.
   return known
@@ -81,18 +98,27 @@ export function historyRoutes(confinement: Confinement): ConfinementRoute[] {
   return [
     {
       ...{ method: 'GET', url: '/api/v1/history', cli: 'secco history' },
-      needs: { verb: 'list', resource: 'seccompprofiles' },
+      ...{ needs: { verb: 'list', resource: 'seccompprofiles' }, checked: true },
       summary:
         'What happened to a workload: starts, denials, decisions, deliveries, restarts of Secco',
-      handle({ query }) {
+      async handle({ query, actor, mayList }) {
         const workload = textOf(query['workload'])
         if (workload === undefined || workload === '') {
           throw new SeccoError('INVALID_ARGUMENT', 'workload: is missing', {
             hint: 'add ?workload=NAME, or KIND/NAME, and namespace=NAMESPACE'
           })
         }
-        const { history } = confinement.sources.hub
-        return historiesOf(history, workload, textOf(query['namespace']))
+        const namespace = textOf(query['namespace'])
+        if (namespace !== undefined && !(await mayList(namespace))) {
+          throw new SeccoError(
+            'FORBIDDEN',
+            `${actor} may not list seccompprofiles in ${namespace}`,
+            {
+              hint: `ask an administrator for the right to list seccompprofiles.secco.dev in ${namespace}`
+            }
+          )
+        }
+        return historiesOf(confinement.sources.hub.history, { text: workload, namespace }, mayList)
       }
     }
   ]

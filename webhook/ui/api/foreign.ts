@@ -8,12 +8,15 @@ export interface ForeignRoute {
   url: string
   summary: string
   needs: { verb: Verb; resource: Resource }
+  checked?: boolean
   cli: string
   handle(call: {
     query: Readonly<Record<string, string | string[] | undefined>>
     body: unknown
     /** Name of the user, for the audit log. */
     actor: string
+    /** Returns whether the user may list profiles in a namespace; undefined: in all of them. */
+    mayList: (namespace: string | undefined) => Promise<boolean>
     /** A store that writes as this user. */
     store: Ui['store']
   }): unknown
@@ -54,6 +57,9 @@ export function routeOf(foreign: ForeignRoute): Route {
     wide: true,
     ...(foreign.method === 'POST' ? { body: AnyObject } : {}),
     handle: ({ ui, all, identity }, body) =>
-      foreign.handle({ query: all, body, actor: identity.user, store: ui.store }) ?? {}
+      foreign.handle({
+        ...{ query: all, body, actor: identity.user, store: ui.store },
+        mayList: (namespace) => identity.can('list', 'seccompprofiles', namespace)
+      }) ?? {}
   }
 }

@@ -32,7 +32,11 @@ export interface UiSources {
   /** When each instance first made which calls, and how often it made them. */
   discovery: Discovery
   /** What happened to the workload of a profile, newest last; absent without a hub. */
-  history?: (namespace: string, profile: string) => Promise<readonly HistoryLine[]>
+  history?: (
+    namespace: string,
+    profile: string,
+    mayList: (namespace: string | undefined) => Promise<boolean>
+  ) => Promise<readonly HistoryLine[]>
   /** Every container with its filter in the kernel; undefined where satellites do not report containers. */
   containers: () => Containers | undefined
   /** Calls the listener after any of the above changed. Returns a function that removes it. */

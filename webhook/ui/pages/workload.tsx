@@ -212,7 +212,9 @@ async function render(call: Call): Promise<View> {
   const abi = abiOf(profile, query['abi'])
   const areas = gridOf({ profile, abi, result: derived.rendering(profile), counts, denials })
   const { namespace, name } = params
-  const history = await ui.sources.history?.(line.namespace, profile.metadata.name)
+  const history = await ui.sources.history?.(line.namespace, profile.metadata.name, (where) =>
+    identity.can('list', 'seccompprofiles', where)
+  )
   const mayDecide = await identity.can('approve', 'seccompprofiles', namespace, name)
   const { revision, nodes } = profile.status ?? {}
   return {

@@ -41,7 +41,10 @@ async function rig(t: Test, ...comms: string[]) {
   } as unknown as Confinement
   const changes = new LadderChanges(confinement)
   const send = (what: 'allow' | 'mute', body: object): Promise<unknown> =>
-    changes[what]({ query: {}, actor: 'ann', store, body: { profile: 'shop/web', ...body } })
+    changes[what]({
+      ...{ query: {}, actor: 'ann', store, mayList: () => Promise.resolve(true) },
+      body: { profile: 'shop/web', ...body }
+    })
   const now = async () => (await store.get('SeccompProfile', ref)) ?? profile
   return { send, now }
 }

@@ -1,10 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
-import {
-  emptyHistory,
-  parseHistory,
-  type WorkloadHistory
-} from '../../../../src/history/workload-history.js'
+import { emptyHistory, type WorkloadHistory } from '../../../../src/history/workload-history.js'
 import { SeccoError } from '../../../../src/lib/errors.js'
 import type { HistoryStore } from '../../../../src/store/history-store.js'
 import {
@@ -12,6 +8,7 @@ import {
   HistoryWriter
 } from '../../../../webhook/hub/history/history-writer.js'
 import { collectLog } from '../rig.js'
+import { memoryStore } from './memory-store.js'
 
 const since = '2026-11-24T10:00:00.000Z'
 const quick: HistoryTiming = {
@@ -29,38 +26,6 @@ function denied(name: string, count: number, node = 'n1'): WorkloadHistory {
         ...{ action: 'SCMP_ACT_ERRNO', answer: 'EPERM', first: since, last: since, processes: [] }
       }
     ]
-  }
-}
-
-/** A store in memory, that counts its writes and fails when it is told to. */
-function memoryStore() {
-  const documents = new Map<string, { text: string; version: string }>()
-  const written: { about: string; at: number }[] = []
-  let failure: SeccoError | undefined
-  const store: HistoryStore = {
-    async *list() {
-      await Promise.resolve()
-      for (const [name, one] of documents) yield { name, ...one }
-    },
-    get: (name) => Promise.resolve(documents.get(name)),
-    delete: (name) => Promise.resolve(void documents.delete(name)),
-    async put(name, about, text, version) {
-      await delay(1)
-      if (failure !== undefined) throw failure
-      if (documents.get(name)?.version !== version) throw new SeccoError('CONFLICT', name)
-      const next = String(Number(version ?? 0) + 1)
-      documents.set(name, { text, version: next })
-      written.push({ about, at: performance.now() })
-      return next
-    }
-  }
-  return {
-    ...{ store, written, documents },
-    fail: (error: SeccoError | undefined) => (failure = error),
-    counts: () =>
-      [...documents.values()].flatMap(({ text }) =>
-        (parseHistory(text)?.denials ?? []).map(({ count }) => count)
-      )
   }
 }
 
