@@ -38,6 +38,10 @@ export function fencedStore(store: Store, isActive: () => boolean): Store {
         mustBeActive()
         return store.history.put(...document)
       },
+      async setAside(name) {
+        mustBeActive()
+        return store.history.setAside(name)
+      },
       async delete(name) {
         mustBeActive()
         return store.history.delete(name)

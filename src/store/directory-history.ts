@@ -6,7 +6,13 @@ import { SeccoError } from '../lib/errors.js'
 import { ensureFolder, errnoOf, sweepTemporary, writeDurable } from '../lib/durable-file.js'
 import { withFileLock } from '../lib/file-lock.js'
 import { extension } from './directory-layout.js'
-import { historyConflict, historyObject, historyText, type HistoryStore } from './history-store.js'
+import {
+  asideSuffix,
+  historyConflict,
+  historyObject,
+  historyText,
+  type HistoryStore
+} from './history-store.js'
 
 /** The folder of the histories, below the root namespace: `kubectl apply` takes them like the other documents. */
 export const historyFolder = 'configmaps'
@@ -64,8 +70,14 @@ export function directoryHistory(root: string, lockTimeoutMs: number): HistorySt
         return versionOf(document)
       })
     },
+    async setAside(name) {
+      const path = pathOf(name)
+      await writeDurable(path + asideSuffix, await readFile(path))
+      return path + asideSuffix
+    },
     async delete(name) {
       await rm(pathOf(name), { force: true })
+      await rm(pathOf(name) + asideSuffix, { force: true })
     }
   }
 }

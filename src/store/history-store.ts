@@ -23,12 +23,20 @@ export interface HistoryStore {
    * @throws SeccoError CONFLICT when the document has another version by now
    */
   put(name: string, about: string, text: string, version: string | undefined): Promise<string>
-  /** Deletes a document, if it is there. */
+  /**
+   * Copies a document that is no history, with all of its bytes, to where nothing reads it. Returns the place. There is
+   * one place for each document: the copy replaces an earlier one.
+   */
+  setAside(name: string): Promise<string>
+  /** Deletes a document and its copy, if they are there. */
   delete(name: string): Promise<void>
 }
 
 export const historyLabel = 'secco.dev/history'
 const aboutAnnotation = 'secco.dev/workload'
+
+/** The end of the name of a copy that was set aside. */
+export const asideSuffix = '.unreadable'
 
 /** Returns the ConfigMap that keeps a history. */
 export function historyObject(name: string, about: string, text: string) {

@@ -1,6 +1,12 @@
 import { rootNamespace } from '../api/names.js'
 import { SeccoError } from '../lib/errors.js'
-import { historyLabel, historyObject, historyText, type HistoryStore } from './history-store.js'
+import {
+  asideSuffix,
+  historyLabel,
+  historyObject,
+  historyText,
+  type HistoryStore
+} from './history-store.js'
 import { type ApiCall, listPages } from './kubernetes-call.js'
 
 const collection = `/api/v1/namespaces/${rootNamespace}/configmaps`
@@ -9,8 +15,13 @@ const collection = `/api/v1/namespaces/${rootNamespace}/configmaps`
 const pageSize = 50
 
 interface ConfigMap {
-  metadata: { name: string; resourceVersion?: string }
+  metadata: { name: string; resourceVersion?: string; annotations?: Record<string, string> }
+  data?: Record<string, string>
+  binaryData?: Record<string, string>
 }
+
+const hasCode = (error: unknown, code: SeccoError['code']): boolean =>
+  error instanceof SeccoError && error.code === code
 
 const versionOf = (raw: unknown): string =>
   (raw as ConfigMap | undefined)?.metadata.resourceVersion ?? ''
@@ -32,7 +43,7 @@ export function kubernetesHistory(call: ApiCall): HistoryStore {
         const raw = await call('GET', `${collection}/${name}`)
         return { text: historyText(raw), version: versionOf(raw) }
       } catch (error) {
-        if (error instanceof SeccoError && error.code === 'NOT_FOUND') return undefined
+        if (hasCode(error, 'NOT_FOUND')) return undefined
         throw error
       }
     },
@@ -44,10 +55,25 @@ export function kubernetesHistory(call: ApiCall): HistoryStore {
       const body = { metadata: { ...metadata, resourceVersion: version }, ...rest }
       return versionOf(await call('PUT', `${collection}/${name}`, { body }))
     },
-    async delete(name) {
-      await call('DELETE', `${collection}/${name}`).catch((error: unknown) => {
-        if (!(error instanceof SeccoError) || error.code !== 'NOT_FOUND') throw error
+    async setAside(name) {
+      const raw = (await call('GET', `${collection}/${name}`)) as ConfigMap
+      const { data, binaryData } = raw
+      const aside = name + asideSuffix
+      const { annotations } = raw.metadata
+      // Without the label of histories: no hub lists it.
+      const metadata = { name: aside, namespace: rootNamespace, annotations }
+      const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data, binaryData }
+      await call('POST', collection, { body }).catch((error: unknown) => {
+        if (!hasCode(error, 'CONFLICT')) throw error
+        return call('PUT', `${collection}/${aside}`, { body })
       })
+      return `ConfigMap ${rootNamespace}/${aside}`
+    },
+    async delete(name) {
+      for (const each of [name, name + asideSuffix])
+        await call('DELETE', `${collection}/${each}`).catch((error: unknown) => {
+          if (!hasCode(error, 'NOT_FOUND')) throw error
+        })
     }
   }
 }

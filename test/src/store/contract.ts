@@ -94,9 +94,17 @@ function historyContract(name: string, open: () => Promise<OpenedStore>): void {
     t.equal(codes.filter((one) => one === 'none').length, 1, `one wins: ${codes.join()}`)
     t.same(await store.list('SeccompProfile'), [])
     t.same(store.problems(), [], 'it is no document of the API')
+    for (let nth = 0; nth < 2; nth += 1)
+      t.match(await history.setAside(web), new RegExp(`${web}.*\\.unreadable$`))
+    const left = []
+    for await (const { name } of history.list()) left.push(name)
+    t.same(left, [web], 'what was set aside is no history')
+    t.same(await store.list('SeccompProfile'), [])
+    t.same(store.problems(), [])
     await other.history.delete(web)
     await history.delete(web)
     t.equal(await history.get(web), undefined, 'a second delete is no error')
+    await t.rejects(history.setAside(web), 'there is nothing')
   })
 }
 

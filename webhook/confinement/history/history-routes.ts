@@ -73,9 +73,14 @@ async function installationFor(
   return (await mayList(rootNamespace)) ? history.get(installationKey) : undefined
 }
 
-/** Of other objects: the verb lists them, and a page stays what it was when Secco is restarted or a rule is added. */
-const isOfOthers = ({ what, text }: HistoryLine): boolean =>
-  what === 'secco' || text.startsWith('rule ')
+/** A page stays what it was when Secco is restarted; the verb lists that too. */
+function withoutRestarts(installation: WorkloadHistory | undefined): WorkloadHistory | undefined {
+  if (installation === undefined) return undefined
+  return { ...installation, events: installation.events.filter(({ what }) => what !== 'secco') }
+}
+
+/** A page stays what it was when a rule is added; the verb lists that too. */
+const isOfRule = ({ text }: HistoryLine): boolean => text.startsWith('rule ')
 
 /** Returns the lines of every workload that is learned into a profile, newest last; those of its page. */
 export async function linesOfProfile(
@@ -85,12 +90,12 @@ export async function linesOfProfile(
 ): Promise<HistoryLine[]> {
   const workloads = history.workloadsOf(profile)
   const found = await Promise.all(workloads.map((one) => history.get(one)))
-  const installation = await installationFor(history, mayList)
+  const installation = withoutRestarts(await installationFor(history, mayList))
   const known = found.filter((one) => one !== undefined)
   // What concerns every workload is said once.
   return known
     .flatMap((one, at) => historyLines(one, at === 0 ? installation : undefined))
-    .filter((line) => !isOfOthers(line))
+    .filter((line) => !isOfRule(line))
     .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
 }
 

@@ -86,7 +86,10 @@ export class HistoryRecorder {
     this.#open.clear()
     for await (const { name, text, version: stored } of this.#options.store.list()) {
       const history = this.#writer.learned(name, text, stored)
-      if (history === undefined) continue
+      if (history === undefined) {
+        this.#options.logger.warn({ code: 'STORE_CORRUPT', object: name }, 'history not readable')
+        continue
+      }
       this.#index(history, lastAtOf(history))
       for (const event of history.events) this.#reopen(event)
       visit(history)

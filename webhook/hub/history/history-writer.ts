@@ -2,6 +2,7 @@ import { boundHistory } from '../../../src/history/bound-history.js'
 import { mergeHistories } from '../../../src/history/merge-history.js'
 import {
   emptyHistory,
+  type HistoryEvent,
   historyName,
   parseHistory,
   type WorkloadHistory,
@@ -84,7 +85,7 @@ export class HistoryWriter {
   /** Returns the history with what is not written yet; undefined when nothing is known of the workload. */
   async get(workload: WorkloadKey): Promise<WorkloadHistory | undefined> {
     const name = historyName(workload)
-    const stored = await this.#read(name, workload)
+    const stored = await this.#read(name)
     const { pending, writing } = this.#queues.get(name) ?? {}
     const all = [stored?.history, writing, pending].filter((one) => one !== undefined)
     return all.length === 0 ? undefined : all.reduce(mergeHistories)
@@ -246,9 +247,12 @@ export class HistoryWriter {
   async #merge(workload: WorkloadKey, news: WorkloadHistory): Promise<boolean> {
     const name = historyName(workload)
     for (let attempt = 1; ; attempt += 1) {
-      const before = await this.#read(name, workload)
+      const before = await this.#read(name)
+      const isUnreadable = before !== undefined && before.history === undefined
+      const begin = isUnreadable ? await this.#beginAgain(name, news) : undefined
       // What was never merged may have its records in another order than a merge makes.
-      const all = mergeHistories(before?.history ?? emptyHistory(workload, news.since), news)
+      const empty = begin ?? emptyHistory(workload, news.since)
+      const all = mergeHistories(before?.history ?? empty, news)
       if (all === before?.history) return false
       const history = boundHistory(all)
       const text = JSON.stringify(history)
@@ -264,21 +268,25 @@ export class HistoryWriter {
     }
   }
 
+  /** Sets an unreadable document aside. Returns the history that takes its place, which says so. */
+  async #beginAgain(name: string, { workload, since }: WorkloadHistory): Promise<WorkloadHistory> {
+    const kept = await this.#store.setAside(name)
+    this.#logger.error(
+      { code: 'STORE_CORRUPT', workload: workloadText(workload), object: name, kept },
+      'earlier history is not readable: set aside; the history begins again'
+    )
+    const text = `the history begins again: the earlier one is not readable, and was kept as ${kept}`
+    const event: HistoryEvent = { id: `unreadable ${since}`, at: since, what: 'secco', text }
+    return { ...emptyHistory(workload, since), events: [event] }
+  }
+
   async #read(
-    name: string,
-    workload: WorkloadKey
+    name: string
   ): Promise<{ history: WorkloadHistory | undefined; version: string } | undefined> {
     const cached = this.#cache.get(name)
     if (cached !== undefined) return cached
     const stored = await this.#store.get(name)
     if (stored === undefined) return undefined
-    const history = this.learned(name, stored.text, stored.version)
-    if (history === undefined) {
-      this.#logger.warn(
-        { code: 'STORE_CORRUPT', workload: workloadText(workload), object: name },
-        'earlier history is not readable; it begins again'
-      )
-    }
-    return { history, version: stored.version }
+    return { history: this.learned(name, stored.text, stored.version), version: stored.version }
   }
 }

@@ -209,6 +209,7 @@ test('of too many workloads those to which nothing happened for longest are forg
     },
     get: () => Promise.resolve(undefined),
     put: () => Promise.reject(new Error('nothing is written')),
+    setAside: () => Promise.reject(new Error('nothing is written')),
     delete: (name) => Promise.resolve(void documents.delete(name))
   }
   const add = (key: WorkloadKey, since: string) =>

@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'tap'
-import { emptyHistory, type WorkloadHistory } from '../../../../src/history/workload-history.js'
+import {
+  emptyHistory,
+  historyName,
+  type WorkloadHistory
+} from '../../../../src/history/workload-history.js'
 import { SeccoError } from '../../../../src/lib/errors.js'
+import { openDirectoryStore } from '../../../../src/store/directory.js'
 import type { HistoryStore } from '../../../../src/store/history-store.js'
 import {
   type HistoryTiming,
@@ -116,17 +123,50 @@ test('two hubs that write one workload lose nothing of each other', async (t) =>
 })
 
 test('a document that somebody broke begins again, and everything else goes on', async (t) => {
-  const { store, documents, counts } = memoryStore()
+  const { store, documents, counts, aside } = memoryStore()
   const first = writerOn(store).writer
   await first.add(denied('web', 7))
   await first.close()
   for (const [name, one] of documents) documents.set(name, { ...one, text: one.text.slice(1) })
+  const [broken] = [...documents.values()].map(({ text }) => text)
   const { writer, log } = writerOn(store)
+  t.equal(await writer.get(keyOf('web')), undefined)
+  t.same(aside, [], 'who reads moves nothing')
   await writer.add(denied('web', 8))
-  await log.seen(/STORE_CORRUPT.*shop\/Deployment\/web\/app/)
+  await log.seen(/STORE_CORRUPT.*shop\/Deployment\/web\/app.*"kept":"aside\/secco-history-/)
+  t.same(aside, [broken], 'nothing is lost')
   t.same(counts(), [8])
+  const history = await writer.get(keyOf('web'))
+  t.match(history?.since, since)
+  const text = /^the history begins again: .*kept as aside\/secco-history-/
+  t.match(history?.events, [{ what: 'secco', at: since, text }])
   const pending = writer.add(denied('web', 9))
   await writer.close()
   await pending
   t.same(counts(), [9], 'the end of the hub writes what waits')
+  t.equal(aside.length, 1)
+})
+
+test('a folder keeps every byte of a document that is none', async (t) => {
+  const folder = t.testdir({})
+  const { history: store } = await openDirectoryStore(folder)
+  const name = historyName(keyOf('web'))
+  const path = join(folder, 'secco-system', 'configmaps', `${name}.yaml`)
+  const first = writerOn(store).writer
+  await first.add(denied('web', 7))
+  await first.close()
+  const bytes = Buffer.concat([readFileSync(path).subarray(0, 300), Buffer.from([0, 255, 10])])
+  writeFileSync(path, bytes)
+  const { writer, log } = writerOn(store)
+  await writer.add(denied('web', 8))
+  await log.seen(/STORE_CORRUPT/)
+  t.same(readFileSync(`${path}.unreadable`), bytes)
+  t.match(await writer.get(keyOf('web')), { denials: [{ count: 8 }], events: [{ what: 'secco' }] })
+  await writer.close()
+  await writer.forget(name)
+  t.same(
+    readdirSync(dirname(path)).filter((file) => !file.startsWith('.')),
+    [],
+    'and no longer'
+  )
 })

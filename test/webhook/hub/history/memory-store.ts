@@ -7,6 +7,7 @@ import type { HistoryStore } from '../../../../src/store/history-store.js'
 export function memoryStore() {
   const documents = new Map<string, { text: string; version: string }>()
   const written: { about: string; at: number }[] = []
+  const aside: string[] = []
   let failure: SeccoError | undefined
   const store: HistoryStore = {
     async *list() {
@@ -14,6 +15,10 @@ export function memoryStore() {
       for (const [name, one] of documents) yield { name, ...one }
     },
     get: (name) => Promise.resolve(documents.get(name)),
+    setAside: (name) => {
+      aside.push(documents.get(name)?.text ?? '')
+      return Promise.resolve(`aside/${name}`)
+    },
     delete: (name) => Promise.resolve(void documents.delete(name)),
     async put(name, about, text, version) {
       await delay(1)
@@ -26,7 +31,7 @@ export function memoryStore() {
     }
   }
   return {
-    ...{ store, written, documents },
+    ...{ store, written, documents, aside },
     fail: (error: SeccoError | undefined) => (failure = error),
     counts: () =>
       [...documents.values()].flatMap(({ text }) =>
