@@ -131,8 +131,9 @@ export class HubConnection {
     this.#tls = tls
     const old = this.#client
     this.#client = undefined
-    if (this.#stream !== undefined) this.#lost(this.#stream, 'the certificate was renewed')
+    // First: the address of a stream that this satellite ends itself is reachable.
     this.#redirect.close()
+    if (this.#stream !== undefined) this.#lost(this.#stream, 'the certificate was renewed')
     old?.close()
   }
 

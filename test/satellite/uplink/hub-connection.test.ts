@@ -1,28 +1,39 @@
-import { createSecureServer, type ServerHttp2Stream } from 'node:http2'
+import {
+  createSecureServer,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { type Test, test } from 'tap'
 import { ensureServerLeaf } from '../../../certs/files.js'
 import { HubConnection } from '../../../satellite/uplink/hub-connection.js'
 import { HubMessage } from '../../../src/api/gen/hub.js'
+import { activeHubKey, unreachableHubKey } from '../../../src/api/hub-metadata.js'
 import { until } from '../../helpers/until.js'
 import { collectLog } from '../../webhook/hub/rig.js'
 
 const timing = { heartbeatMs: 60, firstMs: 20, baseMs: 100, mostMs: 2000 }
 
+type ServerLeaf = Awaited<ReturnType<typeof ensureServerLeaf>>
+type OnStream = (stream: ServerHttp2Stream, nth: number, headers: IncomingHttpHeaders) => void
+
 /** A hub in front of which nothing is hidden: `onStream` decides what becomes of each stream. */
-async function hubOf(t: Test, onStream: (stream: ServerHttp2Stream, nth: number) => void) {
-  const tls = await ensureServerLeaf(t.testdir({}), ['localhost', '127.0.0.1'])
+async function hubOf(t: Test, onStream: OnStream, given?: ServerLeaf) {
+  const tls = given ?? (await ensureServerLeaf(t.testdir({}), ['localhost', '127.0.0.1']))
   const dialled: number[] = []
   const server = createSecureServer({ cert: tls.cert, key: tls.key })
-  server.on('stream', (stream) => {
+  server.on('stream', (stream, headers) => {
     stream.on('error', () => undefined)
     dialled.push(performance.now())
     stream.respond(
       { ':status': 200, 'content-type': 'application/grpc' },
       { waitForTrailers: true }
     )
-    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
-    onStream(stream, dialled.length)
+    stream.on('wantTrailers', () =>
+      stream.sendTrailers(trailers.get(stream) ?? { 'grpc-status': '0' })
+    )
+    onStream(stream, dialled.length, headers)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => server.close())
@@ -42,7 +53,16 @@ async function hubOf(t: Test, onStream: (stream: ServerHttp2Stream, nth: number)
     connection.end()
     connection.close()
   })
-  return { connection, dialled, log, lost: () => lost }
+  const { port } = server.address() as AddressInfo
+  return { tls, port, connection, dialled, log, lost: () => lost }
+}
+
+const trailers = new WeakMap<ServerHttp2Stream, OutgoingHttpHeaders>()
+
+/** Ends a stream as a hub on standby does. */
+function sendTo(stream: ServerHttp2Stream, address: string): void {
+  trailers.set(stream, { 'grpc-status': '14', [activeHubKey]: address })
+  stream.end()
 }
 
 function welcome(stream: ServerHttp2Stream): void {
@@ -77,4 +97,23 @@ test('a satellite leaves a hub that is silent, and finds it again', async (t) =>
   await new Promise((wake) => setTimeout(wake, 6 * timing.heartbeatMs))
   t.ok(hub.connection.welcomed, 'a hub that speaks is not left')
   t.equal(hub.lost(), 1)
+})
+
+test('a renewed certificate makes no hub unreachable: no stream waits on a standby', async (t) => {
+  const active = await hubOf(t, (stream) => welcome(stream))
+  const unreachable: unknown[] = []
+  const standby: OnStream = (stream, _nth, headers) => {
+    unreachable.push(headers[unreachableHubKey])
+    sendTo(stream, `localhost:${active.port}`)
+  }
+  const service = await hubOf(t, standby, active.tls)
+  service.connection.open()
+  const welcomed = (what: string) =>
+    until(what, () => service.connection.welcomed || undefined, { timeoutMs: 20_000 })
+  await welcomed('the active hub')
+  service.connection.setTls({ ca: active.tls.ca })
+  t.notOk(service.connection.welcomed)
+  await welcomed('the active hub again')
+  t.strictSame(unreachable, [undefined, undefined])
+  t.equal(active.dialled.length, 2)
 })
