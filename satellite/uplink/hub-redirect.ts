@@ -1,14 +1,17 @@
 import { Metadata } from '@grpc/grpc-js'
 import type { HubClient } from '../../src/api/gen/hub.js'
-import { activeHubKey, standbyKey, unreachableHubKey } from '../../src/api/hub-metadata.js'
+import {
+  activeHubKey,
+  isHubAddress,
+  standbyKey,
+  unreachableHubKey
+} from '../../src/api/hub-metadata.js'
 import { type HubAddress, newHubClient, type UplinkTls } from './hub-client.js'
 
 interface HubRedirectOptions extends HubAddress {
   timing: { mostMs: number }
 }
 
-/** Host and port; a host in brackets is an IPv6 address. */
-const addressForm = /^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):\d{1,5}$/
 /** Hubs that send a satellite from one to the other know less than the Service. */
 const mostInARow = 3
 
@@ -81,7 +84,7 @@ export class HubRedirect {
   ended(metadata: Metadata | undefined): void {
     this.#isStandby = metadata?.get(standbyKey)[0] !== undefined
     const named = metadata?.get(activeHubKey)[0]
-    if (typeof named === 'string' && addressForm.test(named) && this.#inARow < mostInARow) {
+    if (typeof named === 'string' && isHubAddress(named) && this.#inARow < mostInARow) {
       this.#inARow += 1
       this.#address = named
       this.#isFresh = true

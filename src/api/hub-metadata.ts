@@ -9,3 +9,10 @@ export const activeHubKey = 'secco-active-hub'
 export const standbyKey = 'secco-standby'
 /** In a call: `host:port` of an active hub that this satellite was sent to and could not reach. */
 export const unreachableHubKey = 'secco-unreachable-hub'
+
+/** Host and port; a host in brackets is an IPv6 address. Whatever else somebody wrote into the Lease is no address. */
+const addressForm = /^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):\d{1,5}$/
+
+export function isHubAddress(text: string): boolean {
+  return addressForm.test(text)
+}

@@ -8,7 +8,7 @@ import { type SatelliteIdentity, isRejected } from './identity.js'
 import { createOutbox, encode, type Outbox } from './outbox.js'
 import { createPace, type Pace } from '../../../src/lib/pace.js'
 import type { Rejections, Rejection } from './rejections.js'
-import type { Pass, StreamGate } from './stream-gate.js'
+import { noHub, type Pass, type StreamGate } from './stream-gate.js'
 import { type Call, observationsAtOnce, observationsOf } from './stream-service.js'
 
 export interface SessionTiming {
@@ -109,12 +109,12 @@ class SatelliteStream {
       this.#call.end()
     })
     const { authenticator, gate, events } = this.#services
-    // A peer that is sent elsewhere authenticates there.
-    if (this.#isSentAway(gate.passNow(this.#call))) return
     const answer = await authenticator.identify(this.#call)
     if (this.#isOver) return
     if (isRejected(answer)) {
-      this.#reject(answer)
+      // A hub on standby may not reach the API server: another one reviews the token.
+      const isAway = answer.reason === 'unreviewed' && gate.passNow(this.#call) !== 'serve'
+      if (!isAway || !this.#isSentAway(noHub())) this.#reject(answer)
       return
     }
     this.#identity = answer

@@ -1,5 +1,10 @@
 import { Metadata } from '@grpc/grpc-js'
-import { activeHubKey, standbyKey, unreachableHubKey } from '../../../src/api/hub-metadata.js'
+import {
+  activeHubKey,
+  isHubAddress,
+  standbyKey,
+  unreachableHubKey
+} from '../../../src/api/hub-metadata.js'
 import type { Call } from './stream-service.js'
 
 /** Redirect is why a hub on standby does not serve a stream, and where its satellite should go. */
@@ -59,9 +64,9 @@ export class StreamGate {
   /** Returns what becomes of a stream now; undefined: it has to wait. */
   passNow(call: Pick<Call, 'metadata'>): Pass | undefined {
     if (this.#activity.isActive()) return 'serve'
-    const address = this.#activity.activeAddress()
+    const address = this.#activity.activeAddress() ?? ''
     // The lease of a hub that has died names it until the lease expires.
-    if (address !== undefined && address !== unreachableOf(call)) return redirectTo(address)
+    if (isHubAddress(address) && address !== unreachableOf(call)) return redirectTo(address)
     return this.#activity.isCandidate() ? undefined : noHub()
   }
 
@@ -99,7 +104,8 @@ export class StreamGate {
   }
 }
 
-function noHub(): Redirect {
+/** Returns what a stream is told that this hub neither serves nor sends to an address. */
+export function noHub(): Redirect {
   const metadata = new Metadata()
   metadata.set(standbyKey, '1')
   return { details: `${onStandby}; no active hub is known`, metadata }
