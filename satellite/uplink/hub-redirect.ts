@@ -53,7 +53,7 @@ export class HubRedirect {
   /** What the next call shows: a hub must not send this satellite where nobody answers. */
   metadata(): Metadata {
     const metadata = new Metadata()
-    if (this.#isFresh || this.#unreachable === undefined) return metadata
+    if (this.#unreachable === undefined) return metadata
     metadata.set(unreachableHubKey, this.#unreachable)
     // Only once: a network may be down for a moment.
     this.#unreachable = undefined
@@ -86,6 +86,8 @@ export class HubRedirect {
     const named = metadata?.get(activeHubKey)[0]
     if (typeof named === 'string' && isHubAddress(named) && this.#inARow < mostInARow) {
       this.#inARow += 1
+      // The next hub must not send this satellite back.
+      if (this.#address !== undefined) this.#unreachable = this.#address
       this.#address = named
       this.#isFresh = true
       return

@@ -3,7 +3,7 @@
  * satellite that could not reach that address names it in its next call.
  */
 
-/** In the end of a stream: `host:port` of the active hub, whose certificate has the same names. */
+/** In the end of a stream: `host:port` of the active hub, or of the one that may become it, whose certificate has the same names. */
 export const activeHubKey = 'secco-active-hub'
 /** In the end of a stream: no active hub is known; another replica may know one, and soon there is one. */
 export const standbyKey = 'secco-standby'

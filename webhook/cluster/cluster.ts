@@ -120,6 +120,7 @@ function hubCluster(sources: HubSources): HubCluster {
     isActive: () => leader.isLeader(),
     isCandidate: () => leader.isCandidate(),
     activeAddress: () => leader.leaderAddress(),
+    standbyAddress: () => leader.standbyAddress(),
     reported: (paths) => summary.known(paths),
     referred: () => references.list(),
     podOf: (uid) => (uid === '' ? undefined : view.pod(uid)),

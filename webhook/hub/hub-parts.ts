@@ -154,7 +154,8 @@ export class HubParts {
     const activity = {
       isActive: () => this.#isSettled && this.#isActive(),
       isCandidate: () => cluster?.isCandidate() !== false,
-      activeAddress: () => cluster?.activeAddress()
+      activeAddress: () => cluster?.activeAddress(),
+      standbyAddress: () => cluster?.standbyAddress()
     }
     return new StreamGate(activity, this.#timing.standbyWaitMs)
   }

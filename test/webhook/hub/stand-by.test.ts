@@ -23,6 +23,7 @@ function cluster() {
     isActive: () => lease.holder === id,
     isCandidate: () => true,
     activeAddress: () => (lease.known === undefined ? undefined : addresses.get(lease.known)),
+    standbyAddress: () => undefined,
     reported: () => [],
     referred: () => [],
     podOf: () => undefined,

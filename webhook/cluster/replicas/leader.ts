@@ -23,6 +23,15 @@ interface LeaderOptions {
 /** Annotation of the Lease: `host:port` where its holder is reached; empty where it is not known. */
 const addressAnnotation = 'secco.dev/address'
 
+/**
+ * Annotation of the Lease: `host:port` of a replica that waits for it, and when that was written. A holder that is cut
+ * off from the API server sends satellites there: the next holder is most likely that replica.
+ */
+const standbyAnnotation = 'secco.dev/standby'
+/** In durations of the Lease: how often a replica writes its address again, and how long others believe it. */
+const announceEvery = 3
+const announcedFor = 9
+
 interface LeaseSpec {
   holderIdentity?: string
   leaseDurationSeconds?: number
@@ -68,6 +77,8 @@ export class Leader {
   readonly #listeners = new Listeners<boolean>()
   #observed: LeaseObserved = { renewal: '', at: 0 }
   #leaderAddress: string | undefined
+  /** The replica on standby, as the Lease names it, and when this process saw that first. */
+  #standby = { named: '', at: 0 }
   /** When the lease was last read. */
   #readAt = Number.NEGATIVE_INFINITY
   #renewedAt = Number.NEGATIVE_INFINITY
@@ -108,6 +119,13 @@ export class Leader {
   leaderAddress(): string | undefined {
     const isLate = performance.now() - this.#observed.at > lateAfter * this.#retryMs
     return isLate || this.isLeader() ? undefined : this.#leaderAddress
+  }
+
+  /** Returns where a replica is reached that waits for the lease; undefined: none is known but this one. */
+  standbyAddress(): string | undefined {
+    const { named, at } = this.#standby
+    const isOld = performance.now() - at > announcedFor * this.#leaseMs
+    return named === '' || isOld || this.#isOwn(named) ? undefined : named.split(' ')[0]
   }
 
   /** Calls back when this process becomes or stops being the leader. Returns how to stop. */
@@ -155,10 +173,13 @@ export class Leader {
     const began = performance.now()
     const lease = await this.#read()
     this.#readAt = performance.now()
+    const named = lease?.metadata.annotations?.[standbyAnnotation] ?? ''
+    if (named !== this.#standby.named) this.#standby = { named, at: this.#readAt }
     if (!this.#isFree(lease)) {
       this.#renewedAt = Number.NEGATIVE_INFINITY
       const address = lease?.metadata.annotations?.[addressAnnotation]
       this.#leaderAddress = address === '' ? undefined : address
+      if (lease !== undefined) await this.#announce(lease)
       return
     }
     this.#leaderAddress = undefined
@@ -168,6 +189,21 @@ export class Leader {
     // The time before the write: the other replicas count from when they saw it, which is later.
     this.#renewedAt = began
     this.#awaitLapse()
+  }
+
+  #isOwn(named: string): boolean {
+    const own = this.#options.address?.()
+    return own !== undefined && named.startsWith(`${own} `)
+  }
+
+  /** Writes into a lease that another process holds where this one is reached, unless it names a replica already. */
+  async #announce({ metadata, ...rest }: Lease): Promise<void> {
+    const own = this.#options.address?.()
+    const { named, at } = this.#standby
+    const keepMs = (this.#isOwn(named) ? announceEvery : announcedFor) * this.#leaseMs
+    if (own === undefined || (named !== '' && performance.now() - at < keepMs)) return
+    const annotations = { ...metadata.annotations, [standbyAnnotation]: `${own} ${microTime()}` }
+    await this.#put({ ...rest, metadata: { ...metadata, annotations } })
   }
 
   #awaitLapse(): void {
@@ -227,16 +263,17 @@ export class Leader {
   }
 
   async #write(before: Lease | undefined, holder: string): Promise<void> {
-    const { call, name } = this.#options
-    const body = {
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: this.#metadataFor(before, holder),
-      spec: this.#specFor(before, holder)
-    }
-    const path = before === undefined ? this.#collection : `${this.#collection}/${name}`
+    const [metadata, spec] = [this.#metadataFor(before, holder), this.#specFor(before, holder)]
+    await this.#put({ metadata, spec })
+  }
+
+  /** Writes a lease; one that was read before only if it has the same version still. */
+  async #put(lease: Lease): Promise<void> {
+    const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...lease }
+    const isNew = lease.metadata.resourceVersion === undefined
+    const path = isNew ? this.#collection : `${this.#collection}/${lease.metadata.name}`
     const timeoutMs = this.#leaseMs / 3
-    await call(before === undefined ? 'POST' : 'PUT', path, { body, timeoutMs })
+    await this.#options.call(isNew ? 'POST' : 'PUT', path, { body, timeoutMs })
   }
 
   #metadataFor(before: Lease | undefined, holder: string): Lease['metadata'] {
@@ -244,7 +281,9 @@ export class Leader {
     const metadata = before?.metadata ?? { name, namespace }
     if (address === undefined) return metadata
     const where = holder === '' ? '' : (address() ?? '')
-    return { ...metadata, annotations: { ...metadata.annotations, [addressAnnotation]: where } }
+    const standby = this.#isOwn(this.#standby.named) ? { [standbyAnnotation]: '' } : {}
+    const annotations = { ...metadata.annotations, [addressAnnotation]: where, ...standby }
+    return { ...metadata, annotations }
   }
 
   #specFor(before: Lease | undefined, holder: string): LeaseSpec {

@@ -20,6 +20,8 @@ export interface HubCluster {
   isCandidate(): boolean
   /** Returns `host:port` where satellites reach the active hub; undefined: it is this one, or not known. */
   activeAddress(): string | undefined
+  /** Returns `host:port` of a replica that could become the active one soon; undefined: none is known but this one. */
+  standbyAddress(): string | undefined
   /** Returns the nodes as the active hub, or the last one, reported them. @param paths of revisions that nodes may hold */
   reported(paths: Iterable<string>): readonly KnownNode[]
   /** Returns the revisions that pods refer to, wherever they run or may run. */

@@ -20,6 +20,8 @@ export interface Activity {
   isCandidate(): boolean
   /** Returns `host:port` of the active hub; undefined: this one, or it is not known. */
   activeAddress(): string | undefined
+  /** Returns `host:port` of a replica that could become the active one soon; undefined: none is known but this one. */
+  standbyAddress(): string | undefined
 }
 
 export type Pass = 'serve' | Redirect
@@ -29,10 +31,10 @@ const everyMs = 250
 
 const onStandby = 'this hub is on standby'
 
-function redirectTo(address: string): Redirect {
+function redirectTo(address: string, what: string): Redirect {
   const metadata = new Metadata()
   metadata.set(activeHubKey, address)
-  return { details: `${onStandby}; the active hub is at ${address}`, metadata }
+  return { details: `${onStandby}; ${what} is at ${address}`, metadata }
 }
 
 function unreachableOf(call: Pick<Call, 'metadata'>): string | undefined {
@@ -48,7 +50,8 @@ interface WaitingStream {
 
 /**
  * StreamGate serves streams on the active hub only. On standby it sends satellites to the active hub. While none can
- * be reached, streams wait here for some time: this hub may become the active one, and then serves them at once.
+ * be reached, streams wait here for some time: this hub may become the active one, and then serves them at once. A hub
+ * that cannot become the active one sends them to one that can.
  */
 export class StreamGate {
   readonly #activity: Activity
@@ -64,10 +67,15 @@ export class StreamGate {
   /** Returns what becomes of a stream now; undefined: it has to wait. */
   passNow(call: Pick<Call, 'metadata'>): Pass | undefined {
     if (this.#activity.isActive()) return 'serve'
-    const address = this.#activity.activeAddress() ?? ''
+    const unreachable = unreachableOf(call)
+    const canServe = (address = ''): boolean => isHubAddress(address) && address !== unreachable
+    const active = this.#activity.activeAddress()
     // The lease of a hub that has died names it until the lease expires.
-    if (isHubAddress(address) && address !== unreachableOf(call)) return redirectTo(address)
-    return this.#activity.isCandidate() ? undefined : noHub()
+    if (active !== undefined && canServe(active)) return redirectTo(active, 'the active hub')
+    if (this.#activity.isCandidate()) return undefined
+    // This hub cannot become active: it is cut off from the API server, and most likely the other one is not.
+    const standby = this.#activity.standbyAddress()
+    return standby !== undefined && canServe(standby) ? redirectTo(standby, 'another hub') : noHub()
   }
 
   /** Resolves when a stream has passed, or has waited long enough. Never rejects. */

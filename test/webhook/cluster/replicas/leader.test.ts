@@ -115,6 +115,41 @@ test('a leader writes its address into the lease, and the end of a renewal that 
   t.equal(two.leaderAddress(), undefined)
 })
 
+test('a leader that is cut off knows the replica that waits, until that is old', async (t) => {
+  const server = leaseServer()
+  const options = { namespace: 'a', name: 'secco', leaseMs: 300, retryMs: 20 }
+  const { logger } = collectLog()
+  const cut = new Set<string>()
+  const start = (identity: string) => {
+    const call: ApiCall = (...args) =>
+      cut.has(identity)
+        ? Promise.reject(new SeccoError('UNAVAILABLE', 'cut off'))
+        : server.call(...args)
+    const address = () => `${identity}:9444`
+    const leader = new Leader({ ...options, call, identity, logger, address })
+    t.teardown(() => leader.close())
+    return leader
+  }
+  const one = start('one')
+  await until('the first leader', () => one.isLeader() || undefined, bound)
+  const two = start('two')
+  await until('the standby', () => one.standbyAddress() === 'two:9444' || undefined, bound)
+  t.equal(two.standbyAddress(), undefined, 'a replica waits for no other one than itself')
+  await new Promise((wake) => setTimeout(wake, 10 * options.leaseMs))
+  t.equal(one.standbyAddress(), 'two:9444', 'it is announced again')
+  t.ok(one.isLeader(), 'and the leader stays')
+  cut.add('one')
+  const led = { everyMs: 5, ...bound }
+  t.equal(
+    await until('its end', () => (one.isLeader() ? undefined : one.standbyAddress()), led),
+    'two:9444'
+  )
+  await until('the next leader', () => two.isLeader() || undefined, bound)
+  await until('the end of the news', () => one.standbyAddress() === undefined || undefined, bound)
+  cut.delete('one')
+  await until('the other one waits', () => two.standbyAddress() === 'one:9444' || undefined, bound)
+})
+
 test('a leader that closes reports its end before another one can lead', async (t) => {
   const server = leaseServer()
   const options = { namespace: 'a', name: 'secco', leaseMs: 900, retryMs: 20 }

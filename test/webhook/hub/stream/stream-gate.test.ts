@@ -10,6 +10,7 @@ import { type Activity, type Pass, StreamGate } from '../../../../webhook/hub/st
 import { createRig } from '../rig.js'
 
 const here = '10.0.0.1:9444'
+const there = '10.0.0.2:9444'
 
 function callTo(unreachable?: string): { metadata: Metadata } {
   const metadata = new Metadata()
@@ -36,6 +37,9 @@ test('what becomes of a stream', (t) => {
     ],
     ['it cannot be reached', { isCandidate: true, activeAddress: here }, here, 'wait'],
     ['and this hub is cut off', { activeAddress: here }, here, 'no hub'],
+    ['and there is another one', { activeAddress: here, standbyAddress: there }, here, there],
+    ['which cannot be reached either', { standbyAddress: there }, there, 'no hub'],
+    ['an own candidate is nearer', { isCandidate: true, standbyAddress: there }, here, 'wait'],
     ['nobody is active', { isCandidate: true }, undefined, 'wait'],
     ['an address of other letters', { activeAddress: '10.0.0.\u00fc:9444' }, undefined, 'no hub'],
     ['with a line break', { activeAddress: '10.0.0.1:9444\r\nx: y' }, undefined, 'no hub'],
@@ -50,7 +54,8 @@ test('what becomes of a stream', (t) => {
     const activity = {
       isActive: () => own.isActive === true,
       isCandidate: () => own.isCandidate === true,
-      activeAddress: () => own.activeAddress as string | undefined
+      activeAddress: () => own.activeAddress as string | undefined,
+      standbyAddress: () => own.standbyAddress as string | undefined
     }
     t.equal(told(new StreamGate(activity, 1000).passNow(callTo(unreachable))), expected, what)
   }
@@ -67,7 +72,8 @@ test('a hub on standby tells the address of the active one only to who has authe
   }
   const cluster: HubCluster = {
     fleet: (own) => localFleet(own, own),
-    ...{ isActive: () => false, isCandidate: () => true, activeAddress: () => here },
+    ...{ isActive: () => false, isCandidate: () => true },
+    ...{ activeAddress: () => here, standbyAddress: () => undefined },
     ...{ reported: () => [], referred: () => [], podOf: () => undefined },
     announce: () => Promise.resolve(),
     onChange: () => () => undefined
