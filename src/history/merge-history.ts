@@ -124,7 +124,8 @@ function mergeSection<Item>(
     isNew = true
   }
   if (!isNew) return a
-  return [...found.values()].sort((one, other) => byText(order(one), order(other)))
+  const ordered = [...found.values()].map((item) => ({ item, at: order(item) }))
+  return ordered.sort((one, other) => byText(one.at, other.at)).map(({ item }) => item)
 }
 
 interface FirstCall {

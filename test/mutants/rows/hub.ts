@@ -171,7 +171,7 @@ export const hub = mutants('hub', [
     'history-failed-write-is-kept',
     'What could not be written into a history is written later.',
     'webhook/hub/history/history-writer.ts',
-    'queue.pending = queue.pending === undefined ? news : mergeHistories(news, queue.pending)',
+    'queue.writing = undefined\n    queue.pending.add(news)',
     '',
     'webhook/hub/history/history-writer'
   ],

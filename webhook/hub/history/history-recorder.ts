@@ -15,11 +15,12 @@ import { version } from '../../../src/lib/version.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
 import { isEmergency } from '../../../src/seccomp/render/emergency.js'
 import type { HistoryStore } from '../../../src/store/history-store.js'
-import type { StoreEvent } from '../../../src/store/store.js'
+import type { ObjectRef, StoreEvent } from '../../../src/store/store.js'
 import type { ObservationFinding } from '../observations/read-observation.js'
 import { decidedEvents, ruleEvent } from './decided-history.js'
 import { type HistoryTiming, HistoryWriter } from './history-writer.js'
 import { observedHistory, workloadOfTarget } from './observed-history.js'
+import { ProfileEvents } from './profile-events.js'
 
 /** What concerns every workload: blocks, and the starts of Secco's own programs. */
 export const installationKey: WorkloadKey = {
@@ -68,7 +69,7 @@ export class HistoryRecorder {
   readonly #ofProfile = new Map<string, Set<string>>()
   /** The events of each profile and rule that were recorded last, as text. */
   readonly #recorded = new Map<string, string>()
-  readonly #events = new Map<string, HistoryEvent[]>()
+  readonly #events = new ProfileEvents()
   /** The troubles of containers that have not ended, by run and kind. */
   readonly #open = new Map<string, Map<string, Trouble>>()
 
@@ -102,12 +103,12 @@ export class HistoryRecorder {
     const news = observedHistory(observation, finding, { node, now: this.#now() })
     this.#index(news)
     const [profile = ''] = news.profiles
-    const events = this.#events.get(profile) ?? []
-    return this.#writer.add({ ...news, events })
+    return this.#writer.add({ ...news, events: [...this.#events.of(profile)] })
   }
 
   /** Records what people and policies decided, as the store reports it. */
   stored(event: StoreEvent): void {
+    if (event.type === 'deleted' && event.kind === 'SeccompProfile') this.#forget(event.ref)
     if (event.type !== 'applied') return
     if (event.object.kind === 'SeccompProfile') this.#profile(event.object)
     else this.#rule(event.object)
@@ -232,6 +233,12 @@ export class HistoryRecorder {
     return true
   }
 
+  #forget({ namespace, name }: ObjectRef): void {
+    const key = profileKey(namespace, name)
+    this.#events.delete(key)
+    this.#recorded.delete(`profile ${key}`)
+  }
+
   #profile(profile: SeccompProfile): void {
     const { namespace = rootNamespace, name } = profile.metadata
     const key = profileKey(namespace, name)
@@ -246,7 +253,7 @@ export class HistoryRecorder {
 
   /** Records events of a profile with its workloads, and with those that are learned into it later. */
   #toWorkloads(key: string, profile: SeccompProfile | undefined, events: HistoryEvent[]): void {
-    this.#events.set(key, mergedEvents(this.#events.get(key) ?? [], events))
+    this.#events.add(key, events)
     const known = this.workloadsOf(key)
     const { workload } = profile?.spec ?? {}
     if (known.length > 0) for (const each of known) this.#add(each, events)
@@ -281,10 +288,6 @@ function lastAtOf({ since, starts, denials, events }: WorkloadHistory): string {
 const refOf = (key: string) => {
   const [namespace = '', name = ''] = key.split('/')
   return { namespace, name }
-}
-
-function mergedEvents(a: readonly HistoryEvent[], b: readonly HistoryEvent[]): HistoryEvent[] {
-  return [...new Map([...a, ...b].map((one) => [one.id, one])).values()]
 }
 
 function troubleEvent(key: string, kind: string, { since, message }: Trouble): HistoryEvent {

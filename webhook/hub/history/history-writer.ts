@@ -12,7 +12,7 @@ import {
 import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { HistoryCache } from './history-cache.js'
-import { newQueue, type Queue, recordsOf } from './history-queue.js'
+import { newQueue, type Queue } from './history-queue.js'
 import type { HistoryStore } from '../../../src/store/history-store.js'
 
 /** HistoryTiming is in milliseconds. */
@@ -34,8 +34,6 @@ const mostFailures = 10
 /** Attempts of one write when another hub writes the same workload in between. */
 const mostAttempts = 5
 const mostIdle = 4096
-/** Records of one workload that wait in memory while the store does not take them. */
-const mostPending = 4096
 
 /**
  * HistoryWriter merges what happened to workloads into their histories in the store, at most twice a minute for each.
@@ -75,8 +73,8 @@ export class HistoryWriter {
     const queue = this.#queueOf(name, news.workload)
     if (this.#isStored(name, queue, news)) return Promise.resolve()
     // Whoever waits for the answer keeps the news and brings them again.
-    if (recordsOf(queue.pending) >= mostPending) return new Promise(() => undefined)
-    queue.pending = queue.pending === undefined ? news : mergeHistories(queue.pending, news)
+    if (queue.pending.isFull) return new Promise(() => undefined)
+    queue.pending.add(news)
     const stored = (queue.stored ??= new Promise<void>((resolve) => queue.waiting.push(resolve)))
     this.#schedule(queue)
     return stored
@@ -87,7 +85,8 @@ export class HistoryWriter {
     const name = historyName(workload)
     const stored = await this.#read(name)
     const { pending, writing } = this.#queues.get(name) ?? {}
-    const all = [stored?.history, writing, pending].filter((one) => one !== undefined)
+    const news = [writing, ...(pending?.all() ?? [])]
+    const all = [stored?.history, ...news].filter((one) => one !== undefined)
     return all.length === 0 ? undefined : all.reduce(mergeHistories)
   }
 
@@ -101,7 +100,7 @@ export class HistoryWriter {
   /** Deletes the history of a workload, unless it is being written. */
   async forget(name: string): Promise<void> {
     const queue = this.#queues.get(name)
-    if (queue?.pending !== undefined || queue?.writing !== undefined) return
+    if (queue?.pending.isEmpty === false || queue?.writing !== undefined) return
     this.#queues.delete(name)
     this.#cache.delete(name)
     await this.#store.delete(name).catch((thrown: unknown) => {
@@ -149,13 +148,13 @@ export class HistoryWriter {
   #forgetIdle(): void {
     const from = performance.now() - this.#timing.historyWindowMs
     for (const [name, { pending, writing, written }] of this.#queues) {
-      const isIdle = pending === undefined && writing === undefined
+      const isIdle = pending.isEmpty && writing === undefined
       if (isIdle && (written.at(-1) ?? 0) < from) this.#queues.delete(name)
     }
   }
 
   #isStored(name: string, { pending, writing }: Queue, news: WorkloadHistory): boolean {
-    if (pending !== undefined || writing !== undefined) return false
+    if (!pending.isEmpty || writing !== undefined) return false
     const stored = this.#cache.get(name)?.history
     return stored !== undefined && mergeHistories(stored, news) === stored
   }
@@ -175,7 +174,7 @@ export class HistoryWriter {
   #next(): Queue | undefined {
     let next: Queue | undefined
     for (const queue of this.#queues.values()) {
-      if (queue.pending !== undefined && queue.dueAt < (next?.dueAt ?? Number.POSITIVE_INFINITY))
+      if (!queue.pending.isEmpty && queue.dueAt < (next?.dueAt ?? Number.POSITIVE_INFINITY))
         next = queue
     }
     return next
@@ -202,15 +201,15 @@ export class HistoryWriter {
   }
 
   async #write(queue: Queue): Promise<void> {
-    const { pending, waiting, workload } = queue
-    if (pending === undefined || !this.#mayWrite()) return
-    queue.pending = undefined
-    queue.writing = pending
+    const { waiting, workload } = queue
+    const news = this.#mayWrite() ? queue.pending.take() : undefined
+    if (news === undefined) return
+    queue.writing = news
     queue.waiting = []
     queue.stored = undefined
     queue.dueAt = Number.POSITIVE_INFINITY
     try {
-      if (await this.#merge(workload, pending)) {
+      if (await this.#merge(workload, news)) {
         queue.written = [...queue.written, performance.now()].slice(-writesPerWindow)
         this.#freeAt = performance.now() + this.#timing.historySpacingMs
       }
@@ -218,10 +217,10 @@ export class HistoryWriter {
       queue.writing = undefined
       for (const stored of waiting) stored()
     } catch (thrown) {
-      this.#failed(queue, pending, waiting, toSeccoError(thrown))
+      this.#failed(queue, news, waiting, toSeccoError(thrown))
     }
-    // `pending` may have been set while this was written.
-    if ((queue as Pick<Queue, 'pending'>).pending !== undefined) this.#schedule(queue)
+    // There may be more since this was written.
+    if (!queue.pending.isEmpty) this.#schedule(queue)
   }
 
   #failed(
@@ -237,7 +236,7 @@ export class HistoryWriter {
       this.#logger.error({ code, workload, reason: message }, 'history not written')
     }
     queue.writing = undefined
-    queue.pending = queue.pending === undefined ? news : mergeHistories(news, queue.pending)
+    queue.pending.add(news)
     // Learning does not end because a history cannot be written: its document may be rejected for ever.
     if (queue.failures > mostFailures) for (const stored of waiting) stored()
     else queue.waiting = [...waiting, ...queue.waiting]
