@@ -2,6 +2,7 @@ import { benchAdmission } from './admission.js'
 import { benchEstimate, estimateTable } from './estimate.js'
 import { benchDenialLatency } from './denial-latency.js'
 import { benchHostileReviews, hostileLimits } from './hostile-reviews.js'
+import { benchHistory, historyLimits } from './history.js'
 import { benchInventory } from './inventory.js'
 import { benchPages } from './pages.js'
 import { proofNames, runProof } from './proofs.js'
@@ -18,6 +19,7 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
   'hostile-reviews': benchHostileReviews,
   satellite: benchSatellite,
   'completeness-estimate': benchEstimate,
+  history: benchHistory,
   inventory: benchInventory,
   'denial-latency': benchDenialLatency,
   simulation: benchSimulation,
@@ -27,7 +29,8 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
 /** What their rows must reach, else the command exits with 1. */
 const limits: Record<string, readonly Limit[]> = {
   recorder: recorderLimits,
-  'hostile-reviews': hostileLimits
+  'hostile-reviews': hostileLimits,
+  history: historyLimits
 }
 
 const usage =
