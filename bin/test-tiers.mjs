@@ -21,7 +21,7 @@ export const table = [
   // Programs of ours.
   ['cli/cli.', 'integration'],
   ['cli/commands/completion.', 'integration'],
-  ['cli/hubs/hubs.', 'integration'],
+  ['cli/hubs/hub.', 'integration'],
   ['cli/install/install.', 'integration'],
   ['cli/lib/options.', 'integration'],
   ['cli/lib/surface.', 'integration'],

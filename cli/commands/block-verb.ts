@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { parseOutput, type Output } from '../lib/output-format.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
-import { hubsOf } from './hubs-of.js'
+import { hubOf } from './hub-of.js'
 import { withChanges } from './who-acts.js'
 
 interface BlockOptions {
@@ -33,8 +33,8 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
       const kubeconfig = kubeconfigOf(command)
       const find = () =>
         kubeconfig === undefined
-          ? hubsOf(command, context).catch(() => undefined)
-          : hubsOf(command, context)
+          ? hubOf(command, context).catch(() => undefined)
+          : hubOf(command, context)
       const { io } = context
       if (what === undefined) {
         await withStore(command, context, (store) =>

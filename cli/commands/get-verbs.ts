@@ -2,11 +2,9 @@ import type { Command } from 'commander'
 import type { NodeView } from '../../webhook/views/view.js'
 import { type GetArgs, getNodes, getProfiles, getRules, getWorkloads } from '../profiles/get.js'
 import { quickMs } from '../hubs/hub-api.js'
-import { mergeNodes } from '../hubs/merge/lists.js'
-import { askHubs } from '../hubs/hubs.js'
 import { type Output, parseOutput } from '../lib/output-format.js'
 import { type VerbContext, withStore } from './context.js'
-import { hubsOf } from './hubs-of.js'
+import { hubOf } from './hub-of.js'
 
 interface GetOptions {
   output: string
@@ -62,13 +60,9 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
     'node',
     'list nodes: what their satellites can do, and which revisions they have',
     async (command, args) => {
-      const { answers, missing } = await askHubs<{ items: NodeView[] }>(
-        await hubsOf(command, context),
-        '/api/v1/nodes',
-        { timeout: quickMs }
-      )
-      const nodes = mergeNodes(answers.map(({ items }) => items))
-      context.finish(getNodes(context.io, nodes, { ...args, missing }))
+      const hub = await hubOf(command, context)
+      const nodes = await hub.list<NodeView>('/api/v1/nodes', quickMs)
+      context.finish(getNodes(context.io, nodes, args))
     }
   )
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput } from '../lib/output-format.js'
 import type { VerbContext } from './context.js'
-import { hubsOf } from './hubs-of.js'
+import { hubOf } from './hub-of.js'
 
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
@@ -58,7 +58,7 @@ export function addLadder(program: Command, context: VerbContext): void {
       context.finish(
         await promoteWorkload(
           context.io,
-          await hubsOf(command, context),
+          await hubOf(command, context),
           {
             profile: keyOf(name, options.namespace),
             mode: parseOutput(mode, ['audit', 'enforce'], 'MODE') as 'audit' | 'enforce',
@@ -89,7 +89,7 @@ export function addLadder(program: Command, context: VerbContext): void {
         context.finish(
           await rollbackWorkload(
             context.io,
-            await hubsOf(command, context),
+            await hubOf(command, context),
             { profile: keyOf(name, options.namespace), reason: options.reason },
             parseOutput(options.output, formats) as Format
           )

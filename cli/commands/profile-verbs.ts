@@ -7,22 +7,19 @@ import { parseOutput } from '../lib/output-format.js'
 import { approveProfile, parseRef } from '../profiles/profile.js'
 import { type ProfileDenial, showProfile } from '../profiles/profile-show.js'
 import { queryOf } from '../hubs/hub-api.js'
-import { mergeDenials } from '../hubs/merge/denials.js'
-import { askHubs } from '../hubs/hubs.js'
-import { sayMissing } from '../lib/missing-hubs.js'
 import { whoActs, withChanges } from './who-acts.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { addCallVerb, addDelete, addExtendVerb } from './change-verbs.js'
 import { addExportVerb } from './export-verb.js'
-import { hubsOf } from './hubs-of.js'
+import { hubOf } from './hub-of.js'
 import { addDiff } from './review-verbs.js'
 
 const defaultNamespace = 'default'
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
 
-/** Returns the denials under a profile that the running hubs know; none when no hub runs here. */
+/** Returns the denials under a profile that the running hub knows; none when no hub runs here. */
 async function denialsOf(
   ref: ObjectRef,
   command: Command,
@@ -30,10 +27,8 @@ async function denialsOf(
 ): Promise<ProfileDenial[]> {
   const path = `/api/v1/denials${queryOf({ namespace: ref.namespace, profile: ref.name })}`
   try {
-    const hubs = await hubsOf(command, context)
-    const { answers, missing } = await askHubs<{ items: DenialView[] }>(hubs, path)
-    sayMissing(context.io, missing)
-    return mergeDenials(answers.map(({ items }) => items))
+    const hub = await hubOf(command, context)
+    return await hub.list<DenialView>(path)
   } catch (thrown) {
     const { code, message, hint } = toSeccoError(thrown)
     if (code === 'UNAVAILABLE' && kubeconfigOf(command) === undefined) return []

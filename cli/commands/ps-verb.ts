@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { parseOutput, type Output } from '../lib/output-format.js'
 import type { VerbContext } from './context.js'
-import { hubsOf } from './hubs-of.js'
+import { hubOf } from './hub-of.js'
 
 interface PsOptions {
   namespace?: string
@@ -30,9 +30,9 @@ export function addPsVerb(program: Command, context: VerbContext): void {
     .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
     .action(async (options: PsOptions, command: Command) => {
       const { listContainers } = await import('../confinement/ps.js')
-      const hubs = await hubsOf(command, context)
+      const hub = await hubOf(command, context)
       context.finish(
-        await listContainers(context.io, hubs, {
+        await listContainers(context.io, hub, {
           output: parseOutput(options.output) as Output,
           namespace: options.allNamespaces === true ? undefined : options.namespace,
           selector: options.selector,

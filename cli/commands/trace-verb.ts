@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput } from '../lib/output-format.js'
-import { hubsOf } from './hubs-of.js'
+import { hubOf } from './hub-of.js'
 import type { TraceFormat } from '../programs/trace.js'
 import type { VerbContext } from './context.js'
 import { btfMeaning } from './program-options.js'
@@ -20,7 +20,7 @@ interface TraceOptions {
 /** Options that only the node itself can follow. */
 const onNodeOnly = ['wait', 'runtime', 'root', 'btf'] as const
 
-/** Runs `secco trace NAMESPACE/POD[/CONTAINER]`: through the hubs, on whatever node the pod is. */
+/** Runs `secco trace NAMESPACE/POD[/CONTAINER]`: through the hub, on whatever node the pod is. */
 async function traceByHub(
   word: string,
   options: TraceOptions,
@@ -34,7 +34,7 @@ async function traceByHub(
       hint: `run on its node: secco trace ${word.split('/').at(-1) ?? ''} ${list}`
     })
   }
-  const { traceThroughHubs } = await import('../programs/trace-by-hub.js')
+  const { traceThroughHub } = await import('../programs/trace-by-hub.js')
   const { traceFormats } = await import('../programs/trace.js')
   const { namespace, allow, for: duration } = options
   const args = {
@@ -43,8 +43,8 @@ async function traceByHub(
     ...(duration === undefined ? {} : { for: duration }),
     ...(allow === undefined ? {} : { allow: allow.split(',') })
   }
-  const hubs = await hubsOf(command, context)
-  context.finish(await traceThroughHubs(hubs, args, context.streams, context.stopSignal()))
+  const hub = await hubOf(command, context)
+  context.finish(await traceThroughHub(hub, args, context.streams, context.stopSignal()))
 }
 
 /** Adds `secco trace CONTAINER`, `secco trace NAMESPACE/POD` and `secco trace -- COMMAND…`. */

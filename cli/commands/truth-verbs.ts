@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput, type Output } from '../lib/output-format.js'
 import type { VerbContext } from './context.js'
-import { hubsOf } from './hubs-of.js'
+import { hubOf } from './hub-of.js'
 import { addLadder, keyOf } from './ladder-verbs.js'
 
 type Format = 'table' | 'json' | 'yaml'
@@ -35,7 +35,7 @@ function addDenials(program: Command, context: VerbContext): void {
     .action(async (options: DenialOptions, command: Command) => {
       const { listDenials } = await import('../confinement/denials.js')
       context.finish(
-        await listDenials(context.io, await hubsOf(command, context), {
+        await listDenials(context.io, await hubOf(command, context), {
           output: parseOutput(options.output) as Output,
           namespace: options.namespace,
           workload: options.workload,
@@ -77,7 +77,7 @@ function addAllow(denials: Command, context: VerbContext): void {
           yes: options.yes === true
         }
         const format = parseOutput(output, ['table', 'json']) as 'table' | 'json'
-        context.finish(await allowCall(context.io, await hubsOf(command, context), args, format))
+        context.finish(await allowCall(context.io, await hubOf(command, context), args, format))
       }
     )
 }
@@ -105,7 +105,7 @@ function addMute(denials: Command, context: VerbContext): void {
     .action(async (profile: string, syscall: string, options: MuteOptions, command: Command) => {
       const { muteCall } = await import('../confinement/denials.js')
       context.finish(
-        await muteCall(context.io, await hubsOf(command, context), {
+        await muteCall(context.io, await hubOf(command, context), {
           profile: keyOf(profile, options.namespaceOf),
           ...{ syscall, reason: options.reason, remove: options.remove === true },
           ...(options.comm === undefined ? {} : { comm: options.comm })
@@ -136,7 +136,7 @@ function addExplain(program: Command, context: VerbContext): void {
           const { explainContainer, whyEperm } = await import('../confinement/explain.js')
           const run = verb === 'explain' ? explainContainer : whyEperm
           context.finish(
-            await run(context.io, await hubsOf(command, context), name, {
+            await run(context.io, await hubOf(command, context), name, {
               namespace: options.namespace,
               output: parseOutput(options.output, formats) as Format
             })
@@ -161,7 +161,7 @@ function addHistory(program: Command, context: VerbContext): void {
         // Kinds begin with a capital letter, namespaces never do.
         const [, within, workload = name] = /^([^/A-Z][^/]*)\/(.+)$/.exec(name) ?? []
         context.finish(
-          await showHistory(context.io, await hubsOf(command, context), {
+          await showHistory(context.io, await hubOf(command, context), {
             ...{ workload, namespace: within ?? options.namespace },
             output: parseOutput(options.output, formats) as Format
           })
@@ -200,7 +200,7 @@ function addSimulate(program: Command, context: VerbContext): void {
       const { simulateCommand } = await import('../confinement/radius.js')
       const output = parseOutput(options.output, ['table', 'wide', 'json', 'yaml'])
       context.finish(
-        await simulateCommand(context.io, await hubsOf(command, context), {
+        await simulateCommand(context.io, await hubOf(command, context), {
           profile:
             profile === undefined ? undefined : keyOf(profile, options.namespace ?? 'default'),
           deny: options.deny ?? [],

@@ -2,13 +2,11 @@ import type { Command } from 'commander'
 import type { AuditEntry } from '../../webhook/ui/model/audit-trail.js'
 import { actionWords, resultWords } from '../../webhook/ui/parts/action-words.js'
 import { askHub, quickMs } from '../hubs/hub-api.js'
-import { mergeActions } from '../hubs/merge/lists.js'
-import { askHubs } from '../hubs/hubs.js'
 import { age, printListing } from '../lib/output.js'
 import { parseOutput, type Output } from '../lib/output-format.js'
 import { readAddresses } from '../lib/state.js'
 import { pathsOf, type VerbContext } from './context.js'
-import { hubsOf } from './hubs-of.js'
+import { hubOf } from './hub-of.js'
 
 /** Adds `secco ui link` and `secco ui audit`. */
 export function addUiVerbs(program: Command, context: VerbContext): void {
@@ -31,17 +29,12 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
     .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
     .action(async (options: { output: string }, command: Command) => {
       const output = parseOutput(options.output) as Output
-      const { answers, missing } = await askHubs<{ items: AuditEntry[] }>(
-        await hubsOf(command, context),
-        '/api/v1/audit',
-        { timeout: quickMs }
-      )
-      const rows = mergeActions(answers.map(({ items }) => items))
+      const hub = await hubOf(command, context)
+      const rows = await hub.list<AuditEntry>('/api/v1/audit', quickMs)
       const now = context.now().getTime()
       const code = printListing(context.io, output, {
         what: 'actions',
         rows,
-        missing,
         columns: [
           { title: 'AGE', value: ({ at }: AuditEntry) => age(at, now) },
           { title: 'USER', value: ({ user }) => user },

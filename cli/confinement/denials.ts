@@ -1,15 +1,12 @@
 import type { DenialList } from '../../webhook/confinement/denials/denial-routes.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
-import { type Io, paint, plain } from '../lib/io.js'
+import { type Io, noteLost, paint, plain } from '../lib/io.js'
 import { age, printListing, printObject } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
-import { askHub, queryOf } from '../hubs/hub-api.js'
-import { createDenialTally, mergeDenials } from '../hubs/merge/denials.js'
-import { mergeRestarts } from '../hubs/merge/block.js'
-import { followHubs } from '../hubs/follow-hubs.js'
-import { askHubs, type Hubs, othersOf } from '../hubs/hubs.js'
-import { knownSinceNote, latestKnownSince } from '../lib/known-since.js'
-import { type MissingHub, sayMissing, withMissing } from '../lib/missing-hubs.js'
+import { queryOf } from '../hubs/hub-api.js'
+import type { Hub } from '../hubs/hub.js'
+import { knownSinceNote } from '../lib/known-since.js'
+import { DenialTally } from './denial-tally.js'
 
 interface DenialArgs {
   output: Output
@@ -41,53 +38,51 @@ function lineOf(io: Io, view: DenialView & { added: number }): string {
   return `${paint(io, view.answer === 'logged' ? 'yellow' : 'red', plain(words))}\n`
 }
 
-/** Prints the denials of all hubs as they come, each once. */
+/** Prints denials as they come, each once, also those that came while no hub answered. */
 async function followDenials(
   io: Io,
-  hubs: Hubs,
+  hub: Hub,
   args: DenialArgs & { follow: AbortSignal }
 ): Promise<void> {
   const query = queryFor(args)
-  const tally = createDenialTally()
-  if (hubs.again !== undefined && args.since === undefined) {
-    // A denial is not new when a satellite reports it again to another hub.
-    await Promise.all(
-      hubs.all.map(async (hub) => {
-        const { items } = await askHub<{ items: DenialView[] }>(hub, `/api/v1/denials${query}`)
-        for (const view of items) tally.add(hub.name ?? hub.ui, view)
-      })
-    ).catch(() => undefined)
+  const tally = new DenialTally()
+  const print = (view: DenialView, added: number): void => {
+    if (added <= 0) return
+    const one = { ...view, added }
+    io.stdout(args.output === 'json' ? `${JSON.stringify(one)}\n` : lineOf(io, one))
   }
+  async function count(onRow: typeof print): Promise<void> {
+    const { items } = await hub.ask<DenialList>(`/api/v1/denials${query}`)
+    tally.restart()
+    for (const view of items) onRow(view, tally.add(view))
+  }
+  if (args.since === undefined) await count(() => undefined)
+  // Events wait until what came before the stream opened is printed.
+  let turn = Promise.resolve()
+  const next = (step: () => void | Promise<void>): void => void (turn = turn.then(step))
   const listener = {
-    onEvent(hub: string, event: string, data: unknown) {
+    // When the hub is gone by now, the stream opens once more.
+    onOpen: () => next(() => count(print).catch(() => undefined)),
+    onEvent(event: string, data: unknown) {
       if (event !== 'denial') return
       const view = data as DenialView & { added: number }
-      const unreported = tally.add(hub, view, view.added === 0)
-      // A hub knows only what is new to itself; the tally knows what another hub has reported before.
-      const added = hubs.again === undefined ? view.added : Math.min(view.added, unreported)
-      if (added <= 0) return
-      const one = { ...view, added }
-      io.stdout(args.output === 'json' ? `${JSON.stringify(one)}\n` : lineOf(io, one))
+      next(() => print(view, Math.min(view.added, tally.add(view, view.added === 0))))
     },
-    onMissing(missing: readonly MissingHub[]) {
-      sayMissing(io, missing)
-      if (args.output === 'json') io.stdout(`${JSON.stringify({ incomplete: missing })}\n`)
-    }
+    onLost: (reason: string) => noteLost(io, reason)
   }
-  await followHubs(hubs, `/api/v1/denials/stream${query}`, listener, args.follow)
+  await hub.follow(`/api/v1/denials/stream${query}`, listener, args.follow)
+  await turn
 }
 
 /** `secco denials`: lists denied syscalls by process and container; with `-f` as they come. */
-export async function listDenials(io: Io, hubs: Hubs, args: DenialArgs): Promise<number> {
+export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<number> {
   const { follow } = args
   if (follow !== undefined) {
-    await followDenials(io, hubs, { ...args, follow })
+    await followDenials(io, hub, { ...args, follow })
     return 0
   }
   const path = `/api/v1/denials${queryFor(args)}`
-  const { answers, missing } = await askHubs<DenialList>(hubs, path)
-  const knownSince = latestKnownSince(answers.map((one) => one.knownSince))
-  const items = mergeDenials(answers.map((one) => one.items))
+  const { knownSince, items } = await hub.ask<DenialList>(path)
   const code = printListing(io, args.output, {
     what: 'denials',
     rows: items,
@@ -108,7 +103,6 @@ export async function listDenials(io: Io, hubs: Hubs, args: DenialArgs): Promise
     ],
     name: (view) => `denial/${view.namespace}/${view.profile}/${view.syscall}`,
     object: (view) => view,
-    missing,
     members: { knownSince },
     emptyNote: knownSinceNote(knownSince)
   })
@@ -131,7 +125,7 @@ interface Allowed {
 /** `secco denials allow PROFILE SYSCALL…`: shows the difference; with --yes creates the new revision. */
 export async function allowCall(
   io: Io,
-  hubs: Hubs,
+  hub: Hub,
   args: {
     profile: string
     syscalls: readonly string[]
@@ -144,17 +138,9 @@ export async function allowCall(
   const [syscall] = syscalls
   // A hub of an earlier version knows one syscall.
   const body = { ...rest, ...(syscalls.length === 1 ? { syscall } : { syscalls }) }
-  const changed = await askHub<Allowed>(hubs.all[0], '/api/v1/allow', body)
-  // One hub writes; the others list the containers on their nodes that keep their old filter.
-  const { answers, missing } = await othersOf<Allowed>(hubs, '/api/v1/allow', {
-    ...body,
-    yes: false
-  })
-  sayMissing(io, missing)
-  const restarts = [changed, ...answers].map((one) => one.restart)
-  const answer = { ...changed, restart: mergeRestarts(restarts) }
+  const answer = await hub.ask<Allowed>('/api/v1/allow', body)
   if (output === 'json') {
-    printObject(io, 'json', withMissing(answer, missing))
+    printObject(io, 'json', answer)
     return 0
   }
   const { diff, applied, restart } = answer
@@ -183,7 +169,7 @@ export async function allowCall(
 /** `secco denials mute PROFILE SYSCALL`. */
 export async function muteCall(
   io: Io,
-  hubs: Hubs,
+  hub: Hub,
   args: {
     profile: string
     syscall: string
@@ -192,8 +178,7 @@ export async function muteCall(
     remove: boolean
   }
 ): Promise<number> {
-  const { muted } = await askHub<{ muted: { syscall: string; comm?: string }[] }>(
-    hubs.all[0],
+  const { muted } = await hub.ask<{ muted: { syscall: string; comm?: string }[] }>(
     '/api/v1/mute',
     args
   )

@@ -5,12 +5,7 @@ import { type Io, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 import { queryOf } from '../hubs/hub-api.js'
 import { absenceWords } from '../lib/known-since.js'
-import { mergeExplained, mergeWhyEperm } from '../hubs/merge/lists.js'
-import { askHubs, type Hubs } from '../hubs/hubs.js'
-import { sayMissing, withMissing } from '../lib/missing-hubs.js'
-
-/** The error code of a hub for a container on a node of another hub. */
-const absent = 'CONTAINER_NOT_FOUND'
+import type { Hub } from '../hubs/hub.js'
 
 const ruleText = (rule: string): string => `rule ${rule === '' ? 'none' : rule}`
 
@@ -27,17 +22,14 @@ function webhookText({ answer, noted }: Pick<Explained, 'answer' | 'noted'>): st
 /** `secco explain CONTAINER|POD`: explains why a container has its profile. */
 export async function explainContainer(
   io: Io,
-  hubs: Hubs,
+  hub: Hub,
   name: string,
   options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
 ): Promise<number> {
   const path = `/api/v1/explain${queryOf({ name, namespace: options.namespace })}`
-  const { answers, missing } = await askHubs<{ items: Explained[] }>(hubs, path, { absent })
-  const items = mergeExplained(answers.map((one) => one.items))
-  sayMissing(io, missing)
+  const items = await hub.list<Explained>(path)
   if (options.output !== 'table') {
-    const all = items.map((one) => withMissing(one, missing))
-    printObject(io, options.output, all.length === 1 ? all[0] : all)
+    printObject(io, options.output, items.length === 1 ? items[0] : items)
     return 0
   }
   for (const { words, ...one } of items) {
@@ -97,31 +89,24 @@ const hasEarlier = (
 /** `secco why-eperm CONTAINER|POD`: shows the denied syscalls, their processes, the rule, and what to do. */
 export async function whyEperm(
   io: Io,
-  hubs: Hubs,
+  hub: Hub,
   name: string,
   options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
 ): Promise<number> {
   const path = `/api/v1/why-eperm${queryOf({ name, namespace: options.namespace })}`
-  const { answers, missing } = await askHubs<WhyEperm>(hubs, path, { absent })
-  const { items, before } = mergeWhyEperm(answers)
-  sayMissing(io, missing)
+  const { items, before } = await hub.ask<WhyEperm>(path)
   if (options.output !== 'table') {
     const running = items.map(({ container, denials, knownSince, unheard }) => ({
       ...{ running: true, container, denials, knownSince },
       ...(unheard === undefined ? {} : { unheard })
     }))
-    const all = [...running, ...endedOf(before)]
-    printObject(
-      io,
-      options.output,
-      all.map((one) => withMissing(one, missing))
-    )
+    printObject(io, options.output, [...running, ...endedOf(before)])
     return 0
   }
   for (const item of items) {
     const { container, words, rule, knownSince, unheard } = item
     if (words.length === 0) {
-      const isOnly = !hasEarlier(item, before) && missing.length === 0
+      const isOnly = !hasEarlier(item, before)
       io.stdout(`${plain(absenceWords({ container, knownSince, unheard, isOnly }))}\n`)
       continue
     }
@@ -129,9 +114,7 @@ export async function whyEperm(
     const by = rule === '' ? 'its own configuration' : `rule ${rule}`
     io.stdout(`It runs under ${plain(container.why)} (${plain(by)}).\n`)
   }
-  if (items.length === 0 && missing.length === 0) {
-    io.stdout('No container of that name runs now.\n')
-  }
+  if (items.length === 0) io.stdout('No container of that name runs now.\n')
   if (before.length > 0) printBefore(io, before, options.namespace)
   return 0
 }

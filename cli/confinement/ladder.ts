@@ -1,11 +1,7 @@
 import type { LadderView } from '../../webhook/confinement/ladder/ladder-view.js'
-import { SeccoError } from '../../src/lib/errors.js'
 import { type Io, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
-import { askHub } from '../hubs/hub-api.js'
-import { mergeLadders } from '../hubs/merge/ladder.js'
-import { askHubs, type Hubs } from '../hubs/hubs.js'
-import { type MissingHub, sayMissing, withMissing } from '../lib/missing-hubs.js'
+import type { Hub } from '../hubs/hub.js'
 
 interface PromoteArgs {
   profile: string
@@ -18,15 +14,9 @@ interface PromoteArgs {
   force: boolean
 }
 
-function printLadder(
-  io: Io,
-  view: LadderView,
-  missing: readonly MissingHub[],
-  output: 'table' | 'json' | 'yaml'
-): void {
-  sayMissing(io, missing)
+function printLadder(io: Io, view: LadderView, output: 'table' | 'json' | 'yaml'): void {
   if (output !== 'table') {
-    printObject(io, output, withMissing(view, missing))
+    printObject(io, output, view)
     return
   }
   const { namespace, profile, mode, revision, canary, evidence, next, history } = view
@@ -55,27 +45,10 @@ function printLadder(
   }
 }
 
-/** Asks every hub with a dry run. The hub with the most containers of the workload comes first. */
-async function dryRunAll(hubs: Hubs, path: string, body: object) {
-  const { answers, from, missing } = await askHubs<LadderView>(hubs, path, {
-    body: { ...body, dryRun: true }
-  })
-  const rejection = missing.find(({ code }) => code === 'INVALID_ARGUMENT')
-  if (rejection !== undefined) {
-    throw new SeccoError(rejection.code, rejection.message, { hint: rejection.next })
-  }
-  const all = from.map((hub, at) => ({ hub, view: answers[at] as LadderView }))
-  const [first, ...others] = all.sort((a, b) => b.view.running - a.view.running)
-  return { first, others: others.map(({ view }) => view), missing }
-}
-
-/**
- * `secco promote`: sets the next mode and shows the evidence. One hub writes. All hubs are asked first, because a hub
- * rejects a mode that is less strict than the one that runs on its nodes.
- */
+/** `secco promote`: sets the next mode and shows the evidence. */
 export async function promoteWorkload(
   io: Io,
-  hubs: Hubs,
+  hub: Hub,
   { canary, quietFor, ...args }: PromoteArgs,
   output: 'table' | 'json' | 'yaml'
 ): Promise<number> {
@@ -84,13 +57,7 @@ export async function promoteWorkload(
     ...(canary === undefined ? {} : { canary }),
     ...(quietFor === undefined ? {} : { quietFor })
   }
-  const path = '/api/v1/promote'
-  const before =
-    hubs.all.length === 1
-      ? { first: undefined, others: [], missing: hubs.missing }
-      : await dryRunAll(hubs, path, body)
-  const view = await askHub<LadderView>(before.first?.hub ?? hubs.all[0], path, body)
-  printLadder(io, mergeLadders(view, before.others), before.missing, output)
+  printLadder(io, await hub.ask<LadderView>('/api/v1/promote', body), output)
   if (args.dryRun) io.stderr('dry run: nothing was changed\n')
   else if (output === 'table') {
     io.stderr(`  next: new pods get it; find running pods with an older filter: secco ps --wrong\n`)
@@ -101,11 +68,10 @@ export async function promoteWorkload(
 /** `secco rollback`: undoes the last step of a workload. */
 export async function rollbackWorkload(
   io: Io,
-  hubs: Hubs,
+  hub: Hub,
   args: { profile: string; reason: string },
   output: 'table' | 'json' | 'yaml'
 ): Promise<number> {
-  const view = await askHub<LadderView>(hubs.all[0], '/api/v1/rollback', args)
-  printLadder(io, view, hubs.missing, output)
+  printLadder(io, await hub.ask<LadderView>('/api/v1/rollback', args), output)
   return 0
 }

@@ -1,13 +1,11 @@
 import type { ContainerView } from '../../webhook/confinement/containers/container-views.js'
+import { byPlace } from '../../webhook/confinement/containers/container-routes.js'
 import { stateWords } from '../../src/confinement/state.js'
-import { type Io, paint } from '../lib/io.js'
+import { type Io, noteLost, paint } from '../lib/io.js'
 import { age, type Column, printListing } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
 import { queryOf } from '../hubs/hub-api.js'
-import { mergeContainers } from '../hubs/merge/lists.js'
-import { followHubs } from '../hubs/follow-hubs.js'
-import { askHubs, type Hubs } from '../hubs/hubs.js'
-import type { MissingHub } from '../lib/missing-hubs.js'
+import type { Hub } from '../hubs/hub.js'
 
 interface PsArgs {
   output: Output
@@ -71,73 +69,49 @@ const isWrong = ({ drift, stale, unprotected }: ContainerView): boolean =>
 const noneWrong = 'No container differs from what it should be.'
 
 /** `secco ps`: lists containers as `docker ps` does, with their confinement. */
-export async function listContainers(io: Io, hubs: Hubs, args: PsArgs): Promise<number> {
+export async function listContainers(io: Io, hub: Hub, args: PsArgs): Promise<number> {
   const query = queryOf({ namespace: args.namespace, selector: args.selector })
-  const print = (
-    lists: readonly (readonly ContainerView[])[],
-    missing: readonly MissingHub[]
-  ): number => {
-    const views = mergeContainers(lists)
-    return printListing(io, args.output, {
+  const print = (views: readonly ContainerView[]): number =>
+    printListing(io, args.output, {
       what: 'containers',
       rows: args.wrong ? views.filter(isWrong) : views,
       ...(args.wrong && views.length > 0 ? { none: noneWrong } : {}),
       columns: columns(args.now()),
       name: ({ namespace, name, id }) => `container/${namespace}/${name}/${id}`,
-      object: (view) => view,
-      missing
+      object: (view) => view
     })
-  }
   if (args.watch === undefined) {
     const path = `/api/v1/containers${query}`
-    const { answers, missing } = await askHubs<{ items: ContainerView[] }>(hubs, path)
-    return print(
-      answers.map(({ items }) => items),
-      missing
-    )
+    return print(await hub.list<ContainerView>(path))
   }
-  await watchContainers(hubs, query, args.watch, (lists, missing) => {
+  await watchContainers(io, hub, query, args.watch, (views) => {
     if (io.isTerminal) io.stdout('\u001b[2J\u001b[H')
-    print(lists, missing)
+    print(views)
   })
   if (!args.watch.aborted) io.stderr(paint(io, 'dim', 'the hub ended the stream\n'))
   return 0
 }
 
-/** Shows the containers of all hubs whenever they change. */
+/** Shows the containers whenever they change. A stream begins with all of them. */
 async function watchContainers(
-  hubs: Hubs,
+  io: Io,
+  hub: Hub,
   query: string,
   signal: AbortSignal,
-  show: (lists: ContainerView[][], missing: readonly MissingHub[]) => void
+  show: (views: ContainerView[]) => void
 ): Promise<void> {
-  const known = new Map<string, Map<string, ContainerView>>()
-  let missing: readonly MissingHub[] = hubs.missing
-  const showAll = (): void =>
-    show(
-      [...known.values()].map((views) => [...views.values()]),
-      missing
-    )
-  const listener = {
-    onEvent(hub: string, event: string, data: unknown) {
-      const views = known.get(hub) ?? new Map<string, ContainerView>()
-      known.set(hub, views)
-      if (event === 'snapshot') {
-        views.clear()
-        for (const view of (data as { items: ContainerView[] }).items) views.set(view.key, view)
-      } else if (event === 'change') {
-        const { changed, gone } = data as { changed: ContainerView[]; gone: string[] }
-        for (const view of changed) views.set(view.key, view)
-        for (const key of gone) views.delete(key)
-      }
-      showAll()
-    },
-    onEnd: (hub: string) => void known.delete(hub),
-    onMissing(now: readonly MissingHub[]) {
-      missing = now
-      // At the start there is nothing to print yet.
-      if (known.size > 0) showAll()
+  const known = new Map<string, ContainerView>()
+  const onEvent = (event: string, data: unknown): void => {
+    if (event === 'snapshot') {
+      known.clear()
+      for (const view of (data as { items: ContainerView[] }).items) known.set(view.key, view)
+    } else if (event === 'change') {
+      const { changed, gone } = data as { changed: ContainerView[]; gone: string[] }
+      for (const view of changed) known.set(view.key, view)
+      for (const key of gone) known.delete(key)
     }
+    show([...known.values()].sort(byPlace))
   }
-  await followHubs(hubs, `/api/v1/containers/stream${query}`, listener, signal)
+  const listener = { onEvent, onLost: (reason: string) => noteLost(io, reason) }
+  await hub.follow(`/api/v1/containers/stream${query}`, listener, signal)
 }

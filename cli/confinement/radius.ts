@@ -1,9 +1,7 @@
 import type { Radius } from '../../webhook/confinement/what-if/blast-radius.js'
 import { type Io, paint } from '../lib/io.js'
 import { printObject, table } from '../lib/output.js'
-import { mergeRadii } from '../hubs/merge/radius.js'
-import { askHubs, type Hubs } from '../hubs/hubs.js'
-import { sayMissing, withMissing } from '../lib/missing-hubs.js'
+import type { Hub } from '../hubs/hub.js'
 
 interface SimulateArgs {
   profile: string | undefined
@@ -53,19 +51,15 @@ export function printRadius(io: Io, radius: Radius, wide: boolean): void {
 }
 
 /** `secco simulate`: replays recorded syscalls of running containers against a profile; changes nothing. */
-export async function simulateCommand(io: Io, hubs: Hubs, args: SimulateArgs): Promise<number> {
+export async function simulateCommand(io: Io, hub: Hub, args: SimulateArgs): Promise<number> {
   const { profile, deny, selector, namespace, output } = args
-  const { answers, missing } = await askHubs<Radius>(hubs, '/api/v1/simulate', {
-    body: {
-      deny,
-      ...(profile === undefined ? {} : { profile }),
-      ...(selector === undefined ? {} : { selector }),
-      ...(namespace === undefined ? {} : { namespace })
-    }
+  const radius = await hub.ask<Radius>('/api/v1/simulate', {
+    deny,
+    ...(profile === undefined ? {} : { profile }),
+    ...(selector === undefined ? {} : { selector }),
+    ...(namespace === undefined ? {} : { namespace })
   })
-  const radius = mergeRadii(answers)
-  sayMissing(io, missing)
-  if (output === 'json' || output === 'yaml') printObject(io, output, withMissing(radius, missing))
+  if (output === 'json' || output === 'yaml') printObject(io, output, radius)
   else printRadius(io, radius, output === 'wide')
   return 0
 }

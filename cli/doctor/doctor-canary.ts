@@ -6,7 +6,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import { tinyPrograms } from '../base/tiny-program.js'
 import { eventually } from './doctor-links.js'
-import { askHub, type HubAccess } from '../hubs/hub-api.js'
+import type { Hub } from '../hubs/hub.js'
 
 /** The report on the canary's container arrives some seconds after its start. */
 const filterPatienceMs = 15_000
@@ -29,16 +29,10 @@ export const canaryProfile = (
   }
 })
 
-/** Returns one list of all hubs together, because each knows only its own satellites. */
-export async function listOf<Item>(hubs: readonly HubAccess[], path: string): Promise<Item[]> {
-  const answers = await Promise.all(hubs.map((hub) => askHub<{ items: Item[] }>(hub, path)))
-  return answers.flatMap(({ items }) => items)
-}
-
 /** Waits for the revision of a profile until every node has it. */
-export function deliveredTo(hubs: readonly HubAccess[], ref: { namespace: string; name: string }) {
+export function deliveredTo(hub: Hub, ref: { namespace: string; name: string }) {
   return eventually(async () => {
-    const items = await listOf<ProfileState>(hubs, '/api/v1/states')
+    const items = await hub.list<ProfileState>('/api/v1/states')
     const own = items.find(
       ({ name, namespace }) => name === ref.name && namespace === ref.namespace
     )
@@ -48,14 +42,14 @@ export function deliveredTo(hubs: readonly HubAccess[], ref: { namespace: string
 
 /** Proves that the kernel's filter of the canary equals the revision. @throws SeccoError with the reason otherwise */
 export async function proveFilter(
-  hubs: readonly HubAccess[],
+  hub: Hub,
   isCanary: (view: ContainerView) => boolean,
   digest: string
 ): Promise<string> {
   let why = 'no satellite reported it: check that one watches this runtime'
   let unread: ContainerView | undefined
   const read = await eventually(async () => {
-    const items = await listOf<ContainerView>(hubs, '/api/v1/containers')
+    const items = await hub.list<ContainerView>('/api/v1/containers')
     const own = items.find(isCanary)
     if (own !== undefined) why = `${own.state}: ${own.why}`
     unread = own?.state === 'enforced' && own.revision === digest ? own : undefined
@@ -72,12 +66,12 @@ export async function proveFilter(
  * moment later, where it can. Returns undefined when no node reports the denial.
  */
 export async function proveDenial(
-  hubs: readonly HubAccess[],
+  hub: Hub,
   container: string
 ): Promise<{ node: string; words: string } | undefined> {
   let counted: DenialView | undefined
   const attributed = await eventually(async () => {
-    const items = await listOf<DenialView>(hubs, '/api/v1/denials')
+    const items = await hub.list<DenialView>('/api/v1/denials')
     counted = items.find((one) => one.container === container && one.syscall === 'getsid')
     return counted?.comm === '' ? undefined : counted
   })

@@ -19,7 +19,7 @@ import {
 } from './doctor-links.js'
 import type { Io } from '../lib/io.js'
 import { type Addresses, readAddresses, type StatePaths } from '../lib/state.js'
-import { askHub } from '../hubs/hub-api.js'
+import { Hub } from '../hubs/hub.js'
 import { writeBundle } from '../walk-through/bundle.js'
 import { removeContainer, startContainer } from '../walk-through/container.js'
 import { reviewPod } from '../walk-through/review-pod.js'
@@ -39,6 +39,7 @@ interface Chain {
   store: Store
   options: ChainOptions
   addresses: Addresses
+  hub: Hub
   work: string
   path: string
   digest: string
@@ -53,12 +54,10 @@ const links: readonly Link<Chain>[] = [
     fix: 'start `secco up` (or `secco webhook` and `secco satellite`) on this state folder',
     async prove(chain) {
       chain.addresses = await readAddresses(chain.options.paths)
+      chain.hub = new Hub([chain.addresses])
       const nodes = await eventually(async () => {
-        const { items } = await askHub<{ items: { name: string; connected: boolean }[] }>(
-          chain.addresses,
-          '/api/v1/nodes'
-        )
-        const there = items.filter(({ connected }) => connected)
+        const known = await chain.hub.list<{ name: string; connected: boolean }>('/api/v1/nodes')
+        const there = known.filter(({ connected }) => connected)
         return there.length > 0 ? there : undefined
       })
       return nodes?.map((node) => node.name).join(', ')
@@ -71,7 +70,7 @@ const links: readonly Link<Chain>[] = [
       await chain.store.delete('SeccompProfile', ref)
       const own = canaryProfile(ref, { kind: 'Container', name }, machine())
       await chain.store.apply('SeccompProfile', own)
-      const state = await deliveredTo([chain.addresses], ref)
+      const state = await deliveredTo(chain.hub, ref)
       if (state === undefined) return undefined
       chain.digest = state.digest
       chain.path = state.path
@@ -140,13 +139,13 @@ const links: readonly Link<Chain>[] = [
   {
     what: "the kernel's filter is that revision",
     fix: 'look at `secco ps -o wide`: the column WHY names what is in force instead',
-    prove: ({ addresses, digest }) => proveFilter([addresses], ({ id }) => id === name, digest)
+    prove: ({ hub, digest }) => proveFilter(hub, ({ id }) => id === name, digest)
   },
   {
     what: 'a denial is recorded with its process',
     fix: 'run `secco doctor --node`: recording syscalls or denials does not work here',
-    async prove({ addresses }) {
-      const seen = await proveDenial([addresses], name)
+    async prove({ hub }) {
+      const seen = await proveDenial(hub, name)
       return seen && byWords([seen])
     }
   }
@@ -166,7 +165,8 @@ export async function runChainDoctor(io: Io, store: Store, options: ChainOptions
   const work = await mkdtemp(join(tmpdir(), 'secco-doctor-'))
   const chain: Chain = {
     ...{ store, options, work, path: '', digest: '', seccomp: undefined, started: false },
-    addresses: { pid: 0, webhook: '', hub: '', ui: '', caBundle: '' }
+    ...{ addresses: { pid: 0, webhook: '', hub: '', ui: '', caBundle: '' } },
+    hub: new Hub([{ ui: '' }])
   }
   let steps: Step[] = []
   try {

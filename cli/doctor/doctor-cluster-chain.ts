@@ -4,7 +4,7 @@ import type { CanaryPlace, Pod } from './doctor-cluster-canary.js'
 import type { ChosenNodes } from './doctor-cluster-nodes.js'
 import type { Workload } from './doctor-cluster-programs.js'
 import type { DoctorOutput } from './doctor-links.js'
-import type { HubAccess } from '../hubs/hub-api.js'
+import type { Hub } from '../hubs/hub.js'
 
 export interface ClusterDoctorOptions {
   kubeconfig: string
@@ -19,8 +19,7 @@ export interface ClusterDoctorOptions {
 export interface Chain {
   options: ClusterDoctorOptions
   call: ApiCall
-  /** All hubs, because each knows only its own satellites. */
-  hubs: readonly HubAccess[]
+  hub: Hub
   satellite: Workload['spec']['template']['spec']
   nodes: ChosenNodes
   /** Machine of these nodes, as in `uname -m`. */

@@ -1,7 +1,7 @@
 import type { ContainerView } from '../../webhook/confinement/containers/container-views.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { tinyPrograms } from '../base/tiny-program.js'
-import { listOf, proveDenial, proveFilter } from './doctor-canary.js'
+import { proveDenial, proveFilter } from './doctor-canary.js'
 import {
   canaryName as name,
   canaryPod,
@@ -89,7 +89,7 @@ export const podLinks: readonly Link<Chain>[] = [
       const seen = new Map<string, ContainerView>()
       await eventually(async () => {
         const all = `/api/v1/containers?namespace=${name}`
-        const items = await listOf<ContainerView>(chain.hubs, all)
+        const items = await chain.hub.list<ContainerView>(all)
         for (const [node, { metadata }] of pods) {
           const own = items.find(({ podUid }) => podUid === metadata.uid)
           if (own !== undefined && own.disk !== '') seen.set(node, own)
@@ -114,10 +114,10 @@ export const podLinks: readonly Link<Chain>[] = [
   {
     what: "the kernel's filter is that revision",
     fix: 'look at `secco ps -A -o wide`: the column WHY names what is in force instead',
-    async prove({ hubs, pods, digest }) {
+    async prove({ hub, pods, digest }) {
       const found = await onEach(pods, async ({ metadata }, node) => {
         const isCanary = ({ podUid }: ContainerView) => podUid === metadata.uid
-        return { node, words: await proveFilter(hubs, isCanary, digest) }
+        return { node, words: await proveFilter(hub, isCanary, digest) }
       })
       return byWords(found)
     }
@@ -125,9 +125,9 @@ export const podLinks: readonly Link<Chain>[] = [
   {
     what: 'a denial is recorded with its process',
     fix: 'run `secco doctor --node` on that node: recording syscalls or denials does not work there',
-    async prove({ hubs, views }) {
+    async prove({ hub, views }) {
       const found = await onEach(views, async ({ id }, node) => {
-        return { node, seen: await proveDenial(hubs, id) }
+        return { node, seen: await proveDenial(hub, id) }
       })
       const silent = found.find(({ seen }) => seen === undefined)
       if (silent !== undefined) {

@@ -1,6 +1,8 @@
 import { apiVersion } from '../../src/api/names.js'
 import { errorKinds, toSeccoError } from '../../src/lib/errors.js'
-import { openClusterHubs } from '../hubs/cluster-hub.js'
+import { openClusterHub } from '../hubs/cluster-hub.js'
+import { Hub } from '../hubs/hub.js'
+import { askHub } from '../hubs/hub-api.js'
 import {
   canaryContainer as container,
   canaryName as name,
@@ -13,7 +15,7 @@ import {
   type Pod,
   profilePath
 } from './doctor-cluster-canary.js'
-import { canaryProfile, deliveredTo, listOf } from './doctor-canary.js'
+import { canaryProfile, deliveredTo } from './doctor-canary.js'
 import { type Chain, type ClusterDoctorOptions, placeOf } from './doctor-cluster-chain.js'
 import { chooseNodes, isReady, type Node, nodesText, untriedText } from './doctor-cluster-nodes.js'
 import { podLinks } from './doctor-cluster-pods.js'
@@ -57,11 +59,12 @@ const links: readonly Link<Chain>[] = [
     }
   },
   {
-    what: 'every hub answers, and every node has a satellite',
+    what: 'every replica of the hub answers, and every node has a satellite',
     fix: `see why: kubectl -n ${home} get pods -o wide; on the node: secco doctor --node`,
     async prove(chain) {
       const { kubeconfig, token } = chain.options
-      chain.hubs = (await openClusterHubs(kubeconfig, token)).all
+      chain.hub = await openClusterHub(kubeconfig, token)
+      for (const replica of chain.hub.replicas) await askHub(replica, '/api/v1/nodes')
       const { items } = (await chain.call('GET', '/api/v1/nodes')) as { items: Node[] }
       const up = items.filter(isReady)
       if (up.length === 0) return { broken: 'no node is Ready', fix: 'kubectl get nodes' }
@@ -69,10 +72,7 @@ const links: readonly Link<Chain>[] = [
       chain.machine = machines[chain.nodes.arch] ?? chain.nodes.arch
       let lacking: string[] = up.map(({ metadata }) => metadata.name)
       await eventually(async () => {
-        const known = await listOf<{ name: string; connected: boolean }>(
-          chain.hubs,
-          '/api/v1/nodes'
-        )
+        const known = await chain.hub.list<{ name: string; connected: boolean }>('/api/v1/nodes')
         const there = new Set(known.filter(({ connected }) => connected).map((one) => one.name))
         lacking = up.map(({ metadata }) => metadata.name).filter((one) => !there.has(one))
         return lacking.length === 0 ? true : undefined
@@ -116,7 +116,7 @@ const links: readonly Link<Chain>[] = [
       await chain.call('POST', `/apis/${apiVersion}/namespaces/${name}/seccompprofiles`, {
         body: profile
       })
-      const state = await deliveredTo(chain.hubs, { namespace: name, name })
+      const state = await deliveredTo(chain.hub, { namespace: name, name })
       if (state === undefined) return undefined
       chain.digest = state.digest
       chain.path = state.path
@@ -177,7 +177,7 @@ export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): P
     ...{
       options,
       call,
-      hubs: [],
+      hub: new Hub([{ ui: '' }]),
       satellite: { containers: [] },
       machine: '',
       digest: '',

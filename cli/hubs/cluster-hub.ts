@@ -6,7 +6,7 @@ import { fromApiServer } from '../../src/store/kubernetes-errors.js'
 import { namespace, ports, roleLabels } from '../install/names.js'
 import { loadKubeconfig } from '../lib/open-store.js'
 import type { HubAccess } from './hub-api.js'
-import type { Hubs } from './hubs.js'
+import { Hub, type Replicas } from './hub.js'
 
 const isReady = ({ metadata, status }: V1Pod): boolean =>
   metadata?.deletionTimestamp === undefined &&
@@ -79,7 +79,7 @@ async function forwarded(config: KubeConfig, pod: string): Promise<string> {
  * @param token token of the user; default: that of the kubeconfig.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
  */
-export async function openClusterHubs(kubeconfig: string, token?: string): Promise<Hubs> {
+export async function openClusterHub(kubeconfig: string, token?: string): Promise<Hub> {
   const config = await loadKubeconfig(kubeconfig)
   const shown = token ?? (await tokenOf(config))
   const opened = new Map<string, Promise<HubAccess>>()
@@ -97,12 +97,9 @@ export async function openClusterHubs(kubeconfig: string, token?: string): Promi
     opened.set(name, access)
     return access
   }
-  let chosen: string | undefined
-  async function list(): Promise<Hubs> {
-    const ready = await readyPods(config)
-    // The same one as long as it is ready: a stream goes on.
-    if (chosen === undefined || !ready.includes(chosen)) [chosen] = ready
-    return { all: [await once(chosen)], missing: [], again: list }
+  async function list(): Promise<Replicas> {
+    const [first, ...more] = await readyPods(config)
+    return [await once(first), ...(await Promise.all(more.map(once)))]
   }
-  return list()
+  return new Hub(await list(), list)
 }

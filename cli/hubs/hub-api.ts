@@ -5,7 +5,7 @@ import { type ErrorCode, errorKinds, SeccoError } from '../../src/lib/errors.js'
 /** Address of the HTTP API of a running hub, with the token that it may require. */
 export interface HubAccess {
   ui: string
-  /** Name of its pod when there are several hubs. */
+  /** Name of its pod in a cluster. */
   name?: string
   token?: string
   /** The user, recorded with changes. */
@@ -20,19 +20,12 @@ interface ErrorBody {
   hint?: string
 }
 
-/** Returns the next step when a hub does not answer; by default that for this machine's own hub. */
-export const unavailableHint = ({ fix = 'see whether `secco up` still runs' }: HubAccess): string =>
-  fix
-
-function unavailable(access: HubAccess, cause: Error): SeccoError {
-  return new SeccoError(
-    'UNAVAILABLE',
-    `the hub at ${access.ui} does not answer: ${cause.message}`,
-    {
-      cause,
-      hint: unavailableHint(access)
-    }
-  )
+function unavailable({ name, ui, fix }: HubAccess, cause: unknown): SeccoError {
+  const which = name ?? `at ${ui}`
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new SeccoError('UNAVAILABLE', `the hub ${which} does not answer: ${reason}`, {
+    ...{ cause, hint: fix ?? 'see whether `secco up` still runs' }
+  })
 }
 
 function errorOf(text: string, status: number): SeccoError {
@@ -84,6 +77,8 @@ function open(
 /** Timeout for answers that the hub computes; quickMs is for those that it only reads. */
 const workMs = 30_000
 export const quickMs = 5000
+/** A stream sends something every 15 s; without three of them its hub is gone, or the way there. */
+const silentMs = 45_000
 
 /**
  * Sends one request to the HTTP API of a running hub: a POST with a body, otherwise a GET.
@@ -98,25 +93,30 @@ export async function askHub<Answer>(
 ): Promise<Answer> {
   const method = body === undefined ? 'GET' : 'POST'
   const response = await open(access, method, path, { body, timeout })
-  const text = await bodyOf(response)
+  const text = await bodyOf(response).catch((cause: unknown) => {
+    throw unavailable(access, cause)
+  })
   const status = response.statusCode ?? 0
   if (status >= 400) throw errorOf(text, status)
   try {
     return JSON.parse(text) as Answer
   } catch (cause) {
-    throw unavailable(access, cause instanceof Error ? cause : new Error(String(cause)))
+    throw unavailable(access, cause)
   }
 }
 
-/** Reads one list of the API of a running hub, for example `nodes`. @throws as askHub */
-export async function readList<Item>(access: HubAccess, list: string): Promise<Item[]> {
-  const path = `/api/v1/${list}`
-  return (await askHub<{ items: Item[] }>(access, path, undefined, quickMs)).items
+/** Resolves when a hub answers, whatever it answers. @throws SeccoError UNAVAILABLE */
+export async function reachHub(access: HubAccess): Promise<void> {
+  const response = await open(access, 'GET', '/login', { timeout: workMs })
+  const text = await bodyOf(response).catch((cause: unknown) => {
+    throw unavailable(access, cause)
+  })
+  if (response.statusCode === 503) throw errorOf(text, 503)
 }
 
 /**
- * Follows a stream of events until the signal or the hub ends it.
- * @throws SeccoError UNAVAILABLE, or the error that the hub answers.
+ * Follows a stream of events until the signal fires or the stream ends, also when the connection breaks.
+ * @throws SeccoError UNAVAILABLE when the stream does not open, or the error that the hub answers.
  */
 export async function followHub(
   access: HubAccess,
@@ -126,16 +126,17 @@ export async function followHub(
   onOpen: () => void = () => undefined
 ): Promise<void> {
   if (signal.aborted) return
-  const response = await open(access, 'GET', path, { signal }).catch((error: unknown) => {
-    if (signal.aborted) return undefined
-    throw error
-  })
+  const response = await open(access, 'GET', path, { signal, timeout: silentMs }).catch(
+    (error: unknown) => {
+      if (signal.aborted) return undefined
+      throw error
+    }
+  )
   if (response === undefined) return
   if ((response.statusCode ?? 0) >= 400) {
     throw errorOf(await bodyOf(response), response.statusCode ?? 0)
   }
   onOpen()
-  const isAborted = (): boolean => signal.aborted
   let event = 'message'
   response.on('error', () => undefined)
   try {
@@ -145,8 +146,8 @@ export async function followHub(
       else if (line === '') event = 'message'
     }
   } catch (error) {
-    // An end by our own signal is no failure.
-    if (!isAborted()) throw error
+    // The signal or the hub's end; anything else is an error of the listener.
+    if (error !== response.errored) throw error
   }
 }
 

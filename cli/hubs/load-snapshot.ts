@@ -16,7 +16,8 @@ import {
 } from '../../src/seccomp/filter/pass-set.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 import type { Store } from '../../src/store/store.js'
-import { readList } from './hub-api.js'
+import { Hub } from './hub.js'
+import { quickMs } from './hub-api.js'
 import { readAddresses, type StatePaths } from '../lib/state.js'
 
 function isKnownWithin(sets: ReadonlyMap<string, PassSet>, digest: string): boolean {
@@ -85,7 +86,11 @@ export async function loadSnapshot(store: Store, paths: StatePaths | undefined):
   const rules = await store.list('SeccompRule')
   const running = paths && (await readAddresses(paths).catch(() => undefined))
   if (running !== undefined) {
-    return buildSnapshot({ rules, profiles: await readList<ProfileState>(running, 'states') })
+    const hub = new Hub([running])
+    return buildSnapshot({
+      rules,
+      profiles: await hub.list<ProfileState>('/api/v1/states', quickMs)
+    })
   }
   const profiles = await store.list('SeccompProfile')
   const all = new Map(

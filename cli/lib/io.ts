@@ -21,3 +21,8 @@ export function plain(text: string): string {
   // The range holds the characters that must not reach a terminal (eslint's no-control-regex is off).
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '�')
 }
+
+/** Prints why a stream is interrupted; the verb goes on when a hub answers again. */
+export function noteLost(io: Io, reason: string): void {
+  io.stderr(`${paint(io, 'yellow', plain(`warning: ${reason}; connecting again`))}\n`)
+}

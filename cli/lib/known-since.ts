@@ -1,12 +1,5 @@
 import type { DeniedContainer } from '../../webhook/confinement/denials/why-eperm.js'
 
-/** Returns the latest of the times since when hubs know denials; undefined if a hub does not report it. */
-export function latestKnownSince(all: readonly (string | undefined)[]): string | undefined {
-  const known = all.flatMap((one) => one ?? [])
-  if (known.length < all.length) return undefined
-  return known.sort((a, b) => Date.parse(a) - Date.parse(b)).at(-1)
-}
-
 /** Explains what an empty list of denials does not exclude. */
 export function knownSinceNote(knownSince: string | undefined): string {
   return knownSince === undefined

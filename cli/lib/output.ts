@@ -1,7 +1,6 @@
 import { stringify } from 'yaml'
 import { apiVersion } from '../../src/api/names.js'
 import { type Io, paint, plain } from './io.js'
-import { type MissingHub, sayMissing, withMissing } from './missing-hubs.js'
 import type { Output } from './output-format.js'
 
 export interface Column<Row> {
@@ -43,8 +42,6 @@ interface Listing<Row> {
   name: (row: Row) => string
   /** The value of a row for -o json and -o yaml. */
   object: (row: Row) => unknown
-  /** Hubs whose answers are missing: named on stderr, and in a member for programs. */
-  missing?: readonly MissingHub[]
   /** Further members of the list for -o json and -o yaml. */
   members?: Readonly<Record<string, unknown>>
   /** A sentence after `No … found.` about what an empty list does not exclude. */
@@ -53,11 +50,10 @@ interface Listing<Row> {
 
 /** Prints a list the way kubectl does: data to stdout, `No … found.` to stderr with exit code 0. */
 export function printListing<Row>(io: Io, output: Output, listing: Listing<Row>): number {
-  const { missing = [], members = {}, none = `No ${listing.what} found.`, emptyNote } = listing
-  sayMissing(io, missing)
+  const { members = {}, none = `No ${listing.what} found.`, emptyNote } = listing
   if (output === 'json' || output === 'yaml') {
     const items = listing.rows.map(listing.object)
-    const list = withMissing({ apiVersion, kind: 'List', ...members, items }, missing)
+    const list = { apiVersion, kind: 'List', ...members, items }
     io.stdout(output === 'json' ? `${JSON.stringify(list, null, 2)}\n` : stringify(list))
     return 0
   }

@@ -1,14 +1,12 @@
 import type { Radius } from '../../webhook/confinement/what-if/blast-radius.js'
 import type { BlockProgress } from '../../webhook/confinement/what-if/block-progress.js'
 import { toSeccoError } from '../../src/lib/errors.js'
-import { mergeBlocks, mergeProgress } from '../hubs/merge/block.js'
-import { askHubs, type Hubs } from '../hubs/hubs.js'
+import type { Hub } from '../hubs/hub.js'
 import { type Io, plain } from '../lib/io.js'
-import { sayMissing } from '../lib/missing-hubs.js'
 import { printRadius } from '../confinement/radius.js'
 
-/** Finds the hubs that know what runs; undefined when there is none to ask. */
-type FindHubs = () => Promise<Hubs | undefined>
+/** Finds the hub that knows what runs; undefined when there is none to ask. */
+type FindHub = () => Promise<Hub | undefined>
 
 /** Containers that are listed at most. */
 const mostNamed = 50
@@ -37,30 +35,24 @@ async function orNote(io: Io, print: () => Promise<void>): Promise<void> {
 }
 
 /** Prints which containers use the syscall, and which keep it until a restart; changes nothing. */
-export function printBlockImpact(io: Io, find: FindHubs, what: string): Promise<void> {
+export function printBlockImpact(io: Io, find: FindHub, what: string): Promise<void> {
   return orNote(io, async () => {
-    const hubs = await find()
-    if (hubs === undefined) return
+    const hub = await find()
+    if (hub === undefined) return
     const body = { what, dryRun: true, force: true }
-    const { answers, missing } = await askHubs<BlockProgress & { users: Radius }>(
-      hubs,
+    const { users, ...progress } = await hub.ask<BlockProgress & { users: Radius }>(
       '/api/v1/block',
-      { body }
+      body
     )
-    const { users, ...progress } = mergeBlocks(answers)
-    sayMissing(io, missing)
     printRadius(io, users, true)
     printProgress(io, progress)
   })
 }
 
 /** Prints the progress of all blocks. */
-export function printBlockProgress(io: Io, find: FindHubs): Promise<void> {
+export function printBlockProgress(io: Io, find: FindHub): Promise<void> {
   return orNote(io, async () => {
-    const hubs = await find()
-    if (hubs === undefined) return
-    const { answers, missing } = await askHubs<BlockProgress>(hubs, '/api/v1/block')
-    sayMissing(io, missing)
-    printProgress(io, mergeProgress(answers))
+    const hub = await find()
+    if (hub !== undefined) printProgress(io, await hub.ask<BlockProgress>('/api/v1/block'))
   })
 }

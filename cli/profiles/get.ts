@@ -7,7 +7,6 @@ import { builtinProfiles } from '../../src/seccomp/render/builtin.js'
 import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
 import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
-import type { MissingHub } from '../lib/missing-hubs.js'
 import { age, type Column, printListing } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
 
@@ -18,8 +17,6 @@ export interface GetArgs {
   /** Show only the object of this name; undefined: all. */
   name: string | undefined
   now: number
-  /** Hubs that did not report their nodes. */
-  missing?: readonly MissingHub[]
 }
 
 /** Keeps the rows that the arguments select. @throws SeccoError NOT_FOUND for a name that does not exist */
@@ -175,7 +172,6 @@ export function getNodes(io: Io, nodes: readonly NodeView[], args: GetArgs): num
       { title: 'WHY NOT', value: (node) => node.tracingUnavailable || '-', wide: true }
     ],
     name: (node) => `node/${node.name}`,
-    object: (node) => node,
-    ...(args.missing === undefined ? {} : { missing: args.missing })
+    object: (node) => node
   })
 }

@@ -1,13 +1,12 @@
 import { stringify } from 'yaml'
 import type { TraceReport } from '../../satellite/trace/trace-report.js'
-import { SeccoError } from '../../src/lib/errors.js'
-import { askHub, followHub, type HubAccess } from '../hubs/hub-api.js'
-import { askHubs, type Hubs } from '../hubs/hubs.js'
+import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import type { Hub } from '../hubs/hub.js'
 import { parseDuration } from '../lib/duration.js'
 import { columnsOf, liveTable, printProfile, type TraceFormat, type TraceIo } from './trace.js'
 
 export interface HubTraceArgs {
-  /** NAMESPACE/POD, NAMESPACE/POD/CONTAINER, or another name that the hubs know. */
+  /** NAMESPACE/POD, NAMESPACE/POD/CONTAINER, or another name that the hub knows. */
   container: string
   output: TraceFormat
   /** As in 30s, 5m, 1h. */
@@ -94,29 +93,13 @@ function print(view: HubTraceView, args: HubTraceArgs, io: TraceIo): void {
   else printProfile({ ...report, abis: report.total }, args, io)
 }
 
-/** Starts the trace at the hub that the container's node is connected to; the others do not know the container. */
-async function start(
-  hubs: Hubs,
-  args: HubTraceArgs
-): Promise<{ hub: HubAccess; view: HubTraceView }> {
-  const ms = args.for === undefined ? 0 : parseDuration(args.for, '--for')
-  const { answers, from } = await askHubs<HubTraceView>(hubs, '/api/v1/traces', {
-    body: { container: args.container, seconds: ms / 1000 },
-    absent: 'CONTAINER_NOT_FOUND'
-  })
-  const [view] = answers
-  const [hub] = from
-  if (view === undefined || hub === undefined) throw new SeccoError('INTERNAL', 'no hub was asked')
-  return { hub, view }
-}
-
 /**
  * Runs `secco trace NAMESPACE/POD`: starts the trace, follows it and prints it in the end. It ends with --for, with the
  * container, or with the signal. @returns the exit code: 1 when it ended early
  * @throws SeccoError the error of the hub
  */
-export async function traceThroughHubs(
-  hubs: Hubs,
+export async function traceThroughHub(
+  hub: Hub,
   args: HubTraceArgs,
   io: TraceIo,
   stop: AbortSignal
@@ -124,18 +107,27 @@ export async function traceThroughHubs(
   if (args.allow !== undefined && args.output !== 'profile') {
     throw new SeccoError('INVALID_ARGUMENT', '--allow: only with -o profile')
   }
-  const { hub, view } = await start(hubs, args)
+  const ms = args.for === undefined ? 0 : parseDuration(args.for, '--for')
+  const body = { container: args.container, seconds: ms / 1000 }
+  let latest = await hub.ask<HubTraceView>('/api/v1/traces', body)
   // The hub answers when the node counts.
-  io.stderr.write(`tracing ${view.path} on ${view.node}\n`)
-  const path = `/api/v1/traces/${view.id}`
+  io.stderr.write(`tracing ${latest.path} on ${latest.node}\n`)
+  const path = `/api/v1/traces/${latest.id}`
   const live = io.isTerminal ? liveTable(io) : undefined
-  let latest = view
+  const over = new AbortController()
   const onEvent = (_: string, data: unknown): void => {
     latest = data as HubTraceView
     live?.draw(hubTraceTable(latest))
+    if (latest.ended) over.abort()
   }
-  await followHub(hub, `${path}/stream`, onEvent, stop)
-  const last = latest.ended ? latest : await askHub<HubTraceView>(hub, `${path}/stop`, {})
+  let last: HubTraceView
+  try {
+    await hub.follow(`${path}/stream`, { onEvent }, AbortSignal.any([stop, over.signal]))
+    last = latest.ended ? latest : await hub.ask<HubTraceView>(`${path}/stop`, {})
+  } catch (error) {
+    // A trace is known to the active hub alone: the one that takes over has none of its own.
+    last = { ...latest, problem: toSeccoError(error).message }
+  }
   live?.clear()
   print(last, args, io)
   if (last.problem === '') return 0

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { credentials } from '@grpc/grpc-js'
 import { SatelliteClient, type TraceUpdate } from '../../src/api/gen/satellite.js'
-import { readList } from '../../cli/hubs/hub-api.js'
+import { Hub } from '../../cli/hubs/hub.js'
 import { uiToken } from '../helpers/state-folder.js'
 import type { NodeView } from '../../webhook/views/view.js'
 import { repositoryRoot } from '../helpers/repository.js'
@@ -139,7 +139,7 @@ export async function startRig(options: RigOptions = {}): Promise<SatelliteRig> 
   const client = new SatelliteClient(`unix:${socket}`, credentials.createInsecure())
   let forgotten = 0
   const node = async () =>
-    (await readList<NodeView>({ ui, token: await uiToken(state) }, 'nodes')).find(
+    (await new Hub([{ ui, token: await uiToken(state) }]).list<NodeView>('/api/v1/nodes')).find(
       ({ name }) => name === 'bench'
     )
   try {

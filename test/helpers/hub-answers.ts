@@ -3,10 +3,9 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import type { HubAccess } from '../../cli/hubs/hub-api.js'
-import type { Hubs } from '../../cli/hubs/hubs.js'
+import { Hub, type Replicas } from '../../cli/hubs/hub.js'
 import type { ContainerView } from '../../webhook/confinement/containers/container-view.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
-import type { LadderView } from '../../webhook/confinement/ladder/ladder-view.js'
 
 export const view = (
   node: string,
@@ -36,14 +35,6 @@ export const denial = (
   } as DenialView
 }
 
-export const ladder = (running: number, more: Partial<LadderView> = {}): LadderView => ({
-  ...{ namespace: 'shop', profile: 'web', workload: 'Deployment/web', mode: 'audit' as const },
-  ...{ revision: 'sha256:1', running, canary: null, history: [] },
-  evidence: ['3 instances observed', `${running} containers running`],
-  next: { mode: 'enforce', ready: true, reasons: [] },
-  ...more
-})
-
 export interface FakeHub {
   access: HubAccess
   asked: { path: string; body: unknown }[]
@@ -53,7 +44,10 @@ export interface FakeHub {
   server: Server
 }
 
-/** Starts a hub that answers by path: with an error for `{ rejection }`, and with NOT_FOUND for an unknown path. */
+/**
+ * Starts a hub that answers by path: with an error for `{ rejection }`, with NOT_FOUND for an unknown path, and with the
+ * end of the connection for `break`.
+ */
 export async function hubWith(
   t: Test,
   name: string,
@@ -79,10 +73,15 @@ export async function hubWith(
         streams.push(response)
         return
       }
-      const { rejection } = (answer ?? { rejection: { code: 'NOT_FOUND', message: path } }) as {
-        rejection?: object
+      if (answer === 'break') {
+        request.socket.destroy()
+        return
       }
-      response.writeHead(rejection === undefined ? 200 : 400, {
+      const { rejection } = (answer ?? { rejection: { code: 'NOT_FOUND', message: path } }) as {
+        rejection?: { code: string }
+      }
+      const status = rejection?.code === 'UNAVAILABLE' ? 503 : 400
+      response.writeHead(rejection === undefined ? 200 : status, {
         'content-type': 'application/json'
       })
       response.end(JSON.stringify(rejection ?? answer))
@@ -99,13 +98,23 @@ export async function hubWith(
   return { access: { name, ui, fix: `look at ${name}` }, asked, queries, streams, server }
 }
 
-export function hubsOf(first: FakeHub, ...more: FakeHub[]): Hubs {
-  const hubs: Hubs = {
-    all: [first.access, ...more.map(({ access }) => access)],
-    missing: [],
-    again: () => Promise.resolve(hubs)
-  }
-  return hubs
+/** Returns a hub of these replicas. @param list lists them again */
+export function hubOf(
+  replicas: readonly [FakeHub, ...FakeHub[]],
+  list?: () => readonly [FakeHub, ...FakeHub[]]
+): Hub {
+  const accessOf = ([first, ...more]: readonly [FakeHub, ...FakeHub[]]): Replicas => [
+    first.access,
+    ...more.map(({ access }) => access)
+  ]
+  return new Hub(accessOf(replicas), list && (() => Promise.resolve(accessOf(list()))))
+}
+
+/** Stops a replica: nothing listens on its port from then on. */
+export async function stopHub({ server }: FakeHub): Promise<void> {
+  server.closeAllConnections()
+  server.close()
+  await once(server, 'close')
 }
 
 export const psArgs = {

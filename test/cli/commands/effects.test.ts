@@ -179,6 +179,34 @@ test('secco denials allow and mute: the hub changes what the options name', asyn
   }
 })
 
+test('secco promote: the hub changes what the options name', async (t) => {
+  const state = t.testdir({ 'ui-token': 'token' })
+  const answer = {
+    ...{ namespace: 'shop', profile: 'web', mode: 'enforce', revision: 'sha256:1', canary: null },
+    ...{ evidence: [], next: { mode: '', ready: true, reasons: [] }, history: [] }
+  }
+  const hub = await hubWith(t, 'hub', { '/api/v1/promote': answer })
+  noteAddress(state, hub)
+  const plain = { mode: 'enforce', reason: 'ready', dryRun: false, force: false }
+  const table: [words: string[], body: object][] = [
+    [[], { ...plain, profile: 'default/web' }],
+    [['-n', 'shop'], { ...plain, profile: 'shop/web' }],
+    [['--force'], { ...plain, profile: 'default/web', force: true }],
+    [['--dry-run'], { ...plain, profile: 'default/web', dryRun: true }],
+    [
+      ['--canary', '25%', '--quiet-for', '5m'],
+      { ...plain, profile: 'default/web', canary: 25, quietFor: '5m' }
+    ]
+  ]
+  for (const [words, body] of table) {
+    const verb = ['promote', 'web', 'enforce', '--reason', 'ready']
+    const { code, stdout, stderr } = await secco(state, ...verb, ...words)
+    t.equal(code, 0, stderr)
+    t.match(stdout, /^shop\/web: enforce sha256:1$/m)
+    t.strictSame(hub.asked.at(-1), { path: '/api/v1/promote', body }, words.join(' '))
+  }
+})
+
 test('secco learn --fail-on-new: the baseline is read, and what is new fails', async (t) => {
   const state = await stateOf(t, web)
   const baseline = (names: string[]) => {

@@ -9,7 +9,7 @@ import { historiesOf } from '../../../webhook/confinement/history/history-routes
 import { HistoryRecorder } from '../../../webhook/hub/history/history-recorder.js'
 import { readObservation } from '../../../webhook/hub/observations/read-observation.js'
 import { captureIo } from '../../helpers/captured-io.js'
-import { hubsOf, hubWith } from '../../helpers/hub-answers.js'
+import { hubOf, hubWith } from '../../helpers/hub-answers.js'
 import { quiet } from '../../helpers/quiet.js'
 import { nodeStatus, observationOf } from '../../webhook/hub/rig.js'
 
@@ -38,7 +38,7 @@ test('secco history prints what the store has', async (t) => {
   const show = async (output: 'table' | 'json') => {
     const { io, printed } = captureIo()
     const args = { workload: 'web', namespace: undefined, output }
-    t.equal(await showHistory(io, hubsOf(hub), args), 0)
+    t.equal(await showHistory(io, hubOf([hub]), args), 0)
     t.equal(printed.stderr, '')
     return printed.stdout
   }

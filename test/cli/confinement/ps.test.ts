@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { listContainers } from '../../../cli/confinement/ps.js'
 import { captureIo } from '../../helpers/captured-io.js'
-import { hubsOf, hubWith, psArgs, view } from '../../helpers/hub-answers.js'
+import { hubOf, hubWith, psArgs, view } from '../../helpers/hub-answers.js'
 
 const rows = [
   ['ps, nothing runs', false, [], 'No containers found.\n'],
@@ -18,7 +18,7 @@ for (const [what, wrong, items, says] of rows) {
   test(`${what}: the sentence for an empty list`, async (t) => {
     const hub = await hubWith(t, 'hub-a', { '/api/v1/containers': { items } })
     const { io, printed } = captureIo()
-    const code = await listContainers(io, hubsOf(hub), { ...psArgs, output: 'table', wrong })
+    const code = await listContainers(io, hubOf([hub]), { ...psArgs, output: 'table', wrong })
     t.same([code, printed.stdout, printed.stderr], [0, '', says])
   })
 }

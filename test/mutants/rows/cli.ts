@@ -255,27 +255,27 @@ export const cli = mutants('cli', [
     'cli/lib/into-config'
   ],
   [
-    'missing-hubs',
-    'A hub whose answer is missing is named.',
-    'cli/lib/output.ts',
-    'sayMissing(io, missing)\n  if (output',
-    'if (output',
-    'cli/hubs/hubs'
+    'next-replica',
+    'Another replica is asked when one does not answer.',
+    'cli/hubs/hub.ts',
+    "if (error.code !== 'UNAVAILABLE') throw error\n        first",
+    'throw error\n        first',
+    'cli/hubs/hub'
   ],
   [
-    'merged-denials',
-    'A denial that two hubs know is counted once.',
-    'cli/hubs/merge/denials.ts',
-    'if (knowsMore(sum, found.get(key))) found.set(key, sum)',
-    'found.set(`${key}${found.size}`, sum)',
-    'cli/hubs/merge/denials'
+    'change-sent-once',
+    'A change is sent to a replica that has just answered.',
+    'cli/hubs/hub.ts',
+    'if (this.#replicas.length > 1) await this.#tryEach(reachHub)',
+    '',
+    'cli/hubs/hub'
   ],
   [
-    'merged-nodes',
-    'The hub that a node is connected to knows it best.',
-    'cli/hubs/merge/lists.ts',
-    'node.connected === than.connected ? node.lastSeen > than.lastSeen : node.connected',
-    'node.lastSeen > than.lastSeen',
-    'cli/hubs/merge/lists'
+    'denial-printed-once',
+    'A denial that two hubs report is printed once.',
+    'cli/confinement/denial-tally.ts',
+    'one.known += added',
+    'one.known = sum - added',
+    'cli/confinement/follow'
   ]
 ])

@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net'
 import { type Test, test } from 'tap'
 import type { Identity, Rights } from '../../../../webhook/access/rights.js'
-import { traceThroughHubs } from '../../../../cli/programs/trace-by-hub.js'
+import { Hub } from '../../../../cli/hubs/hub.js'
+import { traceThroughHub } from '../../../../cli/programs/trace-by-hub.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import { FleetTraces } from '../../../../webhook/hub/traces/fleet-traces.js'
 import { quiet } from '../../../helpers/quiet.js'
@@ -139,24 +140,21 @@ test('rights are those in the namespace of the pod', async (t) => {
   t.equal((await ask('dora', 'POST', `/api/v1/traces/${id}/stop`)).statusCode, 200)
 })
 
-test('secco trace NAMESPACE/POD asks every hub, follows, and stops with the signal', async (t) => {
-  const here = await rig(t)
-  const other = await rig(t, { inventory: () => [] })
-  const accessOf = async ({ app, token }: typeof here) => {
-    await app.listen({ host: '127.0.0.1', port: 0 })
-    return { ui: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, token }
-  }
-  const hubs = { all: [await accessOf(other), await accessOf(here)] as const, missing: [] }
+test('secco trace NAMESPACE/POD asks the hub, follows, and stops with the signal', async (t) => {
+  const { app, token, node, counts } = await rig(t)
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = app.server.address() as AddressInfo
+  const hub = new Hub([{ ui: `http://127.0.0.1:${port}`, token }])
   const said = { stdout: '', stderr: '' }
   const writer = (name: keyof typeof said) =>
     ({ write: (text: string) => (said[name] += text) !== '' }) as unknown as NodeJS.WritableStream
   const io = { stdout: writer('stdout'), stderr: writer('stderr'), isTerminal: false }
   const stop = new AbortController()
-  const run = traceThroughHubs(hubs, { container: 'shop/web-1', output: 'json' }, io, stop.signal)
+  const run = traceThroughHub(hub, { container: 'shop/web-1', output: 'json' }, io, stop.signal)
   await until('the start', () => (said.stderr.includes('tracing shop/web-1/app') ? 1 : undefined))
-  t.equal(here.node.ids.size, 1, 'it runs before that is said')
-  Object.assign(here.counts, { read: 101, getsid: 7 })
-  here.node.reportAll()
+  t.equal(node.ids.size, 1, 'it runs before that is said')
+  Object.assign(counts, { read: 101, getsid: 7 })
+  node.reportAll()
   stop.abort()
   t.equal(await run, 0, said.stderr)
   t.match(JSON.parse(said.stdout), {
@@ -164,9 +162,9 @@ test('secco trace NAMESPACE/POD asks every hub, follows, and stops with the sign
     abis: { x86_64: { read: 1, getsid: 7 } },
     total: { x86_64: { read: 101, close: 5, getsid: 7 } }
   })
-  t.equal(here.node.ids.size, 0, 'stopped')
+  t.equal(node.ids.size, 0, 'stopped')
   await t.rejects(
-    traceThroughHubs(hubs, { container: 'shop/absent', output: 'json' }, io, stop.signal),
+    traceThroughHub(hub, { container: 'shop/absent', output: 'json' }, io, stop.signal),
     { code: 'CONTAINER_NOT_FOUND' }
   )
 })

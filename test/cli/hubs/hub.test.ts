@@ -1,0 +1,129 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { loadSnapshot } from '../../../cli/hubs/load-snapshot.js'
+import { statePaths } from '../../../cli/lib/state.js'
+import type { Store } from '../../../src/store/store.js'
+import { captureIo } from '../../helpers/captured-io.js'
+import { type FakeHub, hubOf, hubWith, stopHub } from '../../helpers/hub-answers.js'
+import { runSecco } from '../../helpers/secco-command.js'
+import { until } from '../../helpers/until.js'
+
+const path = '/api/v1/promote'
+const pathsOf = ({ asked }: FakeHub): string[] => asked.map((one) => one.path)
+const noHub = {
+  rejection: { code: 'UNAVAILABLE', message: 'no hub is active', hint: 'try again' }
+}
+
+test('one replica is asked, and the next one when it does not answer', async (t) => {
+  const answers = { '/api/v1/nodes': { items: [{ name: 'n1' }] }, '/login': {} }
+  const a = await hubWith(t, 'hub-a', answers)
+  const b = await hubWith(t, 'hub-b', answers)
+  const hub = hubOf([a, b])
+  t.same(await hub.list('/api/v1/nodes'), [{ name: 'n1' }])
+  t.same([pathsOf(a), pathsOf(b)], [['/api/v1/nodes'], []], 'only one is asked')
+  await stopHub(a)
+  t.same(await hub.list('/api/v1/nodes'), [{ name: 'n1' }])
+  t.same(await hub.list('/api/v1/nodes'), [{ name: 'n1' }])
+  t.same(
+    hub.replicas.map(({ name }) => name),
+    ['hub-b', 'hub-a'],
+    'the one that answered is asked first from then on'
+  )
+  await stopHub(b)
+  await t.rejects(hub.list('/api/v1/nodes'), {
+    ...{ code: 'UNAVAILABLE', message: /^the hub hub-b does not answer: .*ECONNREFUSED/ },
+    hint: 'look at hub-b'
+  })
+})
+
+test('a standby that finds no active hub is no answer; an error of the hub is one', async (t) => {
+  const lost = await hubWith(t, 'hub-a', { '/api/v1/nodes': noHub })
+  const good = await hubWith(t, 'hub-b', { '/api/v1/nodes': { items: [] } })
+  t.same(await hubOf([lost, good]).list('/api/v1/nodes'), [])
+  const before = good.asked.length
+  const forbids = await hubWith(t, 'hub-c', {
+    '/api/v1/nodes': { rejection: { code: 'FORBIDDEN', message: 'you may not', hint: 'ask' } }
+  })
+  await t.rejects(hubOf([forbids, good]).list('/api/v1/nodes'), {
+    ...{ code: 'FORBIDDEN', message: 'you may not', hint: 'ask' }
+  })
+  t.equal(good.asked.length, before, 'nobody else is asked')
+})
+
+test('a change is sent once, to a replica that has just answered', async (t) => {
+  const answers = { [path]: { ok: true }, '/login': {} }
+  const gone = await hubWith(t, 'hub-a', answers)
+  const lost = await hubWith(t, 'hub-b', { ...answers, '/login': noHub })
+  const good = await hubWith(t, 'hub-c', answers)
+  await stopHub(gone)
+  const hub = hubOf([gone, lost, good])
+  t.same(await hub.ask(path, { mode: 'enforce' }), { ok: true })
+  t.same([pathsOf(lost), pathsOf(good)], [['/login'], ['/login', path]])
+
+  const broken = await hubWith(t, 'hub-d', { ...answers, [path]: 'break' })
+  const next = await hubWith(t, 'hub-e', answers)
+  await t.rejects(hubOf([broken, next]).ask(path, {}), {
+    code: 'UNAVAILABLE',
+    hint: 'look at hub-d'
+  })
+  t.same([pathsOf(broken), pathsOf(next)], [['/login', path], []], 'it may have been made')
+})
+
+test('a stream goes on at another replica', async (t) => {
+  const stream = '/api/v1/containers/stream'
+  const [a, b] = [
+    await hubWith(t, 'hub-a', { [stream]: {} }),
+    await hubWith(t, 'hub-b', { [stream]: {} })
+  ]
+  const stop = new AbortController()
+  const heard: string[] = []
+  const listener = {
+    onEvent: (event: string) => void heard.push(event),
+    onOpen: () => void heard.push('open'),
+    onLost: (reason: string) => void heard.push(reason)
+  }
+  const hub = hubOf([a], () => [b])
+  const running = hub.follow(stream, listener, stop.signal)
+  await until('the first stream', () => a.streams.at(-1))
+  a.streams.at(-1)?.write('event: one\ndata: 1\n\n')
+  await until('the first event', () => heard.includes('one') || undefined)
+  // Cut off in the middle of a line, as by a pod that is killed.
+  a.streams.at(-1)?.write('event: tw')
+  await stopHub(a)
+  await until('the second stream', () => b.streams.at(-1))
+  b.streams.at(-1)?.write('event: three\ndata: 3\n\n')
+  await until('the next event', () => heard.includes('three') || undefined)
+  t.same(heard, ['open', 'one', 'the hub ended the stream', 'open', 'three'])
+  stop.abort()
+  await running
+
+  await stopHub(b)
+  const failing = hub.follow(stream, listener, new AbortController().signal)
+  await t.rejects(failing, { code: 'UNAVAILABLE' }, 'none answers at the start')
+  const alone = await hubWith(t, 'hub-c', { [stream]: {} })
+  const ending = hubOf([alone]).follow(stream, listener, new AbortController().signal)
+  await until('the stream of the only hub', () => alone.streams.at(-1))
+  alone.streams.at(-1)?.end()
+  await ending
+})
+
+test('a hub on this machine is not asked about a cluster', async (t) => {
+  const profile = { namespace: 'shop', name: 'web', approved: true }
+  const hub = await hubWith(t, 'here', { '/api/v1/states': { items: [profile] } })
+  const root = t.testdir()
+  const paths = statePaths(captureIo().io, root, 0)
+  await writeFile(
+    paths.addresses,
+    JSON.stringify({ pid: process.pid, ui: hub.access.ui, webhook: '', hub: '' })
+  )
+  const store = { list: () => Promise.resolve([]) } as unknown as Store
+  t.equal((await loadSnapshot(store, paths)).profiles.size, 1)
+  t.equal((await loadSnapshot(store, undefined)).profiles.size, 0, 'check --kubeconfig')
+  t.equal(hub.asked.length, 1)
+  const cluster = ['--kubeconfig', join(root, 'none')]
+  t.match(await runSecco(['trace', 'web', ...cluster]), { code: 1, stderr: /none does not exist/ })
+  const command = await runSecco(['trace', ...cluster, '--', 'true'])
+  t.match(command, { code: 1, stderr: /one pod of a cluster.*\n {2}next: .*this machine/ })
+  t.equal(hub.asked.length, 1)
+})
