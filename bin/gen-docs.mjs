@@ -87,7 +87,7 @@ function apiPage() {
     `\`${cli}\``,
     on.map((path) => `\`${path}\``).join(' ')
   ])
-  return `${head('HTTP API', 'the routes; \`GET /openapi.json\` describes bodies and answers')}\nEvery page's data and action, its endpoint, and the verb that does the same. Send \`authorization: Bearer\` with the token of\nthe state folder (\`ui-token\`, mode 0600), or use a session. Changes are JSON of the same origin; errors are\n\`{code, message, hint}\`. In a cluster each replica of the hub tells of its own nodes; the verbs ask all of them.\n\n${table(['endpoint', 'what', 'verb', 'pages'], rows)}\n\n## Pages\n\n${table(
+  return `${head('HTTP API', 'the routes; \`GET /openapi.json\` describes bodies and answers')}\nEvery page's data and action, its endpoint, and the verb that does the same. Send \`authorization: Bearer\` with the token of\nthe state folder (\`ui-token\`, mode 0600), or use a session. Changes are JSON of the same origin; errors are\n\`{code, message, hint}\`. In a cluster every replica of the hub answers for the active one.\n\n${table(['endpoint', 'what', 'verb', 'pages'], rows)}\n\n## Pages\n\n${table(
     ['page', 'in the navigation', 'right'],
     pages.map(({ path, nav, needs }) => [
       `\`${path}\``,

@@ -1,13 +1,26 @@
 import type { Command } from 'commander'
 import { parseOutput } from '../lib/output-format.js'
-import { loadSnapshot } from '../hubs/load-snapshot.js'
-import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
+import { toSeccoError } from '../../src/lib/errors.js'
+import type { Hub } from '../hubs/hub.js'
+import { kubeconfigOf, type VerbContext, withStore } from './context.js'
+import { hubOf } from './hub-of.js'
 import { rootNamespace } from '../../src/api/names.js'
 import { addDelete } from './change-verbs.js'
 import { parseRef } from '../profiles/profile.js'
 import { addApply } from './profile-verbs.js'
 
 type Format = 'table' | 'json' | 'yaml'
+
+/** Returns the hub to ask; undefined when none runs on the state folder. In a cluster a hub has to answer. */
+async function hubIfAny(command: Command, context: VerbContext): Promise<Hub | undefined> {
+  try {
+    return await hubOf(command, context)
+  } catch (error) {
+    if (kubeconfigOf(command) !== undefined || toSeccoError(error).code !== 'UNAVAILABLE')
+      throw error
+    return undefined
+  }
+}
 
 /** Adds a verb that shows what the webhook would do with a pod. */
 function addCheck(parent: Command, name: string, description: string, context: VerbContext): void {
@@ -20,16 +33,22 @@ function addCheck(parent: Command, name: string, description: string, context: V
     )
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (options: { file: string; output: string }, command: Command) => {
-      const { runCheck } = await import('../profiles/check.js')
+      const { decidedByFiles, decidedByHub, runCheck } = await import('../profiles/check.js')
+      const { file } = options
       const output = parseOutput(options.output, ['table', 'json', 'yaml']) as Format
-      const isHere = kubeconfigOf(command) === undefined
-      const paths = isHere ? pathsOf(command, context) : undefined
-      await withStore(command, context, async (store) =>
-        runCheck(
-          { file: options.file, output },
-          { ...context.io, snapshot: await loadSnapshot(store, paths) }
-        )
-      )
+      const { io } = context
+      const hub = await hubIfAny(command, context)
+      if (hub !== undefined) {
+        const decide = decidedByHub(hub)
+        context.finish(await runCheck({ file, output }, { ...io, decide }))
+        return
+      }
+      const { fileSnapshot } = await import('../profiles/file-snapshot.js')
+      io.stderr('decided from files: no hub runs on this state folder\n')
+      await withStore(command, context, async (store) => {
+        const decide = decidedByFiles(await fileSnapshot(store))
+        return runCheck({ file, output }, { ...io, decide })
+      })
     })
 }
 

@@ -1,6 +1,14 @@
 import { stringify } from 'yaml'
-import { type CheckResult, checkObject, readObjects } from '../../webhook/admission/check-pod.js'
+import { limits } from '../../src/api/limits.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
+import {
+  type CheckResult,
+  checkObject,
+  createsPod,
+  readObjects
+} from '../../webhook/admission/check-pod.js'
+import type { JsonObject } from '../../webhook/admission/json.js'
+import type { Hub } from '../hubs/hub.js'
 import { plain } from '../lib/io.js'
 import { alignedLines } from '../lib/output.js'
 
@@ -13,8 +21,33 @@ interface CheckArguments {
   namespace?: string
 }
 
+/** Decides on objects that create pods; there is a result for each, in their order. */
+export type Decide = (pods: readonly JsonObject[], namespace: string) => Promise<CheckResult[]>
+
+/** Asks the hub, which decides as its admission does. */
+export function decidedByHub(hub: Hub): Decide {
+  return async (pods, namespace) => {
+    const results: CheckResult[] = []
+    for (let at = 0; at < pods.length; at += limits.checkedObjects) {
+      const items = pods.slice(at, at + limits.checkedObjects)
+      const document = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
+      const answer = await hub.ask<{ items: CheckResult[] }>('/api/v1/rules/test', {
+        ...{ document, namespace }
+      })
+      results.push(...answer.items)
+    }
+    return results
+  }
+}
+
+/** Decides by the documents of a store. */
+export function decidedByFiles(snapshot: Snapshot): Decide {
+  return (pods, namespace) =>
+    Promise.resolve(pods.flatMap((pod) => checkObject(snapshot, pod, namespace) ?? []))
+}
+
 interface CheckDependencies {
-  snapshot: Snapshot
+  decide: Decide
   readFile: (path: string) => Promise<string>
   stdout: (text: string) => void
   stderr: (text: string) => void
@@ -49,16 +82,17 @@ function describe(result: CheckResult): string {
  * @throws SeccoError INVALID_DOCUMENT naming the field.
  */
 export async function runCheck(args: CheckArguments, deps: CheckDependencies): Promise<number> {
-  const results: CheckResult[] = []
-  for (const object of readObjects(await deps.readFile(args.file), args.file)) {
-    const result = checkObject(deps.snapshot, object, args.namespace ?? 'default')
-    if (result !== undefined) results.push(result)
-    else deps.stderr(`${plain(String(object['kind']))}: creates no pod, skipped\n`)
+  const objects = readObjects(await deps.readFile(args.file), args.file)
+  const pods = objects.filter(createsPod)
+  for (const object of objects) {
+    if (!pods.includes(object))
+      deps.stderr(`${plain(String(object['kind']))}: creates no pod, skipped\n`)
   }
-  if (results.length === 0) {
+  if (pods.length === 0) {
     deps.stderr(`No pod found in ${args.file}.\n`)
     return 1
   }
+  const results = await deps.decide(pods, args.namespace ?? 'default')
   const value = results.length === 1 ? results[0] : results
   if (args.output === 'json') deps.stdout(`${JSON.stringify(value, null, 2)}\n`)
   else if (args.output === 'yaml') deps.stdout(stringify(value))

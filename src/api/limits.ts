@@ -21,6 +21,8 @@ export const limits = {
   anchors: 1000,
   /** Bytes of YAML that somebody pastes into a page: a parser of YAML takes milliseconds for each KiB. */
   pastedYamlBytes: 64 * 1024,
+  /** Objects that are checked at once: the decisions about them are made on the hub's event loop. */
+  checkedObjects: 100,
   /** Documents in one stream. */
   documents: 1000,
   /** Rules of one profile (the schema of SeccompProfile). */

@@ -53,6 +53,40 @@ function metadataOf(object: JsonObject): JsonObject {
   return isObject(metadata) ? metadata : {}
 }
 
+/** Tolerations that Kubernetes gives new pods by itself: they decide which nodes could run the pod. */
+const tolerationsOf = (effect: string, ...names: string[]): JsonObject[] =>
+  names.map((name) => ({ key: `node.kubernetes.io/${name}`, operator: 'Exists', effect }))
+/** By the API server (DefaultTolerationSeconds). */
+const everyPod = tolerationsOf('NoExecute', 'not-ready', 'unreachable')
+/** By the controller of DaemonSets (AddOrUpdateDaemonPodTolerations in pkg/controller/daemon/util). */
+const daemonPod = tolerationsOf(
+  'NoSchedule',
+  ...['disk-pressure', 'memory-pressure', 'pid-pressure', 'unschedulable']
+)
+
+function withTolerations(pod: JsonObject, kind: string): JsonObject {
+  const spec = pod['spec'] as JsonObject
+  const own: unknown = spec['tolerations'] ?? []
+  // The API server rejects anything else.
+  if (!Array.isArray(own)) return pod
+  const tolerations = [
+    ...(own as unknown[]),
+    ...everyPod,
+    ...(kind === 'DaemonSet' ? daemonPod : [])
+  ]
+  return { ...pod, spec: { ...spec, tolerations } }
+}
+
+function kindOf(object: JsonObject): string {
+  const kind = text(object['kind'])
+  if (kind !== undefined) return kind
+  throw invalid('kind', 'must name the kind of the document, e.g. Pod')
+}
+
+/** Returns whether a document is a pod, or of a kind that has a pod template. @throws SeccoError INVALID_DOCUMENT */
+export const createsPod = (object: JsonObject): boolean =>
+  Object.hasOwn(templatePaths, kindOf(object))
+
 /** Returns the pod that a document creates, as its controller would send it; undefined for other kinds. */
 function podOf(object: JsonObject, kind: string): JsonObject | undefined {
   const path = Object.hasOwn(templatePaths, kind) ? templatePaths[kind] : undefined
@@ -68,11 +102,12 @@ function podOf(object: JsonObject, kind: string): JsonObject | undefined {
   if (!Array.isArray(containers) || containers.length === 0) {
     throw invalid(field, 'must be a list with at least one container')
   }
-  if (path.length === 0) return pod
+  const placed = withTolerations(pod, kind)
+  if (path.length === 0) return placed
   const { name } = metadataOf(object)
   const owner = { apiVersion: object['apiVersion'], kind, name, controller: true }
   const metadata = { ...metadataOf(pod), ownerReferences: [owner] }
-  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: pod['spec'] }
+  return { ...placed, apiVersion: 'v1', kind: 'Pod', metadata }
 }
 
 function text(value: unknown): string | undefined {
@@ -88,8 +123,7 @@ export function checkObject(
   object: JsonObject,
   defaultNamespace: string
 ): CheckResult | undefined {
-  const kind = text(object['kind'])
-  if (kind === undefined) throw invalid('kind', 'must name the kind of the document, e.g. Pod')
+  const kind = kindOf(object)
   const pod = podOf(object, kind)
   if (pod === undefined) return undefined
   const metadata = metadataOf(object)

@@ -1,10 +1,5 @@
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { loadSnapshot } from '../../../cli/hubs/load-snapshot.js'
-import { statePaths } from '../../../cli/lib/state.js'
-import type { Store } from '../../../src/store/store.js'
-import { captureIo } from '../../helpers/captured-io.js'
 import { type FakeHub, hubOf, hubWith, stopHub } from '../../helpers/hub-answers.js'
 import { runSecco } from '../../helpers/secco-command.js'
 import { until } from '../../helpers/until.js'
@@ -109,21 +104,11 @@ test('a stream goes on at another replica', async (t) => {
 })
 
 test('a hub on this machine is not asked about a cluster', async (t) => {
-  const profile = { namespace: 'shop', name: 'web', approved: true }
-  const hub = await hubWith(t, 'here', { '/api/v1/states': { items: [profile] } })
-  const root = t.testdir()
-  const paths = statePaths(captureIo().io, root, 0)
-  await writeFile(
-    paths.addresses,
-    JSON.stringify({ pid: process.pid, ui: hub.access.ui, webhook: '', hub: '' })
-  )
-  const store = { list: () => Promise.resolve([]) } as unknown as Store
-  t.equal((await loadSnapshot(store, paths)).profiles.size, 1)
-  t.equal((await loadSnapshot(store, undefined)).profiles.size, 0, 'check --kubeconfig')
-  t.equal(hub.asked.length, 1)
-  const cluster = ['--kubeconfig', join(root, 'none')]
+  const cluster = ['--kubeconfig', join(t.testdir(), 'none')]
   t.match(await runSecco(['trace', 'web', ...cluster]), { code: 1, stderr: /none does not exist/ })
   const command = await runSecco(['trace', ...cluster, '--', 'true'])
   t.match(command, { code: 1, stderr: /one pod of a cluster.*\n {2}next: .*this machine/ })
-  t.equal(hub.asked.length, 1)
+  t.match(await runSecco(['check', '-f', '/dev/null', ...cluster]), {
+    ...{ code: 1, stderr: /none does not exist/ }
+  })
 })

@@ -1,7 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { runCheck } from '../../../cli/profiles/check.js'
+import { decidedByFiles, decidedByHub, runCheck } from '../../../cli/profiles/check.js'
+import { checkObject, readObjects } from '../../../webhook/admission/check-pod.js'
+import { hubOf, hubWith } from '../../helpers/hub-answers.js'
+import { captureIo } from '../../helpers/captured-io.js'
 import { snapshot } from '../../helpers/reviews.js'
 import { matchLists } from '../../helpers/match-lists.js'
 
@@ -13,7 +16,7 @@ test('secco check', async (t) => {
     const out: string[] = []
     const err: string[] = []
     const deps = {
-      snapshot,
+      decide: decidedByFiles(snapshot),
       readFile: (name: string) => readFile(name, 'utf8'),
       stdout: (s: string) => void out.push(s),
       stderr: (s: string) => void err.push(s)
@@ -66,4 +69,28 @@ test('secco check', async (t) => {
     })
   }
   await t.rejects(check('a: [\n'), { code: 'INVALID_DOCUMENT' })
+})
+
+test('the hub is asked for all pods of a file, some at a time', async (t) => {
+  const hub = await hubWith(t, 'hub-a', {
+    '/api/v1/rules/test': ({ document, namespace }: { document: string; namespace: string }) => ({
+      items: readObjects(document, 'pod').map((one) => checkObject(snapshot, one, namespace))
+    })
+  })
+  const names = Array.from({ length: 201 }, (_, nth) => `web-${nth}`)
+  const pods = names.map((name) => ({
+    ...{ kind: 'Pod', metadata: { name, labels: { app: 'web' } } },
+    spec: { containers: [{ name: 'app' }] }
+  }))
+  const text = [...pods, { kind: 'Service' }].map((one) => JSON.stringify(one)).join('\n---\n')
+  const { io, printed } = captureIo()
+  const decide = decidedByHub(hubOf([hub]))
+  const readFile = () => Promise.resolve(text)
+  const args = { file: 'pods.yaml', output: 'json' as const, namespace: 'shop' }
+  t.equal(await runCheck(args, { ...io, readFile, decide }), 0)
+  t.equal(printed.stderr, 'Service: creates no pod, skipped\n')
+  const results = JSON.parse(printed.stdout) as unknown[]
+  t.same(results, await decidedByFiles(snapshot)(pods, 'shop'))
+  t.equal(results.length, 201)
+  t.equal(hub.asked.length, 3)
 })

@@ -277,5 +277,21 @@ export const cli = mutants('cli', [
     'one.known += added',
     'one.known = sum - added',
     'cli/confinement/follow'
+  ],
+  [
+    'check-tolerations',
+    'secco check knows the tolerations that every pod gets.',
+    'webhook/admission/check-pod.ts',
+    '    ...everyPod,\n',
+    '',
+    'webhook/admission/check-pod'
+  ],
+  [
+    'check-namespace',
+    'A person checks pods only of namespaces that the person may see.',
+    'webhook/ui/model/checked-pods.ts',
+    "if (await identity.can('list', 'seccompprofiles', one)) continue",
+    'continue',
+    'webhook/ui/model/checked-pods'
   ]
 ])

@@ -81,8 +81,8 @@ export const pages = mutants('pages', [
     'write-limit',
     'Writes of the pages are limited to 120 a minute.',
     'webhook/ui/plugin.ts',
-    '...(isWrite ? { rateLimit: { max: mostWrites, timeWindow: 60_000 } } : {})',
-    '',
+    'max: changes ? mostWrites : mostQuestions',
+    'max: mostQuestions',
     [gate, actions]
   ],
   [

@@ -3,7 +3,7 @@ import { SeccompRule, SeccompRuleSpec } from '../../../src/api/seccomp-rule.js'
 import { apiVersion, namespacePattern } from '../../../src/api/names.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { limits } from '../../../src/api/limits.js'
-import { checkObject } from '../../admission/check-pod.js'
+import { checkedPods } from '../model/checked-pods.js'
 import { AnyObject, listOf, reading, refOf, type Route, writing } from '../model/route.js'
 
 const Done = Type.Object({ namespace: Type.String(), name: Type.String() })
@@ -81,11 +81,8 @@ export const ruleRoutes: readonly Route[] = [
       { additionalProperties: false }
     ),
     response: listOf(AnyObject),
-    async handle({ ui }, { document, namespace = 'default' }) {
-      const objects = await ui.documents.read('pods', document)
-      const items = objects.flatMap(
-        (each) => checkObject(ui.sources.snapshot(), each, namespace) ?? []
-      )
+    async handle(call, { document, namespace }) {
+      const items = await checkedPods(call, document, namespace)
       if (items.length > 0) return { items }
       throw new SeccoError('INVALID_DOCUMENT', 'kind: none of the documents makes a pod', {
         hint: 'paste a Pod, Deployment, StatefulSet, DaemonSet, Job or CronJob'

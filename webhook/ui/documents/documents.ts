@@ -7,9 +7,6 @@ import { acceptProfile } from '../../../src/seccomp/lint/accept.js'
 import { readObjects } from '../../admission/check-pod.js'
 import type { JsonObject } from '../../admission/json.js'
 
-/** The most objects that are tested at once: the decisions about them are made on the event loop. */
-const mostObjects = 100
-
 export interface ProfileDocument {
   text: string
   /** The name that the document must have. */
@@ -31,8 +28,9 @@ export interface ImportedProfile extends Imported {
 /** Reads the objects of a pasted document whose pods are to be tested. INVALID_DOCUMENT, TOO_LARGE. */
 function readPods(text: string): JsonObject[] {
   const objects = readObjects(text, 'pod', limits.pastedYamlBytes)
-  if (objects.length <= mostObjects) return objects
-  const message = `pod: has ${objects.length} objects; at most ${mostObjects} are tested at once`
+  const most = limits.checkedObjects
+  if (objects.length <= most) return objects
+  const message = `pod: has ${objects.length} objects; at most ${most} are tested at once`
   throw new SeccoError('TOO_LARGE', message)
 }
 

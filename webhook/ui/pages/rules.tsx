@@ -1,9 +1,10 @@
 import type { VNode } from 'preact'
 import { rootNamespace } from '../../../src/api/names.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
-import { type CheckResult, checkObject } from '../../admission/check-pod.js'
+import type { CheckResult } from '../../admission/check-pod.js'
+import { checkedPods } from '../model/checked-pods.js'
 import type { Containers } from '../model/containers.js'
-import type { Call, Ui } from '../model/context.js'
+import type { Call } from '../model/context.js'
 import { profileHref } from '../model/derived.js'
 import type { InventoryItem } from '../model/inventory.js'
 import { type RuleLine, ruleLines, selectorText } from '../model/rules.js'
@@ -169,20 +170,18 @@ function podsOf(running: Containers | undefined): InventoryItem[] {
 
 /** Decides on the pods of a document as the webhook would. */
 async function decide(
-  { sources, documents }: Ui,
+  call: Call,
   document: string
 ): Promise<{ results: CheckResult[]; problem: string }> {
   try {
-    const objects = await documents.read('pods', document)
-    const snapshot = sources.snapshot()
-    const results = objects.flatMap((each) => checkObject(snapshot, each, 'default') ?? [])
-    return { results, problem: '' }
+    return { results: await checkedPods(call, document), problem: '' }
   } catch (error) {
     return { results: [], problem: toSeccoError(error).message }
   }
 }
 
-async function render({ ui, identity, query }: Call): Promise<View> {
+async function render(call: Call): Promise<View> {
+  const { ui, identity, query } = call
   const lines = ruleLines(ui.sources.rules())
   const may = {
     write: await identity.can('update', 'seccomprules'),
@@ -192,7 +191,8 @@ async function render({ ui, identity, query }: Call): Promise<View> {
   const picked = running?.find(query['pod'] ?? '')
   // A pod in the address is decided without JavaScript too.
   const document = query['document'] ?? (picked === undefined ? undefined : podOf(picked))
-  const answer = document === undefined ? { results: [], problem: '' } : await decide(ui, document)
+  const answer =
+    document === undefined ? { results: [], problem: '' } : await decide(call, document)
   const asked = lines.find(({ key }) => key === query['change'])
   const shadowed = lines.filter(({ shadowedBy }) => shadowedBy !== undefined).length
   return {

@@ -115,11 +115,15 @@ test('log-ins, and the writes of a session, are limited', async (t) => {
   for (let nth = 0; nth < 25; nth += 1) codes.push((await guess()).statusCode)
   t.same([...new Set(codes)], [401, 429], 'guesses of a link')
   t.equal(codes.indexOf(429), 20)
-  const write = () => rig.send('POST', '/api/v1/rules/test', { document: 'kind: Pod' })
+  const write = () => rig.send('DELETE', '/api/v1/rules/shop/absent')
   const writes: number[] = []
   for (let nth = 0; nth < 125; nth += 1) writes.push((await write()).statusCode)
   t.equal(writes.indexOf(429), 120, 'two writes a second are enough for a person')
   t.equal((await rig.get('/api/v1/profiles')).statusCode, 200, 'reading goes on')
+  const check = () => rig.send('POST', '/api/v1/rules/test', { document: 'kind: Service' })
+  const checks: number[] = []
+  for (let nth = 0; nth < 130; nth += 1) checks.push((await check()).statusCode)
+  t.same([...new Set(checks)], [400], 'a pipeline checks many files')
 })
 
 test('each sign of a request from elsewhere is enough', async (t) => {

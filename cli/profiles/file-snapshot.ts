@@ -16,9 +16,6 @@ import {
 } from '../../src/seccomp/filter/pass-set.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 import type { Store } from '../../src/store/store.js'
-import { Hub } from './hub.js'
-import { quickMs } from './hub-api.js'
-import { readAddresses, type StatePaths } from '../lib/state.js'
 
 function isKnownWithin(sets: ReadonlyMap<string, PassSet>, digest: string): boolean {
   const set = sets.get(digest)
@@ -78,20 +75,9 @@ function stateOf(
   }
 }
 
-/**
- * Loads the snapshot for decisions from the running hub when there is one, otherwise from the documents.
- * @param paths the state folder of a hub on this machine; undefined: the objects are in a cluster
- */
-export async function loadSnapshot(store: Store, paths: StatePaths | undefined): Promise<Snapshot> {
+/** Returns the snapshot for decisions that the documents of a store give, where no hub runs. */
+export async function fileSnapshot(store: Store): Promise<Snapshot> {
   const rules = await store.list('SeccompRule')
-  const running = paths && (await readAddresses(paths).catch(() => undefined))
-  if (running !== undefined) {
-    const hub = new Hub([running])
-    return buildSnapshot({
-      rules,
-      profiles: await hub.list<ProfileState>('/api/v1/states', quickMs)
-    })
-  }
   const profiles = await store.list('SeccompProfile')
   const all = new Map(
     profiles.map((each) => [
