@@ -1,6 +1,6 @@
 /**
- * The conditions WouldDeny and QuietUnproven. Each replica of the hub knows the denials of its own nodes only,
- * and any replica may take a profile on. So a replica writes what it knows to the profile, for the others.
+ * The conditions WouldDeny and QuietUnproven. The active hub writes them to the profile for people, and for the hub that
+ * takes over: it has not seen which nodes recorded before, and hears of their denials only when they connect.
  */
 import type { Condition, SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { namedNode, setCondition } from '../../hub/status/conditions.js'
@@ -44,10 +44,6 @@ export const wouldDeny = (profile: SeccompProfile): boolean => isTrue(profile, w
 /** Returns whether a hub reports that no node records the denials of what is on trial. */
 export const isUnproven = (profile: SeccompProfile): boolean => isTrue(profile, unprovenCondition)
 
-/** Returns the node that the condition QuietUnproven names; empty without one. */
-export const unprovenNode = (profile: SeccompProfile): string =>
-  namedNode(conditionOf(profile, unprovenCondition))
-
 /**
  * Returns when a hub last ended QuietUnproven, in milliseconds; 0: never. Nothing was recorded before. A hub that
  * restarted, or that took the node over from another hub, learns that time only from here.
@@ -57,22 +53,15 @@ export function recordedSince(profile: SeccompProfile): number {
   return status === 'False' ? Date.parse(lastTransitionTime) || 0 : 0
 }
 
-/** Only the hub of a node ends a condition about the node; `isElsewhere` tells nodes of other hubs. */
 function withCondition(
   profile: SeccompProfile,
   condition: AuditCondition,
   known: NodeFinding | undefined,
-  now: string,
-  isElsewhere: (node: string) => boolean
+  now: string
 ): SeccompProfile {
   const { type, whileTrue, whileFalse } = condition
-  const before = conditionOf(profile, condition)
   // The first finding is enough: further ones would only cost writes.
-  const isCurrent =
-    known === undefined
-      ? !isTrue(profile, condition) || isElsewhere(namedNode(before))
-      : isTrue(profile, condition)
-  if (isCurrent) return profile
+  if (isTrue(profile, condition) === (known !== undefined)) return profile
   const conditions = profile.status?.conditions ?? []
   const set = setCondition(
     conditions,
@@ -91,7 +80,8 @@ function withCondition(
 
 /**
  * Returns a profile in audit, which a policy is to enforce, with its condition WouldDeny. Pure.
- * @param known the newest call on this hub's nodes that enforce would deny; undefined: there is none
+ * @param known the newest call that enforce would deny; undefined: there is none
+ * @param isElsewhere tells nodes that have not connected since this hub is active: what they told still holds
  */
 export function withAudit(
   profile: SeccompProfile,
@@ -100,19 +90,21 @@ export function withAudit(
   isElsewhere: (node: string) => boolean
 ): SeccompProfile {
   const finding = known && { node: known.node, finding: known.newest }
-  return withCondition(profile, wouldDenyCondition, finding, now, isElsewhere)
+  const told = namedNode(conditionOf(profile, wouldDenyCondition))
+  return finding === undefined && isElsewhere(told)
+    ? profile
+    : withCondition(profile, wouldDenyCondition, finding, now)
 }
 
 /**
  * Returns a profile that would be taken on without denials, with its condition QuietUnproven. Pure.
- * @param known a node of this hub that runs it without recording; undefined: a node records it
+ * @param known a node that runs it without recording; undefined: a node records it
  */
 export function withUnproven(
   profile: SeccompProfile,
   known: NotRecording | undefined,
-  now: string,
-  isElsewhere: (node: string) => boolean
+  now: string
 ): SeccompProfile {
   const finding = known && { node: known.node, finding: known.why }
-  return withCondition(profile, unprovenCondition, finding, now, isElsewhere)
+  return withCondition(profile, unprovenCondition, finding, now)
 }

@@ -8,7 +8,7 @@ import {
 } from '../../../src/confinement/ladder.js'
 import { durationMs } from '../../../src/lib/duration.js'
 import type { Confinement } from '../containers/confinement.js'
-import { isUnproven, recordedSince, unprovenNode, wouldDeny } from './audit-conditions.js'
+import { isUnproven, recordedSince, wouldDeny } from './audit-conditions.js'
 import { createAuditTimes } from './audit-times.js'
 import {
   type CanaryState,
@@ -87,7 +87,7 @@ class PolicyRounds {
       await this.#steps.move(profile, 'canary rolled back', reason, (current) =>
         rollbackLadder(current, this.#steps.decision(profile, reason), 'return')
       )
-    } else if (verdict === 'complete' && !this.#isUnprovenHere(profile)) {
+    } else if (verdict === 'complete' && !isUnproven(profile)) {
       await this.#steps.move(profile, 'canary complete', reason, (current) =>
         completeCanary(current, this.#steps.decision(profile, reason))
       )
@@ -109,7 +109,7 @@ class PolicyRounds {
       await this.#steps.noteUnproven(profile, unrecorded)
     }
     if (count > 0 || wouldDeny(profile) || wait.wasRolledBack) return
-    if (unrecorded !== undefined || this.#isUnprovenHere(profile)) return
+    if (unrecorded !== undefined || isUnproven(profile)) return
     if (cleanSince === undefined) return
     if (this.#confinement.sources.now() - cleanSince < wait.waitMs) return
     await this.#enforce(profile, wait.enforceAfter)
@@ -138,18 +138,6 @@ class PolicyRounds {
         ...{ mode: 'enforce', current: 'audit' }
       })
     )
-  }
-
-  /**
-   * Returns whether the condition QuietUnproven holds this hub back: the node that it names is this hub's, or no
-   * hub's. Then the hub that records now starts the wait again.
-   */
-  #isUnprovenHere(profile: SeccompProfile): boolean {
-    if (!isUnproven(profile)) return false
-    const { isElsewhere, hub } = this.#confinement.sources
-    const node = unprovenNode(profile)
-    // For a moment after a node came here, the other hub's condition still names it.
-    return !isElsewhere(node) || hub.node(node)?.connected === true
   }
 }
 

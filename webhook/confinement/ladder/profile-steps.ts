@@ -55,12 +55,10 @@ export class ProfileSteps {
 
   async noteUnproven(profile: SeccompProfile, known: NotRecording | undefined): Promise<void> {
     const at = this.now()
-    await this.#note(profile, (one) =>
-      withUnproven(one, known, at, this.#confinement.sources.isElsewhere)
-    )
+    await this.#note(profile, (one) => withUnproven(one, known, at))
   }
 
-  /** Writes a condition for the other replicas and for people. */
+  /** Writes a condition for people and for the next active hub. */
   async #note(profile: SeccompProfile, edit: Edit): Promise<void> {
     if (edit(profile) === profile) return
     try {

@@ -222,6 +222,26 @@ for (const [what, under, ladder, is] of [
   ],
   ['a canary', enforce, { mode: 'enforce', canary }, { mode: 'enforce' }]
 ] as const) {
+  test(`${what}: after a takeover the wait begins when a node records`, async (t) => {
+    const all = replicas()
+    all.stand(ladder)
+    const before = all.replica(() => false, { n1: off }, under)
+    await before.look()
+    all.pass(600_001)
+    await before.close()
+    // The node of the condition has not connected; another one ran it all the time and records now.
+    const next = all.replica((node) => node === 'n1', { n2: watching }, under)
+    t.teardown(() => next.close())
+    for (const look of ['the first look', 'the next look']) {
+      await next.look()
+      t.same(all.profile().spec.ladder, ladder, look)
+      t.same(condition(all.profile()), ['QuietUnproven False'], look)
+    }
+    all.pass(600_001)
+    await next.look()
+    t.same(all.profile().spec.ladder, is)
+  })
+
   test(`${what}: another replica knows from the object what was not watched`, async (t) => {
     const all = replicas()
     all.stand(ladder)
@@ -231,10 +251,10 @@ for (const [what, under, ladder, is] of [
     await before.look()
     t.same(condition(all.profile()), ['QuietUnproven True'])
     await before.close()
-    // The satellite came to this one, whose word of the other replica is old; it records now.
+    // This one took over, and the satellite records now.
     const moved = all.replica((node) => node === 'n1', { n1: watching }, under)
     await moved.look()
-    t.same(all.profile().spec.ladder, ladder, 'the other one has the word')
+    t.same(all.profile().spec.ladder, ladder, 'the wait begins now')
     await moved.close()
     for (const after of ['it records', 'and the hub restarted']) {
       const next = all.replica(() => false, { n1: watching }, under)
