@@ -43,7 +43,7 @@ export interface ConfinementSources {
   pod: (uid: string) => PodView | undefined
   /** Calls back with the uid of each pod for which `pod` returns something else now. Returns how to stop. */
   onPod: (listener: (uid: string) => void) => () => void
-  /** Returns whether the node is connected to another replica of the hub. */
+  /** Returns whether the node has not connected since this hub is active: what was found on it still holds. */
   isElsewhere: (node: string) => boolean
   logger: Logger
   now: () => number
