@@ -1,4 +1,5 @@
 import { benchAdmission } from './admission.js'
+import { attackedLimits, benchAttackedCreations } from './attacked-creations.js'
 import { benchEstimate, estimateTable } from './estimate.js'
 import { benchDenialLatency } from './denial-latency.js'
 import { benchHostileReviews, hostileLimits } from './hostile-reviews.js'
@@ -17,6 +18,7 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
   recorder: benchRecorder,
   admission: benchAdmission,
   'hostile-reviews': benchHostileReviews,
+  'attacked-creations': benchAttackedCreations,
   satellite: benchSatellite,
   'completeness-estimate': benchEstimate,
   history: benchHistory,
@@ -30,7 +32,8 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
 const limits: Record<string, readonly Limit[]> = {
   recorder: recorderLimits,
   'hostile-reviews': hostileLimits,
-  history: historyLimits
+  history: historyLimits,
+  'attacked-creations': attackedLimits
 }
 
 const usage =

@@ -5,9 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { ensureCertificates } from '../../certs/files.js'
-import { installParts } from '../../cli/install/objects.js'
-import { defaultOptions } from '../../cli/install/options.js'
-import { customResourceDefinitions } from '../../src/api/crd.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { createLogger } from '../../src/lib/log.js'
 import { parseImage } from '../../src/rules/image.js'
@@ -17,10 +14,10 @@ import { buildSnapshot, type Snapshot } from '../../src/rules/snapshot.js'
 import { admit } from '../../webhook/admission/admit.js'
 import { createAdmissionServer } from '../../webhook/server.js'
 import { findApiServer } from '../helpers/api-server-programs.js'
-import { type Cluster, startCluster } from '../helpers/cluster.js'
 import type { Json, KubeResponse } from '../helpers/kube.js'
 import { seededRandom } from '../helpers/random.js'
 import { testProfile, testRule } from '../helpers/rules.js'
+import { rulesPath, shippedAdmission, startShippedCluster } from '../helpers/shipped-cluster.js'
 import { until } from '../helpers/until.js'
 
 const found = await findApiServer()
@@ -28,13 +25,6 @@ const skip = found.skip ?? false
 
 /** Everything waits for an API server on a busy machine. */
 const slow = { timeout: 120_000 }
-const api = '/apis/admissionregistration.k8s.io/v1'
-const plurals: Record<string, string> = {
-  ValidatingAdmissionPolicy: 'validatingadmissionpolicies',
-  ValidatingAdmissionPolicyBinding: 'validatingadmissionpolicybindings',
-  MutatingWebhookConfiguration: 'mutatingwebhookconfigurations'
-}
-const rulesPath = '/apis/secco.dev/v1alpha1/namespaces/secco-system/seccomprules'
 const namespaces: Record<string, Record<string, string>> = {
   'secco-system': {},
   shop: { team: 'shop' },
@@ -68,86 +58,6 @@ function podOf({ labels = { app: 'web' }, annotations, ...parts }: PodParts): Js
 const copies = (count: number): Json => ({
   containers: Array.from({ length: count }, (_, i) => ({ name: `c${i}`, image: 'i' }))
 })
-
-/** The shipped objects on admission without the webhook's configuration, and that configuration for an address. */
-function shipped(finalState: 'warn' | 'deny') {
-  const options = { ...defaultOptions, image: 'secco:test', mode: 'enforce' as const, finalState }
-  const { admission } = installParts(options)
-  const policies = admission
-    .filter((one) => plurals[String(one['kind'])] !== undefined)
-    .slice(0, -1)
-  const configuration = admission.at(-1) as { webhooks: Json[] } & Json
-  return {
-    policies,
-    configurationFor: (url: string, caBundle: string): Json => ({
-      ...configuration,
-      webhooks: configuration.webhooks.map((one) => ({ ...one, clientConfig: { url, caBundle } }))
-    })
-  }
-}
-
-interface Rig {
-  cluster: Cluster
-  create: (namespace: string, pod: Json, query?: string) => Promise<KubeResponse>
-  /** Creates the rule, and does what the hub does when it reads it. */
-  accept: (rule: SeccompRule) => Promise<void>
-  acceptAgain: (name: string) => Promise<void>
-  apply: (objects: readonly Json[]) => Promise<void>
-}
-
-async function startRig(t: Test): Promise<Rig> {
-  if (found.programs === undefined) throw new Error('no API server')
-  const cluster = await startCluster(found.programs)
-  t.teardown(() => cluster.stop())
-  const { kube } = cluster
-  for (const [name, labels] of Object.entries(namespaces)) {
-    await kube.do('POST', '/api/v1/namespaces', { metadata: { name, labels } })
-  }
-  for (const definition of Object.values(customResourceDefinitions())) {
-    const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
-    await kube.do('POST', path, definition)
-  }
-  await until('the rules to be served', async () =>
-    (await kube.call('GET', rulesPath)).status === 200 ? true : undefined
-  )
-  async function acceptAgain(name: string): Promise<void> {
-    const { metadata } = await kube.do('GET', `${rulesPath}/${name}`)
-    const { generation } = metadata as { generation: number }
-    const now = new Date().toISOString()
-    const condition = { type: 'Accepted', status: 'True', reason: 'Valid', message: 'in force' }
-    const conditions = [{ ...condition, lastTransitionTime: now, observedGeneration: generation }]
-    await kube.do(
-      'PATCH',
-      `${rulesPath}/${name}/status`,
-      { status: { conditions } },
-      { contentType: 'application/merge-patch+json' }
-    )
-  }
-  return {
-    cluster,
-    acceptAgain,
-    create: (namespace, pod, query = '?dryRun=All') =>
-      kube.call('POST', `/api/v1/namespaces/${namespace}/pods${query}`, pod),
-    async accept(rule) {
-      await kube.do('POST', rulesPath, rule)
-      await acceptAgain(rule.metadata.name)
-    },
-    async apply(objects) {
-      for (const object of objects) {
-        const path = `${api}/${plurals[String(object['kind'])] ?? ''}`
-        const { name } = object['metadata'] as { name: string }
-        const before = await kube.call('GET', `${path}/${name}`)
-        if (before.status === 404) {
-          await kube.do('POST', `${path}?fieldValidation=Strict`, object)
-          continue
-        }
-        const { resourceVersion } = before.body['metadata'] as { resourceVersion: string }
-        const metadata = { ...(object['metadata'] as Json), resourceVersion }
-        await kube.do('PUT', `${path}/${name}`, { ...object, metadata })
-      }
-    }
-  }
-}
 
 const web = testRule('web', {
   podSelector: {
@@ -355,10 +265,12 @@ const typeOf = (pod: Json, kind: string, index: number) =>
   securityOf(pod, kind, index)?.seccompProfile?.type
 
 test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t) => {
-  const rig = await startRig(t)
+  if (found.programs === undefined) return
+  const rig = await startShippedCluster(found.programs, namespaces)
   const { create, accept, acceptAgain, apply, cluster } = rig
+  t.teardown(() => cluster.stop())
   const { kube } = cluster
-  await apply(shipped('warn').policies)
+  await apply(shippedAdmission('warn').policies)
   await accept(web)
   await until('the policy to take effect', async () =>
     (await create('shop', podOf({}))).warnings.some((text) => noFilter.test(text))
@@ -488,7 +400,7 @@ test('pods that an enforcing rule selects', { skip, timeout: 400_000 }, async (t
   })
 
   await t.test('deny: nothing that was a way around the webhook is stored', slow, async (t) => {
-    const { policies, configurationFor } = shipped('deny')
+    const { policies, configurationFor } = shippedAdmission('deny')
     await apply(policies)
     await until('the bindings to take effect', async () =>
       (await create('shop', podOf({}))).status === 403 ? true : undefined

@@ -13,7 +13,13 @@ export interface ReviewLoad {
   /** Address that the client sends from; all of 127.0.0.0/8 is this machine. */
   localAddress: string
   connections: number
-  body: string
+  /** Bodies are sent in turns. */
+  body: string | readonly string[]
+  /** Where bodies are sent; default `/mutate`. */
+  path?: string
+  headers?: Readonly<Record<string, string>>
+  /** Text by which an answer is known as patched; default: a patch in the review. */
+  mark?: string
   /** Ends after this time, or after this number of reviews. */
   ms?: number
   count?: number
@@ -24,40 +30,58 @@ export interface ReviewTally {
   patched: number
   /** Other answers, and connections that failed. */
   others: number
+  /** How often each status was answered; 0: the connection failed. */
+  statuses: Record<number, number>
   ms: number
 }
 
-function sendOne(load: ReviewLoad, agent: Agent): Promise<boolean> {
-  const { port, ca, cert, key, localAddress, body } = load
+/** Resolves with the status, and whether the answer is patched. */
+function sendOne(
+  load: ReviewLoad,
+  body: string,
+  agent: Agent
+): Promise<{ status: number; isPatched: boolean }> {
+  const { port, ca, cert, key, localAddress, path = '/mutate', mark = '"patch":' } = load
   return new Promise((resolve) => {
     const headers = {
       'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body)
+      'content-length': Buffer.byteLength(body),
+      ...load.headers
     }
     const identity = cert === undefined || key === undefined ? {} : { cert, key }
     const target = { host: '127.0.0.1', port, ca, localAddress, agent, ...identity }
-    const options = { ...target, method: 'POST', path: '/mutate', headers }
-    const outgoing = request(options, (response) => {
+    const fail = () => resolve({ status: 0, isPatched: false })
+    const outgoing = request({ ...target, method: 'POST', path, headers }, (response) => {
       let text = ''
       response.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')))
-      response.on('error', () => resolve(false))
-      response.on('end', () => resolve(text.includes('"patch":')))
+      response.on('error', fail)
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, isPatched: text.includes(mark) })
+      )
     })
-    outgoing.on('error', () => resolve(false))
+    outgoing.on('error', fail)
     outgoing.end(body)
   })
 }
 
+let isEnded = false
+
 async function run(load: ReviewLoad): Promise<ReviewTally> {
+  isEnded = false
   const agent = new Agent({ keepAlive: true, maxSockets: load.connections })
-  const tally = { patched: 0, others: 0, ms: 0 }
+  const tally: ReviewTally = { patched: 0, others: 0, statuses: {}, ms: 0 }
+  const bodies = [load.body].flat()
   const began = performance.now()
   let left = load.count ?? Infinity
-  const isOver = () => left <= 0 || performance.now() - began > (load.ms ?? Infinity)
+  let turn = 0
+  const isOver = () => isEnded || left <= 0 || performance.now() - began > (load.ms ?? Infinity)
   const client = async (): Promise<void> => {
     while (!isOver()) {
       left -= 1
-      if (await sendOne(load, agent)) tally.patched += 1
+      const { status, isPatched } = await sendOne(load, bodies[turn++ % bodies.length] ?? '', agent)
+      if (Object.keys(tally.statuses).length === 0) process.send?.('begun')
+      tally.statuses[status] = (tally.statuses[status] ?? 0) + 1
+      if (isPatched) tally.patched += 1
       else {
         tally.others += 1
         await delay(1)
@@ -72,6 +96,8 @@ async function run(load: ReviewLoad): Promise<ReviewTally> {
 /** A client in a process of its own, so that its work is not the server's. */
 export interface ReviewClient {
   run: (load: ReviewLoad) => Promise<ReviewTally>
+  /** Resolves when the first answer has come. `end` stops before the time of the load is over. */
+  start: (load: ReviewLoad) => Promise<{ end: () => Promise<ReviewTally> }>
   stop: () => void
 }
 
@@ -79,18 +105,29 @@ export interface ReviewClient {
 export function startReviewClient(niceness = 0): ReviewClient {
   const child: ChildProcess = fork(new URL(import.meta.url), ['review-client'])
   if (child.pid !== undefined && niceness !== 0) setPriority(child.pid, niceness)
+  async function begin(load: ReviewLoad): Promise<{ tally: Promise<ReviewTally> }> {
+    child.send(load)
+    await once(child, 'message')
+    return { tally: once(child, 'message').then(([tally]) => tally as ReviewTally) }
+  }
   return {
-    async run(load) {
-      child.send(load)
-      const [tally] = (await once(child, 'message')) as [ReviewTally]
-      return tally
+    run: async (load) => (await begin(load)).tally,
+    async start(load) {
+      const { tally } = await begin(load)
+      return {
+        end() {
+          child.send('end')
+          return tally
+        }
+      }
     },
     stop: () => void child.kill()
   }
 }
 
 if (process.argv[2] === 'review-client') {
-  process.on('message', (load: ReviewLoad) => {
-    void run(load).then((tally) => process.send?.(tally))
+  process.on('message', (message: ReviewLoad | 'end') => {
+    if (message === 'end') isEnded = true
+    else void run(message).then((tally) => process.send?.(tally))
   })
 }

@@ -1,0 +1,37 @@
+import { test } from 'tap'
+import { findApiServer } from '../helpers/api-server-programs.js'
+import { AttackedCluster } from '../helpers/attacked-cluster.js'
+
+const found = await findApiServer()
+const skip = found.skip ?? false
+
+/** With the two seconds that are shipped, a busy machine alone makes the API server go on without an answer. */
+const patientSeconds = 30
+
+test('twelve clients create hostile pods while ordinary ones are created', {
+  skip,
+  timeout: 600_000
+}, async (t) => {
+  if (found.programs === undefined) return
+  const rig = await AttackedCluster.start(found.programs, patientSeconds)
+  t.teardown(() => rig.stop())
+  const { withSecco, without, reviewed } = await rig.round()
+  for (const { ordinary } of reviewed) {
+    t.same(Object.keys(ordinary.statuses), ['201'], 'each ordinary creation is accepted')
+    t.equal(ordinary.others, 0, 'and answered with its profile')
+  }
+  const [hostile] = reviewed.flatMap((one) => one.hostile ?? [])
+  t.ok((hostile?.patched ?? 0) > 0, 'a hostile pod that is valid gets its profile, too')
+  t.ok(
+    (hostile?.statuses[403] ?? 0) > 0,
+    `one with more containers or labels than Secco reads is denied: ${JSON.stringify(hostile)}`
+  )
+  const { count, unprotected } = await rig.stored()
+  t.same(unprotected, [], 'none is stored without a profile')
+  t.equal(count, 340)
+  // The figure itself is measured by `npm run bench -- attacked-creations`.
+  t.ok(
+    withSecco / without < 5,
+    `slower under attack: ${withSecco.toFixed(1)} times, ${without.toFixed(1)} times without Secco`
+  )
+})
