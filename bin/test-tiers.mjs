@@ -119,6 +119,7 @@ export const table = [
   ['webhook/cluster/access/token-review.', 'unit'],
   ['webhook/cluster/approved-profile.', 'e2e'],
   ['webhook/cluster/check.', 'e2e'],
+  ['webhook/cluster/bypassed-containers.', 'e2e'],
   ['webhook/cluster/cluster.', 'e2e'],
   ['webhook/cluster/replicas.', 'e2e'],
   ['webhook/cluster/takeover.', 'e2e'],

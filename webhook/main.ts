@@ -3,7 +3,7 @@ import type { CertificatePair } from '../certs/pair.js'
 import type { Logger } from '../src/lib/log.js'
 import { type CertificateSource, folderCertificates } from '../certs/certificate-source.js'
 import { joinCluster, type JoinedCluster } from './cluster/cluster.js'
-import { onPodFacts } from './cluster/watch/pod-changes.js'
+import { podSources } from './cluster/bypassed-containers.js'
 import { startConfinementEvents } from './cluster/events/confinement-events.js'
 import { clusterHub, inCluster } from './cluster-hub.js'
 import { type Hub, startHub } from './hub/hub.js'
@@ -142,9 +142,7 @@ function startOwnConfinement(
     snapshot: () => snapshots.current(),
     onProfiles: (listener) => objects.onChange(listener),
     onSnapshot: (listener) => snapshots.onChange(listener),
-    pod: (uid) => cluster?.view.pod(uid),
-    onPod: (listener) =>
-      cluster === undefined ? () => undefined : onPodFacts(cluster.view, listener),
+    ...podSources(cluster?.view, () => snapshots.current()),
     isElsewhere: nodes.isElsewhere,
     logger: options.logger.child({ component: 'confinement' }),
     now: Date.now

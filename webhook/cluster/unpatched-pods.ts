@@ -74,13 +74,16 @@ function unpatchedOf(
     .map(({ container, rule = '' }) => ({ container, rule }))
 }
 
+/** Returns why a container lacks what a rule gives. */
+export const unpatchedReason = (rule: string): string =>
+  `${rule} enforces a profile, and the pod was stored without one: ` +
+  'the webhook was not reached or was overruled; recreate the pod'
+
 /** Returns the events on a pod with such containers. Pure. */
 export function unpatchedTexts(unpatched: readonly UnpatchedContainer[]): EventText[] {
   return unpatched.map(({ container, rule }) => ({
     ...{ type: 'Warning', reason: 'NotPatched', action: 'Assign' },
-    note:
-      `container ${container.slice(0, 63)}: ${rule} enforces a profile, and the pod was stored without one: ` +
-      'the webhook was not reached or was overruled; recreate the pod'
+    note: `container ${container.slice(0, 63)}: ${unpatchedReason(rule)}`
   }))
 }
 

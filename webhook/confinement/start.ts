@@ -1,6 +1,7 @@
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { createAdmissionAnswers } from './containers/admission-answers.js'
+import { ListedContainers } from './containers/bypassed-containers.js'
 import type { Confinement } from './containers/confinement.js'
 import type { ContainerView } from './containers/container-view.js'
 import { createContainerViews } from './containers/container-views.js'
@@ -59,6 +60,7 @@ export function startConfinement(sources: ConfinementSources): RunningConfinemen
   const revisions = new RevisionIndex(sources)
   revisions.refresh()
   const views = createContainerViews(sources, revisions)
+  const listed = new ListedContainers(sources, views)
   const drift = new DriftWatch(sources, views)
   const restarts = watchRestarts(views, () => sources.now())
   const recording = new DenialRecording({
@@ -66,7 +68,15 @@ export function startConfinement(sources: ConfinementSources): RunningConfinemen
     ...{ views, now: () => sources.now(), isAudit: (view) => isAudit(revisions, view) }
   })
   const confinement: Confinement = {
-    ...{ sources, views, revisions, restarts, recording, answers: createAdmissionAnswers() },
+    ...{
+      sources,
+      views,
+      listed,
+      revisions,
+      restarts,
+      recording,
+      answers: createAdmissionAnswers()
+    },
     profile: (key) => profiles.get(key)
   }
   const ladder = new LadderWatch(confinement, () => profiles.all())
@@ -77,6 +87,7 @@ export function startConfinement(sources: ConfinementSources): RunningConfinemen
       await drift.close()
       recording.close()
       restarts.close()
+      listed.close()
       views.close()
     }
   }

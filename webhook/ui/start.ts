@@ -65,10 +65,10 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
   const changed = new Listeners()
   const notify = () => changed.notify()
   objects.onChange(notify)
-  const containers = truth === undefined ? undefined : createContainerIndex(truth.views.list())
+  const containers = truth === undefined ? undefined : createContainerIndex(truth.listed.list())
   const leave = [
     hub?.onChange(notify),
-    truth?.views.onChange((here, gone) => {
+    truth?.listed.onChange((here, gone) => {
       containers?.put(here)
       containers?.remove(gone)
       notify()

@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { AdmissionAnswers } from './admission-answers.js'
+import type { ListedContainers } from './bypassed-containers.js'
 import type { ContainerViews } from './container-view.js'
 import type { DenialRecording } from './denial-recording.js'
 import type { Restarts } from './restarts.js'
@@ -10,6 +11,8 @@ import type { ConfinementSources } from './sources.js'
 export interface Confinement {
   readonly sources: ConfinementSources
   readonly views: ContainerViews
+  /** What people are shown: the views, and containers that wait to start although a rule was bypassed. */
+  readonly listed: ListedContainers
   readonly revisions: RevisionIndex
   readonly restarts: Restarts
   readonly recording: DenialRecording

@@ -7,7 +7,7 @@ import type { Confinement } from './confinement.js'
 
 /** Returns the views that match a query. */
 export function chosen(
-  confinement: Pick<Confinement, 'views'>,
+  confinement: Pick<Confinement, 'listed'>,
   views: readonly ContainerView[],
   query: Readonly<Record<string, string | string[] | undefined>>
 ): ContainerView[] {
@@ -16,7 +16,7 @@ export function chosen(
   const text = own('selector')
   const selector = text === undefined ? undefined : parseSelector(text)
   const hasLabels = (view: ContainerView): boolean =>
-    selector === undefined || selectorMatches(selector, confinement.views.labelsOf(view.key))
+    selector === undefined || selectorMatches(selector, confinement.listed.labelsOf(view.key))
   return views.filter(
     (view) =>
       hasLabels(view) &&
@@ -57,15 +57,16 @@ export function containerRoutes(confinement: Confinement): ConfinementRoute[] {
   return [
     {
       ...{ method: 'GET', url: '/api/v1/containers', needs, cli: 'secco ps' },
-      summary: 'Every running container and how the kernel confines it',
+      summary:
+        'Every running container and how the kernel confines it, and containers that wait to start although a rule was bypassed',
       handle: ({ query }) => ({
-        items: chosen(confinement, confinement.views.list(), query).sort(byPlace)
+        items: chosen(confinement, confinement.listed.list(), query).sort(byPlace)
       })
     },
     {
       ...{ method: 'GET', url: '/api/v1/summary', needs, cli: 'secco ps' },
       summary: 'The number of running containers by state',
-      handle: ({ query }) => summaryOf(chosen(confinement, confinement.views.list(), query))
+      handle: ({ query }) => summaryOf(chosen(confinement, confinement.listed.list(), query))
     }
   ]
 }

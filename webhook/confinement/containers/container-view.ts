@@ -67,6 +67,8 @@ export interface ContainerViews {
   peek(id: string): ContainerView | undefined
   /** Returns the labels of the pod, or of the container outside of pods; none for a container that is gone. */
   labelsOf(id: string): Labels
+  /** Returns whether a container of this name runs in the pod, as its node reports. */
+  isRunning(podUid: string, name: string): boolean
   decided(id: string): DecidedContainer | undefined
   /** Returns how to stop. */
   onChange(listener: ContainerListener): () => void

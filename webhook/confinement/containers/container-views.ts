@@ -190,6 +190,10 @@ class LiveContainerViews implements ContainerViews {
     return this.#table.get(id)?.view
   }
 
+  isRunning(podUid: string, name: string): boolean {
+    return this.#table.keysOf(podUid).some((key) => this.peek(key)?.name === name)
+  }
+
   labelsOf(id: string): Labels {
     const running = this.#table.get(id)?.running
     return running === undefined ? {} : this.#builder.labelsOf(running)

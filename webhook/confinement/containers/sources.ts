@@ -18,6 +18,23 @@ export interface PodView {
   containers: readonly Pick<ClusterContainer, 'name' | 'kind'>[]
 }
 
+/** BypassedContainer is a container of a pod that waits to start, stored without what an enforcing rule gives it. */
+export interface BypassedContainer {
+  namespace: string
+  pod: string
+  podUid: string
+  /** Empty until the pod is scheduled. */
+  node: string
+  name: string
+  image: string
+  workload: WorkloadRef
+  labels: Labels
+  /** RFC 3339. */
+  createdAt: string
+  rule: string
+  message: string
+}
+
 /** ConfinementSources is what webhook/confinement reads from. All of it is in memory. */
 export interface ConfinementSources {
   hub: Pick<
@@ -43,6 +60,10 @@ export interface ConfinementSources {
   pod: (uid: string) => PodView | undefined
   /** Calls back with the uid of each pod for which `pod` returns something else now. Returns how to stop. */
   onPod: (listener: (uid: string) => void) => () => void
+  /** Returns the containers that wait to start and that an enforcing rule should have given more; none outside of a cluster. */
+  bypassed: () => readonly BypassedContainer[]
+  /** Calls back when `bypassed` may return something else, apart from changes of the snapshot. Returns how to stop. */
+  onBypassed: (listener: () => void) => () => void
   /** Returns whether the node has not connected since this hub is active: what was found on it still holds. */
   isElsewhere: (node: string) => boolean
   logger: Logger

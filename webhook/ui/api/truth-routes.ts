@@ -46,11 +46,11 @@ export function truthStreams(app: FastifyInstance, truth: Confinement): void {
   app.get('/api/v1/containers/stream', { schema: { hide: true } }, async (request, reply) => {
     await mustList(request, 'containers')
     const query = request.query as Query
-    const items = chosen(truth, truth.views.list(), query)
+    const items = chosen(truth, truth.listed.list(), query)
     reply.hijack()
     const stream = openEventStream(reply.raw, headersOf(reply))
     stream.send('snapshot', { items })
-    const leave = truth.views.onChange((changed, gone) => {
+    const leave = truth.listed.onChange((changed, gone) => {
       const data = {
         changed: chosen(truth, changed, query),
         gone: chosen(truth, gone, query).map(({ key }) => key)

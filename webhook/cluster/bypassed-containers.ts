@@ -1,0 +1,64 @@
+import type { BypassedContainer, ConfinementSources } from '../confinement/containers/sources.js'
+import type { Snapshot } from '../../src/rules/snapshot.js'
+import { unpatchedContainers, unpatchedReason } from './unpatched-pods.js'
+import type { ClusterPod, ClusterView } from './watch/cluster-view.js'
+import { onPodFacts } from './watch/pod-changes.js'
+
+type PodSources = Pick<ConfinementSources, 'pod' | 'onPod' | 'bypassed' | 'onBypassed'>
+
+/** PendingPods computes which pods wait to start without what an enforcing rule gives them; each once per snapshot. */
+class PendingPods {
+  readonly #view: ClusterView
+  readonly #snapshot: () => Snapshot
+  #known = new WeakMap<ClusterPod, readonly BypassedContainer[]>()
+  #knownFor: Snapshot | undefined
+
+  constructor(view: ClusterView, snapshot: () => Snapshot) {
+    this.#view = view
+    this.#snapshot = snapshot
+  }
+
+  list(): BypassedContainer[] {
+    const snapshot = this.#snapshot()
+    if (this.#knownFor !== snapshot) this.#known = new WeakMap()
+    this.#knownFor = snapshot
+    return [...this.#view.pods().values()]
+      .filter(({ phase }) => phase === 'Pending')
+      .flatMap((pod) => this.#of(snapshot, pod))
+  }
+
+  #of(snapshot: Snapshot, pod: ClusterPod): readonly BypassedContainer[] {
+    const known = this.#known.get(pod) ?? bypassedIn(snapshot, pod)
+    this.#known.set(pod, known)
+    return known
+  }
+}
+
+function bypassedIn(snapshot: Snapshot, pod: ClusterPod): BypassedContainer[] {
+  const { namespace, node, labels, owner, createdAt } = pod
+  return unpatchedContainers(snapshot, pod).map(({ container, rule }) => ({
+    ...{ namespace, node, labels, workload: owner, createdAt, pod: pod.name, podUid: pod.uid },
+    ...{ name: container, rule, message: unpatchedReason(rule) },
+    image: pod.containers.find(({ name }) => name === container)?.image ?? ''
+  }))
+}
+
+/** Returns what webhook/confinement reads of the cluster's pods; nothing outside of a cluster. */
+export function podSources(view: ClusterView | undefined, snapshot: () => Snapshot): PodSources {
+  const none = () => () => undefined
+  if (view === undefined) {
+    return { pod: () => undefined, onPod: none, bypassed: () => [], onBypassed: none }
+  }
+  const pending = new PendingPods(view, snapshot)
+  const isPending = (pod: ClusterPod | undefined) => pod?.phase === 'Pending'
+  return {
+    pod: (uid) => view.pod(uid),
+    onPod: (listener) => onPodFacts(view, listener),
+    bypassed: () => pending.list(),
+    onBypassed: (listener) =>
+      view.onChange((change) => {
+        if (change.kind === 'pod' && (isPending(change.before) || isPending(change.after)))
+          listener()
+      })
+  }
+}
