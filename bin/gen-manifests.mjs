@@ -5,8 +5,10 @@ import { stringify } from 'yaml'
 import { conditionsPage } from '../build/src/api/condition-reasons.js'
 import { customResourceDefinitions } from '../build/src/api/crd.js'
 import { builtinProfiles } from '../build/src/seccomp/render/builtin.js'
+import { peopleRoles } from '../build/src/api/people-roles.js'
 import { familiesPage } from '../build/src/seccomp/render/families-page.js'
 import { serializeDocument } from '../build/src/api/parse.js'
+import { peopleRights } from '../build/cli/install/rights.js'
 import { installParts } from '../build/cli/install/objects.js'
 import { dashboard } from '../build/cli/install/monitoring/dashboard.js'
 import { alertRules, scraping } from '../build/cli/install/monitoring/objects.js'
@@ -31,7 +33,7 @@ const image = `secco:${version}`
 /** An overlay's own part; the rest is the base, which both share. */
 const layout = (name) => {
   const parts = installParts({ ...defaultOptions, layout: name, image })
-  const isPeople = (one) => /^secco-(view|edit|approve)$/.test(one.metadata.name)
+  const isPeople = (one) => peopleRoles.some(({ name }) => name === one.metadata.name)
   const isApproval = (one) => one.metadata.name.startsWith('secco-approval')
   return {
     base: {
@@ -125,7 +127,26 @@ const files = {
     'Without it nothing is changed until a namespace is enabled: see `secco install --mode`.'
   )
 }
+const aggregated = peopleRights(true).filter((one) =>
+  Object.keys(one.metadata.labels).some((label) => label.includes('aggregate-to-'))
+)
 Object.assign(files, {
+  'manifests/components/aggregate-roles/kustomization.yaml': document(
+    [
+      {
+        apiVersion: 'kustomize.config.k8s.io/v1alpha1',
+        kind: 'Component',
+        patches: aggregated.map(({ kind, metadata: { name, labels } }) => ({
+          target: { kind, name },
+          patch: stringify({
+            ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind },
+            metadata: { name, labels }
+          })
+        }))
+      }
+    ],
+    'The built-in roles view, edit and admin get these rights: see `secco install --aggregate-roles`.'
+  ),
   'manifests/components/monitoring/scraping.yaml': document(
     scraping(),
     "For the Prometheus operator; Prometheus's namespace needs the label secco.dev/scrape=true."

@@ -34,6 +34,7 @@ interface InstallFlags {
   allowIgnore?: boolean
   finalState?: string
   strict?: boolean
+  aggregateRoles?: boolean
   clientCa?: string
   clientName?: string[]
   dryRun?: boolean
@@ -49,6 +50,9 @@ const ownProfilesHelp =
   "run Secco's own pods under the profiles that ship with it (`secco own-profile show`), or under RuntimeDefault"
 const finalStateHelp =
   'warn about or deny a pod that an enforcing rule or a label selects and Secco did not patch, and a path below secco/ set by hand'
+
+const aggregateHelp =
+  'make secco-viewer part of the built-in roles view, edit and admin, and secco-developer of edit and admin'
 
 const strictHelp =
   'no pod without a decision: failurePolicy Fail, --final-state deny, --floor runtime-default on nodes; needs --client-ca'
@@ -81,6 +85,7 @@ function installOptions(command: Command): Command {
       '--final-state <warn|deny>',
       `${finalStateHelp} (default: ${defaultOptions.finalState})`
     )
+    .option('--aggregate-roles', aggregateHelp)
     .option('--strict', strictHelp)
     .option('--client-ca <file|none>', clientCaHelp)
     .option(
@@ -134,6 +139,7 @@ function parseFlags(flags: InstallFlags): InstallOptions {
     readFilters: flags.readFilters === true,
     ownProfiles: parseOutput(flags.ownProfiles, ['on', 'off'], '--own-profiles') === 'on',
     allowIgnore: flags.allowIgnore === true,
+    aggregateRoles: flags.aggregateRoles === true,
     finalState: parseOutput(finalState, finalStates, '--final-state') as FinalState,
     ...(flags.strict === true ? { failurePolicy: 'Fail', floor: 'runtime-default' } : {}),
     ...callersOf(flags)

@@ -2,6 +2,7 @@ import { stringify } from 'yaml'
 import { type Io, paint } from '../lib/io.js'
 import { startupTaint } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { peopleRoles } from '../../src/api/people-roles.js'
 import { plural } from '../../src/lib/plural.js'
 import { installObjects } from './objects.js'
 import { names, namespace } from './names.js'
@@ -58,6 +59,9 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
     ...(options.clientCa === undefined
       ? []
       : ['reviews: only from callers with a certificate of the authority of --client-ca']),
+    options.aggregateRoles
+      ? 'people: whoever has view, edit or admin in a namespace sees its profiles; edit and admin change them'
+      : `people: bind ${peopleRoles.map(({ name }) => name).join(', ')} to them (docs/how-to/roles.md)`,
     ...(options.floor === undefined ? [] : [`nodes hold every revision to ${options.floor}`]),
     ...(options.allowIgnore
       ? [

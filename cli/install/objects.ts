@@ -90,7 +90,7 @@ export function installParts(options: InstallOptions): InstallParts {
   return {
     crds: Object.values(customResourceDefinitions()),
     namespace: [ownNamespace()],
-    rights: [...programRights(options), ...peopleRights()],
+    rights: [...programRights(options), ...peopleRights(options.aggregateRoles)],
     network: [...services(), ...networkPolicies(options)],
     certificates: options.tls === 'cert-manager' ? certManagerObjects(serverNames) : [],
     programs: programs(options),

@@ -36,6 +36,8 @@ export interface InstallOptions {
   /** Whether pods may opt out with `secco.dev/ignore` where their namespace has no label about it. */
   allowIgnore: boolean
   finalState: FinalState
+  /** Make roles for people part of the built-in roles view, edit and admin. */
+  aggregateRoles: boolean
   /** What the API server does with a pod when the webhook does not answer; default Ignore. */
   failurePolicy?: 'Ignore' | 'Fail'
   /** What no revision on a node may exceed; default: what satellites do by themselves. */
@@ -55,5 +57,6 @@ export const defaultOptions = {
   readFilters: false,
   ownProfiles: true,
   allowIgnore: false,
-  finalState: 'warn'
+  finalState: 'warn',
+  aggregateRoles: false
 } as const satisfies Omit<InstallOptions, 'image'>

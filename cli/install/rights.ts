@@ -1,11 +1,9 @@
 import { apiGroup } from '../../src/api/names.js'
+import { peopleRoles, type RoleRule } from '../../src/api/people-roles.js'
 import { clusterNamed, named, names, namespace } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
 
-interface PolicyRule {
-  apiGroups: string[]
-  resources: string[]
-  verbs: string[]
+interface PolicyRule extends RoleRule {
   resourceNames?: string[]
 }
 
@@ -146,41 +144,21 @@ export function programRights(options: InstallOptions): Manifest[] {
 }
 
 /**
- * Returns the roles for people. Reading, and watching traces, is part of `view`; writing rules and profiles of a
- * namespace, and starting traces of its pods, part of `edit`. Approving has its own verb and is part of no built-in role.
+ * Returns the roles for people (docs/how-to/roles.md).
+ * @param aggregate makes those that fit part of the built-in roles view, edit and admin
  */
-export function peopleRights(): Manifest[] {
-  const kinds = ['seccompprofiles', 'seccomprules']
-  const containers = 'seccompprofiles/containers'
-  const role = (name: string, rules: PolicyRule[], into: string[]): Manifest => {
+export function peopleRights(aggregate: boolean): Manifest[] {
+  return peopleRoles.map(({ name, rules, into }) => {
     const metadata = clusterNamed(name, 'rights')
-    const aggregated = Object.fromEntries(into.map((to) => [`${rbac}/aggregate-to-${to}`, 'true']))
+    const aggregated = aggregate ? into.map((to) => [`${rbac}/aggregate-to-${to}`, 'true']) : []
     return {
       apiVersion: `${rbac}/v1`,
       kind: 'ClusterRole',
-      metadata: { ...metadata, labels: { ...metadata.labels, ...aggregated } },
+      metadata: {
+        ...metadata,
+        labels: { ...metadata.labels, ...(Object.fromEntries(aggregated) as object) }
+      },
       rules
     }
-  }
-  return [
-    role(
-      'secco-view',
-      [rule(apiGroup, kinds, read), rule(apiGroup, [containers], ['get'])],
-      ['view', 'edit', 'admin']
-    ),
-    role(
-      'secco-edit',
-      [
-        rule(apiGroup, kinds, ['create', 'delete', 'patch', 'update']),
-        // Counting syscalls changes nothing in the container, but it costs its node: not for everybody who reads.
-        rule(apiGroup, [containers], ['trace'])
-      ],
-      ['edit', 'admin']
-    ),
-    role(
-      'secco-approve',
-      [rule(apiGroup, ['seccompprofiles'], [...read, 'approve', 'patch', 'update'])],
-      []
-    )
-  ]
+  })
 }

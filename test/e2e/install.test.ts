@@ -340,7 +340,7 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
     const done = await secco('uninstall', '--timeout', '2')
     t.equal(done.code, 1)
     t.match(done.stderr, /still there: Service secco-system\/secco-hub \(UNAVAILABLE\)/)
-    t.match(done.stdout, /delete ClusterRole secco-approve/, 'the rest is gone')
+    t.match(done.stdout, /delete ClusterRole secco-approver/, 'the rest is gone')
     await kube.do(
       'PATCH',
       '/api/v1/namespaces/secco-system/services/secco-hub',

@@ -41,9 +41,9 @@ export async function account({ kube }: Cluster, namespace: string, name: string
 
 /** Roles in the namespace shop: olga may approve there, dora edits, vera looks. */
 const roles = {
-  olga: ['secco-view', 'secco-edit', 'secco-approve'],
-  dora: ['secco-view', 'secco-edit'],
-  vera: ['secco-view']
+  olga: ['secco-viewer', 'secco-developer', 'secco-approver'],
+  dora: ['secco-viewer', 'secco-developer'],
+  vera: ['secco-viewer']
 }
 
 interface PeopleCluster {
@@ -58,9 +58,13 @@ interface PeopleCluster {
 /**
  * A real API server with Secco's resources, rights and approval policy, with the hub's account and with people; the
  * policy is in force.
+ * @param flags further arguments of kube-apiserver
  */
-export async function startPeopleCluster(programs: ApiServerPrograms): Promise<PeopleCluster> {
-  const cluster = await startCluster(programs)
+export async function startPeopleCluster(
+  programs: ApiServerPrograms,
+  flags: readonly string[] = []
+): Promise<PeopleCluster> {
+  const cluster = await startCluster(programs, flags)
   const { kube, url, caPem } = cluster
   const give: PeopleCluster['give'] = (role, name, namespace) =>
     kube.do(

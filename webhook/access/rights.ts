@@ -12,6 +12,16 @@ export type Resource =
   | 'containers'
   | 'links'
 
+/** Their names in roles. What is no object of its own is a subresource of profiles. */
+export const resourceNames: Readonly<Record<Resource, string>> = {
+  seccompprofiles: 'seccompprofiles',
+  seccomprules: 'seccomprules',
+  nodes: 'seccompprofiles/nodes',
+  denials: 'seccompprofiles/denials',
+  containers: 'seccompprofiles/containers',
+  links: 'seccompprofiles/links'
+}
+
 /** A user and the rights of the user. */
 export interface Identity {
   user: string

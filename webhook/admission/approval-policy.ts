@@ -70,7 +70,8 @@ export function approvalPolicy(): readonly object[] {
         {
           expression: `!variables.guarded || ${allowed('approve')} || (variables.byPolicy && ${allowed('promote')})`,
           messageExpression:
-            "'secco: ' + request.userInfo.username + ' may not approve: what a profile allows" +
+            "'secco: ' + request.userInfo.username + ' may not approve in namespace '" +
+            " + request.namespace + ': what a profile allows" +
             " is changed only by users with the verb approve on seccompprofiles.secco.dev'",
           reason: 'Forbidden'
         },

@@ -10,6 +10,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
+import { parseAllDocuments } from 'yaml'
 import { ensureClientLeaf } from '../../../certs/files.js'
 import { trialLoad } from '../../../native/trial-load.js'
 import { collectRevisions, verifyInstalled } from '../../../satellite/revisions/installer.js'
@@ -336,4 +337,32 @@ test('a strict installation', async (t) => {
   )
   t.match(guarded.stdout, /kind: ConfigMap[^]*ca\.crt: \|[^]*BEGIN CERTIFICATE/)
   t.match(guarded.stderr, /reviews: only from callers with a certificate/)
+})
+
+test('roles for people are part of the built-in roles by choice', async (t) => {
+  // [option, role, the built-in roles that it is part of]
+  const table: [string[], string, string[]][] = [
+    [[], 'secco-viewer', []],
+    [[], 'secco-developer', []],
+    [['--aggregate-roles'], 'secco-viewer', ['admin', 'edit', 'view']],
+    [['--aggregate-roles'], 'secco-developer', ['admin', 'edit']],
+    [['--aggregate-roles'], 'secco-approver', []],
+    [['--aggregate-roles'], 'secco-operator', []]
+  ]
+  const printed = new Map<string, Manifest[]>()
+  for (const [option, role, parts] of table) {
+    const key = option.join()
+    const objects =
+      printed.get(key) ??
+      parseAllDocuments((await runSecco(['install', ...option])).stdout).map(
+        (one) => one.toJS() as Manifest
+      )
+    printed.set(key, objects)
+    const found = objects.find(
+      ({ kind, metadata }) => kind === 'ClusterRole' && (metadata as { name: string }).name === role
+    )
+    const { labels } = found?.['metadata'] as { labels: Record<string, string> }
+    const into = Object.keys(labels).flatMap((label) => label.split('/aggregate-to-')[1] ?? [])
+    t.same(into.sort(), parts, `${role} ${key}`)
+  }
 })

@@ -69,7 +69,8 @@ test('in a cluster, a profile that carries an approval is changed in every way',
   await t.test('a profile', (t) => changeApproved(t, ground))
   await t.test('the document', (t) => exportApproved(t, ground))
   // So far olga had her rights in one namespace. What follows is about all of them.
-  for (const role of ['secco-view', 'secco-edit', 'secco-approve']) await people.give(role, 'olga')
+  for (const role of ['secco-viewer', 'secco-developer', 'secco-approver'])
+    await people.give(role, 'olga')
   await t.test('imports', (t) => importOver(t, ground))
   await t.test('a trace', (t) => importTrace(t, ground))
   await t.test('the overlay', async (t) => {

@@ -10,7 +10,13 @@ import { apiGroup } from '../../../src/api/names.js'
 import { kubernetesObjects } from '../../../src/store/kubernetes-objects.js'
 import { fromApiServer } from '../../../src/store/kubernetes-errors.js'
 import { SeccoError } from '../../../src/lib/errors.js'
-import type { Identity, Resource, Rights, Verb } from '../../access/rights.js'
+import {
+  type Identity,
+  type Resource,
+  resourceNames,
+  type Rights,
+  type Verb
+} from '../../access/rights.js'
 
 /** An answer of the API server is reused for this long: a page asks the same question for each of its buttons. */
 const freshMs = 10_000
@@ -24,14 +30,9 @@ interface User {
   extra?: Record<string, string[]>
 }
 
-/** Our resources in the API. What is no object of its own is a subresource, which roles can name. */
-const resourceOf: Readonly<Record<Resource, { resource: string; subresource?: string }>> = {
-  seccompprofiles: { resource: 'seccompprofiles' },
-  seccomprules: { resource: 'seccomprules' },
-  nodes: { resource: 'seccompprofiles', subresource: 'nodes' },
-  denials: { resource: 'seccompprofiles', subresource: 'denials' },
-  containers: { resource: 'seccompprofiles', subresource: 'containers' },
-  links: { resource: 'seccompprofiles', subresource: 'links' }
+function resourceOf(of: Resource): { resource: string; subresource?: string } {
+  const [resource = '', subresource] = resourceNames[of].split('/')
+  return { resource, ...(subresource === undefined ? {} : { subresource }) }
 }
 
 /** Returns the configuration for the same API server with another token, and without our own credentials. */
@@ -74,7 +75,7 @@ class ReviewClient {
     const { username, ...others } = user
     const resourceAttributes = {
       group: apiGroup,
-      ...resourceOf[resource],
+      ...resourceOf(resource),
       verb,
       ...(namespace === undefined ? {} : { namespace }),
       ...(name === undefined ? {} : { name })
