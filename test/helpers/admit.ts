@@ -7,37 +7,55 @@ export interface Webhook {
   caBundle: string
 }
 
-/** The path of the file that a new pod of this name and these labels gets; empty when it gets none. */
-export function admit(
-  { webhook, caBundle }: Webhook,
-  pod: string,
-  labels: Record<string, string>
-): Promise<string> {
-  const review = {
+interface Response {
+  allowed: boolean
+  patch?: string
+}
+
+/** Sends the review of a new object to a path of the webhook. */
+function review({ webhook, caBundle }: Webhook, path: string, object: object): Promise<Response> {
+  const resource = { group: '', version: 'v1', resource: path === '/mutate' ? 'pods' : 'nodes' }
+  const body = {
     ...{ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' },
     request: {
-      ...{ uid: `uid-${pod}`, operation: 'CREATE', namespace: 'default', dryRun: false },
-      resource: { group: '', version: 'v1', resource: 'pods' },
-      object: {
-        ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, labels } },
-        spec: { containers: [{ name: 'app', image: 'app' }] }
-      }
+      uid: 'uid-1',
+      operation: 'CREATE',
+      namespace: 'default',
+      dryRun: false,
+      resource,
+      object
     }
   }
   return new Promise((resolve, reject) => {
     const ca = Buffer.from(caBundle, 'base64').toString()
     const url = webhook.replace('127.0.0.1', 'localhost')
     const headers = { 'content-type': 'application/json' }
-    const call = request(`${url}/mutate`, { method: 'POST', ca, headers, agent: false }, (got) => {
-      let body = ''
-      got.on('data', (chunk: Buffer) => (body += chunk.toString()))
-      got.on('end', () => {
-        const { response } = JSON.parse(body) as { response: { patch?: string } }
-        const patch = Buffer.from(response.patch ?? '', 'base64').toString()
-        resolve(/"localhostProfile":"([^"]+)"/.exec(patch)?.[1] ?? '')
-      })
+    const call = request(`${url}${path}`, { method: 'POST', ca, headers, agent: false }, (got) => {
+      let answer = ''
+      got.on('data', (chunk: Buffer) => (answer += chunk.toString()))
+      got.on('end', () => resolve((JSON.parse(answer) as { response: Response }).response))
     })
     call.once('error', reject)
-    call.end(JSON.stringify(review))
+    call.end(JSON.stringify(body))
   })
+}
+
+/** The path of the file that a new pod of this name and these labels gets; empty when it gets none. */
+export async function admit(
+  webhook: Webhook,
+  pod: string,
+  labels: Record<string, string>
+): Promise<string> {
+  const response = await review(webhook, '/mutate', {
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, labels } },
+    spec: { containers: [{ name: 'app', image: 'app' }] }
+  })
+  const patch = Buffer.from(response.patch ?? '', 'base64').toString()
+  return /"localhostProfile":"([^"]+)"/.exec(patch)?.[1] ?? ''
+}
+
+/** Whether a new node is allowed. */
+export async function admitNode(webhook: Webhook): Promise<boolean> {
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1' }, spec: {} }
+  return (await review(webhook, '/mutate-node', node)).allowed
 }

@@ -177,6 +177,12 @@ const containerChanges: readonly Change[] = [
     about: []
   },
   {
+    of: 'POST /mutate-node',
+    run: (scene) => scene.admitNode(),
+    must: [],
+    about: []
+  },
+  {
     of: 'POST /api/v1/promote',
     what: 'dryRun',
     run: (scene) =>

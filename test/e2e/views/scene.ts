@@ -10,7 +10,7 @@ import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-prof
 import { objectPath } from '../../../src/store/directory-layout.js'
 import type { ProfileState } from '../../../src/rules/profile-state.js'
 import type { ContainerView } from '../../../webhook/confinement/containers/container-view.js'
-import { admit } from '../../helpers/admit.js'
+import { admit, admitNode } from '../../helpers/admit.js'
 import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
 import { profileOf } from '../../helpers/truth-rig.js'
 import { until } from '../../helpers/until.js'
@@ -89,8 +89,16 @@ export class Scene {
 
   /** Asks the webhook about a new pod that the rule of the scene selects. */
   admit(podName: string): Promise<string> {
+    return admit(this.#webhook(), podName, { team: 'shop' })
+  }
+
+  admitNode(): Promise<boolean> {
+    return admitNode(this.#webhook())
+  }
+
+  #webhook() {
     const caBundle = Buffer.from(this.place.ca).toString('base64')
-    return admit({ webhook: this.place.webhook, caBundle }, podName, { team: 'shop' })
+    return { webhook: this.place.webhook, caBundle }
   }
 
   /** Imports a trace as the observations of a profile. */
