@@ -20,6 +20,8 @@ import { createRig, observationOf } from '../webhook/hub/rig.js'
 import { type BenchRow, type Limit, toRow } from './row.js'
 
 const workloads = 1000
+/** A node may bring so many new profiles a minute, and no more. */
+const nodes = 20
 const perSecond = 50
 const seconds = 30
 const settleMs = 20_000
@@ -76,7 +78,7 @@ interface Cost {
 }
 
 const reportOf = (nth: number, count: number) =>
-  observationOf(`node-a/boot/40266.${nth}.1`, ['read', 'write'], {
+  observationOf(`node-${nth % nodes}/boot/40266.${nth}.1`, ['read', 'write'], {
     ...{ sequence: count, firstSeen: since, lastSeen: new Date().toISOString() },
     container: {
       ...{ id: `c${nth}`, runtime: 'runc', name: `w${nth}`, image: 'web:1', labels: {} },
@@ -95,10 +97,13 @@ async function measure(mode: 'on' | 'off', full: WorkloadHistory): Promise<Cost>
   try {
     const lines = createInterface({ input: hub.stdout })
     const next = async () => String((await once(lines, 'line'))[0])
-    const uplink = await rig.uplink(Number(await next()), 'node-a', {
-      timing: { heartbeatMs: 20_000, coalesceMs: 200, resendMs: 30_000 }
-    })
-    for (let nth = 0; nth < workloads; nth += 1) uplink.offer(reportOf(nth, 1))
+    const port = Number(await next())
+    const timing = { heartbeatMs: 20_000, coalesceMs: 200, resendMs: 30_000 }
+    const uplinks = await Promise.all(
+      Array.from({ length: nodes }, (_, nth) => rig.uplink(port, `node-${nth}`, { timing }))
+    )
+    const report = (nth: number, count: number) => uplinks[nth % nodes]?.offer(reportOf(nth, count))
+    for (let nth = 0; nth < workloads; nth += 1) report(nth, 1)
     const cost = async (): Promise<Cost> => {
       hub.stdin.write('\n')
       return JSON.parse(await next()) as Cost
@@ -111,7 +116,7 @@ async function measure(mode: 'on' | 'off', full: WorkloadHistory): Promise<Cost>
     })
     const [before, began] = [await cost(), performance.now()]
     for (let call = 0; call < seconds * perSecond; call += 1) {
-      uplink.offer(reportOf(call % workloads, 2 + Math.floor(call / workloads)))
+      report(call % workloads, 2 + Math.floor(call / workloads))
       await delay(Math.max(0, began + (call * 1000) / perSecond - performance.now()))
     }
     const [after, lasted] = [await cost(), (performance.now() - began) / 1000]
