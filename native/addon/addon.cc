@@ -7,10 +7,20 @@
  */
 #include <napi.h>
 
+#include <vector>
+
 #include "addon/exports.h"
 #include "addon/lib/failure.h"
 
 namespace {
+
+#ifdef SECCO_ASAN_SELFTEST
+/* Reads one byte behind a block, so that a test sees that AddressSanitizer reports it. */
+Napi::Value read_behind(const Napi::CallbackInfo &info) {
+  const std::vector<char> block(info[0].As<Napi::Number>().Uint32Value());
+  return Napi::Number::New(info.Env(), block.data()[block.size()]);
+}
+#endif
 
 Napi::Object add_exports(Napi::Env env, Napi::Object exports) {
   secco::collect_libbpf_warnings();
@@ -22,6 +32,9 @@ Napi::Object add_exports(Napi::Env env, Napi::Object exports) {
   secco::export_durable_files(env, exports);
   secco::export_memory(env, exports);
   secco::export_tables(env, exports);
+#ifdef SECCO_ASAN_SELFTEST
+  exports.Set("readBehind", Napi::Function::New(env, read_behind));
+#endif
   return exports;
 }
 
