@@ -1,4 +1,5 @@
-import { join, resolve } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SeccoError } from '../src/lib/errors.js'
 import { version } from '../src/lib/version.js'
@@ -8,7 +9,8 @@ import { writeImage } from './write-image.js'
 
 const usage = `usage: npm run image -- [FILE] [--name NAME]
        npm run release -- [FOLDER] [--name NAME]
-image: writes Secco's image as an OCI archive (default: build/secco-image.tar), the same bytes each time.
+image: writes Secco's image as an OCI archive (default: build/secco-image.tar), the same bytes each time,
+and its checksum beside it as FILE.sha256, for sha256sum -c.
 Import it with: ctr -n k8s.io images import FILE
 release: writes the command, a Debian package, the image, the manifests, the bill of materials (CycloneDX), the
 provenance (SLSA, not signed) and SHA256SUMS into a folder (default: dist).
@@ -38,7 +40,8 @@ async function main(): Promise<void> {
     return
   }
   const out = resolve(positionals[0] ?? join(root, 'build/secco-image.tar'))
-  const { digest, size } = await writeImage({ root, out, name, ...nodeRuntime(root) })
+  const { digest, size, sha256 } = await writeImage({ root, out, name, ...nodeRuntime(root) })
+  await writeFile(`${out}.sha256`, `${sha256}  ${basename(out)}\n`)
   process.stdout.write(`${out}  ${name}  ${digest}  ${megabytes(size)}\n`)
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ociArchive } from './oci-archive.js'
+import { sha256Of } from './provenance.js'
 import { billPath, seccoImage, type SeccoImageOptions } from './secco-image.js'
 
 interface WrittenImage {
@@ -12,6 +13,8 @@ interface WrittenImage {
   digest: string
   /** Size of the archive in bytes. */
   size: number
+  /** Hexadecimal SHA-256 of the archive. */
+  sha256: string
   /** The bill of materials, JSON. */
   bill: Uint8Array
 }
@@ -27,5 +30,6 @@ export async function writeImage(
   await writeFile(out, archive)
   const bill = image.layers.flat().find(({ path }) => path === billPath)
   if (bill?.kind !== 'file') throw new Error(`${billPath} is not in the image`)
-  return { out, name: image.name, digest, size: archive.length, bill: bill.content }
+  const facts = { digest, size: archive.length, sha256: sha256Of(archive) }
+  return { out, name: image.name, ...facts, bill: bill.content }
 }

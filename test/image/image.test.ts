@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -109,6 +109,11 @@ test('the image: the same bytes each time, small, and it says what it is', async
     config: { digest: string }
     layers: { digest: string }[]
   }
+  t.equal(
+    manifest.layers.length,
+    image.layers.length,
+    'it has no base image: every layer is made here'
+  )
   t.match(await json(blob(manifest.config.digest)), {
     config: { User: '65534:65534', Entrypoint: ['/usr/bin/secco'] }
   })
@@ -179,4 +184,40 @@ test('the image: the same bytes each time, small, and it says what it is', async
     isSignedBy(certificate, await made('ca.crt'), 'ca.crt'),
     'made by what is in the image alone'
   )
+})
+
+test('npm run image writes a checksum beside the archive', async (t) => {
+  const folder = t.testdir()
+  const program = join(repositoryRoot, 'build/image/main.js')
+  await run(process.execPath, [program, join(folder, 'secco.tar')])
+  const check = () => run('sha256sum', ['-c', 'secco.tar.sha256'], { cwd: folder })
+  t.match(await check(), { stdout: 'secco.tar: OK\n' })
+  await appendFile(join(folder, 'secco.tar'), 'x')
+  await t.rejects(check(), 'another archive')
+})
+
+test('the Containerfile builds on an image with a digest only, and copies nothing else of it', async (t) => {
+  const text = await readFile(join(repositoryRoot, 'image/Containerfile'), 'utf8')
+  t.same(text.match(/^(FROM|ARG) .*$/gm), [
+    'ARG BASE',
+    'FROM ${BASE} AS build',
+    'ARG BASE',
+    'FROM scratch'
+  ])
+  t.same(text.match(/^COPY --from.*$/gm), ['COPY --from=build /image /'])
+  const guard = /^RUN (case "\$BASE" .*)$/m.exec(text)?.[1] ?? ''
+  const image = 'docker.io/library/node'
+  const bases: [base: string, isAccepted: boolean][] = [
+    [`${image}@sha256:${'a'.repeat(64)}`, true],
+    [`${image}:24-bookworm@sha256:${'a'.repeat(64)}`, true],
+    [`${image}:24-bookworm`, false],
+    [`${image}@sha256:${'a'.repeat(63)}`, false],
+    [image, false],
+    ['', false]
+  ]
+  for (const [BASE, isAccepted] of bases) {
+    const checked = run('sh', ['-c', guard], { env: { ...process.env, BASE } })
+    if (isAccepted) await t.resolves(checked, BASE)
+    else await t.rejects(checked, /has no digest/, BASE)
+  }
 })
