@@ -13,6 +13,7 @@ const build = join(repositoryRoot, 'build/test')
 
 /** Tests that cannot run with this addon, and why. */
 const excluded: Readonly<Record<string, string>> = {
+  'blocked-calls.test.js': 'its own process loads no addon',
   'fuzz.test.js': 'loads no addon: its targets are built with AddressSanitizer by themselves',
   'memory.test.js': 'measures the heap of glibc, which AddressSanitizer replaces'
 }
