@@ -71,12 +71,19 @@ export interface Part {
   components: Component[]
 }
 
+/** The program, and its threads: who starts one looks for it next to itself, and all outputs are in one folder. */
+export const bundled = {
+  secco: 'cli/main.ts',
+  'sign-worker': 'certs/sign-worker.ts',
+  'review-worker': 'webhook/admission/review-worker.ts',
+  'document-worker': 'webhook/ui/documents/document-worker.ts'
+}
+
 /** Bundles the command as ES modules, split so that a verb loads only what it needs. */
 async function bundle(root: string, home: string): Promise<Part> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    // The second one is a thread: certs/sign.ts looks for it next to itself, and all outputs are in one folder.
-    entryPoints: { secco: 'cli/main.ts', 'sign-worker': 'certs/sign-worker.ts' },
+    entryPoints: bundled,
     outdir: '/lib',
     write: false,
     metafile: true,

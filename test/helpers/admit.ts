@@ -40,17 +40,27 @@ function review({ webhook, caBundle }: Webhook, path: string, object: object): P
   })
 }
 
+/** The patch of a new pod; empty when it gets none. */
+export async function admitted(
+  webhook: Webhook,
+  pod: string,
+  labels: Record<string, string>,
+  annotations: Record<string, string> = {}
+): Promise<string> {
+  const response = await review(webhook, '/mutate', {
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, labels, annotations } },
+    spec: { containers: [{ name: 'app', image: 'app' }] }
+  })
+  return Buffer.from(response.patch ?? '', 'base64').toString()
+}
+
 /** The path of the file that a new pod of this name and these labels gets; empty when it gets none. */
 export async function admit(
   webhook: Webhook,
   pod: string,
   labels: Record<string, string>
 ): Promise<string> {
-  const response = await review(webhook, '/mutate', {
-    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, labels } },
-    spec: { containers: [{ name: 'app', image: 'app' }] }
-  })
-  const patch = Buffer.from(response.patch ?? '', 'base64').toString()
+  const patch = await admitted(webhook, pod, labels)
   return /"localhostProfile":"([^"]+)"/.exec(patch)?.[1] ?? ''
 }
 

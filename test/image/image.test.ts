@@ -7,10 +7,11 @@ import { test } from 'tap'
 import { checkPair, isSignedBy } from '../../certs/pair.js'
 import { ociArchive } from '../../image/oci-archive.js'
 import { nodeRuntime } from '../../image/node-runtime.js'
-import { nativeFiles } from '../../image/parts.js'
+import { bundled, nativeFiles } from '../../image/parts.js'
 import { billPath, seccoImage } from '../../image/secco-image.js'
 import { parseLdd } from '../../image/shared-libraries.js'
 import { tar } from '../../image/tar.js'
+import { admitted, type Webhook } from '../helpers/admit.js'
 import { assertAlive, end, start } from '../helpers/child-program.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { until } from '../helpers/until.js'
@@ -183,6 +184,34 @@ test('the image: the same bytes each time, small, and it says what it is', async
   t.ok(
     isSignedBy(certificate, await made('ca.crt'), 'ca.crt'),
     'made by what is in the image alone'
+  )
+
+  // Long reviews and documents are read by threads.
+  const addresses = await until('its addresses', async () => {
+    assertAlive(webhook)
+    return JSON.parse(await readFile(join(state, 'addresses.json'), 'utf8')) as Webhook
+  })
+  const labels = { 'secco.dev/learn': 'true' }
+  const long = { example: '<'.repeat(200_000) }
+  t.match(await admitted(addresses, 'large', labels, long), /RuntimeDefault/, 'a long review')
+})
+
+test('every thread of the program is a file of the image', async (t) => {
+  const started: string[] = []
+  for (const folder of ['certs', 'cli', 'native', 'satellite', 'src', 'webhook']) {
+    const names = await readdir(join(repositoryRoot, folder), { recursive: true })
+    for (const name of names.filter((one) => /\.tsx?$/.test(one))) {
+      const source = await readFile(join(repositoryRoot, folder, name), 'utf8')
+      for (const [, thread = ''] of source.matchAll(
+        /new URL\('\.\/([\w-]+)\.js', import\.meta\.url\)/g
+      ))
+        started.push(thread)
+    }
+  }
+  t.ok(started.length >= 3, started.join())
+  t.same(
+    started.filter((thread) => !Object.keys(bundled).includes(thread)),
+    []
   )
 })
 
