@@ -58,6 +58,14 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
   return loop
 }
 
+/**
+ * Returns what distinguishes the observations of a recorder that ends with its process: the next one counts from zero, and
+ * its slots can have the same numbers. A pinned recorder continues, so its observations keep their ids.
+ */
+function epochOf({ pinning }: Recorder): string {
+  return pinning.folder === undefined ? `+${Date.now().toString(36)}` : ''
+}
+
 /** RecorderLoop turns what a recorder counts into observations. */
 export class RecorderLoop {
   readonly #options: RecorderLoopOptions
@@ -80,7 +88,7 @@ export class RecorderLoop {
     this.#check = new SelfCheck(recorder, logger, { tests, tested })
     this.#slots = new SlotTracker({
       ...options,
-      prefix: `${options.node}/${options.bootId}`,
+      prefix: `${options.node}/${options.bootId}${epochOf(recorder)}`,
       isExact: () => this.#check.isExact(),
       held: () => options.held?.() ?? new Set(),
       durable: () => options.durable?.() ?? Promise.resolve()
