@@ -100,6 +100,12 @@ export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
   return { denyRules, reasonOf }
 }
 
+/** Returns whether a profile that serves as emergency overlay denies a syscall with any arguments. */
+export function isBlocked(name: string, overlay: SeccompProfile | undefined): boolean {
+  const rules = emergencyOf(overlay).denyRules.get(name) ?? []
+  return rules.some(({ args }) => args.length === 0)
+}
+
 /** The overlay that is in force where `resolve` looks. */
 export function resolveEmergency(resolve: Resolve): Emergency {
   return emergencyOf(resolve(rootNamespace, emergencyName))

@@ -1,9 +1,11 @@
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Abi } from '../../../src/syscalls/abi.js'
 import {
   argumentVerdictsOf,
   type CallArguments
 } from '../../../src/seccomp/filter/argument-verdict.js'
 import { decidingCalls } from '../../../src/seccomp/arguments/deciding-calls.js'
+import { isBlocked } from '../../../src/seccomp/render/emergency.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
 import { runtimeDefault, runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
 import type { DenialRow } from '../../hub/denials/denial-rows.js'
@@ -30,12 +32,23 @@ function callOf(abi: Abi, syscall: string, args: CallArguments): string {
   return `${syscall}:${conditions.map(({ index, arg }) => `${index}=0x${arg.toString(16)}`).join()}`
 }
 
-/** Returns the next step for a denial. @param profile the profile whose revision denied the syscall */
-export function denialHint(row: DenialRow, mode: string, profile: string): string {
+/**
+ * Returns the next step for a denial.
+ * @param profile the profile whose revision denied the syscall
+ * @param overlay the emergency overlay, if there is one
+ */
+export function denialHint(
+  row: DenialRow,
+  mode: string,
+  profile: string,
+  overlay?: SeccompProfile
+): string {
   const { syscall } = row
   if (row.expected) return 'denied on purpose: libc has an alternative'
   if (row.succeeded > 0)
     return 'it succeeded although its profile denies it: another filter is in force'
+  if (isBlocked(syscall, overlay))
+    return `blocked in an emergency, in every profile: secco block ${syscall} --remove`
   const args = argumentsIn(row.arguments)
   const abi = row.abi as Abi
   const allow = `secco denials allow ${profile} ${callOf(abi, syscall, args)}`

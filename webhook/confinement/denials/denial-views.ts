@@ -1,5 +1,6 @@
 import { isMuted } from '../../../src/confinement/ladder.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import { durationMs } from '../../../src/lib/duration.js'
 import type { DenialRow } from '../../hub/denials/denial-rows.js'
 import type { ContainerView } from '../containers/container-view.js'
@@ -22,7 +23,7 @@ export function denialView(confinement: Confinement, row: DenialRow): DenialView
     ...row,
     mode,
     muted: isMuted(confinement.profile(key), row),
-    hint: denialHint(row, mode, own?.profile ?? key)
+    hint: denialHint(row, mode, own?.profile ?? key, confinement.profile(emergencyLabel))
   }
 }
 
@@ -35,6 +36,7 @@ export function denialsOfRun(confinement: Confinement, view: ContainerView): Den
 }
 
 interface Remembered {
+  overlay: SeccompProfile | undefined
   profile: SeccompProfile | undefined
   revision: unknown
   view: DenialView
@@ -44,14 +46,16 @@ const remembered = new WeakMap<DenialRow, Remembered>()
 
 /** Returns all denials, newest last. CLI, API and pages show this list. */
 export function denialViews(confinement: Confinement): DenialView[] {
+  const overlay = confinement.profile(emergencyLabel)
   return confinement.sources.hub.denialRows.list().map((row) => {
     const profile = confinement.profile(`${row.namespace}/${row.profile}`)
     const [revision] = confinement.revisions.byDigest(row.revision)
     const known = remembered.get(row)
-    if (known !== undefined && known.profile === profile && known.revision === revision)
-      return known.view
+    const isSame =
+      known?.profile === profile && known?.revision === revision && known?.overlay === overlay
+    if (known !== undefined && isSame) return known.view
     const view = denialView(confinement, row)
-    remembered.set(row, { profile, revision, view })
+    remembered.set(row, { overlay, profile, revision, view })
     return view
   })
 }

@@ -7,6 +7,7 @@ import {
   withStep
 } from '../../../src/confinement/ladder.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { emergencyLabel, isBlocked } from '../../../src/seccomp/render/emergency.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'
 import {
   isBeyondRuntimeDefault,
@@ -78,6 +79,7 @@ export class LadderChanges {
     const wanted = wantedOf([...(syscall === undefined ? [] : [syscall]), ...syscalls])
     const before = this.#mustHave(key)
     mustBeApproved(key, before)
+    mustNotBeBlocked(key, wanted, this.#confinement.profile(emergencyLabel))
     const by = { by: call.actor, at: this.#now(), reason: reason === '' ? 'denied' : reason }
     const edit = (profile: SeccompProfile) => withAllowedStep(profile, wanted, by)
     const after = edit(before)
@@ -158,6 +160,19 @@ function wantedOf(texts: readonly string[]): Wanted {
     field: 'syscalls',
     hint: 'write SYSCALL or SYSCALL:ARG=VALUE'
   })
+}
+
+/** What an emergency blocks is in no rendering, whatever a profile allows. */
+function mustNotBeBlocked(key: string, wanted: Wanted, overlay: SeccompProfile | undefined): void {
+  const blocked = wanted.flatMap(({ names }) => names).find((name) => isBlocked(name, overlay))
+  if (blocked === undefined) return
+  throw new SeccoError(
+    'CONFLICT',
+    `${blocked}: is blocked in an emergency, and allowing it in ${key} would change nothing`,
+    {
+      hint: `remove the block for all profiles first: secco block ${blocked} --remove --reason WHY`
+    }
+  )
 }
 
 function mustBeApproved(key: string, { spec }: SeccompProfile): void {

@@ -1,3 +1,4 @@
+import { emergencyLabel, isBlocked } from '../../../src/seccomp/render/emergency.js'
 import type { VNode } from 'preact'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
 import { type DenialGroup, groupDenials, isOpen } from '../../views/denial-view.js'
@@ -82,16 +83,22 @@ interface May {
   mute: boolean
 }
 
-/** Whether the review of a denial's profile proposes its syscall: a call that no node observed is in no review. */
-function isProposed(ui: Ui, group: DenialGroup): boolean {
-  const profile = derivedOf(ui.sources, ui.now()).byKey.get(keyOf(group))
-  return profile !== undefined && planOf(profile).adds.includes(group.syscall)
+/** Where a syscall can be allowed: in the emergency, in the review of its profile, or at the call itself. */
+type Way = 'blocked' | 'proposed' | 'call'
+
+/** Returns where a denied syscall can be allowed. A call that no node observed is in no review. */
+function wayOf(ui: Ui, group: DenialGroup): Way {
+  const { byKey } = derivedOf(ui.sources, ui.now())
+  if (isBlocked(group.syscall, byKey.get(emergencyLabel))) return 'blocked'
+  const profile = byKey.get(keyOf(group))
+  return profile !== undefined && planOf(profile).adds.includes(group.syscall) ? 'proposed' : 'call'
 }
 
 /** The page that can allow the syscall. */
-function allowLink(group: DenialGroup, proposed: boolean): { href: string; word: string } {
+function allowLink(group: DenialGroup, way: Way): { href: string; word: string } {
   const key = keyOf(group)
-  return proposed
+  if (way === 'blocked') return { href: '/emergency', word: 'Unblock' }
+  return way === 'proposed'
     ? { href: `/review/${key}`, word: 'Allow in review' }
     : { href: `${workloadHref(key)}?call=${group.syscall}#call`, word: 'Allow' }
 }
@@ -99,12 +106,12 @@ function allowLink(group: DenialGroup, proposed: boolean): { href: string; word:
 interface ActionsProps {
   group: DenialGroup
   may: May
-  proposed: boolean
+  way: Way
 }
 
-function Actions({ group, may, proposed }: ActionsProps): VNode {
+function Actions({ group, may, way }: ActionsProps): VNode {
   const whose = <Of what={`${group.syscall} of ${group.profile}`} />
-  const { href, word } = allowLink(group, proposed)
+  const { href, word } = allowLink(group, way)
   const explain = (
     <a class="btn s" href={`${workloadHref(keyOf(group))}?call=${group.syscall}#call`}>
       Explain
@@ -126,7 +133,7 @@ function Actions({ group, may, proposed }: ActionsProps): VNode {
   )
 }
 
-function rowOf({ group, may, proposed, now }: ActionsProps & { now: number }): Row {
+function rowOf({ group, may, way, now }: ActionsProps & { now: number }): Row {
   return {
     key: group.key,
     attention: !isOpen(group) || group.logged ? '' : 'bad',
@@ -153,7 +160,7 @@ function rowOf({ group, may, proposed, now }: ActionsProps & { now: number }): R
         {group.pid !== 0 && <span class="sub nowrap">pid {group.pid} on the host</span>}
       </>,
       <StateCell group={group} />,
-      <Actions group={group} may={may} proposed={proposed} />
+      <Actions group={group} may={may} way={way} />
     ]
   }
 }
@@ -239,7 +246,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
             caption="Denials"
             note="newest first, one line per workload, syscall and answer"
             columns={columns}
-            rows={items.map((group) => rowOf({ group, may, proposed: isProposed(ui, group), now }))}
+            rows={items.map((group) => rowOf({ group, may, way: wayOf(ui, group), now }))}
             heading={1}
             live="denials"
           />

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { parseAllow } from '../../../../src/seccomp/review/allow.js'
 import type { DenialRow } from '../../../../webhook/hub/denials/denial-rows.js'
 import { denialHint } from '../../../../webhook/confinement/denials/denial-hint.js'
@@ -43,5 +44,22 @@ test('the next step for a denial names the arguments that decide', (t) => {
     // The command in the hint can be parsed.
     t.doesNotThrow(() => parseAllow(hint.split(' ').at(-1) ?? ''), why)
   }
+  t.end()
+})
+
+test('a call that an emergency blocks is unblocked there', (t) => {
+  const overlay: SeccompProfile = {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+    metadata: { namespace: 'secco-system', name: 'emergency' },
+    spec: {
+      seccomp: {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        syscalls: [{ names: ['getsid'], action: 'SCMP_ACT_ERRNO' }]
+      }
+    }
+  }
+  const hint = (syscall: string) => denialHint({ ...row, syscall }, 'enforce', 'web', overlay)
+  t.equal(hint('getsid'), 'blocked in an emergency, in every profile: secco block getsid --remove')
+  t.match(hint('getpriority'), /^allow it: /)
   t.end()
 })

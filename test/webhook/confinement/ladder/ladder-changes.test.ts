@@ -28,6 +28,24 @@ function denialOf(comm: string): Denial {
   }
 }
 
+const overlay: SeccompProfile = {
+  ...profile,
+  metadata: { namespace: 'secco-system', name: 'emergency' },
+  spec: {
+    seccomp: {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [
+        { names: ['getppid'], action: 'SCMP_ACT_ERRNO' },
+        {
+          names: ['personality'],
+          action: 'SCMP_ACT_ERRNO',
+          args: [{ index: 0, value: 8, op: 'SCMP_CMP_EQ' }]
+        }
+      ]
+    }
+  }
+}
+
 async function rig(t: Test, ...comms: string[]) {
   const store = await openDirectoryStore(t.testdir({}))
   t.teardown(() => store.close())
@@ -35,9 +53,12 @@ async function rig(t: Test, ...comms: string[]) {
   const denialRows = new DenialRows()
   for (const comm of comms) denialRows.grow(denialOf(comm), 1, at)
   const confinement = {
-    sources: { hub: { denialRows, profiles: () => new Map() }, now: () => Date.parse(at) },
+    sources: {
+      hub: { denialRows, profiles: () => new Map(), onChange: () => () => undefined },
+      now: () => Date.parse(at)
+    },
     views: { list: () => [] },
-    profile: (key: string) => (key === 'shop/web' ? profile : undefined)
+    profile: (key: string) => ({ 'shop/web': profile, 'secco-system/emergency': overlay })[key]
   } as unknown as Confinement
   const changes = new LadderChanges(confinement)
   const send = (what: 'allow' | 'mute', body: object): Promise<unknown> =>
@@ -88,4 +109,22 @@ test('several syscalls are shown as one difference', async (t) => {
   ] as const) {
     await t.rejects(send('allow', body), { code: 'INVALID_ARGUMENT' }, what)
   }
+})
+
+test('what an emergency blocks cannot be allowed in one profile', async (t) => {
+  const { send, now } = await rig(t)
+  const before = await now()
+  await t.rejects(send('allow', { syscalls: ['getsid', 'getppid'], yes: true }), {
+    code: 'CONFLICT',
+    message:
+      /^getppid: is blocked in an emergency, and allowing it in shop\/web would change nothing$/,
+    hint: /secco block getppid --remove --reason WHY$/
+  })
+  t.same(await now(), before)
+  await send('allow', { syscall: 'personality', yes: true })
+  t.match(
+    JSON.stringify((await now()).spec.seccomp),
+    /personality/,
+    'only some arguments of it are'
+  )
 })
