@@ -14,7 +14,7 @@ export function fencedStore(store: Store, isActive: () => boolean): Store {
     })
   }
   return {
-    list: (kind) => store.list(kind),
+    list: (kind, namespace) => store.list(kind, namespace),
     get: (kind, ref) => store.get(kind, ref),
     async apply(kind, object) {
       mustBeActive()

@@ -10,6 +10,7 @@ import { renderProfile } from '../../src/seccomp/render/render.js'
 import { whyLines } from '../../src/seccomp/policy/why.js'
 import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
+import { storeResolver } from '../lib/store-resolver.js'
 import { mustGetProfile, parseRef } from './profile.js'
 
 /** One side of a diff. `rendered`: a revision or an OCI file, with base and families. */
@@ -114,11 +115,9 @@ async function revisionSide(
   }
 }
 
-async function rendered({ store }: SideContext, side: Side): Promise<Side> {
+async function rendered({ io, store }: SideContext, side: Side): Promise<Side> {
   if (side.rendered || side.profile === undefined) return side
-  const all = await store.list('SeccompProfile')
-  const resolve = (namespace: string, name: string) =>
-    all.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
+  const resolve = await storeResolver(io, store, side.profile)
   const subject = { ...side.profile, spec: { ...side.profile.spec, seccomp: side.seccomp } }
   const { seccomp, provenance } = renderProfile(subject, { mode: 'enforce', resolve })
   return { ...side, seccomp, provenance: whyLines(provenance), rendered: true }

@@ -72,7 +72,8 @@ export async function getProfiles(
   store: Store,
   args: GetArgs & { builtin?: boolean }
 ): Promise<number> {
-  const all = args.builtin === true ? builtinProfiles : await store.list('SeccompProfile')
+  const all =
+    args.builtin === true ? builtinProfiles : await store.list('SeccompProfile', args.namespace)
   return printListing(io, args.output, {
     what: 'profiles',
     rows: asked(all, args, (profile) => profile.metadata),
@@ -88,7 +89,7 @@ function ruleTarget(rule: SeccompRule): string {
 
 /** `secco get rules`: lists rules. */
 export async function getRules(io: Io, store: Store, args: GetArgs): Promise<number> {
-  const all = await store.list('SeccompRule')
+  const all = await store.list('SeccompRule', args.namespace)
   return printListing(io, args.output, {
     what: 'rules',
     rows: asked(all, args, (rule) => rule.metadata),
@@ -117,7 +118,7 @@ export async function getRules(io: Io, store: Store, args: GetArgs): Promise<num
 
 /** `secco get workloads`: lists what is learned, from the profiles. */
 export async function getWorkloads(io: Io, store: Store, args: GetArgs): Promise<number> {
-  const all = await store.list('SeccompProfile')
+  const all = await store.list('SeccompProfile', args.namespace)
   const rows = asked(
     all.flatMap((profile) => workloadOf(profile) ?? []),
     args,

@@ -139,7 +139,8 @@ export async function exportProfile(
     args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
   const bytes =
     delivered ??
-    renderProfile(profile, { mode: args.mode, resolve: await storeResolver(store) }).json
+    renderProfile(profile, { mode: args.mode, resolve: await storeResolver(io, store, profile) })
+      .json
   const seccomp = JSON.parse(bytes) as LinuxSeccomp
   switch (format) {
     case 'oci':

@@ -164,7 +164,7 @@ export async function showProfile(
   args: { output: 'table' | 'json' | 'yaml'; now: number; denials: readonly ProfileDenial[] }
 ): Promise<number> {
   const profile = await mustGetProfile(store, ref)
-  const resolve = await storeResolver(store)
+  const resolve = await storeResolver(io, store, profile)
   const review = reviewOf(profile, args.now, resolve)
   const rendering = explainRendering(profile, resolve)
   if (args.output === 'table') {

@@ -213,9 +213,16 @@ export async function openDirectoryStore(
   const lockTimeoutMs = options.lockTimeoutMs ?? 10_000
   const objects = new DirectoryObjects({ root, codec, loader, catalog, lockTimeoutMs })
   return {
-    async list(kind) {
+    async list(kind, namespace) {
       await catalog.refresh()
-      return catalog.objects().flatMap((object) => (isKind(kind, object) ? [copyOf(object)] : []))
+      return catalog
+        .objects()
+        .flatMap((object) =>
+          isKind(kind, object) &&
+          (namespace ?? object.metadata.namespace) === object.metadata.namespace
+            ? [copyOf(object)]
+            : []
+        )
     },
     get: (kind, ref) => objects.get(kind, ref),
     apply: (kind, object) => objects.apply(kind, object),

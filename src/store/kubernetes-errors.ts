@@ -1,4 +1,6 @@
 import { ApiException } from '@kubernetes/client-node'
+import { apiGroup, rootNamespace } from '../api/names.js'
+import { missingRightHint } from '../api/people-roles.js'
 import { type ErrorCode, SeccoError, toSeccoError } from '../lib/errors.js'
 
 /** What the API server says in a metav1.Status. */
@@ -29,8 +31,41 @@ function codeOf(status: number): ErrorCode {
 
 const hints: Partial<Record<ErrorCode, string>> = {
   UNAUTHENTICATED: 'check the kubeconfig or the ServiceAccount token',
-  FORBIDDEN: 'grant the identity the roles that Secco needs: see manifests/',
   UNAVAILABLE: 'check that the API server runs; Secco retries'
+}
+
+const ownAccounts = `system:serviceaccount:${rootNamespace}:`
+const applyAgain =
+  'apply the installation again, which has its rights: secco install | kubectl apply -f -'
+
+/** The authorizer's message (k8s.io/apiserver, responsewriters.forbiddenMessage); Go quotes the user's name. */
+const deniedPattern =
+  /User ("(?:[^"\\]|\\.)*") cannot (\S+) resource "([^"]+)" in API group "([^"]*)" (?:in the namespace "([^"]+)"|at the cluster scope)/
+
+/** The message of the policy on approvals (webhook/admission/approval-policy.ts). */
+const unapprovedPattern = /secco: (.+) may not approve in namespace (\S+): /
+
+function nameIn(quoted: string): string {
+  try {
+    return String(JSON.parse(quoted))
+  } catch {
+    // Go escapes what JSON does not, as in "\x00".
+    return quoted.slice(1, -1)
+  }
+}
+
+/** Returns the hint for a rejection by the API server, which names the missing right. */
+function forbiddenHint(said: string): string | undefined {
+  const [, quoted = '', verb = '', resource = '', group = '', namespace] =
+    deniedPattern.exec(said) ?? []
+  const [, approver, place] = unapprovedPattern.exec(said) ?? []
+  const user = approver ?? nameIn(quoted)
+  if (user.startsWith(ownAccounts)) return applyAgain
+  if (approver !== undefined) {
+    const right = { verb: 'approve', resource: 'seccompprofiles', group: apiGroup }
+    return missingRightHint({ ...right, namespace: place, user })
+  }
+  return verb === '' ? undefined : missingRightHint({ verb, resource, group, namespace, user })
 }
 
 /** HTTP status of a rejection by the API server; undefined when it was not reached. */
@@ -52,7 +87,7 @@ export function fromApiServer(error: unknown, what: string): SeccoError {
   }
   const code = codeOf(status)
   const said = statusOf((error as { body?: unknown }).body).message
-  const hint = hints[code]
+  const hint = code === 'FORBIDDEN' ? forbiddenHint(said ?? '') : hints[code]
   return new SeccoError(code, `${what}: ${said ?? `HTTP ${status}`}`, {
     cause: error,
     ...(hint === undefined ? {} : { hint })

@@ -83,7 +83,11 @@ function patchOf(before: Members, after: Members): { patch: Members; removes: bo
 
 /** Reads and writes of single objects, with the identity of the configuration. */
 type KubernetesObjects = Pick<Store, 'get' | 'apply' | 'update' | 'delete'> & {
-  listRaw: (kind: Kind) => Promise<{ items: RawObject[]; resourceVersion: string }>
+  /** @param namespace default: all */
+  listRaw: (
+    kind: Kind,
+    namespace?: string
+  ) => Promise<{ items: RawObject[]; resourceVersion: string }>
 }
 
 /** The parts of an object that server-side apply writes. */
@@ -115,16 +119,20 @@ class ObjectClient {
     this.#fieldManager = fieldManager
   }
 
-  async list(kind: Kind): Promise<{ items: RawObject[]; resourceVersion: string }> {
+  async list(
+    kind: Kind,
+    namespace?: string
+  ): Promise<{ items: RawObject[]; resourceVersion: string }> {
+    const plural = pluralOf[kind]
     const items: RawObject[] = []
     let next: string | undefined
     for (;;) {
-      const where = { group, version, resourcePlural: pluralOf[kind], limit: pageSize }
-      const page = (await call(`list ${pluralOf[kind]}`, () =>
-        this.#api.listCustomObjectForAllNamespaces({
-          ...where,
-          ...(next === undefined ? {} : { _continue: next })
-        })
+      const from = next === undefined ? {} : { _continue: next }
+      const where = { group, version, limit: pageSize, ...from }
+      const page = (await call(`list ${plural}`, () =>
+        namespace === undefined
+          ? this.#api.listCustomObjectForAllNamespaces({ ...where, resourcePlural: plural })
+          : this.#api.listNamespacedCustomObject({ ...where, plural, namespace })
       )) as ListPage
       items.push(...page.items)
       next = page.metadata.continue
@@ -271,7 +279,7 @@ class ObjectClient {
 export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): KubernetesObjects {
   const client = new ObjectClient(config.makeApiClient(CustomObjectsApi), fieldManager)
   return {
-    listRaw: (kind) => client.list(kind),
+    listRaw: (kind, namespace) => client.list(kind, namespace),
     get: (kind, ref) => client.get(kind, ref),
     apply: (kind, object) => client.apply(kind, object),
     update: (kind, ref, change) => client.update(kind, ref, change),

@@ -35,8 +35,8 @@ export async function openKubernetesStore(options: KubernetesStoreOptions): Prom
   await mirror.check()
 
   return {
-    async list(kind) {
-      const { items } = await listRaw(kind)
+    async list(kind, namespace) {
+      const { items } = await listRaw(kind, namespace)
       return items.flatMap((raw) => {
         try {
           return [readObject(kind, raw)]

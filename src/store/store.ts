@@ -26,7 +26,8 @@ export type StoreEvent =
  * and out (INVALID_DOCUMENT, INVALID_NAME).
  */
 export interface Store {
-  list<K extends Kind>(kind: K): Promise<Objects[K][]>
+  /** @param namespace lists this namespace alone, and needs rights in it alone; default: all */
+  list<K extends Kind>(kind: K, namespace?: string): Promise<Objects[K][]>
   get<K extends Kind>(kind: K, ref: ObjectRef): Promise<Objects[K] | undefined>
   /** Creates the object or replaces its metadata labels/annotations and spec; status is kept. */
   apply<K extends Kind>(kind: K, object: Objects[K]): Promise<Objects[K]>

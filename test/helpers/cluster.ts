@@ -82,8 +82,8 @@ function etcdFlags(folder: string, client: string, peer: string): string[] {
   ]
 }
 
-/** A kubeconfig file of an identity. */
-export function kubeconfigOf(url: string, caPem: string, token: string): string {
+/** A kubeconfig file of an identity; `user` is the member of users, or a token. */
+export function kubeconfigOf(url: string, caPem: string, user: string | Json): string {
   // JSON is YAML.
   return JSON.stringify({
     apiVersion: 'v1',
@@ -97,7 +97,7 @@ export function kubeconfigOf(url: string, caPem: string, token: string): string 
         }
       }
     ],
-    users: [{ name: 'admin', user: { token } }],
+    users: [{ name: 'admin', user: typeof user === 'string' ? { token: user } : user }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
     'current-context': 'test'
   })

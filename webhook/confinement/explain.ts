@@ -99,10 +99,13 @@ export function explainRoutes(confinement: Confinement): ConfinementRoute[] {
     {
       ...{ method: 'GET', url: '/api/v1/explain', cli: 'secco explain' },
       needs: { verb: 'list', resource: 'containers' },
+      namespaced: true,
       summary: 'Why a container has its profile: the rule that decides, and its denials',
       handle(call) {
         const [name, namespace] = nameOf(call)
-        const found = findContainers(confinement, name, namespace)
+        const found = findContainers(confinement, name, namespace).filter((view) =>
+          call.sees(view.namespace)
+        )
         if (found.length === 0) throw notRunning(name, `secco why-eperm ${name}`)
         return { items: found.map((view) => explain(confinement, view)) }
       }
@@ -110,8 +113,9 @@ export function explainRoutes(confinement: Confinement): ConfinementRoute[] {
     {
       ...{ method: 'GET', url: '/api/v1/why-eperm', cli: 'secco why-eperm' },
       needs: { verb: 'list', resource: 'denials' },
+      namespaced: true,
       summary: 'The denials of a container, and of ended containers of the same name',
-      handle: (call) => whyEperm(confinement, ...nameOf(call))
+      handle: (call) => whyEperm(confinement, ...nameOf(call), call.sees)
     }
   ]
 }

@@ -8,7 +8,7 @@ import { version } from '../../src/lib/version.js'
 import { type ForeignRoute, routeOf } from './api/foreign.js'
 import { routes } from './api/registry.js'
 import { addTraceStream } from './api/trace-stream.js'
-import type { Route } from './model/route.js'
+import type { Route, Sees } from './model/route.js'
 import { detailOf, isDryRun, objectOf } from './parts/action-words.js'
 import { actingStore } from './sessions/acting-store.js'
 import { addAssets } from './parts/assets.js'
@@ -22,7 +22,8 @@ import { deniedPage, failureView } from './parts/messages.js'
 import { needsOf } from './model/workloads.js'
 import { pages } from './pages/registry.js'
 import type { View } from './parts/page.js'
-import type { Identity, Resource, Verb } from '../access/rights.js'
+import type { Identity, Resource } from '../access/rights.js'
+import { forbidden, mustBeAllowed, placesOf, reachOf } from './sessions/permissions.js'
 import { scopeOf } from './model/scope.js'
 
 const contentPolicy = {
@@ -54,10 +55,23 @@ function strings(value: unknown): Record<string, string> {
   )
 }
 
-/** Returns the request, limited to what the person may see. @throws SeccoError FORBIDDEN */
-async function callOf(ui: Ui, request: FastifyRequest, identity: Identity): Promise<Call> {
-  const scoped = await scopeOf(ui, identity)
-  if (scoped === undefined) throw forbidden(identity, 'list', 'seccompprofiles')
+/**
+ * Returns the request, limited to what the person may see.
+ * @param named namespaces that the request is about; they may be empty
+ * @throws SeccoError FORBIDDEN
+ */
+async function callOf(
+  ui: Ui,
+  request: FastifyRequest,
+  identity: Identity,
+  named: readonly string[] = []
+): Promise<Call> {
+  const { namespace } = strings(request.params)
+  const about = namespace === undefined ? named : [...named, namespace]
+  const scoped = await scopeOf(ui, identity, about)
+  if (scoped === undefined) {
+    throw forbidden(identity, { verb: 'list', resource: 'seccompprofiles' }, about[0])
+  }
   const all = (request.query ?? {}) as Call['all']
   const { objects, user } = identity
   const store = objects === undefined ? ui.store : actingStore(objects, ui.store, user, ui.now)
@@ -75,25 +89,6 @@ function mustIdentify(request: FastifyRequest): Identity {
   return request.identity
 }
 
-function forbidden({ user }: Identity, verb: Verb, resource: Resource): SeccoError {
-  return new SeccoError('FORBIDDEN', `${user} may not ${verb} ${resource}`, {
-    hint: 'ask an administrator for the right, or make an admin link on the machine: secco ui link'
-  })
-}
-
-/** Checks a right. Lists need none, because they hold only what the person may see (scope.ts). */
-async function mustBeAllowed(
-  identity: Identity,
-  { verb, resource }: Route['needs'],
-  params: Readonly<Record<string, string>> = {},
-  wide = false
-): Promise<void> {
-  if (!wide && verb === 'list' && ['seccompprofiles', 'seccomprules', 'denials'].includes(resource))
-    return
-  if (await identity.can(verb, resource, params['namespace'], params['name'])) return
-  throw forbidden(identity, verb, resource)
-}
-
 function paramsOf(url: string) {
   const names = [...url.matchAll(/:(\w+)/g)].map(([, name]) => name ?? '')
   const text = Type.String({ minLength: 1, maxLength: 253 })
@@ -102,13 +97,16 @@ function paramsOf(url: string) {
     : { params: Type.Object(Object.fromEntries(names.map((name) => [name, text]))) }
 }
 
-/** Returns the profile that a body names as `namespace/name`: the right is checked for this profile only. */
-function profileIn(body: unknown): Record<string, string> {
-  const named =
-    typeof body === 'object' && body !== null && 'profile' in body ? body.profile : undefined
-  const [namespace, name] =
-    typeof named === 'string' ? (named.split('@')[0]?.split('/', 2) ?? []) : []
-  return namespace === undefined || name === undefined ? {} : { namespace, name }
+/** Checks what the route needs. Returns which namespaces its answer may be about. @throws SeccoError FORBIDDEN */
+async function checkRights(
+  { needs, wide, namespaced, others, checked }: Route,
+  { identity, params, all }: Call,
+  places: Parameters<typeof reachOf>[2]
+): Promise<Sees> {
+  if (wide === true)
+    return reachOf(identity, needs, namespaced === true ? places : [], others?.(all))
+  if (checked !== true) await mustBeAllowed(identity, needs, params)
+  return () => true
 }
 
 const objects: readonly Resource[] = ['seccompprofiles', 'seccomprules']
@@ -166,12 +164,14 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
     },
     handler: async (request, reply) => {
       const identity = mustIdentify(request)
-      const call = await callOf(ui, request, identity)
-      const target = route.wide === true ? profileIn(request.body) : call.params
-      if (route.checked !== true) await mustBeAllowed(identity, needs, target, route.wide)
+      const { body } = request
+      const places = route.wide === true ? placesOf((request.query ?? {}) as Call['all'], body) : []
+      const named = places.map(({ namespace }) => namespace)
+      const call = await callOf(ui, request, identity, named)
+      const sees = await checkRights(route, call, places)
       const answer = changes
-        ? await seenHere(ui, needs.resource, request.body, () => route.handle(call, request.body))
-        : await route.handle(call, request.body)
+        ? await seenHere(ui, needs.resource, body, () => route.handle(call, body, sees))
+        : await route.handle(call, body, sees)
       return reply.send(answer)
     },
     ...(changes

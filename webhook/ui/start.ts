@@ -92,8 +92,8 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       ...(hub === undefined
         ? {}
         : {
-            history: (namespace, profile, mayList) =>
-              linesOfProfile(hub.history, `${namespace}/${profile}`, mayList)
+            history: (namespace, profile, isWhole) =>
+              linesOfProfile(hub.history, `${namespace}/${profile}`, isWhole)
           }),
       containers: () => containers,
       onChange: changed.add

@@ -31,9 +31,7 @@ test('secco history prints what the store has', async (t) => {
   const finding = readObservation(observation, 'n1', nodeStatus)
   if (typeof finding === 'string') throw new Error(finding)
   await recorder.observed('n1', observation, finding)
-  const answer = await historiesOf(recorder, { text: 'web', namespace: undefined }, () =>
-    Promise.resolve(true)
-  )
+  const answer = await historiesOf(recorder, { text: 'web', namespace: undefined }, () => true)
   const hub = await hubWith(t, 'hub-a', { '/api/v1/history': answer })
   const show = async (output: 'table' | 'json') => {
     const { io, printed } = captureIo()
@@ -56,7 +54,7 @@ test('secco history prints what the store has', async (t) => {
   t.same(items, answer.items, 'the same as data')
   const absent = { text: 'absent', namespace: 'shop' }
   await t.rejects(
-    historiesOf(recorder, absent, () => Promise.resolve(true)),
+    historiesOf(recorder, absent, () => true),
     {
       code: 'NOT_FOUND',
       message: 'workload shop/absent has no history',

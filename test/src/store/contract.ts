@@ -126,6 +126,8 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       t.equal(made.status, undefined)
       t.same(await store.get('SeccompProfile', ref), made)
       t.same(await store.list('SeccompProfile'), [made])
+      t.same(await store.list('SeccompProfile', 'shop'), [made], 'of its namespace')
+      t.same(await store.list('SeccompProfile', 'ops'), [], 'of another namespace')
       t.same(await store.list('SeccompRule'), [])
       t.same(await (await again()).get('SeccompProfile', ref), made)
     })

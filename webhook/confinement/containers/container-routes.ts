@@ -2,7 +2,7 @@ import { states } from '../../../src/confinement/state.js'
 import { parseSelector } from '../../../src/rules/parse-selector.js'
 import { selectorMatches } from '../../../src/rules/selector.js'
 import type { ContainerView } from './container-views.js'
-import { type ConfinementRoute, textOf } from './route.js'
+import { type ConfinementCall, type ConfinementRoute, textOf } from './route.js'
 import type { Confinement } from './confinement.js'
 
 /** Returns the views that match a query. */
@@ -54,19 +54,20 @@ export const byPlace = (a: Place, b: Place): number =>
 
 export function containerRoutes(confinement: Confinement): ConfinementRoute[] {
   const needs = { verb: 'list', resource: 'containers' } as const
+  const own = { needs, namespaced: true, cli: 'secco ps' } as const
+  const seen = ({ query, sees }: ConfinementCall) =>
+    chosen(confinement, confinement.listed.list(), query).filter(({ namespace }) => sees(namespace))
   return [
     {
-      ...{ method: 'GET', url: '/api/v1/containers', needs, cli: 'secco ps' },
+      ...{ method: 'GET', url: '/api/v1/containers', ...own },
       summary:
         'Every running container and how the kernel confines it, and containers that wait to start although a rule was bypassed',
-      handle: ({ query }) => ({
-        items: chosen(confinement, confinement.listed.list(), query).sort(byPlace)
-      })
+      handle: (call) => ({ items: seen(call).sort(byPlace) })
     },
     {
-      ...{ method: 'GET', url: '/api/v1/summary', needs, cli: 'secco ps' },
+      ...{ method: 'GET', url: '/api/v1/summary', ...own },
       summary: 'The number of running containers by state',
-      handle: ({ query }) => summaryOf(chosen(confinement, confinement.listed.list(), query))
+      handle: (call) => summaryOf(seen(call))
     }
   ]
 }

@@ -9,10 +9,15 @@ export interface ConfinementRoute {
     verb: 'get' | 'list' | 'update' | 'approve'
     resource: 'seccompprofiles' | 'denials' | 'containers'
   }
-  /** The handler checks the right itself, in the namespace of what it finds. */
-  checked?: boolean
   /** The command that does the same. */
   cli: string
+  /** The answer is about namespaces in `sees` only; otherwise the right is needed in the whole cluster. */
+  namespaced?: true
+  /**
+   * Returns namespaces that a namespaced answer is also about where the person has the right there. With it, a request
+   * need not name a namespace.
+   */
+  others?: (query: ConfinementCall['query']) => readonly string[]
   handle(call: ConfinementCall): unknown
 }
 
@@ -21,10 +26,10 @@ export interface ConfinementCall {
   body: unknown
   /** The person or program that asks; recorded with each change. */
   actor: string
-  /** Returns whether the actor may list profiles in a namespace; undefined: in all of them. */
-  mayList: (namespace: string | undefined) => Promise<boolean>
   /** Writes as the actor: in a cluster with that person's own token. */
   store: Pick<Store, 'apply' | 'update'>
+  /** Returns whether the answer may be about a namespace. */
+  sees: (namespace: string) => boolean
 }
 
 /** Returns a query member as one text, the first of several. */

@@ -44,13 +44,16 @@ export function denialRoutes(confinement: Confinement): ConfinementRoute[] {
     {
       ...{ method: 'GET', url: '/api/v1/denials', cli: 'secco denials' },
       needs: { verb: 'list', resource: 'denials' },
+      namespaced: true,
       summary: 'Denials by container and syscall, newest last',
-      handle({ query }): DenialList {
+      handle({ query, sees }): DenialList {
         const choice = choiceOf(query)
         const since = timeOf(choice, confinement.sources.now())
         return {
           knownSince: confinement.sources.hub.denialRows.knownSince(),
-          items: denialViews(confinement).filter((view) => wantsDenial(view, choice, since))
+          items: denialViews(confinement).filter(
+            (view) => sees(view.namespace) && wantsDenial(view, choice, since)
+          )
         }
       }
     }
@@ -60,7 +63,7 @@ export function denialRoutes(confinement: Confinement): ConfinementRoute[] {
 /** Sends the denials since a time, and then each new one. */
 export function streamDenials(
   confinement: Confinement,
-  query: ConfinementCall['query'],
+  { query, sees }: Pick<ConfinementCall, 'query' | 'sees'>,
   response: ServerResponse,
   headers: Readonly<Record<string, string>>
 ): void {
@@ -70,13 +73,15 @@ export function streamDenials(
   const { denialRows } = confinement.sources.hub
   if (since !== undefined) {
     for (const view of denialViews(confinement)) {
-      if (wantsDenial(view, choice, since)) stream.send('denial', { ...view, added: view.count })
+      if (sees(view.namespace) && wantsDenial(view, choice, since))
+        stream.send('denial', { ...view, added: view.count })
     }
   }
   stream.onClose(
     denialRows.onNews((news) => {
       const view = denialView(confinement, news)
-      if (wantsDenial(view, choice)) stream.send('denial', { ...view, added: news.added })
+      if (sees(view.namespace) && wantsDenial(view, choice))
+        stream.send('denial', { ...view, added: news.added })
     })
   )
 }

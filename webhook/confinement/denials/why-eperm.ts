@@ -80,9 +80,14 @@ function ofRunning(confinement: Confinement, view: ContainerView): WhyEperm['ite
  * Returns the denials of the containers of a name, running or ended.
  * @throws SeccoError CONTAINER_NOT_FOUND: none runs, and no denial of an ended one is known.
  */
-export function whyEperm(confinement: Confinement, name: string, namespace?: string): WhyEperm {
-  const found = findContainers(confinement, name, namespace)
-  const before = earlierDenials(confinement, name, namespace)
+export function whyEperm(
+  confinement: Confinement,
+  name: string,
+  namespace?: string,
+  sees: (namespace: string) => boolean = () => true
+): WhyEperm {
+  const found = findContainers(confinement, name, namespace).filter((one) => sees(one.namespace))
+  const before = earlierDenials(confinement, name, namespace).filter((one) => sees(one.namespace))
   if (found.length + before.length === 0) throw notRunning(name)
   return {
     items: found.map((view) => ofRunning(confinement, view)),

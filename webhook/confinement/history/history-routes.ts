@@ -4,7 +4,7 @@ import { type WorkloadHistory, type WorkloadKey } from '../../../src/history/wor
 import { SeccoError } from '../../../src/lib/errors.js'
 import { type HistoryRecorder, installationKey } from '../../hub/history/history-recorder.js'
 import type { Confinement } from '../containers/confinement.js'
-import { type ConfinementRoute, textOf } from '../containers/route.js'
+import { type ConfinementCall, type ConfinementRoute, textOf } from '../containers/route.js'
 
 /** HistoryAnswer is the answer of `GET /api/v1/history`. */
 export interface HistoryAnswer {
@@ -34,43 +34,32 @@ function named(
   return [...namespaces].flatMap((each) => history.workloadsOf(`${each}/${text}`))
 }
 
-/** Returns whether a person may list profiles in a namespace; undefined: in all of them. */
-type MayList = (namespace: string | undefined) => Promise<boolean>
+type Sees = ConfinementCall['sees']
 
 /**
- * Returns the histories of the workloads of a name that the person may read. What concerns the installation is read by
- * people with the right in Secco's own namespace, or in all of them.
+ * Returns the histories of the workloads of a name.
+ * @param sees whether the answer may be about a namespace; what concerns the installation is in Secco's own one
  * @throws SeccoError NOT_FOUND: no workload of the name has one; UNAVAILABLE and others of the store
  */
 export async function historiesOf(
   history: HistoryRecorder,
   { text, namespace }: { text: string; namespace: string | undefined },
-  mayList: MayList
+  sees: Sees
 ): Promise<HistoryAnswer> {
-  const readable = await Promise.all(
-    named(history, text, namespace).map(async (one) =>
-      (await mayList(one.namespace)) ? await history.get(one) : undefined
-    )
-  )
-  const known = readable.filter((one) => one !== undefined)
+  const readable = named(history, text, namespace).filter((one) => sees(one.namespace))
+  const found = await Promise.all(readable.map((one) => history.get(one)))
+  const known = found.filter((one) => one !== undefined)
   if (known.length === 0) {
     const where = namespace === undefined ? text : `${namespace}/${text}`
     throw new SeccoError('NOT_FOUND', `workload ${where} has no history`, {
       hint: 'list the workloads: secco get workloads -A'
     })
   }
-  const installation = await installationFor(history, mayList)
+  const installation = sees(rootNamespace) ? await history.get(installationKey) : undefined
   return {
     items: known.map((one) => ({ ...one, lines: historyLines(one, installation) })),
     installation: installation ?? null
   }
-}
-
-async function installationFor(
-  history: HistoryRecorder,
-  mayList: MayList
-): Promise<WorkloadHistory | undefined> {
-  return (await mayList(rootNamespace)) ? history.get(installationKey) : undefined
 }
 
 /** A page stays what it was when Secco is restarted; the verb lists that too. */
@@ -82,15 +71,18 @@ function withoutRestarts(installation: WorkloadHistory | undefined): WorkloadHis
 /** A page stays what it was when a rule is added; the verb lists that too. */
 const isOfRule = ({ text }: HistoryLine): boolean => text.startsWith('rule ')
 
-/** Returns the lines of every workload that is learned into a profile, newest last; those of its page. */
+/**
+ * Returns the lines of every workload that is learned into a profile, newest last; those of its page.
+ * @param isWhole whether they include what concerns the installation
+ */
 export async function linesOfProfile(
   history: HistoryRecorder,
   profile: string,
-  mayList: MayList
+  isWhole: boolean
 ): Promise<HistoryLine[]> {
   const workloads = history.workloadsOf(profile)
   const found = await Promise.all(workloads.map((one) => history.get(one)))
-  const installation = withoutRestarts(await installationFor(history, mayList))
+  const installation = isWhole ? withoutRestarts(await history.get(installationKey)) : undefined
   const known = found.filter((one) => one !== undefined)
   // What concerns every workload is said once.
   return known
@@ -100,13 +92,21 @@ export async function linesOfProfile(
 }
 
 export function historyRoutes(confinement: Confinement): ConfinementRoute[] {
+  const history = () => confinement.sources.hub.history
   return [
     {
       ...{ method: 'GET', url: '/api/v1/history', cli: 'secco history' },
-      ...{ needs: { verb: 'list', resource: 'seccompprofiles' }, checked: true },
+      needs: { verb: 'list', resource: 'seccompprofiles' },
+      namespaced: true,
+      others: (query) => [
+        rootNamespace,
+        ...named(history(), textOf(query['workload']) ?? '', textOf(query['namespace'])).map(
+          (one) => one.namespace
+        )
+      ],
       summary:
         'What happened to a workload: starts, denials, decisions, deliveries, restarts of Secco',
-      async handle({ query, actor, mayList }) {
+      handle({ query, sees }) {
         const workload = textOf(query['workload'])
         if (workload === undefined || workload === '') {
           throw new SeccoError('INVALID_ARGUMENT', 'workload: is missing', {
@@ -114,16 +114,7 @@ export function historyRoutes(confinement: Confinement): ConfinementRoute[] {
           })
         }
         const namespace = textOf(query['namespace'])
-        if (namespace !== undefined && !(await mayList(namespace))) {
-          throw new SeccoError(
-            'FORBIDDEN',
-            `${actor} may not list seccompprofiles in ${namespace}`,
-            {
-              hint: `ask an administrator for the right to list seccompprofiles.secco.dev in ${namespace}`
-            }
-          )
-        }
-        return historiesOf(confinement.sources.hub.history, { text: workload, namespace }, mayList)
+        return historiesOf(history(), { text: workload, namespace }, sees)
       }
     }
   ]

@@ -1,9 +1,13 @@
+import { rootNamespace } from '../../../src/api/names.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ConfinementRoute } from '../containers/route.js'
 import { LadderChanges } from './ladder-changes.js'
 import { ladderView } from './ladder-view.js'
 
-const needs = { verb: 'approve', resource: 'seccompprofiles' } as const
+const approving = {
+  needs: { verb: 'approve', resource: 'seccompprofiles' },
+  namespaced: true
+} as const
 
 export function ladderRoutes(confinement: Confinement): ConfinementRoute[] {
   const changes = new LadderChanges(confinement)
@@ -11,28 +15,32 @@ export function ladderRoutes(confinement: Confinement): ConfinementRoute[] {
     {
       ...{ method: 'GET', url: '/api/v1/ladder', cli: 'secco promote' },
       needs: { verb: 'list', resource: 'seccompprofiles' },
+      namespaced: true,
       summary: 'The mode of each workload, with its evidence and its history',
-      handle: () => ({
-        items: confinement.sources.profiles().map((one) => ladderView(confinement, one))
+      handle: ({ sees }) => ({
+        items: confinement.sources
+          .profiles()
+          .filter(({ metadata: { namespace = rootNamespace } }) => sees(namespace))
+          .map((one) => ladderView(confinement, one))
       })
     },
     {
-      ...{ method: 'POST', url: '/api/v1/promote', cli: 'secco promote', needs },
+      ...{ method: 'POST', url: '/api/v1/promote', cli: 'secco promote', ...approving },
       summary: 'Moves a workload to a higher mode, for all new pods or for a share of them',
       handle: (call) => changes.promote(call)
     },
     {
-      ...{ method: 'POST', url: '/api/v1/rollback', cli: 'secco rollback', needs },
+      ...{ method: 'POST', url: '/api/v1/rollback', cli: 'secco rollback', ...approving },
       summary: 'Moves a workload back to its last mode or revision',
       handle: (call) => changes.rollback(call)
     },
     {
-      ...{ method: 'POST', url: '/api/v1/allow', cli: 'secco denials allow', needs },
+      ...{ method: 'POST', url: '/api/v1/allow', cli: 'secco denials allow', ...approving },
       summary: 'Allows a denied syscall: shows the difference, and with yes makes the revision',
       handle: (call) => changes.allow(call)
     },
     {
-      ...{ method: 'POST', url: '/api/v1/mute', cli: 'secco denials mute', needs },
+      ...{ method: 'POST', url: '/api/v1/mute', cli: 'secco denials mute', ...approving },
       summary: 'Mutes a denied syscall, so that it raises no alarm, or unmutes it',
       handle: (call) => changes.mute(call)
     }

@@ -15,6 +15,8 @@ interface RadiusQuestion {
   profile?: string
   namespace?: string
   selector?: string
+  /** Only containers of namespaces in which this is true; default: all. */
+  sees?: (namespace: string) => boolean
   /** At most this many containers are listed; all are counted. */
   limit?: number
 }
@@ -54,11 +56,11 @@ const mostDenied = 3 * rowWords * 32
 export function blastRadius(confinement: Confinement, question: RadiusQuestion): Radius {
   const started = performance.now()
   const { views, sources } = confinement
-  const { namespace, profile, limit = usualLimit } = question
+  const { namespace, profile, limit = usualLimit, sees = () => true } = question
   const selector = question.selector === undefined ? undefined : parseSelector(question.selector)
   const wanted = (id: string): boolean => {
     const view = views.peek(id)
-    if (view === undefined) return false
+    if (view === undefined || !sees(view.namespace)) return false
     if (namespace !== undefined && view.namespace !== namespace) return false
     if (profile !== undefined && view.learned !== profile && view.profile !== profile) return false
     return selector === undefined || selectorMatches(selector, views.labelsOf(id))

@@ -53,6 +53,7 @@ async function answer(confinement: Confinement, call: ConfinementCall) {
   const own = where.selector === undefined && where.namespace === undefined ? profile : undefined
   return blastRadius(confinement, {
     ...where,
+    sees: call.sees,
     ...(trial === undefined ? {} : { seccomp: trial }),
     ...(own === undefined ? {} : { profile: own.replace(/@.*$/, '') }),
     ...(deny.length === 0 ? {} : { deny: deny.flatMap((text) => parseBlock(text).rules) })
@@ -69,6 +70,7 @@ export function radiusRoutes(confinement: Confinement): ConfinementRoute[] {
       (method): ConfinementRoute => ({
         ...{ method, url: '/api/v1/simulate', cli: 'secco simulate' },
         needs: { verb: 'list', resource: 'containers' },
+        namespaced: true,
         summary:
           'The syscalls that a profile would deny to running containers, and how often they were made',
         handle: (call) => answer(confinement, call)

@@ -1,6 +1,6 @@
 import type { Ui } from '../model/context.js'
 import type { Resource, Verb } from '../../access/rights.js'
-import { AnyObject, type Route } from '../model/route.js'
+import { AnyObject, type Route, type Sees } from '../model/route.js'
 
 /** An endpoint of another part of the hub. Its rights are checked here. */
 export interface ForeignRoute {
@@ -8,17 +8,18 @@ export interface ForeignRoute {
   url: string
   summary: string
   needs: { verb: Verb; resource: Resource }
-  checked?: boolean
   cli: string
+  /** The answer is about namespaces in `sees` only; otherwise the right is needed in the whole cluster. */
+  namespaced?: true
+  others?: NonNullable<Route['others']>
   handle(call: {
     query: Readonly<Record<string, string | string[] | undefined>>
     body: unknown
     /** Name of the user, for the audit log. */
     actor: string
-    /** Returns whether the user may list profiles in a namespace; undefined: in all of them. */
-    mayList: (namespace: string | undefined) => Promise<boolean>
     /** A store that writes as this user. */
     store: Ui['store']
+    sees: Sees
   }): unknown
 }
 
@@ -56,10 +57,7 @@ export function routeOf(foreign: ForeignRoute): Route {
     response: AnyObject,
     wide: true,
     ...(foreign.method === 'POST' ? { body: AnyObject } : {}),
-    handle: ({ ui, all, identity }, body) =>
-      foreign.handle({
-        ...{ query: all, body, actor: identity.user, store: ui.store },
-        mayList: (namespace) => identity.can('list', 'seccompprofiles', namespace)
-      }) ?? {}
+    handle: ({ ui, all, identity }, body, sees) =>
+      foreign.handle({ query: all, body, actor: identity.user, store: ui.store, sees }) ?? {}
   }
 }

@@ -11,6 +11,7 @@ import type { RunningTrace } from '../../hub/traces/trace.js'
 import type { Call } from '../model/context.js'
 import { mayTrace, pathOf, type Profiler, targetOf } from '../model/profiler.js'
 import { AnyObject, listOf, reading, type Route, writing } from '../model/route.js'
+import { forbidden } from '../sessions/permissions.js'
 
 /** Returns the traces of this hub. @throws SeccoError UNAVAILABLE without a hub */
 function mustProfile({ ui }: Pick<Call, 'ui'>): Profiler {
@@ -27,11 +28,7 @@ async function mustMay(
   namespace: string
 ): Promise<void> {
   if (await identity.can(verb, resource, namespace === '' ? undefined : namespace)) return
-  const message = `${identity.user} may not ${verb} ${resource} in namespace ${namespace}`
-  const kind = resource === 'containers' ? 'seccompprofiles/containers' : resource
-  throw new SeccoError('FORBIDDEN', message, {
-    hint: `ask for the verb ${verb} on ${kind} (group secco.dev) in ${namespace}`
-  })
+  throw forbidden(identity, { verb, resource }, namespace === '' ? undefined : namespace)
 }
 
 /** The part of a call that names a trace. */

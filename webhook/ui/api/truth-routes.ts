@@ -10,6 +10,7 @@ import { radiusRoutes } from '../../confinement/what-if/radius-routes.js'
 import type { ConfinementRoute } from '../../confinement/containers/route.js'
 import type { Confinement } from '../../confinement/containers/confinement.js'
 import type { Resource } from '../../access/rights.js'
+import { placesOf, reachOf } from '../sessions/permissions.js'
 
 type Query = Record<string, string | string[] | undefined>
 
@@ -25,9 +26,13 @@ export function allRoutes(truth: Confinement): ConfinementRoute[] {
   ]
 }
 
-async function mustList(request: FastifyRequest, resource: Resource): Promise<void> {
-  if ((await request.identity?.can('list', resource)) === true) return
-  throw new SeccoError('FORBIDDEN', `you may not list ${resource}`)
+/** Checks the right to a list, in the namespaces that the query names. @throws SeccoError FORBIDDEN */
+async function listed(request: FastifyRequest, resource: Resource) {
+  const query = (request.query ?? {}) as Query
+  const { identity } = request
+  if (identity === undefined) throw new SeccoError('UNAUTHENTICATED', 'no session')
+  const sees = await reachOf(identity, { verb: 'list', resource }, placesOf(query, undefined))
+  return { query, sees }
 }
 
 /** Returns the headers that the gate and helmet have set, for an answer that bypasses Fastify. */
@@ -39,21 +44,21 @@ export function headersOf(reply: FastifyReply): Record<string, string> {
 /** Adds the event streams of webhook/confinement: first all items, then the changes. */
 export function truthStreams(app: FastifyInstance, truth: Confinement): void {
   app.get('/api/v1/denials/stream', { schema: { hide: true } }, async (request, reply) => {
-    await mustList(request, 'denials')
-    streamDenials(truth, request.query as Query, reply.raw, headersOf(reply))
+    streamDenials(truth, await listed(request, 'denials'), reply.raw, headersOf(reply))
     reply.hijack()
   })
   app.get('/api/v1/containers/stream', { schema: { hide: true } }, async (request, reply) => {
-    await mustList(request, 'containers')
-    const query = request.query as Query
-    const items = chosen(truth, truth.listed.list(), query)
+    const { query, sees } = await listed(request, 'containers')
+    const own = (views: Parameters<typeof chosen>[1]) =>
+      chosen(truth, views, query).filter(({ namespace }) => sees(namespace))
+    const items = own(truth.listed.list())
     reply.hijack()
     const stream = openEventStream(reply.raw, headersOf(reply))
     stream.send('snapshot', { items })
     const leave = truth.listed.onChange((changed, gone) => {
       const data = {
-        changed: chosen(truth, changed, query),
-        gone: chosen(truth, gone, query).map(({ key }) => key)
+        changed: own(changed),
+        gone: own(gone).map(({ key }) => key)
       }
       if (data.changed.length + data.gone.length > 0) stream.send('change', data)
     })

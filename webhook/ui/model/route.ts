@@ -14,6 +14,13 @@ export interface Route {
   needs: { verb: Verb; resource: Resource }
   /** Whether the answer is not limited to what a person may see (scope.ts): the right is checked for everything. */
   wide?: boolean
+  /** A wide route whose answer is about namespaces in `sees` only: the right is checked for those that a request names. */
+  namespaced?: true
+  /**
+   * Returns namespaces that a namespaced answer is also about where the person has the right there. With it, a request
+   * need not name a namespace.
+   */
+  others?: (query: Call['all']) => readonly string[]
   /** The handler checks the right itself, in the namespace of what it finds. */
   checked?: boolean
   /** The verb of the command line that does the same. */
@@ -25,8 +32,11 @@ export interface Route {
   response: TSchema
   /** Limit of the body in bytes; default 64 KiB. */
   bodyLimit?: number
-  handle(call: Call, body: unknown): unknown
+  handle(call: Call, body: unknown, sees: Sees): unknown
 }
+
+/** Returns whether an answer may be about a namespace. */
+export type Sees = (namespace: string) => boolean
 
 type Options<Body extends TSchema> = Omit<Route, 'handle' | 'body'> & {
   body: Body

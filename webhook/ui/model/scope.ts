@@ -9,12 +9,18 @@ const namespaceOf = ({ metadata }: { metadata: { namespace?: string | undefined 
 /**
  * Limits the sources to what a person may see: everything, or the namespaces whose profiles they may list.
  * Returns undefined for a person who may see nothing.
+ * @param named further namespaces, which may have no objects yet
  */
-export async function scopeOf(ui: Ui, identity: Identity): Promise<Ui | undefined> {
+export async function scopeOf(
+  ui: Ui,
+  identity: Identity,
+  named: readonly string[] = []
+): Promise<Ui | undefined> {
   if (await identity.can('list', 'seccompprofiles')) return ui
   const { sources } = ui
   const groups = [...(sources.containers()?.groups() ?? [])]
   const all = new Set([
+    ...named,
     ...[...sources.profiles(), ...sources.rules()].map(namespaceOf),
     ...groups.flatMap(({ namespace }) => (namespace === '' ? [] : [namespace]))
   ])

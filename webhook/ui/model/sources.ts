@@ -31,11 +31,11 @@ export interface UiSources {
   revision: (digest: string) => Promise<Buffer | undefined>
   /** When each instance first made which calls, and how often it made them. */
   discovery: Discovery
-  /** What happened to the workload of a profile, newest last; absent without a hub. */
+  /** What happened to the workload of a profile, newest last; isWhole: and to the installation. Absent without a hub. */
   history?: (
     namespace: string,
     profile: string,
-    mayList: (namespace: string | undefined) => Promise<boolean>
+    isWhole: boolean
   ) => Promise<readonly HistoryLine[]>
   /** Every container with its filter in the kernel; undefined where satellites do not report containers. */
   containers: () => Containers | undefined

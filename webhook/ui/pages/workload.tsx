@@ -1,4 +1,5 @@
 import type { VNode } from 'preact'
+import { rootNamespace } from '../../../src/api/names.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { plural } from '../../../src/lib/plural.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
@@ -212,8 +213,10 @@ async function render(call: Call): Promise<View> {
   const abi = abiOf(profile, query['abi'])
   const areas = gridOf({ profile, abi, result: derived.rendering(profile), counts, denials })
   const { namespace, name } = params
-  const history = await ui.sources.history?.(line.namespace, profile.metadata.name, (where) =>
-    identity.can('list', 'seccompprofiles', where)
+  const history = await ui.sources.history?.(
+    line.namespace,
+    profile.metadata.name,
+    await identity.can('list', 'seccompprofiles', rootNamespace)
   )
   const mayDecide = await identity.can('approve', 'seccompprofiles', namespace, name)
   const { revision, nodes } = profile.status ?? {}

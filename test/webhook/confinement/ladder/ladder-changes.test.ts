@@ -63,7 +63,7 @@ async function rig(t: Test, ...comms: string[]) {
   const changes = new LadderChanges(confinement)
   const send = (what: 'allow' | 'mute', body: object): Promise<unknown> =>
     changes[what]({
-      ...{ query: {}, actor: 'ann', store, mayList: () => Promise.resolve(true) },
+      ...{ query: {}, actor: 'ann', store, sees: () => true },
       body: { profile: 'shop/web', ...body }
     })
   const now = async () => (await store.get('SeccompProfile', ref)) ?? profile
