@@ -135,6 +135,8 @@ export const table = [
   ['webhook/ui/rows.', 'integration'],
   // They run the generators and the compiler.
   ['webhook/ui/api/api.', 'integration'],
+  // It needs the authorities that a control plane has, and no control plane.
+  ['webhook/ui/aggregated-api.', 'e2e'],
   ['webhook/ui/pages/pages.', 'integration']
 ]
 

@@ -18,10 +18,11 @@ import { type StateSource, startApiStates } from './snapshot/state-source.js'
 import { confinementMetrics } from './confinement/metrics.js'
 import type { Confinement } from './confinement/containers/confinement.js'
 import { startConfinement } from './confinement/start.js'
-import { ReplicaLink } from './hub/stream/replica-link.js'
-import { routePages } from './ui/page-route.js'
+import type { IncomingMessage } from 'node:http'
+import type { Identity } from './access/rights.js'
 import { startUi } from './ui/start.js'
 import { listenUi, reachable } from './listen.js'
+import { routeToActive, startAggregatedApi } from './page-servers.js'
 import { ReplicaNodes } from './replica-nodes.js'
 import { fencedStore } from './fenced-store.js'
 import type { Store } from '../src/store/store.js'
@@ -203,36 +204,29 @@ async function startAdmission(
 }
 
 async function startPages(
-  { options, log, closing }: Replica,
+  replica: Replica,
   { store, objects, cluster, hub, states, snapshots }: ReplicaState,
   confinement: Confinement | undefined,
   nodes: ReplicaNodes
-): Promise<{ address: Address; link: RunningWebhook['link'] }> {
+): Promise<{ address: Address; api: Address | undefined; link: RunningWebhook['link'] }> {
+  const { options, certificates, log, closing } = replica
   const { revisionsDir, uiToken, rights } = options
+  const senders = new WeakMap<IncomingMessage, Identity>()
   const pages = await startUi({
     ...{ store, objects, hub, states, revisionsDir, truth: confinement },
     logger: options.logger.child({ component: 'ui' }),
     ...{ nodes: nodes.own, awaited: nodes.awaited, snapshot: () => snapshots.current() },
     ...(uiToken === undefined ? {} : { token: uiToken }),
     ...(rights === undefined ? {} : { rights }),
+    senders,
     podAt: nodes.podAt
   })
   closing.add(() => pages.close())
-  if (cluster?.pages !== undefined && hub !== undefined) {
-    const { replicas } = hub
-    const route = { ...cluster.pages, dial: (address: string) => replicas.dial(address) }
-    const routed = routePages(pages.app.server, route, log)
-    closing.add(() => routed.close())
-    replicas.serve((socket) => {
-      if (!route.isHere()) {
-        socket.destroy()
-        return
-      }
-      ReplicaLink.welcome(socket)
-      routed.serve(socket)
-    })
-  }
-  return { address: await listenUi(pages.app, options.uiListen, log), link: pages.link }
+  const shared = { cluster, server: pages.app.server, log, closing }
+  routeToActive(hub, shared)
+  const address = await listenUi(pages.app, options.uiListen, log)
+  const api = await startAggregatedApi(options, shared, certificates, senders)
+  return { address, api, link: pages.link }
 }
 
 async function startParts(replica: Replica): Promise<RunningWebhook> {
@@ -250,6 +244,7 @@ async function startParts(replica: Replica): Promise<RunningWebhook> {
   if (roles.has('ui')) {
     const pages = await startPages(replica, state, confinement, nodes)
     addresses.ui = pages.address
+    if (pages.api !== undefined) addresses.api = pages.api
     link = pages.link
   }
   for (const { where, message } of options.store.problems()) log.warn({ where }, message)

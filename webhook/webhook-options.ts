@@ -34,6 +34,8 @@ export interface WebhookOptions {
   advertise?: string
   /** Pages and API; loopback only. */
   uiListen: Address
+  /** The hub's API for the API server (an aggregated API), in a cluster; default: not served. */
+  apiListen?: Address
   /** The token that the command line sends to the API; without one only people with links have access. */
   uiToken?: string
   /** Roles and permissions on the pages; default: the machine's own token and links. */
@@ -60,7 +62,7 @@ export interface WebhookOptions {
 
 export interface RunningWebhook {
   /** The addresses of this replica's roles; health and metrics are served in any case. */
-  addresses: { webhook: Address; hub?: Address; ui?: Address }
+  addresses: { webhook: Address; hub?: Address; ui?: Address; api?: Address }
   /** PEM of the authorities that clients should trust. */
   ca: string
   hub: Hub | undefined

@@ -35,6 +35,7 @@ interface InstallFlags {
   finalState?: string
   strict?: boolean
   aggregateRoles?: boolean
+  hubApi?: boolean
   clientCa?: string
   clientName?: string[]
   dryRun?: boolean
@@ -53,6 +54,9 @@ const finalStateHelp =
 
 const aggregateHelp =
   'make secco-viewer part of the built-in roles view, edit and admin, and secco-developer of edit and admin'
+
+const hubApiHelp =
+  'let people reach the hub through the API server (an APIService): with certificates too, and without port-forward'
 
 const strictHelp =
   'no pod without a decision: failurePolicy Fail, --final-state deny, --floor runtime-default on nodes; needs --client-ca'
@@ -86,6 +90,7 @@ function installOptions(command: Command): Command {
       `${finalStateHelp} (default: ${defaultOptions.finalState})`
     )
     .option('--aggregate-roles', aggregateHelp)
+    .option('--hub-api', hubApiHelp)
     .option('--strict', strictHelp)
     .option('--client-ca <file|none>', clientCaHelp)
     .option(
@@ -140,6 +145,7 @@ function parseFlags(flags: InstallFlags): InstallOptions {
     ownProfiles: parseOutput(flags.ownProfiles, ['on', 'off'], '--own-profiles') === 'on',
     allowIgnore: flags.allowIgnore === true,
     aggregateRoles: flags.aggregateRoles === true,
+    hubApi: flags.hubApi === true,
     finalState: parseOutput(finalState, finalStates, '--final-state') as FinalState,
     ...(flags.strict === true ? { failurePolicy: 'Fail', floor: 'runtime-default' } : {}),
     ...callersOf(flags)

@@ -21,6 +21,7 @@ interface WebhookOptions extends ListenOptions {
   roles: string
   replica?: string
   advertise?: string
+  apiListen?: string
   joinTaint: string
   allowIgnore: string
   leaveAfter?: string
@@ -84,6 +85,10 @@ function clusterOptions(command: Command): Command {
       'in a cluster: satellites and other replicas reach this hub at this host or address (default: that of --hub-listen)'
     )
     .option(
+      '--api-listen <host:port>',
+      'in a cluster: serve the API of the hub to the API server here, for people without port-forward (an APIService names it)'
+    )
+    .option(
       '--join-taint <on|off>',
       'on: remove the taint secco.dev/not-ready:NoSchedule from a new node once it has every file',
       'off'
@@ -142,6 +147,7 @@ export function webhookArgs(
     roles: options.roles,
     replica: options.replica ?? nodeName(undefined),
     advertise: options.advertise,
+    apiListen: options.apiListen,
     joinTainted: isOn(options.joinTaint, '--join-taint'),
     allowIgnore: isOn(options.allowIgnore, '--allow-ignore'),
     leaveAfter: leaveAfter === undefined ? 0 : parseDuration(leaveAfter, '--leave-after'),

@@ -5,6 +5,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { fromApiServer } from '../../src/store/kubernetes-errors.js'
 import { namespace, ports, roleLabels } from '../install/names.js'
 import { loadKubeconfig } from '../lib/open-store.js'
+import { openAggregatedHub } from './aggregated-hub.js'
 import type { HubAccess } from './hub-api.js'
 import { Hub, type Replicas } from './hub.js'
 
@@ -34,19 +35,22 @@ async function readyPods(config: KubeConfig): Promise<[string, ...string[]]> {
   })
 }
 
-/** Returns the token of the kubeconfig, which the pages accept. */
-async function tokenOf(config: KubeConfig): Promise<string> {
+/** Returns the token of the kubeconfig, if it has one. */
+async function tokenOf(config: KubeConfig): Promise<string | undefined> {
   const options: { headers?: Record<string, unknown> } = {}
   await config.applyToHTTPSOptions(options)
   const shown = options.headers?.['Authorization']
-  const token = /^Bearer (\S+)$/.exec(typeof shown === 'string' ? shown : '')?.[1]
-  if (token !== undefined) return token
-  throw new SeccoError(
-    'UNAUTHENTICATED',
-    'the hub accepts tokens, and this kubeconfig has a certificate',
-    { hint: 'set SECCO_TOKEN="$(kubectl create token ACCOUNT)" for the command' }
-  )
+  return /^Bearer (\S+)$/.exec(typeof shown === 'string' ? shown : '')?.[1]
 }
+
+const needsToken = () =>
+  new SeccoError(
+    'UNAUTHENTICATED',
+    'a forwarded port of the hub accepts tokens, and this kubeconfig has a certificate',
+    {
+      hint: 'install Secco with --hub-api, or set SECCO_TOKEN="$(kubectl create token ACCOUNT)" for the command'
+    }
+  )
 
 /** Opens a loopback port that the API server forwards to the pod of a hub; it is closed with this process. */
 async function forwarded(config: KubeConfig, pod: string): Promise<string> {
@@ -74,19 +78,28 @@ async function forwarded(config: KubeConfig, pod: string): Promise<string> {
 }
 
 /**
- * Opens the hub of a cluster as if it ran here, as `kubectl port-forward` does. Any replica will do: those on standby
- * pass requests on to the active hub. The user needs the permission `create` on pods/portforward in their namespace.
+ * Opens the hub of a cluster: through the API server where the installation has that, otherwise as if it ran here, as
+ * `kubectl port-forward` does. Any replica will do then: those on standby pass requests on to the active hub. The user
+ * needs the permission `create` on pods/portforward in their namespace.
  * @param token token of the user; default: that of the kubeconfig.
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
  */
 export async function openClusterHub(kubeconfig: string, token?: string): Promise<Hub> {
   const config = await loadKubeconfig(kubeconfig)
   const shown = token ?? (await tokenOf(config))
+  const aggregated = await openAggregatedHub(config, shown)
+  if (aggregated !== undefined) {
+    // The API server finds the replica, each time that a stream is opened again too.
+    const replicas: Replicas = [aggregated]
+    return new Hub(replicas, () => Promise.resolve(replicas))
+  }
+  if (shown === undefined) throw needsToken()
+  const proof = { token: shown }
   const opened = new Map<string, Promise<HubAccess>>()
 
   async function open(name: string): Promise<HubAccess> {
     return {
-      ...{ name, ui: await forwarded(config, name), token: shown },
+      ...{ name, ui: await forwarded(config, name), ...proof },
       fix:
         `see why: kubectl -n ${namespace} describe pod ${name}; ` +
         `check your permission: kubectl auth can-i create pods/portforward -n ${namespace}`

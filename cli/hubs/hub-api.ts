@@ -1,4 +1,5 @@
-import { request, type IncomingMessage } from 'node:http'
+import { type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { createInterface } from 'node:readline'
 import { type ErrorCode, errorKinds, SeccoError } from '../../src/lib/errors.js'
 
@@ -12,6 +13,8 @@ export interface HubAccess {
   user?: string
   /** The next step when it does not answer. */
   fix?: string
+  /** Where the API server passes a request on to the hub, and what proves the user to the API server. */
+  via?: (path: string, body: unknown) => Promise<{ url: string; options: RequestOptions }>
 }
 
 interface ErrorBody {
@@ -28,14 +31,21 @@ function unavailable({ name, ui, fix }: HubAccess, cause: unknown): SeccoError {
   })
 }
 
-function errorOf(text: string, status: number): SeccoError {
+async function errorOf(text: string, status: number): Promise<SeccoError> {
   let body: ErrorBody = {}
+  if (/"kind":\s*"Status"/.test(text)) {
+    // The API server rejected it. Loaded on use: the client takes longer to load than most verbs take to run.
+    const { fromApiServer } = await import('../../src/store/kubernetes-errors.js')
+    return fromApiServer({ statusCode: status, body: text }, 'hub')
+  }
   try {
     body = JSON.parse(text) as ErrorBody
   } catch {
     // The answer is not from a hub of Secco.
   }
-  const known = Object.hasOwn(errorKinds, body.code ?? '') ? (body.code as ErrorCode) : 'INTERNAL'
+  // An API server that does not reach the hub answers 503 with a text.
+  const other = status === 503 ? 'UNAVAILABLE' : 'INTERNAL'
+  const known = Object.hasOwn(errorKinds, body.code ?? '') ? (body.code as ErrorCode) : other
   return new SeccoError(
     known,
     body.message ?? `the hub answered ${status}`,
@@ -49,21 +59,37 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-function open(
+/** Returns the headers that name the user. A hub behind the API server needs the token for changes alone. */
+function proofOf({ user, token, via }: HubAccess, method: string): Record<string, string> {
+  if (via !== undefined) {
+    return token === undefined || method === 'GET' ? {} : { 'x-secco-token': token }
+  }
+  return {
+    ...(user === undefined ? {} : { 'x-secco-user': user }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` })
+  }
+}
+
+async function open(
   access: HubAccess,
   method: string,
   path: string,
   { body, signal, timeout }: { body?: unknown; signal?: AbortSignal; timeout?: number }
 ): Promise<IncomingMessage> {
+  const { url, options } = (await access.via?.(path, body)) ?? {
+    url: `${access.ui}${path}`,
+    options: { agent: false }
+  }
+  const request = url.startsWith('https:') ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
-    const call = request(`${access.ui}${path}`, {
-      ...{ method, agent: false },
+    const call = request(url, {
+      ...{ ...options, method },
       ...(timeout === undefined ? {} : { timeout }),
       ...(signal === undefined ? {} : { signal }),
       headers: {
+        ...(options.headers as Record<string, string> | undefined),
         'x-secco': '1',
-        ...(access.user === undefined ? {} : { 'x-secco-user': access.user }),
-        ...(access.token === undefined ? {} : { authorization: `Bearer ${access.token}` }),
+        ...proofOf(access, method),
         ...(body === undefined ? {} : { 'content-type': 'application/json' })
       }
     })
@@ -97,7 +123,7 @@ export async function askHub<Answer>(
     throw unavailable(access, cause)
   })
   const status = response.statusCode ?? 0
-  if (status >= 400) throw errorOf(text, status)
+  if (status >= 400) throw await errorOf(text, status)
   try {
     return JSON.parse(text) as Answer
   } catch (cause) {
@@ -111,7 +137,7 @@ export async function reachHub(access: HubAccess): Promise<void> {
   const text = await bodyOf(response).catch((cause: unknown) => {
     throw unavailable(access, cause)
   })
-  if (response.statusCode === 503) throw errorOf(text, 503)
+  if (response.statusCode === 503) throw await errorOf(text, 503)
 }
 
 /**
@@ -134,7 +160,7 @@ export async function followHub(
   )
   if (response === undefined) return
   if ((response.statusCode ?? 0) >= 400) {
-    throw errorOf(await bodyOf(response), response.statusCode ?? 0)
+    throw await errorOf(await bodyOf(response), response.statusCode ?? 0)
   }
   onOpen()
   let event = 'message'

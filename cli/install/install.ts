@@ -16,6 +16,7 @@ const clusterWide = new Set([
   'ClusterRole',
   'ClusterRoleBinding',
   'MutatingWebhookConfiguration',
+  'APIService',
   'ValidatingAdmissionPolicy',
   'ValidatingAdmissionPolicyBinding'
 ])
@@ -62,6 +63,12 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
     options.aggregateRoles
       ? 'people: whoever has view, edit or admin in a namespace sees its profiles; edit and admin change them'
       : `people: bind ${peopleRoles.map(({ name }) => name).join(', ')} to them (docs/how-to/roles.md)`,
+    ...(options.hubApi
+      ? [
+          'people reach the hub through the API server; while no hub runs, no namespace is deleted completely:',
+          `  kubectl delete apiservice ${names.apiService} ends that`
+        ]
+      : []),
     ...(options.floor === undefined ? [] : [`nodes hold every revision to ${options.floor}`]),
     ...(options.allowIgnore
       ? [

@@ -1,3 +1,4 @@
+import { hubGroup, hubVersion } from '../../src/api/hub-path.js'
 import { rootNamespace } from '../../src/api/names.js'
 
 /** The namespace of all objects of Secco. Its webhook never changes pods there. */
@@ -20,6 +21,8 @@ export const names = {
   /** Lease of the replica that renews certificates. */
   lease: 'secco-certificates',
   configuration: 'secco',
+  /** APIService of the hub's API; Kubernetes prescribes the name. */
+  apiService: `${hubVersion}.${hubGroup}`,
   /** ConfigMap in which the active hub writes what nodes hold. */
   summary: 'secco-hub-active',
   /** cert-manager's Certificate and Issuer. */
@@ -35,7 +38,7 @@ export const roleLabels = {
   satellite: 'secco.dev/role-satellite'
 } as const
 
-export const ports = { webhook: 9443, hub: 9444, pages: 9445, satellite: 9447 } as const
+export const ports = { webhook: 9443, hub: 9444, pages: 9445, api: 9446, satellite: 9447 } as const
 
 /** Audience of the tokens that satellites show to the hub. */
 export const tokenAudience = 'secco-hub'

@@ -1,7 +1,8 @@
-import { names, named, namespace, ports, roleLabels } from './names.js'
+import { hubGroup, hubVersion } from '../../src/api/hub-path.js'
+import { clusterNamed, names, named, namespace, ports, roleLabels } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
 
-function service(name: string, role: string, port: number, target: string): Manifest {
+function service(name: string, role: string, ports: readonly [number, string][]): Manifest {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -9,18 +10,22 @@ function service(name: string, role: string, port: number, target: string): Mani
     spec: {
       type: 'ClusterIP',
       selector: { 'app.kubernetes.io/name': 'secco', [role]: 'true' },
-      ports: [{ name: target, port, targetPort: target, protocol: 'TCP' }]
+      ports: ports.map(([port, target]) => ({
+        ...{ name: target, port, targetPort: target, protocol: 'TCP' }
+      }))
     }
   }
 }
 
+const apiPort: [number, string] = [443, 'api']
+
 /** Returns the Services. They select pods by role, so they are the same for one process and for several. */
-export function services(): Manifest[] {
+export function services({ hubApi }: InstallOptions): Manifest[] {
   return [
-    service(names.webhook, roleLabels.admission, 443, 'webhook'),
-    service(names.hub, roleLabels.hub, ports.hub, 'hub'),
+    service(names.webhook, roleLabels.admission, [[443, 'webhook']]),
+    service(names.hub, roleLabels.hub, [[ports.hub, 'hub'], ...(hubApi ? [apiPort] : [])]),
     // The pages listen on their pod's loopback: kubectl -n secco-system port-forward svc/secco-pages 9445:80
-    service(names.pages, roleLabels.hub, 80, 'pages')
+    service(names.pages, roleLabels.hub, [[80, 'pages']])
   ]
 }
 
@@ -48,16 +53,33 @@ export function networkPolicies(options: InstallOptions): Manifest[] {
   const hubs = { podSelector: { matchLabels: { [roleLabels.hub]: 'true' } } }
   const apiServer = { ports: [tcp(443), tcp(6443)] }
   const webhookIn = { ports: [tcp(ports.webhook)] }
+  // The API server, and hubs on standby; others have no certificate that counts.
+  const apiIn = options.hubApi ? [{ ports: [tcp(ports.api)] }] : []
   // A hub on standby passes requests for pages and API on to the active one.
   const hubIn = { from: [satellites, hubs], ports: [tcp(ports.hub)] }
-  const toHubs = { to: [hubs], ports: [tcp(ports.hub)] }
+  const toHubs = {
+    to: [hubs],
+    ports: [tcp(ports.hub), ...(options.hubApi ? [tcp(ports.api)] : [])]
+  }
   const select = (role: string) => ({ matchLabels: { [role]: 'true' } })
   const central =
     options.layout === 'small'
-      ? [policy(names.both, select(roleLabels.hub), [webhookIn, hubIn], [apiServer, toHubs, dns])]
+      ? [
+          policy(
+            names.both,
+            select(roleLabels.hub),
+            [webhookIn, hubIn, ...apiIn],
+            [apiServer, toHubs, dns]
+          )
+        ]
       : [
           policy(names.webhook, select(roleLabels.admission), [webhookIn], [apiServer, dns]),
-          policy(names.hub, select(roleLabels.hub), [webhookIn, hubIn], [apiServer, toHubs, dns])
+          policy(
+            names.hub,
+            select(roleLabels.hub),
+            [webhookIn, hubIn, ...apiIn],
+            [apiServer, toHubs, dns]
+          )
         ]
   return [
     policy('secco-default', {}, [], []),
@@ -122,3 +144,36 @@ export function certManagerObjects(dnsNames: readonly string[]): Manifest[] {
 export const injectAnnotation = {
   'cert-manager.io/inject-ca-from': `${namespace}/${names.certificates}`
 } as const
+
+/** Returns the registration of the hub's API at the API server, and the right to know how the API server proves itself. */
+export function hubApiObjects({ hubApi, tls, layout }: InstallOptions): Manifest[] {
+  if (!hubApi) return []
+  const metadata = named(`${names.hub}-authentication`, 'rights')
+  const inject = tls === 'cert-manager' ? { annotations: injectAnnotation } : {}
+  return [
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { ...metadata, namespace: 'kube-system' },
+      roleRef: {
+        apiGroup: 'rbac.authorization.k8s.io',
+        kind: 'Role',
+        name: 'extension-apiserver-authentication-reader'
+      },
+      subjects: [
+        { kind: 'ServiceAccount', name: layout === 'small' ? names.both : names.hub, namespace }
+      ]
+    },
+    {
+      apiVersion: 'apiregistration.k8s.io/v1',
+      kind: 'APIService',
+      // The leader of the certificates puts the caBundle in.
+      metadata: { ...clusterNamed(names.apiService, 'hub'), ...inject },
+      spec: {
+        ...{ group: hubGroup, version: hubVersion },
+        ...{ groupPriorityMinimum: 1000, versionPriority: 10 },
+        service: { name: names.hub, namespace, port: apiPort[0] }
+      }
+    }
+  ]
+}

@@ -9,7 +9,13 @@ import { rulePolicy } from '../../webhook/admission/rule-policy.js'
 import { mutatingWebhookConfiguration } from '../../webhook/admission/webhook-configuration.js'
 import { customResourceDefinitions } from '../../src/api/crd.js'
 import { clusterNamed, commonLabels, names, namespace, serverNames } from './names.js'
-import { certManagerObjects, injectAnnotation, networkPolicies, services } from './network.js'
+import {
+  certManagerObjects,
+  hubApiObjects,
+  injectAnnotation,
+  networkPolicies,
+  services
+} from './network.js'
 import type { InstallOptions, Manifest } from './options.js'
 import { programs } from './programs.js'
 import { peopleRights, programRights } from './rights.js'
@@ -80,6 +86,8 @@ export interface InstallParts {
   programs: Manifest[]
   satellite: Manifest[]
   admission: Manifest[]
+  /** The API server asks for it as soon as it is there. */
+  hubApi: Manifest[]
 }
 
 /**
@@ -91,11 +99,12 @@ export function installParts(options: InstallOptions): InstallParts {
     crds: Object.values(customResourceDefinitions()),
     namespace: [ownNamespace()],
     rights: [...programRights(options), ...peopleRights(options.aggregateRoles)],
-    network: [...services(), ...networkPolicies(options)],
+    network: [...services(options), ...networkPolicies(options)],
     certificates: options.tls === 'cert-manager' ? certManagerObjects(serverNames) : [],
     programs: programs(options),
     satellite: [satellite(options)],
-    admission: [...policies(options), webhookConfiguration(options)]
+    admission: [...policies(options), webhookConfiguration(options)],
+    hubApi: hubApiObjects(options)
   }
 }
 
@@ -109,6 +118,7 @@ export function installObjects(options: InstallOptions): Manifest[] {
     ...parts.certificates,
     ...parts.programs,
     ...parts.satellite,
-    ...parts.admission
+    ...parts.admission,
+    ...parts.hubApi
   ]
 }

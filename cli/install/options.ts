@@ -38,6 +38,8 @@ export interface InstallOptions {
   finalState: FinalState
   /** Make roles for people part of the built-in roles view, edit and admin. */
   aggregateRoles: boolean
+  /** Serve the hub's API through the API server, by an APIService. */
+  hubApi: boolean
   /** What the API server does with a pod when the webhook does not answer; default Ignore. */
   failurePolicy?: 'Ignore' | 'Fail'
   /** What no revision on a node may exceed; default: what satellites do by themselves. */
@@ -58,5 +60,6 @@ export const defaultOptions = {
   ownProfiles: true,
   allowIgnore: false,
   finalState: 'warn',
-  aggregateRoles: false
+  aggregateRoles: false,
+  hubApi: false
 } as const satisfies Omit<InstallOptions, 'image'>

@@ -42,6 +42,7 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
     // Only kubectl port-forward reaches the pages: it connects to the loopback of the pod.
     '--ui-listen',
     `127.0.0.1:${ports.pages}`,
+    ...(options.hubApi && roles.includes('ui') ? ['--api-listen', `0.0.0.0:${ports.api}`] : []),
     '--mode',
     options.mode,
     ...(options.tls === 'cert-manager'
@@ -84,7 +85,8 @@ function programContainer(
     ports: [
       { name: 'webhook', containerPort: ports.webhook },
       ...(roles.includes('hub') ? [{ name: 'hub', containerPort: ports.hub }] : []),
-      ...(roles.includes('ui') ? [{ name: 'pages', containerPort: ports.pages }] : [])
+      ...(roles.includes('ui') ? [{ name: 'pages', containerPort: ports.pages }] : []),
+      ...(options.hubApi && roles.includes('ui') ? [{ name: 'api', containerPort: ports.api }] : [])
     ],
     // Every second: the program listens once it has read everything, and pods get no decision until it is ready.
     startupProbe: probe('/livez', 120, 1),

@@ -29,8 +29,13 @@ const admissionRules: PolicyRule[] = [
 const summaryRules: PolicyRule[] = [rule('', ['configmaps'], read, [names.summary])]
 
 /** For the authority in its Secret, the bundle for satellites, and the caBundle of one configuration by name. */
-const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
+const certificateRules = ({
+  hubApi
+}: InstallOptions): { cluster: PolicyRule[]; own: PolicyRule[] } => ({
   cluster: [
+    ...(hubApi
+      ? [rule('apiregistration.k8s.io', ['apiservices'], ['get', 'patch'], [names.apiService])]
+      : []),
     rule(
       'admissionregistration.k8s.io',
       ['mutatingwebhookconfigurations'],
@@ -46,7 +51,7 @@ const certificateRules: { cluster: PolicyRule[]; own: PolicyRule[] } = {
     rule('coordination.k8s.io', ['leases'], ['create']),
     rule('coordination.k8s.io', ['leases'], ['get', 'update'], [names.lease])
   ]
-}
+})
 
 function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: PolicyRule[] } {
   return {
@@ -118,6 +123,7 @@ function bound(name: string, cluster: PolicyRule[], own: PolicyRule[]): Manifest
  */
 export function programRights(options: InstallOptions): Manifest[] {
   const hub = hubRules(options)
+  const certificates = certificateRules(options)
   const satellite = account(names.satellite, false)
   if (options.layout === 'small') {
     return [
@@ -125,8 +131,8 @@ export function programRights(options: InstallOptions): Manifest[] {
       satellite,
       ...bound(
         names.both,
-        [...certificateRules.cluster, ...hub.cluster],
-        [...certificateRules.own, ...hub.own]
+        [...certificates.cluster, ...hub.cluster],
+        [...certificates.own, ...hub.own]
       )
     ]
   }
@@ -136,8 +142,8 @@ export function programRights(options: InstallOptions): Manifest[] {
     satellite,
     ...bound(
       names.webhook,
-      [...admissionRules, ...certificateRules.cluster],
-      [...certificateRules.own, ...summaryRules]
+      [...admissionRules, ...certificates.cluster],
+      [...certificates.own, ...summaryRules]
     ),
     ...bound(names.hub, hub.cluster, hub.own)
   ]

@@ -56,7 +56,7 @@ export function removalOrder(all: boolean): {
   last: Manifest[]
 } {
   const both = (['small', 'ha'] as const).map((layout) =>
-    installParts({ ...defaultOptions, layout, image: '' })
+    installParts({ ...defaultOptions, layout, image: '', hubApi: true })
   )
   const seen = new Set<string>()
   const once = (objects: readonly Manifest[]) =>
@@ -66,8 +66,8 @@ export function removalOrder(all: boolean): {
     })
   const pick = (part: keyof (typeof both)[number]) => both.flatMap((parts) => parts[part])
   return {
-    // The API server stops calling the webhook before the webhook ends.
-    first: once([...pick('admission')].reverse()),
+    // The API server stops calling the programs before they end.
+    first: once([...pick('hubApi'), ...pick('admission')].reverse()),
     rest: once([
       ...pick('satellite'),
       ...pick('programs'),

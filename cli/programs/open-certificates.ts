@@ -58,6 +58,7 @@ export async function openCertificates(
     names: args.serverNames,
     configuration: names.configuration,
     configMap: names.authority,
+    apiService: names.apiService,
     ...(leader === undefined ? {} : { leader })
   })
 }

@@ -27,6 +27,8 @@ export interface WebhookArgs {
   listen: string
   hubListen: string
   uiListen: string
+  /** Of the aggregated API; undefined: not served. */
+  apiListen: string | undefined
   /** Names of --server-name, and this machine's own names. */
   serverNames: readonly string[]
   ownNames: readonly string[]
@@ -118,6 +120,9 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     ...(args.advertise === undefined ? {} : { advertise: args.advertise }),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
+    ...(args.apiListen === undefined
+      ? {}
+      : { apiListen: parseAddress(args.apiListen, '--api-listen') }),
     uiToken: await ensureUiToken(args.paths),
     ...(await rightsOf(args.kubeconfig)),
     legacyAnnotations: args.legacyAnnotations,
@@ -137,13 +142,15 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     webhook: `https://${hostPort(addresses.webhook)}`,
     hub: addresses.hub === undefined ? '' : hostPort(addresses.hub),
     ui: addresses.ui === undefined ? '' : `http://${hostPort(addresses.ui)}`,
-    caBundle: Buffer.from(webhook.ca).toString('base64')
+    caBundle: Buffer.from(webhook.ca).toString('base64'),
+    ...(addresses.api === undefined ? {} : { api: hostPort(addresses.api) })
   }
   await writeDurable(args.paths.addresses, `${JSON.stringify(record)}\n`)
   const lines = [
     roles.has('admission') ? `webhook ${record.webhook}/mutate` : `health ${record.webhook}/readyz`,
     record.hub === '' ? '' : `hub ${record.hub}`,
-    record.ui === '' ? '' : `pages ${record.ui}/`
+    record.ui === '' ? '' : `pages ${record.ui}/`,
+    record.api === undefined ? '' : `API for the API server ${record.api}`
   ]
   io.stderr(`${lines.filter((line) => line !== '').join('   ')}\n`)
   const link = webhook.link(args.user)

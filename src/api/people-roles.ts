@@ -1,3 +1,4 @@
+import { hubGroup, hubResource, hubSubresource } from './hub-path.js'
 import { apiGroup } from './names.js'
 
 /** RoleRule is a PolicyRule of a ClusterRole (rbac.authorization.k8s.io/v1). */
@@ -26,6 +27,11 @@ const writing = ['create', 'delete', 'patch', 'update']
 
 /** What is no object of its own is a subresource of profiles, which roles can name; the hub asks for it. */
 const seeing = [
+  // The way to the hub through the API server. It opens nothing by itself: the hub asks for each right.
+  {
+    ...{ apiGroups: [hubGroup], resources: [`${hubResource}/${hubSubresource}`] },
+    verbs: ['create', 'get']
+  },
   rule([profiles, 'seccomprules'], ['get', 'list', 'watch']),
   rule([containers], ['get', 'list']),
   rule([`${profiles}/denials`], ['list']),
@@ -92,7 +98,8 @@ export function missingRightHint(right: MissingRight): string {
   const needs = `needs "${verb}" on ${what} ${where}`
   const role = roleWith(right)
   if (role === undefined) return `${needs}; ask an administrator of the cluster`
-  const isNarrowable = namespace === undefined && verb === 'list' && subresource[0] !== 'nodes'
+  const isList = (verb === 'list' && subresource[0] !== 'nodes') || group === hubGroup
+  const isNarrowable = namespace === undefined && isList
   const narrower = isNarrowable ? ', or name one namespace with -n' : ''
   return `${needs}; ask for the role ${role}, for example ${bindingCommand(role, right)}${narrower}`
 }

@@ -30,6 +30,14 @@ export interface Identity {
   objects?: Pick<Store, 'get' | 'apply' | 'update' | 'delete'>
 }
 
+/** ClusterUser is a user as the API server knows them. */
+export interface ClusterUser {
+  username: string
+  groups: string[]
+  uid?: string
+  extra?: Record<string, string[]>
+}
+
 /** Identifies users by their tokens. */
 export interface Rights {
   kind: 'local' | 'cluster'
@@ -38,6 +46,11 @@ export interface Rights {
    * only root can read that file, so it is believed. Elsewhere it is ignored.
    */
   ofToken(token: string, said: string | undefined): Promise<Identity | undefined>
+  /**
+   * Returns the identity of a user whom the API server names.
+   * @param token of the same user, to write with; without one the user only reads
+   */
+  ofUser?: (user: ClusterUser, token: string | undefined) => Promise<Identity>
 }
 
 export type Role = 'admin' | 'viewer'

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
@@ -19,7 +20,7 @@ import { allRoutes, truthStreams } from './api/truth-routes.js'
 import { openAuditTrail } from './model/audit-trail.js'
 import { noteLink } from './sessions/login.js'
 import { createContainerIndex } from './model/containers.js'
-import { localIdentity, localRights, type Rights } from '../access/rights.js'
+import { type Identity, localIdentity, localRights, type Rights } from '../access/rights.js'
 import type { UiSources } from './model/sources.js'
 import { createUiServer } from './server.js'
 import { createSessions } from '../access/sessions.js'
@@ -42,6 +43,7 @@ interface UiOptions {
   token?: string
   /** Default: the token and one-time links. */
   rights?: Rights
+  senders?: WeakMap<IncomingMessage, Identity>
   podAt: NonNullable<UiSources['podAt']>
   logger: Logger
 }
@@ -99,6 +101,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       onChange: changed.add
     },
     ...{ store, sessions, rights, audit, profiler, now, logger },
+    ...(options.senders === undefined ? {} : { senders: options.senders }),
     foreign: truth === undefined ? [] : allRoutes(truth),
     extensions: truth === undefined ? [] : [(app) => truthStreams(app, truth)],
     place: hostname()

@@ -366,3 +366,37 @@ test('roles for people are part of the built-in roles by choice', async (t) => {
     t.same(into.sort(), parts, `${role} ${key}`)
   }
 })
+
+test('the hub is reached through the API server by choice', async (t) => {
+  for (const layout of layouts) {
+    for (const hubApi of [true, false]) {
+      const objects = installObjects({ ...defaultOptions, layout, hubApi, image: 'secco:test' })
+      const named = (kind: string, name: string) =>
+        objects.filter(
+          (one) => one['kind'] === kind && (one['metadata'] as { name: string }).name === name
+        )
+      const what = `${layout}, ${hubApi ? 'with' : 'without'} --hub-api`
+      t.equal(named('APIService', 'v1alpha1.hub.secco.dev').length, hubApi ? 1 : 0, what)
+      t.equal(named('RoleBinding', 'secco-hub-authentication').length, hubApi ? 1 : 0, what)
+      const [service] = named('Service', 'secco-hub')
+      const { ports } = service?.['spec'] as { ports: { name: string; port: number }[] }
+      t.equal(ports.find(({ name }) => name === 'api')?.port, hubApi ? 443 : undefined, what)
+      const listens = podSpecs(objects).filter(([, { containers }]) =>
+        containers.some(({ args }) => args.includes('--api-listen'))
+      )
+      const served = hubApi ? [layout === 'ha' ? 'secco-hub' : 'secco'] : []
+      t.same(
+        listens.map(([name]) => name),
+        served,
+        what
+      )
+      const open = JSON.stringify(objects.filter(({ kind }) => kind === 'NetworkPolicy'))
+      t.equal(open.includes('9446'), hubApi, what)
+      const rights = JSON.stringify(objects.filter(({ kind }) => kind === 'ClusterRole'))
+      t.equal(rights.includes('apiservices'), hubApi, what)
+    }
+  }
+  const { stdout, stderr } = await runSecco(['install', '--hub-api'])
+  t.match(stdout, /kind: APIService/)
+  t.match(stderr, /through the API server/)
+})

@@ -3,6 +3,8 @@ import { mutants } from '../mutant.js'
 const gate = 'webhook/ui/sessions/gate'
 const rights = 'webhook/access/rights'
 const actions = 'webhook/ui/api/actions'
+const aggregated = 'webhook/ui/aggregated-api'
+const oneNamespace = 'webhook/cluster/access/one-namespace'
 
 export const pages = mutants('pages', [
   [
@@ -17,7 +19,7 @@ export const pages = mutants('pages', [
     'rights-of-a-route',
     'Every route checks the right that it names.',
     'webhook/ui/plugin.ts',
-    'await mustBeAllowed(identity, needs, target, route.wide)',
+    'if (checked !== true) await mustBeAllowed(identity, needs, params)',
     '',
     [actions, rights]
   ],
@@ -180,5 +182,61 @@ export const pages = mutants('pages', [
     'else spec.status = object.status\n',
     'else spec.status = after.status\n',
     'webhook/ui/sessions/acting-store'
+  ],
+  [
+    'front-proxy-certificate',
+    'Headers that name a user count from a peer with a certificate of the front proxy only.',
+    'webhook/cluster/access/request-header.ts',
+    'if (!(socket instanceof TLSSocket) || !socket.authorized) {',
+    'if (!(socket instanceof TLSSocket)) {',
+    aggregated
+  ],
+  [
+    'front-proxy-name',
+    'Of the certificates of that authority, only those with an allowed name count.',
+    'webhook/cluster/access/request-header.ts',
+    "typeof name === 'string' && names.includes(name)",
+    "typeof name === 'string'",
+    aggregated
+  ],
+  [
+    'front-proxy-user',
+    'A request that names two users has none.',
+    'webhook/cluster/access/request-header.ts',
+    "if (username === '' || others.length > 0)",
+    "if (username === '')",
+    aggregated
+  ],
+  [
+    'front-proxy-rotation',
+    'An authority of the front proxy that was replaced counts no longer.',
+    'webhook/cluster/access/request-header.ts',
+    'if (before.ca !== this.#rules.ca) onChange()',
+    'if (before === this.#rules) onChange()',
+    aggregated
+  ],
+  [
+    'aggregated-sessions',
+    'Nobody opens a session through the API server.',
+    'webhook/ui/aggregated-api.ts',
+    '/^\\/api\\/v1\\/(session|links)\\b/.test(path)',
+    '/^$/.test(path)',
+    aggregated
+  ],
+  [
+    'every-namespace-of-a-request',
+    'A request that names several namespaces needs the right in each of them.',
+    'webhook/ui/sessions/permissions.ts',
+    'for (const { namespace, name } of places) {',
+    'for (const { namespace, name } of places.slice(0, 1)) {',
+    oneNamespace
+  ],
+  [
+    'answers-about-everything',
+    'An answer about every namespace needs the right in the whole cluster.',
+    'webhook/ui/plugin.ts',
+    'namespaced === true ? places : []',
+    'places',
+    oneNamespace
   ]
 ])

@@ -7,10 +7,12 @@ import {
   type V1UserInfo
 } from '@kubernetes/client-node'
 import { apiGroup } from '../../../src/api/names.js'
+import { pluralOf } from '../../../src/store/directory-layout.js'
 import { kubernetesObjects } from '../../../src/store/kubernetes-objects.js'
 import { fromApiServer } from '../../../src/store/kubernetes-errors.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import {
+  type ClusterUser as User,
   type Identity,
   type Resource,
   resourceNames,
@@ -22,13 +24,6 @@ import {
 const freshMs = 10_000
 /** A token is reviewed again after this long, so that a revoked token does not last as long as the session. */
 const reviewMs = 60_000
-
-interface User {
-  username: string
-  groups: string[]
-  uid?: string
-  extra?: Record<string, string[]>
-}
 
 function resourceOf(of: Resource): { resource: string; subresource?: string } {
   const [resource = '', subresource] = resourceNames[of].split('/')
@@ -116,16 +111,19 @@ function userOf(user: V1UserInfo | undefined): User | undefined {
 /** The answers of the API server for one user that are kept at most. */
 const mostAnswers = 1000
 
-/** TokenPermissions answers what the holder of a token may do. It keeps answers, and the review, for a short time. */
-class TokenPermissions {
+/**
+ * UserPermissions answers what a user may do. It keeps answers, and the review of the user's token, for a short time. A
+ * user without a token was named by the API server with this one request.
+ */
+class UserPermissions {
   readonly #client: ReviewClient
-  readonly #token: string
+  readonly #token: string | undefined
   readonly #now: () => number
   readonly #answers = new Map<string, { at: number; answer: boolean }>()
   #user: User | undefined
   #reviewedAt: number
 
-  constructor(client: ReviewClient, token: string, user: User, now: () => number) {
+  constructor(client: ReviewClient, token: string | undefined, user: User, now: () => number) {
     this.#client = client
     this.#token = token
     this.#now = now
@@ -147,12 +145,41 @@ class TokenPermissions {
   }
 
   async #currentUser(): Promise<User | undefined> {
-    if (this.#now() - this.#reviewedAt > reviewMs) {
+    if (this.#token !== undefined && this.#now() - this.#reviewedAt > reviewMs) {
       this.#user = await this.#client.review(this.#token)
       this.#reviewedAt = this.#now()
       this.#answers.clear()
     }
     return this.#user
+  }
+}
+
+/**
+ * Returns the objects for a user without a token, as far as the user may read them: what the user changes is written with
+ * the user's own token.
+ */
+function readOnly(
+  { get }: Pick<NonNullable<Identity['objects']>, 'get'>,
+  can: Identity['can'],
+  user: string
+): NonNullable<Identity['objects']> {
+  const reject = () =>
+    Promise.reject(
+      new SeccoError(
+        'UNAUTHENTICATED',
+        'the hub writes changes with your token, and you sent none',
+        {
+          hint: 'a client certificate has no token: set SECCO_TOKEN="$(kubectl create token ACCOUNT)"'
+        }
+      )
+    )
+  return {
+    async get(kind, ref) {
+      const { namespace, name } = ref
+      if (await can('get', pluralOf[kind], namespace, name)) return get(kind, ref)
+      throw new SeccoError('FORBIDDEN', `${user} may not get ${pluralOf[kind]}`)
+    },
+    ...{ apply: reject, update: reject, delete: reject }
   }
 }
 
@@ -164,20 +191,32 @@ class TokenPermissions {
 export function clusterRights(config: KubeConfig, now: () => number = Date.now): Rights {
   const client = new ReviewClient(config)
 
-  function identityOf(token: string, user: User): Identity {
-    const permissions = new TokenPermissions(client, token, user, now)
-    return {
-      user: user.username,
-      objects: kubernetesObjects(configOf(config, token)),
-      can: (verb, resource, namespace, name) => permissions.can({ verb, resource, namespace, name })
-    }
+  const own = kubernetesObjects(config)
+
+  function identityOf(user: User, token: string | undefined): Identity {
+    const permissions = new UserPermissions(client, token, user, now)
+    const can: Identity['can'] = (verb, resource, namespace, name) =>
+      permissions.can({ verb, resource, namespace, name })
+    const objects =
+      token === undefined
+        ? readOnly(own, can, user.username)
+        : kubernetesObjects(configOf(config, token))
+    return { user: user.username, objects, can }
   }
 
   return {
     kind: 'cluster',
     async ofToken(token) {
       const user = await client.review(token)
-      return user === undefined ? undefined : identityOf(token, user)
+      return user === undefined ? undefined : identityOf(user, token)
+    },
+    async ofUser(user, token) {
+      if (token === undefined) return identityOf(user, undefined)
+      const holder = await client.review(token)
+      if (holder?.username === user.username) return identityOf(holder, token)
+      throw new SeccoError('UNAUTHENTICATED', `the token is not one of ${user.username}`, {
+        hint: 'use one kubeconfig, or the SECCO_TOKEN of the same user'
+      })
     }
   }
 }

@@ -21,6 +21,8 @@ interface ClusterCertificatesOptions {
   leader?: Leader
   configuration: string
   configMap: string
+  /** Name of the APIService, where an installation has one. */
+  apiService?: string
   logger: Logger
   now?: () => Date
   /** Between two reads of the Secret. */

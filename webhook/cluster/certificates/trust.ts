@@ -9,6 +9,8 @@ interface TrustOptions {
   configuration: string
   /** Name of the ConfigMap. */
   configMap: string
+  /** Name of the APIService, where an installation has one. */
+  apiService?: string
 }
 
 const fieldManager = 'secco-certificates'
@@ -19,13 +21,33 @@ interface Configuration {
   webhooks?: { name: string; clientConfig: { caBundle?: string } }[]
 }
 
-async function orUndefined<T>(asked: Promise<unknown>): Promise<T | undefined> {
+async function orUndefined<T>(
+  asked: Promise<unknown>,
+  absent: readonly string[] = ['NOT_FOUND']
+): Promise<T | undefined> {
   try {
     return (await asked) as T
   } catch (error) {
-    if (error instanceof SeccoError && error.code === 'NOT_FOUND') return undefined
+    if (error instanceof SeccoError && absent.includes(error.code)) return undefined
     throw error
   }
+}
+
+/** Publishes the bundle in the APIService, if the installation has one and gives the right to it. */
+async function spreadToApiService({ call, apiService }: TrustOptions, bundle: string) {
+  if (apiService === undefined) return
+  const path = `/apis/apiregistration.k8s.io/v1/apiservices/${apiService}`
+  const absent = ['NOT_FOUND', 'FORBIDDEN']
+  const found = await orUndefined<{ spec: { caBundle?: string } }>(call('GET', path), absent)
+  const caBundle = Buffer.from(bundle).toString('base64')
+  if (found === undefined || found.spec.caBundle === caBundle) return
+  const body = {
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: { name: apiService },
+    spec: { caBundle }
+  }
+  await call('PATCH', path, { body, query, contentType })
 }
 
 /**
@@ -44,6 +66,7 @@ export async function spreadTrust(options: TrustOptions, bundle: string): Promis
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'ca.crt': bundle } }
     await call('PATCH', `${maps}/${configMap}`, { body, query, contentType })
   }
+  await spreadToApiService(options, bundle)
   const path = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${configuration}`
   const found = await orUndefined<Configuration>(call('GET', path))
   if (found === undefined) return true

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Logger } from '../../../src/lib/log.js'
 import type { Store } from '../../../src/store/store.js'
 import type { Identity, Rights } from '../../access/rights.js'
@@ -14,6 +15,8 @@ export interface Ui {
   store: Pick<Store, 'get' | 'apply' | 'update' | 'delete'>
   sessions: Sessions
   rights: Rights
+  /** Senders that are known before their request comes here, as those of the aggregated API. */
+  senders?: WeakMap<IncomingMessage, Identity>
   audit: AuditTrail
   /** undefined without a hub. */
   profiler: Profiler | undefined

@@ -19,7 +19,9 @@ const verbs = [
 ]
 const resources = [
   ...['seccompprofiles', 'seccomprules', 'seccompprofiles/status', 'seccomprules/status'],
-  ...['containers', 'denials', 'nodes', 'links'].map((one) => `seccompprofiles/${one}`)
+  ...['containers', 'denials', 'nodes', 'links'].map((one) => `seccompprofiles/${one}`),
+  'hubs/proxy',
+  'hubs'
 ]
 
 /** The table of docs/how-to/roles.md, as `role verb resource`. */
@@ -28,7 +30,7 @@ function documented(): Set<string> {
   const rows = text.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
   return new Set(
     rows.flatMap(([, resource = '', named = '', ...answers]) =>
-      !/^`seccomp[a-z/]+`$/.test(resource)
+      !/^`(seccomp|hubs)[a-z/]+`$/.test(resource)
         ? []
         : named
             .split(', ')
@@ -72,7 +74,8 @@ test('each role may do what its page says, in its namespace, and nothing else', 
   async function allows(user: string, verb: string, named: string, namespace?: string) {
     const [resource, subresource] = named.split('/')
     const place = namespace === undefined ? {} : { namespace }
-    const attributes = { group: 'secco.dev', resource, subresource, verb, ...place }
+    const group = resource === 'hubs' ? 'hub.secco.dev' : 'secco.dev'
+    const attributes = { group, resource, subresource, verb, ...place }
     const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews'
     const { status } = await kube.do('POST', path, {
       spec: { user, resourceAttributes: attributes }
