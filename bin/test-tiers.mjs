@@ -116,6 +116,7 @@ export const table = [
   ['src/store/kubernetes.', 'e2e'],
   ['webhook/', 'unit'],
   ['webhook/cluster/access/', 'e2e'],
+  ['webhook/cluster/access/delegated-objects.', 'unit'],
   ['webhook/cluster/access/token-review.', 'unit'],
   ['webhook/cluster/approved-profile.', 'e2e'],
   ['webhook/cluster/check.', 'e2e'],

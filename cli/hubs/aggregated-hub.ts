@@ -3,6 +3,7 @@ import type { KubeConfig } from '@kubernetes/client-node'
 import { hubPath, hubRoot } from '../../src/api/hub-path.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import { createApiCall } from '../../src/store/kubernetes-call.js'
+import { writeForHub } from './delegated-writes.js'
 import type { HubAccess } from './hub-api.js'
 
 /** Errors of an API server that has no such API, or whose hub is away: a forwarded port may still work. */
@@ -27,7 +28,7 @@ export function namespaceOfRequest(path: string, body: unknown): string | undefi
 /**
  * Opens the hub of a cluster as an aggregated API: with whatever the kubeconfig proves the user to the API server, and
  * without a right in the namespace of Secco. Returns undefined where the installation does not have it.
- * @param token for changes, which the hub writes with it; undefined: the user only reads
+ * @param token for changes, which the hub writes with it; undefined: this program writes them
  * @throws SeccoError UNAUTHENTICATED
  */
 export async function openAggregatedHub(
@@ -46,7 +47,7 @@ export async function openAggregatedHub(
   const server = cluster.server.replace(/\/$/, '')
   // A trace is asked for by its id alone after it was started in a namespace.
   let last: string | undefined
-  return {
+  const access: HubAccess = {
     name: 'active',
     ui: `${server}${hubPath(undefined)}`,
     ...(token === undefined ? {} : { token }),
@@ -60,4 +61,6 @@ export async function openAggregatedHub(
       return { url: `${server}${hubPath(last)}${path}`, options }
     }
   }
+  if (token !== undefined) return access
+  return { ...access, writes: (id, signal) => writeForHub(config, access, id, signal) }
 }

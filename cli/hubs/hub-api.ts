@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { createInterface } from 'node:readline'
@@ -15,6 +16,8 @@ export interface HubAccess {
   fix?: string
   /** Where the API server passes a request on to the hub, and what proves the user to the API server. */
   via?: (path: string, body: unknown) => Promise<{ url: string; options: RequestOptions }>
+  /** Writes what the hub works out, under an id, until the signal fires: a user without a token writes changes alone. */
+  writes?: (id: string, signal: AbortSignal) => Promise<void>
 }
 
 interface ErrorBody {
@@ -70,11 +73,20 @@ function proofOf({ user, token, via }: HubAccess, method: string): Record<string
   }
 }
 
+interface AskOptions {
+  body?: unknown
+  signal?: AbortSignal | undefined
+  /** ms without an answer */
+  timeout?: number
+  /** The id under which this program waits for what it has to write. */
+  writer?: string | undefined
+}
+
 async function open(
   access: HubAccess,
   method: string,
   path: string,
-  { body, signal, timeout }: { body?: unknown; signal?: AbortSignal; timeout?: number }
+  { body, signal, timeout, writer }: AskOptions
 ): Promise<IncomingMessage> {
   const { url, options } = (await access.via?.(path, body)) ?? {
     url: `${access.ui}${path}`,
@@ -90,6 +102,7 @@ async function open(
         ...(options.headers as Record<string, string> | undefined),
         'x-secco': '1',
         ...proofOf(access, method),
+        ...(writer === undefined ? {} : { 'x-secco-writer': writer }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' })
       }
     })
@@ -106,19 +119,13 @@ export const quickMs = 5000
 /** A stream sends something every 15 s; without three of them its hub is gone, or the way there. */
 const silentMs = 45_000
 
-/**
- * Sends one request to the HTTP API of a running hub: a POST with a body, otherwise a GET.
- * @param timeout ms without an answer
- * @throws SeccoError UNAVAILABLE, or the error that the hub answers.
- */
-export async function askHub<Answer>(
+async function answerOf<Answer>(
   access: HubAccess,
   path: string,
-  body?: unknown,
-  timeout = workMs
+  options: AskOptions
 ): Promise<Answer> {
-  const method = body === undefined ? 'GET' : 'POST'
-  const response = await open(access, method, path, { body, timeout })
+  const method = options.body === undefined ? 'GET' : 'POST'
+  const response = await open(access, method, path, options)
   const text = await bodyOf(response).catch((cause: unknown) => {
     throw unavailable(access, cause)
   })
@@ -128,6 +135,34 @@ export async function askHub<Answer>(
     return JSON.parse(text) as Answer
   } catch (cause) {
     throw unavailable(access, cause)
+  }
+}
+
+/**
+ * Sends one request to the HTTP API of a running hub: a POST with a body, otherwise a GET.
+ * @param timeout ms without an answer
+ * @throws SeccoError UNAVAILABLE, or the error that the hub answers.
+ */
+export async function askHub<Answer>(
+  access: HubAccess,
+  path: string,
+  body?: unknown,
+  timeout = workMs,
+  signal?: AbortSignal
+): Promise<Answer> {
+  const options = { body, timeout, ...(signal === undefined ? {} : { signal }) }
+  if (body === undefined || signal !== undefined || access.writes === undefined) {
+    return answerOf<Answer>(access, path, options)
+  }
+  const writer = randomUUID()
+  const answered = new AbortController()
+  const asked = answerOf<Answer>(access, path, { ...options, writer })
+  const writing = access.writes(writer, answered.signal)
+  try {
+    return await asked
+  } finally {
+    answered.abort()
+    await writing
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Store } from '../../src/store/store.js'
+import type { DelegatedWrites } from './delegated-writes.js'
 
 /** Verbs of Kubernetes, and two of our own. */
 export type Verb = 'get' | 'list' | 'create' | 'update' | 'delete' | 'approve' | 'trace'
@@ -38,6 +39,14 @@ export interface ClusterUser {
   extra?: Record<string, string[]>
 }
 
+/** WritingMeans is how a user's changes are written; without any the user only reads. */
+export interface WritingMeans {
+  /** A token of the same user: the hub writes with it. */
+  token?: string
+  /** The id by which the user's own program waits for what it has to write. */
+  writer?: string
+}
+
 /** Identifies users by their tokens. */
 export interface Rights {
   kind: 'local' | 'cluster'
@@ -46,11 +55,10 @@ export interface Rights {
    * only root can read that file, so it is believed. Elsewhere it is ignored.
    */
   ofToken(token: string, said: string | undefined): Promise<Identity | undefined>
-  /**
-   * Returns the identity of a user whom the API server names.
-   * @param token of the same user, to write with; without one the user only reads
-   */
-  ofUser?: (user: ClusterUser, token: string | undefined) => Promise<Identity>
+  /** Returns the identity of a user whom the API server names. */
+  ofUser?: (user: ClusterUser, means: WritingMeans) => Promise<Identity>
+  /** What programs of users without a token write for the hub. */
+  writes?: DelegatedWrites
 }
 
 export type Role = 'admin' | 'viewer'

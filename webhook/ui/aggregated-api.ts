@@ -13,7 +13,7 @@ import {
 import { errnoOf } from '../../src/lib/durable-file.js'
 import { errorKinds, SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
-import type { Identity, Rights } from '../access/rights.js'
+import type { Identity, Rights, WritingMeans } from '../access/rights.js'
 import { type FrontProxy, userOfRequest } from '../cluster/access/request-header.js'
 
 interface AggregatedApiOptions {
@@ -56,7 +56,16 @@ function answer(response: ServerResponse, status: number, body: object): void {
 }
 
 /** Headers that only the API server may set, and what a browser adds by itself. */
-const ownHeaders = /^(x-remote-|x-secco-(user|token)$|authorization$|cookie$)/
+const ownHeaders = /^(x-remote-|x-secco-(user|token|writer)$|authorization$|cookie$)/
+
+/** Returns how the changes of a request are written. */
+function meansOf({ headers }: IncomingMessage): WritingMeans {
+  const { 'x-secco-token': token, 'x-secco-writer': writer } = headers
+  return {
+    ...(typeof token === 'string' ? { token } : {}),
+    ...(typeof writer === 'string' ? { writer: writer.slice(0, 64) } : {})
+  }
+}
 
 /** The API of the hub, and nothing that opens sessions. */
 const isServed = (path: string): boolean =>
@@ -105,11 +114,7 @@ class AggregatedServer {
       if (path === undefined || !isServed(path)) {
         throw new SeccoError('NOT_FOUND', 'there is no such endpoint', { hint: 'see secco --help' })
       }
-      const token = request.headers['x-secco-token']
-      const identity = await this.#options.ofUser(
-        user,
-        typeof token === 'string' ? token : undefined
-      )
+      const identity = await this.#options.ofUser(user, meansOf(request))
       this.#pass(request, response, path, identity)
     } catch (thrown) {
       const { code, message, hint } = toSeccoError(thrown)

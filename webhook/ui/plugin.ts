@@ -8,6 +8,7 @@ import { version } from '../../src/lib/version.js'
 import { type ForeignRoute, routeOf } from './api/foreign.js'
 import { routes } from './api/registry.js'
 import { addTraceStream } from './api/trace-stream.js'
+import { addWrites } from './api/writes.js'
 import type { Route, Sees } from './model/route.js'
 import { detailOf, isDryRun, objectOf } from './parts/action-words.js'
 import { actingStore } from './sessions/acting-store.js'
@@ -271,6 +272,7 @@ export function uiPlugin(
     addLogin(app, ui)
     addChanges(app, ui)
     addTraceStream(app, ui)
+    addWrites(app, ui)
     app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
     for (const extend of extensions) extend(app)
     for (const route of [...foreign.map(routeOf), ...routes]) {

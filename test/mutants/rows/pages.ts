@@ -238,5 +238,21 @@ export const pages = mutants('pages', [
     'namespaced === true ? places : []',
     'places',
     oneNamespace
+  ],
+  [
+    'writes-of-one-user',
+    'What a person changes is handed to a program of that person only.',
+    'webhook/access/delegated-writes.ts',
+    '`${prefixOf(user)}${id}`',
+    '`${prefixOf("")}${id}${user.slice(0, 0)}`',
+    'webhook/access/delegated-writes'
+  ],
+  [
+    'written-as-worked-out',
+    "The hub goes on only when the person's program has written what the hub worked out.",
+    'webhook/cluster/access/delegated-objects.ts',
+    'isDeepStrictEqual(written.spec, object.spec)',
+    'isDeepStrictEqual(written.spec, written.spec)',
+    'webhook/cluster/access/delegated-objects'
   ]
 ])

@@ -32,7 +32,14 @@ const published = (ca: string) => ({
 
 interface Asked {
   status: number
-  body: { user?: ClusterUser; token?: string; url?: string; headers?: string[]; message?: string }
+  body: {
+    user?: ClusterUser
+    token?: string
+    writer?: string
+    url?: string
+    headers?: string[]
+    message?: string
+  }
 }
 
 interface Peer {
@@ -87,9 +94,9 @@ async function rig(t: Test, options: { host?: string; port?: number; active?: st
       key: await readFile(proxy.serving.key, 'utf8')
     },
     frontProxy: await FrontProxy.open(() => Promise.resolve(published(state.ca)), logger, 20),
-    ofUser(user, token) {
+    ofUser(user, means) {
       const identity: Identity = { user: user.username, can: () => Promise.resolve(true) }
-      who.set(identity, { user, ...(token === undefined ? {} : { token }) })
+      who.set(identity, { user, ...means })
       return Promise.resolve(identity)
     },
     pages: answeringPages(senders, who),
@@ -145,7 +152,8 @@ test('the hub gets the user, its own path, and no header that somebody could hav
       cookie: 'secco-1=x',
       authorization: 'Bearer x',
       'x-secco-user': 'admin',
-      'x-secco-token': 't'
+      'x-secco-token': 't',
+      'x-secco-writer': 'w'
     }
   }
   const { body } = await ask({ port, pair: own }, denials, more)
@@ -153,7 +161,7 @@ test('the hub gets the user, its own path, and no header that somebody could hav
     ...{ username: 'anna', groups: ['dev, ops', 'system:authenticated'], uid: '7' },
     extra: { 'example.com/scope': ['a', 'b'] }
   })
-  t.equal(body.token, 't')
+  t.match(body, { token: 't', writer: 'w' })
   t.equal(body.url, '/api/v1/denials?namespace=shop')
   t.same(
     (body.headers ?? []).filter((name) => /remote|secco|cookie|auth/.test(name)),

@@ -7,18 +7,20 @@ import {
   type V1UserInfo
 } from '@kubernetes/client-node'
 import { apiGroup } from '../../../src/api/names.js'
-import { pluralOf } from '../../../src/store/directory-layout.js'
 import { kubernetesObjects } from '../../../src/store/kubernetes-objects.js'
 import { fromApiServer } from '../../../src/store/kubernetes-errors.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { DelegatedWrites } from '../../access/delegated-writes.js'
 import {
   type ClusterUser as User,
   type Identity,
   type Resource,
   resourceNames,
   type Rights,
-  type Verb
+  type Verb,
+  type WritingMeans
 } from '../../access/rights.js'
+import { delegatedObjects } from './delegated-objects.js'
 
 /** An answer of the API server is reused for this long: a page asks the same question for each of its buttons. */
 const freshMs = 10_000
@@ -155,35 +157,6 @@ class UserPermissions {
 }
 
 /**
- * Returns the objects for a user without a token, as far as the user may read them: what the user changes is written with
- * the user's own token.
- */
-function readOnly(
-  { get }: Pick<NonNullable<Identity['objects']>, 'get'>,
-  can: Identity['can'],
-  user: string
-): NonNullable<Identity['objects']> {
-  const reject = () =>
-    Promise.reject(
-      new SeccoError(
-        'UNAUTHENTICATED',
-        'the hub writes changes with your token, and you sent none',
-        {
-          hint: 'a client certificate has no token: set SECCO_TOKEN="$(kubectl create token ACCOUNT)"'
-        }
-      )
-    )
-  return {
-    async get(kind, ref) {
-      const { namespace, name } = ref
-      if (await can('get', pluralOf[kind], namespace, name)) return get(kind, ref)
-      throw new SeccoError('FORBIDDEN', `${user} may not get ${pluralOf[kind]}`)
-    },
-    ...{ apply: reject, update: reject, delete: reject }
-  }
-}
-
-/**
  * Returns the rights of people in a cluster: they sign in with their own tokens (TokenReview) and may do what the
  * cluster allows them (a SubjectAccessReview for each action, in the API group secco.dev).
  * Rejects with UNAVAILABLE or FORBIDDEN (our own permissions) when the API server does not answer.
@@ -193,13 +166,15 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
 
   const own = kubernetesObjects(config)
 
-  function identityOf(user: User, token: string | undefined): Identity {
+  const writes = new DelegatedWrites()
+
+  function identityOf(user: User, { token, writer }: WritingMeans): Identity {
     const permissions = new UserPermissions(client, token, user, now)
     const can: Identity['can'] = (verb, resource, namespace, name) =>
       permissions.can({ verb, resource, namespace, name })
     const objects =
       token === undefined
-        ? readOnly(own, can, user.username)
+        ? delegatedObjects(own, { ...{ user: user.username, can, writes }, id: writer })
         : kubernetesObjects(configOf(config, token))
     return { user: user.username, objects, can }
   }
@@ -208,12 +183,14 @@ export function clusterRights(config: KubeConfig, now: () => number = Date.now):
     kind: 'cluster',
     async ofToken(token) {
       const user = await client.review(token)
-      return user === undefined ? undefined : identityOf(user, token)
+      return user === undefined ? undefined : identityOf(user, { token })
     },
-    async ofUser(user, token) {
-      if (token === undefined) return identityOf(user, undefined)
+    writes,
+    async ofUser(user, means) {
+      const { token } = means
+      if (token === undefined) return identityOf(user, means)
       const holder = await client.review(token)
-      if (holder?.username === user.username) return identityOf(holder, token)
+      if (holder?.username === user.username) return identityOf(holder, { token })
       throw new SeccoError('UNAUTHENTICATED', `the token is not one of ${user.username}`, {
         hint: 'use one kubeconfig, or the SECCO_TOKEN of the same user'
       })

@@ -8,6 +8,7 @@ import { clusterRights } from '../../../../webhook/cluster/access/rights.js'
 import { findApiServer } from '../../../helpers/api-server-programs.js'
 import { account, startPeopleCluster } from '../../../helpers/people-cluster.js'
 import { repositoryRoot } from '../../../helpers/repository.js'
+import { until } from '../../../helpers/until.js'
 
 t.setTimeout(400_000)
 const found = await findApiServer()
@@ -95,6 +96,9 @@ test('each role may do what its page says, in its namespace, and nothing else', 
       subjects: [{ kind: 'ServiceAccount', name, namespace: 'shop' }]
     })
     const user = `system:serviceaccount:shop:${name}`
+    await until('the binding to count', async () =>
+      (await allows(user, 'get', 'seccompprofiles', 'shop')) ? true : undefined
+    )
     const has: string[] = []
     const elsewhere: string[] = []
     for (const resource of resources) {
