@@ -189,10 +189,11 @@ test('an authority that was replaced counts no longer', async (t) => {
   t.equal((await ask({ port, pair: own }, denials, anna)).status, 200)
   state.ca = other.caPem
   const next = await other.issue('next', { commonName: 'front-proxy-client' })
-  await until('the new authority to count', async () => {
+  const counts = async () => {
     const { status } = await ask({ port, pair: next }, denials, anna).catch(() => ({ status: 0 }))
     return status === 200 ? true : undefined
-  })
+  }
+  await until('the new authority to count', counts, { timeoutMs: 45_000 })
   t.equal((await ask({ port, pair: own }, denials, anna)).status, 401)
 })
 
