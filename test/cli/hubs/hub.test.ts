@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'tap'
+import { Hub } from '../../../cli/hubs/hub.js'
 import { type FakeHub, hubOf, hubWith, stopHub } from '../../helpers/hub-answers.js'
 import { runSecco } from '../../helpers/secco-command.js'
 import { until } from '../../helpers/until.js'
@@ -101,6 +105,19 @@ test('a stream goes on at another replica', async (t) => {
   await until('the stream of the only hub', () => alone.streams.at(-1))
   alone.streams.at(-1)?.end()
   await ending
+})
+
+test('an API server that does not reach the hub is no answer', async (t) => {
+  const server = createServer((_request, response) => {
+    response.writeHead(503).end('service unavailable')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => void server.close())
+  const ui = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const good = await hubWith(t, 'hub-b', { '/api/v1/nodes': { items: [] } })
+  t.same(await new Hub([{ ui }, good.access]).list('/api/v1/nodes'), [])
+  await t.rejects(new Hub([{ ui }]).list('/api/v1/nodes'), { code: 'UNAVAILABLE' })
 })
 
 test('a hub on this machine is not asked about a cluster', async (t) => {

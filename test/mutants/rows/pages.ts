@@ -232,6 +232,14 @@ export const pages = mutants('pages', [
     oneNamespace
   ],
   [
+    'further-namespaces-with-the-right',
+    'An answer is about further namespaces only where the person has the right.',
+    'webhook/ui/sessions/permissions.ts',
+    'if (!seen.has(namespace) && (await identity.can(verb, resource, namespace))) seen.add(namespace)',
+    'seen.add(namespace)',
+    'webhook/confinement/history/history-routes'
+  ],
+  [
     'answers-about-everything',
     'An answer about every namespace needs the right in the whole cluster.',
     'webhook/ui/plugin.ts',
