@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import { limits } from '../../src/api/limits.js'
+import { namespacePattern } from '../../src/api/names.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import {
   type CheckResult,
@@ -7,12 +8,14 @@ import {
   createsPod,
   readObjects
 } from '../../webhook/admission/check-pod.js'
-import type { JsonObject } from '../../webhook/admission/json.js'
+import { isObject, type JsonObject } from '../../webhook/admission/json.js'
 import type { Hub } from '../hubs/hub.js'
 import { plain } from '../lib/io.js'
 import { alignedLines } from '../lib/output.js'
 
 export type { CheckResult }
+
+const pattern = new RegExp(namespacePattern)
 
 interface CheckArguments {
   file: string
@@ -24,6 +27,19 @@ interface CheckArguments {
 /** Decides on objects that create pods; there is a result for each, in their order. */
 export type Decide = (pods: readonly JsonObject[], namespace: string) => Promise<CheckResult[]>
 
+const namespaceIn = ({ metadata }: JsonObject): unknown =>
+  isObject(metadata) ? metadata['namespace'] : undefined
+
+/**
+ * Returns the namespace that a request names: one of its pods, where each names its own. The API server asks for the
+ * right to reach the hub there.
+ */
+function placeOf(pods: readonly JsonObject[], fallback: string): string {
+  const named = pods.map(namespaceIn)
+  const isNamed = named.every((one) => typeof one === 'string' && pattern.test(one))
+  return isNamed ? String(named[0]) : fallback
+}
+
 /** Asks the hub, which decides as its admission does. */
 export function decidedByHub(hub: Hub): Decide {
   return async (pods, namespace) => {
@@ -32,7 +48,7 @@ export function decidedByHub(hub: Hub): Decide {
       const items = pods.slice(at, at + limits.checkedObjects)
       const document = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
       const answer = await hub.ask<{ items: CheckResult[] }>('/api/v1/rules/test', {
-        ...{ document, namespace }
+        ...{ document, namespace: placeOf(items, namespace) }
       })
       results.push(...answer.items)
     }

@@ -93,4 +93,18 @@ test('the hub is asked for all pods of a file, some at a time', async (t) => {
   t.same(results, await decidedByFiles(snapshot)(pods, 'shop'))
   t.equal(results.length, 201)
   t.equal(hub.asked.length, 3)
+
+  // [namespaces of the pods, the namespace that the request names]
+  const table: [(string | undefined)[], string][] = [
+    [['shop', 'ops'], 'shop'],
+    [['ops', undefined], 'default'],
+    [['no namespace'], 'default']
+  ]
+  for (const [namespaces, expected] of table) {
+    await decide(
+      namespaces.map((namespace) => ({ ...pods[0], metadata: { name: 'web', namespace } })),
+      'default'
+    )
+    t.match(hub.asked.at(-1)?.body, { namespace: expected }, namespaces.join(' '))
+  }
 })
