@@ -34,7 +34,7 @@ interface Tried {
 }
 
 /** Every verb that has -n, in an order in which each finds what it needs. */
-function verbsOf(name: string, files: Record<'profile' | 'oci' | 'rule', string>): Tried[] {
+function verbsOf(name: string, files: Record<'profile' | 'oci' | 'rule' | 'pod', string>): Tried[] {
   const n = ['-n', 'shop']
   const why = ['--reason', 'release 1']
   const missing = { code: 1, prints: /no running container/ }
@@ -74,6 +74,7 @@ function verbsOf(name: string, files: Record<'profile' | 'oci' | 'rule', string>
     { verb: 'promote', args: [name, 'audit', ...why, ...n], hub: true, prints: /audit/ },
     { verb: 'rollback', args: [name, ...why, ...n], hub: true },
     { verb: 'trace', args: ['web-1', ...n], hub: true, code: 1, prints: /web-1/ },
+    { verb: 'check', args: ['-f', files.pod], hub: true },
     { verb: 'rule delete', args: [name, ...n] },
     { verb: 'profile delete', args: [`oci-${name}`, ...n] }
   ]
@@ -102,7 +103,8 @@ async function writeFiles(folder: string, name: string) {
   const files = {
     profile: join(folder, `${name}.yaml`),
     oci: join(folder, `${name}-oci.json`),
-    rule: join(folder, `${name}-rule.yaml`)
+    rule: join(folder, `${name}-rule.yaml`),
+    pod: join(folder, `${name}-pod.yaml`)
   }
   const seccomp = {
     defaultAction: 'SCMP_ACT_ERRNO',
@@ -114,12 +116,13 @@ async function writeFiles(folder: string, name: string) {
   const documents = {
     profile: { apiVersion, kind: 'SeccompProfile', metadata, spec: { workload, seccomp } },
     oci: seccomp,
+    pod: { kind: 'Pod', metadata: { name, namespace: 'shop' }, spec: { containers: [{ name }] } },
     rule: {
       ...{ apiVersion, kind: 'SeccompRule', metadata },
       spec: { podSelector: { matchLabels: { app: name } }, mode: 'enforce', profile: { name } }
     }
   }
-  for (const kind of ['profile', 'oci', 'rule'] as const)
+  for (const kind of ['profile', 'oci', 'rule', 'pod'] as const)
     await writeFile(files[kind], JSON.stringify(documents[kind]))
   return files
 }
@@ -190,8 +193,8 @@ test('a person with rights in one namespace uses every verb that has -n', {
       const tried = verbsOf(name, await writeFiles(folder, name))
       t.same(
         [...tried.map(({ verb }) => verb), ...notOfNamespaces].sort(),
-        (await verbsWithNamespace()).sort(),
-        'every verb that has -n'
+        [...(await verbsWithNamespace()), 'check'].sort(),
+        'every verb that has -n, and check'
       )
       for (const { verb, args, hub, code = 0, prints } of tried) {
         const once = () => secco(...verb.split(' '), ...args)
