@@ -67,7 +67,7 @@ export class LadderChanges {
     const lastStep = (profile: SeccompProfile) => profile.status?.history?.at(-1)?.at ?? ''
     if (lastStep(written) === lastStep(before)) {
       throw new SeccoError('INVALID_ARGUMENT', `${key}: there is nothing to go back to`, {
-        hint: `read its history: secco profile show ${key}`
+        hint: `see what happened to it: secco history ${before.spec.workload?.name ?? key} -n ${refOf(key).namespace}`
       })
     }
     return { ...ladderView(this.#confinement, written), changed: true }

@@ -31,7 +31,7 @@ test('what is kept of pods and nodes', (t) => {
       spec: { taints: [{ key: 'a', effect: 'NoExecute', timeAdded: 'x' }] }
     }),
     {
-      ...{ uid: '', name: 'n', labels: {}, unschedulable: false },
+      ...{ uid: '', name: 'n', labels: {}, createdAt: '', unschedulable: false },
       taints: [{ key: 'a', value: '', effect: 'NoExecute' }]
     }
   )
