@@ -24,7 +24,8 @@ import { needsOf } from './model/workloads.js'
 import { pages } from './pages/registry.js'
 import type { View } from './parts/page.js'
 import type { Identity, Resource } from '../access/rights.js'
-import { forbidden, mustBeAllowed, placesOf, reachOf } from './sessions/permissions.js'
+import { forbidden } from '../access/forbidden.js'
+import { mustBeAllowed, placesOf, reachOf } from './sessions/permissions.js'
 import { scopeOf } from './model/scope.js'
 
 const contentPolicy = {

@@ -11,7 +11,7 @@ import type { RunningTrace } from '../../hub/traces/trace.js'
 import type { Call } from '../model/context.js'
 import { mayTrace, pathOf, type Profiler, targetOf } from '../model/profiler.js'
 import { AnyObject, listOf, reading, type Route, writing } from '../model/route.js'
-import { forbidden } from '../sessions/permissions.js'
+import { forbidden } from '../../access/forbidden.js'
 
 /** Returns the traces of this hub. @throws SeccoError UNAVAILABLE without a hub */
 function mustProfile({ ui }: Pick<Call, 'ui'>): Profiler {

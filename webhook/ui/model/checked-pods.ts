@@ -1,5 +1,5 @@
-import { SeccoError } from '../../../src/lib/errors.js'
 import { type CheckResult, checkObject } from '../../admission/check-pod.js'
+import { forbidden } from '../../access/forbidden.js'
 import type { Call } from './context.js'
 
 /**
@@ -17,9 +17,7 @@ export async function checkedPods(
   const results = objects.flatMap((each) => checkObject(snapshot, each, namespace) ?? [])
   for (const one of new Set(results.map((result) => result.namespace))) {
     if (await identity.can('list', 'seccompprofiles', one)) continue
-    throw new SeccoError('FORBIDDEN', `${identity.user} may not check pods of namespace ${one}`, {
-      hint: `ask for the right to list seccompprofiles in namespace ${one}`
-    })
+    throw forbidden(identity, { verb: 'list', resource: 'seccompprofiles' }, one)
   }
   return results
 }

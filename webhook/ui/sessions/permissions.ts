@@ -1,12 +1,5 @@
-import { apiGroup } from '../../../src/api/names.js'
-import { missingRightHint } from '../../../src/api/people-roles.js'
-import { SeccoError } from '../../../src/lib/errors.js'
-import { type Identity, type Resource, resourceNames, type Verb } from '../../access/rights.js'
-
-interface Permission {
-  verb: Verb
-  resource: Resource
-}
+import { forbidden, type Permission } from '../../access/forbidden.js'
+import type { Identity } from '../../access/rights.js'
 
 /** Place is a namespace, or one object in it. */
 interface Place {
@@ -15,22 +8,6 @@ interface Place {
 }
 
 type Query = Readonly<Record<string, string | string[] | undefined>>
-
-/** Returns the error for a person who lacks a right; its hint names the right and how to get it. */
-export function forbidden(
-  { user, objects }: Identity,
-  { verb, resource }: Permission,
-  namespace?: string
-): SeccoError {
-  const where = namespace === undefined ? '' : ` in namespace ${namespace}`
-  const hint =
-    objects === undefined
-      ? 'ask an administrator for the right, or make an admin link on the machine: secco ui link'
-      : missingRightHint({
-          ...{ verb, resource: resourceNames[resource], group: apiGroup, namespace, user }
-        })
-  return new SeccoError('FORBIDDEN', `${user} may not ${verb} ${resource}${where}`, { hint })
-}
 
 /** Checks a right. Lists need none, because they hold only what the person may see (scope.ts). */
 export async function mustBeAllowed(

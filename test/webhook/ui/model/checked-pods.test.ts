@@ -26,7 +26,7 @@ test('pods are checked in namespaces that a person may see', async (t) => {
       document: podOf(metadata),
       ...(namespace && { namespace })
     })
-  const forbidden = /dora may not check pods of namespace/
+  const forbidden = /dora may not list seccompprofiles in namespace (bank|default)/
   for (const [what, metadata, namespace, status] of [
     ['its own', 'namespace: shop', undefined, 200],
     ['another one', 'namespace: bank', undefined, 403],
