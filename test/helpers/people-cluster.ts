@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import { accountToken } from './account-token.js'
@@ -7,6 +7,7 @@ import { type Cluster, kubeconfigOf, startCluster } from './cluster.js'
 import type { Json } from './kube.js'
 import { repositoryRoot } from './repository.js'
 import { until } from './until.js'
+import { startWebhookProgram } from './webhook-program.js'
 
 const rbac = '/apis/rbac.authorization.k8s.io/v1'
 const all = `${rbac}/clusterrolebindings`
@@ -37,6 +38,27 @@ export async function account({ kube }: Cluster, namespace: string, name: string
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts`
   await kube.do('POST', path, { metadata: { name } })
   return accountToken(kube, namespace, name)
+}
+
+interface HubNear {
+  webhook: Awaited<ReturnType<typeof startWebhookProgram>>
+  /** The state folder of a command line that reaches the hub as that person. */
+  near: string
+}
+
+/** Starts a hub with pages, and what a port that is forwarded to its pod is to the command line, without a pod. */
+export async function startHubNear(
+  { tokens, kubeconfig }: PeopleCluster,
+  folder: string,
+  person: keyof typeof roles
+): Promise<HubNear> {
+  const [state, near] = [join(folder, 'hub'), join(folder, 'near')]
+  const config = await kubeconfig(folder, 'hub')
+  const webhook = await startWebhookProgram(state, '--kubeconfig', config, '--roles', 'hub,ui')
+  await mkdir(near)
+  await copyFile(join(state, 'addresses.json'), join(near, 'addresses.json'))
+  await writeFile(join(near, 'ui-token'), tokens[person], { mode: 0o600 })
+  return { webhook, near }
 }
 
 /** Roles in the namespace shop: olga may approve there, dora edits, vera looks. */

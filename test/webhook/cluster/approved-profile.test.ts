@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node'
@@ -17,8 +17,8 @@ import {
   ref,
   unapproved
 } from '../../helpers/approved-profile.js'
-import { startPeopleCluster } from '../../helpers/people-cluster.js'
-import { apiOf, runHere, startWebhookProgram } from '../../helpers/webhook-program.js'
+import { startHubNear, startPeopleCluster } from '../../helpers/people-cluster.js'
+import { apiOf, runHere } from '../../helpers/webhook-program.js'
 
 t.setTimeout(500_000)
 const found = await findApiServer()
@@ -45,14 +45,8 @@ test('in a cluster, a profile that carries an approval is changed in every way',
     ...one,
     status: { ...one.status, observed: { x86_64: ['accept4', 'read'] } }
   }))
-  const state = join(folder, 'hub')
-  const webhook = await startWebhookProgram(state, '--kubeconfig', hub, '--roles', 'hub,ui')
+  const { webhook, near } = await startHubNear(people, folder, 'olga')
   t.teardown(() => webhook.stop())
-  // What a port that is forwarded to the hub's pod is to the command line, without a pod.
-  const near = join(folder, 'near')
-  await mkdir(near)
-  await copyFile(join(state, 'addresses.json'), join(near, 'addresses.json'))
-  await writeFile(join(near, 'ui-token'), tokens.olga, { mode: 0o600 })
   const ground: Ground = {
     ...{ isCluster: true, person: 'system:serviceaccount:shop:olga', folder },
     secco: (...args) =>

@@ -1,14 +1,14 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
 import type { ContainerView } from '../../../webhook/confinement/containers/container-view.js'
 import { findApiServer } from '../../helpers/api-server-programs.js'
 import type { Json } from '../../helpers/kube.js'
-import { startPeopleCluster } from '../../helpers/people-cluster.js'
+import { startHubNear, startPeopleCluster } from '../../helpers/people-cluster.js'
 import { testRule } from '../../helpers/rules.js'
 import { until } from '../../helpers/until.js'
-import { runHere, startWebhookProgram } from '../../helpers/webhook-program.js'
+import { runHere } from '../../helpers/webhook-program.js'
 
 const found = await findApiServer()
 const skip = found.skip ?? false
@@ -26,7 +26,7 @@ test('a pod that was created while the webhook was away is shown before it runs'
 }, async (t) => {
   if (found.programs === undefined) return
   const people = await startPeopleCluster(found.programs)
-  const { cluster, tokens } = people
+  const { cluster } = people
   const { kube } = cluster
   t.teardown(() => cluster.stop())
   const folder = await mkdtemp(join(tmpdir(), 'secco-bypassed-'))
@@ -50,14 +50,8 @@ test('a pod that was created while the webhook was away is shown before it runs'
   const rule = testRule('web', { ...selected, profile: { namespace: 'shop', name: 'web' } })
   await kube.do('POST', `${custom}/secco-system/seccomprules`, rule)
 
-  const hub = await people.kubeconfig(folder, 'hub')
-  const state = join(folder, 'hub')
-  const webhook = await startWebhookProgram(state, '--kubeconfig', hub, '--roles', 'hub,ui')
+  const { webhook, near } = await startHubNear(people, folder, 'vera')
   t.teardown(() => webhook.stop())
-  const near = join(folder, 'near')
-  await mkdir(near)
-  await copyFile(join(state, 'addresses.json'), join(near, 'addresses.json'))
-  await writeFile(join(near, 'ui-token'), tokens.vera, { mode: 0o600 })
   const ps = (...args: string[]) => runHere(['ps', '-A', ...args, '--state', near])
   const listed = async (...args: string[]) => {
     const { stdout, stderr, code } = await ps('-o', 'json', ...args)
