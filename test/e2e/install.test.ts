@@ -219,6 +219,12 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
     const wrong = {
       'a label': replace('/metadata/labels/zone', 'b'),
       'a new annotation': [{ op: 'add', path: '/metadata/annotations', value: { a: 'b' } }],
+      'an owner': [
+        {
+          ...{ op: 'add', path: '/metadata/ownerReferences' },
+          value: [{ apiVersion: 'v1', kind: 'Node', name: 'gone', uid: 'u1' }]
+        }
+      ],
       cordon: [{ op: 'add', path: '/spec/unschedulable', value: true }],
       'a further taint': [{ op: 'add', path: '/spec/taints/-', value: { ...other, key: 'b' } }],
       "another's taint": [{ op: 'remove', path: '/spec/taints/0' }],

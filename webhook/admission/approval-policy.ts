@@ -1,6 +1,6 @@
 import { apiGroup, apiVersion } from '../../src/api/names.js'
+import { strictPolicy } from './policy-parts.js'
 
-const name = 'secco-approval.secco.dev'
 const version = apiVersion.slice(apiGroup.length + 1)
 
 /** The fields that decide which syscalls a profile allows, now or later: writing one of them is an approval. */
@@ -36,73 +36,55 @@ const byPolicy = [
  * The hub checks that the approval's digest is that of the spec: CEL has no hashes.
  */
 export function approvalPolicy(): readonly object[] {
-  const policy = {
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    kind: 'ValidatingAdmissionPolicy',
-    metadata: { name, labels: { 'app.kubernetes.io/name': 'secco' } },
-    spec: {
-      failurePolicy: 'Fail',
-      matchConstraints: {
-        matchPolicy: 'Equivalent',
-        resourceRules: [
-          {
-            apiGroups: [apiGroup],
-            apiVersions: [version],
-            operations: ['CREATE', 'UPDATE'],
-            resources: ['seccompprofiles'],
-            scope: 'Namespaced'
-          }
-        ]
+  const resourceRule = {
+    apiGroups: [apiGroup],
+    apiVersions: [version],
+    operations: ['CREATE', 'UPDATE'],
+    resources: ['seccompprofiles'],
+    scope: 'Namespaced'
+  }
+  return strictPolicy('secco-approval', resourceRule, {
+    variables: [
+      ...guarded.map((field) => ({ name: field, expression: changed(field) })),
+      {
+        name: 'content',
+        expression: 'variables.seccomp || variables.extends'
       },
-      variables: [
-        ...guarded.map((field) => ({ name: field, expression: changed(field) })),
-        {
-          name: 'content',
-          expression: 'variables.seccomp || variables.extends'
-        },
-        {
-          name: 'guarded',
-          expression: guarded.map((field) => `variables.${field}`).join(' || ')
-        },
-        { name: 'byPolicy', expression: byPolicy }
-      ],
-      validations: [
-        {
-          expression: `!variables.guarded || ${allowed('approve')} || (variables.byPolicy && ${allowed('promote')})`,
-          messageExpression:
-            "'secco: ' + request.userInfo.username + ' may not approve in namespace '" +
-            " + request.namespace + ': what a profile allows" +
-            " is changed only by users with the verb approve on seccompprofiles.secco.dev'",
-          reason: 'Forbidden'
-        },
-        {
-          expression:
-            '!variables.approval || !has(object.spec.approval) || object.spec.approval.by == request.userInfo.username',
-          messageExpression:
-            "'secco: spec.approval.by: must be ' + request.userInfo.username + ', who writes it'",
-          reason: 'Forbidden'
-        },
-        {
-          expression: '!variables.content || !has(object.spec.approval) || variables.approval',
-          message:
-            'secco: spec.approval is for the earlier content: remove it, or approve with `secco profile approve`',
-          reason: 'Invalid'
-        }
-      ],
-      auditAnnotations: [
-        {
-          key: 'approved-by',
-          // CEL does not compile null next to a string; an empty string leaves the annotation out.
-          valueExpression: "variables.guarded ? request.userInfo.username : ''"
-        }
-      ]
-    }
-  }
-  const binding = {
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    kind: 'ValidatingAdmissionPolicyBinding',
-    metadata: { name: 'secco-approval', labels: { 'app.kubernetes.io/name': 'secco' } },
-    spec: { policyName: name, validationActions: ['Deny'] }
-  }
-  return [policy, binding]
+      {
+        name: 'guarded',
+        expression: guarded.map((field) => `variables.${field}`).join(' || ')
+      },
+      { name: 'byPolicy', expression: byPolicy }
+    ],
+    validations: [
+      {
+        expression: `!variables.guarded || ${allowed('approve')} || (variables.byPolicy && ${allowed('promote')})`,
+        messageExpression:
+          "'secco: ' + request.userInfo.username + ' may not approve in namespace '" +
+          " + request.namespace + ': what a profile allows" +
+          " is changed only by users with the verb approve on seccompprofiles.secco.dev'",
+        reason: 'Forbidden'
+      },
+      {
+        expression:
+          '!variables.approval || !has(object.spec.approval) || object.spec.approval.by == request.userInfo.username',
+        messageExpression:
+          "'secco: spec.approval.by: must be ' + request.userInfo.username + ', who writes it'",
+        reason: 'Forbidden'
+      },
+      {
+        expression: '!variables.content || !has(object.spec.approval) || variables.approval',
+        message:
+          'secco: spec.approval is for the earlier content: remove it, or approve with `secco profile approve`',
+        reason: 'Invalid'
+      }
+    ],
+    auditAnnotations: [
+      {
+        key: 'approved-by',
+        // CEL does not compile null next to a string; an empty string leaves the annotation out.
+        valueExpression: "variables.guarded ? request.userInfo.username : ''"
+      }
+    ]
+  })
 }

@@ -1,9 +1,11 @@
 import { startupTaint } from '../../src/api/names.js'
-
-const name = 'secco-nodes.secco.dev'
+import { strictPolicy } from './policy-parts.js'
 
 /** Returns CEL for whether an optional field is the same before and after. */
 const same = (field: string): string => `object.${field} == oldObject.${field}`
+
+/** The fields that people and controllers set. An owner that does not exist would have the node deleted. */
+const metadataFields = ['labels', 'annotations', 'finalizers', 'ownerReferences']
 
 /** The fields of a node's spec besides its taints (k8s.io/api core/v1 NodeSpec). */
 const specFields = [
@@ -23,46 +25,26 @@ const specFields = [
 export function nodePolicy(users: readonly string[]): readonly object[] {
   const listed = users.map((user) => `'${user}'`).join(', ')
   const taints = (of: string) => `${of}.spec.?taints.orValue([])`
-  const policy = {
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    kind: 'ValidatingAdmissionPolicy',
-    metadata: { name, labels: { 'app.kubernetes.io/name': 'secco' } },
-    spec: {
-      failurePolicy: 'Fail',
-      matchConstraints: {
-        matchPolicy: 'Equivalent',
-        resourceRules: [
-          {
-            apiGroups: [''],
-            apiVersions: ['v1'],
-            operations: ['UPDATE'],
-            resources: ['nodes', 'nodes/status'],
-            scope: 'Cluster'
-          }
-        ]
-      },
-      matchConditions: [
-        { name: 'the-hub', expression: `request.userInfo.username in [${listed}]` }
-      ],
-      validations: [
-        {
-          expression: [
-            ...['metadata.?labels', 'metadata.?annotations', 'metadata.?finalizers'].map(same),
-            ...specFields.map((field) => same(`spec.?${field}`)),
-            `${taints('object')}.all(t, t in ${taints('oldObject')})`,
-            `${taints('oldObject')}.all(t, t.key == '${startupTaint}' || t in ${taints('object')})`
-          ].join(' && '),
-          message: `Secco's hub may only remove the taint ${startupTaint} from a node`,
-          reason: 'Forbidden'
-        }
-      ]
-    }
+  const resourceRule = {
+    apiGroups: [''],
+    apiVersions: ['v1'],
+    operations: ['UPDATE'],
+    resources: ['nodes', 'nodes/status'],
+    scope: 'Cluster'
   }
-  const binding = {
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    kind: 'ValidatingAdmissionPolicyBinding',
-    metadata: { name: 'secco-nodes', labels: { 'app.kubernetes.io/name': 'secco' } },
-    spec: { policyName: name, validationActions: ['Deny'] }
-  }
-  return [policy, binding]
+  return strictPolicy('secco-nodes', resourceRule, {
+    matchConditions: [{ name: 'the-hub', expression: `request.userInfo.username in [${listed}]` }],
+    validations: [
+      {
+        expression: [
+          ...metadataFields.map((field) => same(`metadata.?${field}`)),
+          ...specFields.map((field) => same(`spec.?${field}`)),
+          `${taints('object')}.all(t, t in ${taints('oldObject')})`,
+          `${taints('oldObject')}.all(t, t.key == '${startupTaint}' || t in ${taints('object')})`
+        ].join(' && '),
+        message: `Secco's hub may only remove the taint ${startupTaint} from a node`,
+        reason: 'Forbidden'
+      }
+    ]
+  })
 }

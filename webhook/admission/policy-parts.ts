@@ -198,3 +198,35 @@ export function bindingOf(
     }
   }
 }
+
+/**
+ * Returns a policy that rejects what violates it, also when it cannot be evaluated, and its binding.
+ * @param name the name of the binding; that of the policy has `.secco.dev` behind it
+ */
+export function strictPolicy(
+  name: string,
+  resourceRule: object,
+  spec: {
+    matchConditions?: object[]
+    variables?: object[]
+    validations: object[]
+    auditAnnotations?: object[]
+  }
+): readonly object[] {
+  const labels = { 'app.kubernetes.io/name': 'secco' }
+  const apiVersion = 'admissionregistration.k8s.io/v1'
+  const policyName = `${name}.secco.dev`
+  const policy = {
+    ...{ apiVersion, kind: 'ValidatingAdmissionPolicy', metadata: { name: policyName, labels } },
+    spec: {
+      failurePolicy: 'Fail',
+      matchConstraints: { matchPolicy: 'Equivalent', resourceRules: [resourceRule] },
+      ...spec
+    }
+  }
+  const binding = {
+    ...{ apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata: { name, labels } },
+    spec: { policyName, validationActions: ['Deny'] }
+  }
+  return [policy, binding]
+}
