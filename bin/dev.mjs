@@ -20,5 +20,6 @@ async function restart() {
   })
 }
 
-process.on('exit', () => running?.kill('SIGTERM'))
+// As Ctrl-C: the recorder ends too. A restart keeps it.
+process.on('exit', () => running?.kill('SIGINT'))
 watchBuild(restart)

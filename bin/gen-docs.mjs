@@ -66,7 +66,7 @@ function cliPage() {
     ])
     return `## secco ${path}\n\n${command.description()}.\n\n\`\`\`sh\n${usage}\n\`\`\`\n${options.length === 0 ? '' : `\n${table(['option', 'meaning'], options)}\n`}`
   })
-  return `${head('Command line', 'the verbs')}\n\`--state DIR\` (or \`SECCO_STATE\`) names the embedded installation, \`--kubeconfig FILE\` (or \`SECCO_KUBECONFIG\`)\na cluster. Installed as \`kubectl-secco\`, every verb is \`kubectl secco …\`, and kubectl completes them with \`kubectl_complete-secco\` beside it. \`source <(secco completion bash)\`.\n\n${sections.join('\n')}`
+  return `${head('Command line', 'the verbs')}\n\`--state DIR\` (or \`SECCO_STATE\`) names the embedded installation, \`--kubeconfig FILE\` (or \`SECCO_KUBECONFIG\`)\na cluster. Installed as \`kubectl-secco\`, every verb is \`kubectl secco …\`, and kubectl completes them with \`kubectl_complete-secco\` beside it. \`source <(secco completion bash)\`.\n[Conventions of kubectl](kubectl.md) compares options and outputs.\n\n${sections.join('\n')}`
 }
 
 /** Verbs that need no hub: they work on a file, this machine or the installation itself. */

@@ -19,11 +19,17 @@ const allowed = new Set([
   'Unlicense'
 ])
 
+const isAllowedFlat = (text) =>
+  text.split(' OR ').some((all) => all.split(' AND ').every((one) => allowed.has(one.trim())))
+
 /** True when each licence of an SPDX expression joined by AND, or one of those joined by OR, is allowed. */
 function isAllowed(license) {
-  const words = String(license).replace(/[()]/g, '')
-  const every = (text) => text.split(' AND ').every((one) => allowed.has(one.trim()))
-  return words.split(' OR ').some(every)
+  let text = String(license)
+  // The innermost parentheses first: a licence that is allowed, or none, stands for them.
+  for (let inner = /\(([^()]*)\)/.exec(text); inner !== null; inner = /\(([^()]*)\)/.exec(text)) {
+    text = text.replace(inner[0], isAllowedFlat(inner[1]) ? '0BSD' : 'UNLICENSED')
+  }
+  return isAllowedFlat(text)
 }
 
 function npm(...args) {

@@ -6,8 +6,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { runFiles, sourceOf, stopAll } from './run-tap.mjs'
-import { howOf, mayBeSkipped, tierOf, tiers } from './test-tiers.mjs'
+import { queueOf, runLanes, sourceOf, stopAll } from './run-tap.mjs'
+import { howOf, isShared, longestFirst, mayBeSkipped, tierOf, tiers } from './test-tiers.mjs'
 
 process.chdir(join(import.meta.dirname, '..'))
 const words = process.argv.slice(2)
@@ -15,13 +15,14 @@ const named = words.filter((word) => tiers.includes(word))
 const others = words.filter((word) => !tiers.includes(word))
 const nightly = named.includes('nightly')
 
-/** How often fuzz tests and loops repeat, as a factor (test/helpers/fuzz.ts). */
-const fuzz = nightly ? 20 : named.join() === 'unit' ? 0.1 : 1
-const env = {
-  FORCE_COLOR: '0',
-  NO_COLOR: '1',
-  SECCO_FUZZ: process.env.SECCO_FUZZ ?? String(fuzz)
+/** How often fuzz tests and loops of a file repeat, as a factor (test/helpers/fuzz.ts). Those of e2e are few and long. */
+function fuzzOf(path) {
+  if (nightly) return 20
+  if (named.join() === 'unit') return 0.1
+  return tierOf(path) === 'e2e' ? 1 : 0.25
 }
+const env = { FORCE_COLOR: '0', NO_COLOR: '1' }
+const envOf = (path) => ({ ...env, SECCO_FUZZ: process.env.SECCO_FUZZ ?? String(fuzzOf(path)) })
 /** Seconds that a file may take; the tests of a file have limits of their own. */
 const timeouts = { unit: 300, integration: 900, e2e: 1800, nightly: 4 * 3600 }
 const timeoutOf = (path) => timeouts[nightly ? 'nightly' : tierOf(path)]
@@ -101,15 +102,23 @@ function onFile(path, total) {
   }
 }
 
-/** Runs the files of one tier, or of several that may run beside each other. */
-function runTests(files, jobs) {
-  return runFiles(files, {
-    jobs,
-    env,
-    timeoutSeconds: Math.max(...files.map(timeoutOf)),
-    report: onReport,
-    onFile
-  })
+/**
+ * Runs the files so that every core is busy to the end. Files that record go one after the other, and beside them those
+ * that neither record nor wait. Once nothing records, files that wait most of the time run beside what is left of
+ * those, more of them than there are cores. What measures time comes last, with nothing beside it.
+ */
+async function runTests(files) {
+  const options = { envOf, timeoutOf, report: onReport, onFile, isShared }
+  const filesThat = (how) => files.filter((path) => howOf(path) === how).sort(longestFirst)
+  const recording = queueOf(filesThat('recording'))
+  const waiting = queueOf(filesThat('waiting'), [recording])
+  const others = queueOf(filesThat(undefined))
+  // Some of the unit tier wait for time limits, and nothing else runs beside them.
+  const perCore = named.join() === 'unit' ? 2 : 1
+  const busy = Array.from({ length: perCore * availableParallelism() }, () => [others, waiting])
+  await runLanes([[recording, waiting, others], ...busy, [waiting]], options)
+  await linted
+  await runLanes([[queueOf(filesThat('alone'))]], options)
 }
 
 function testFiles() {
@@ -128,7 +137,7 @@ function testFiles() {
     : ofTiers.filter((path) => others.some((word) => path.includes(word)))
 }
 
-/** Linting, which takes a minute: the first tests leave time for it. */
+/** Linting, which takes minutes: it runs beside the compiler and the first tests. */
 let linted = Promise.resolve()
 
 async function checks() {
@@ -148,27 +157,13 @@ async function tests() {
       'next: give a part of a path, e.g. npm test -- cli/profiles'
     ])
   if (files.length === 0) return
-  const jobs = availableParallelism()
-  const unit = files.filter((path) => tierOf(path) === 'unit')
-  // Some of these wait for a timer most of the time.
-  await runTests(unit, jobs + 1)
-  const heavy = files.filter((path) => !unit.includes(path))
+  // What bin/secco runs; without it these tests take the compiled files one by one, and longer.
+  if (files.some((path) => tierOf(path) !== 'unit'))
+    await run(process.execPath, ['build/image/bundle-main.js'])
   // Most of these start a real API server, which is built once per machine: minutes that no test's time limit has.
-  if (heavy.some((path) => tierOf(path) === 'e2e'))
+  if (files.some((path) => tierOf(path) === 'e2e'))
     await run(process.execPath, ['build/test/helpers/build-control-plane.js'], 'inherit')
-  // Those of e2e take longest: they come first, so that both cores are busy to the end.
-  const beside = heavy.filter((path) => howOf(path) === undefined)
-  const longFirst = (a, b) => tiers.indexOf(tierOf(b)) - tiers.indexOf(tierOf(a))
-  await runTests(beside.sort(longFirst), Math.min(2, jobs))
-  await linted
-  await runTests(
-    heavy.filter((path) => howOf(path) === 'waiting'),
-    jobs + 1
-  )
-  await runTests(
-    heavy.filter((path) => howOf(path) === 'alone'),
-    1
-  )
+  await runTests(files)
 }
 
 let finished = false

@@ -9,12 +9,18 @@
 export const tiers = ['unit', 'integration', 'e2e', 'nightly']
 
 /**
- * Path below test/, its tier, and how it runs: `alone` where the file attaches to the kernel or measures time;
- * `waiting` where it waits most of the time, for a cluster, a virtual machine or programs of its own, and has no limit of
- * time that other files would break. The longest path that a file's path starts with decides.
+ * Path below test/, its tier, and how it runs: `recording` where the file attaches to the kernel or starts containers: one
+ * of them at a time, beside files that do neither; `waiting` where it waits most of the time, for a cluster, a virtual
+ * machine or programs of its own, and has no limit of time that other files would break: never beside those that record;
+ * `alone` where it measures time: nothing runs beside it. The longest path that a file's path starts with decides.
  */
 export const table = [
-  ['browser/', 'e2e', 'alone'],
+  // Pages of made-up objects.
+  ['browser/', 'e2e'],
+  ['browser/smooth.', 'e2e', 'alone'],
+  // `secco up`, and containers of its own.
+  ['browser/operator.', 'e2e', 'recording'],
+  ['browser/stories.', 'e2e', 'recording'],
   // Keys are made by threads and programs.
   ['certs/', 'integration'],
   ['cli/', 'unit'],
@@ -22,43 +28,60 @@ export const table = [
   ['cli/cli.', 'integration'],
   ['cli/commands/completion.', 'integration'],
   ['cli/hubs/hub.', 'integration'],
+  ['cli/loaded.', 'integration'],
   ['cli/install/install.', 'integration'],
+  ['cli/install/uninstall.', 'integration'],
   ['cli/lib/options.', 'integration'],
+  ['cli/lib/read-input.', 'integration'],
   ['cli/lib/surface.', 'integration'],
   ['cli/profiles/import.', 'integration'],
   ['cli/profiles/options.', 'integration'],
+  ['cli/profiles/warnings.', 'integration'],
   ['cli/programs/satellite-options.', 'integration'],
   ['cli/programs/webhook-options.', 'integration'],
   // A satellite that records nothing.
   ['cli/programs/node-floor.', 'integration'],
   // Recording.
-  ['cli/doctor/doctor.', 'integration', 'alone'],
-  ['cli/recorder-options.', 'integration', 'alone'],
-  ['cli/profiles/block.', 'e2e', 'alone'],
-  ['cli/programs/trace.', 'e2e', 'alone'],
+  ['cli/doctor/doctor.', 'integration', 'recording'],
+  ['cli/recorder-options.', 'integration', 'recording'],
+  ['cli/profiles/block.', 'e2e', 'recording'],
+  ['cli/programs/trace.', 'e2e', 'recording'],
+  ['cli/programs/up-recorder.', 'integration', 'recording'],
   ['docs/', 'unit'],
-  ['e2e/', 'e2e', 'alone'],
+  // It parses the tests.
+  ['docs/attacks.', 'integration'],
+  // The compiler reads the types of the API's answers.
+  ['docs/statements.', 'integration'],
+  ['e2e/', 'e2e', 'recording'],
   // An API server without a node.
   ['e2e/api-server.', 'e2e'],
   ['e2e/certificates.', 'e2e'],
   ['e2e/custom-resources.', 'e2e'],
   ['e2e/final-state.', 'e2e'],
+  ['e2e/wrong-objects.', 'e2e'],
   ['e2e/install.', 'e2e'],
+  ['e2e/identity.', 'e2e'],
+  ['e2e/install-over.', 'e2e'],
   ['e2e/kinds-of-pods.', 'e2e'],
+  ['e2e/rule-policy.', 'e2e'],
+  ['e2e/strict.', 'e2e'],
+  ['e2e/attacked-creations.', 'e2e', 'alone'],
+  ['e2e/proof.', 'e2e', 'alone'],
   // A whole cluster, with kubelets and containerd.
-  ['e2e/identity.', 'e2e', 'waiting'],
+  ['e2e/cluster-command.', 'e2e', 'waiting'],
   ['e2e/install-ha.', 'e2e', 'waiting'],
   ['e2e/install-node.', 'e2e', 'waiting'],
   ['e2e/kubernetes.', 'e2e', 'waiting'],
   ['e2e/node.', 'e2e', 'waiting'],
-  ['e2e/rule-policy.', 'e2e', 'waiting'],
   ['e2e/scenarios.', 'e2e', 'waiting'],
-  ['e2e/strict.', 'e2e', 'waiting'],
+  ['e2e/strict-node.', 'e2e', 'waiting'],
+  ['e2e/workloads-on-node.', 'e2e', 'waiting'],
   ['e2e/denials-after-restart.', 'e2e', 'waiting'],
   ['e2e/truth.', 'e2e', 'waiting'],
   ['e2e/truth-verbs.', 'e2e', 'waiting'],
   // Containers of other files would be seen in its views.
-  ['e2e/views/laws.', 'e2e', 'alone'],
+  ['e2e/views/laws.', 'e2e', 'recording'],
+  ['e2e/views/on-node.', 'e2e', 'waiting'],
   // Only the tables: the programs are started in this process.
   ['e2e/views/complete.', 'e2e'],
   ['helpers/', 'e2e'],
@@ -66,71 +89,98 @@ export const table = [
   // Code generators, and the test run itself.
   ['house/', 'integration'],
   ['image/', 'integration'],
-  ['kernels/', 'e2e', 'waiting'],
-  ['native/', 'integration', 'alone'],
+  // Virtual machines without hardware help: nothing of them is seen outside.
+  ['kernels/', 'e2e'],
+  ['manifests/', 'unit'],
+  ['native/', 'integration', 'recording'],
   ['native/fuzz.', 'integration'],
-  ['native/blocked-calls.', 'e2e', 'alone'],
-  ['native/parts.', 'e2e', 'alone'],
+  ['native/blocked-calls.', 'e2e', 'recording'],
+  // Files as runc writes them, and no container.
+  ['native/state-watch.', 'integration'],
+  ['native/parts.', 'e2e', 'recording'],
   ['nightly/', 'nightly', 'alone'],
   ['satellite/', 'unit'],
-  ['satellite/containers/doubtful-bundles.', 'e2e'],
-  ['satellite/containers/hostile-containers.', 'e2e', 'alone'],
-  ['satellite/containers/hung-bundle.', 'e2e', 'alone'],
+  ['satellite/containers/crun.', 'e2e', 'recording'],
+  ['satellite/containers/doubtful-bundles.', 'e2e', 'recording'],
+  ['satellite/containers/ended-thread.', 'e2e', 'recording'],
+  ['satellite/containers/hostile-containers.', 'e2e', 'recording'],
+  ['satellite/containers/hung-bundle.', 'e2e', 'recording'],
   ['satellite/containers/host-runc.', 'integration'],
-  ['satellite/containers/own-cgroup.', 'integration'],
-  ['satellite/containers/registry.', 'e2e'],
+  // A process in a cgroup of its own, which a recorder takes for a container.
+  ['satellite/containers/own-cgroup.', 'integration', 'recording'],
+  ['satellite/containers/registry.', 'e2e', 'recording'],
   ['satellite/containers/unusual-files.', 'integration'],
-  ['satellite/denials-by-argument.', 'e2e', 'alone'],
-  ['satellite/denials/audit-log.', 'integration', 'alone'],
-  ['satellite/denials/denials.', 'e2e', 'alone'],
+  ['satellite/denials-by-argument.', 'e2e', 'recording'],
+  ['satellite/denials/audit-log.', 'integration', 'recording'],
+  ['satellite/denials/denials.', 'e2e', 'recording'],
   // With the addon.
   ['satellite/denials/denial-reports.', 'integration'],
   ['satellite/recorder/exactness.', 'integration'],
   ['satellite/recorder/slots/ended-slots.', 'integration', 'alone'],
-  ['satellite/recorder/slots/possible-denials.', 'e2e', 'alone'],
-  ['satellite/recorder/adoption.', 'integration', 'alone'],
+  ['satellite/recorder/slots/endings.', 'e2e', 'recording'],
+  ['satellite/recorder/slots/possible-denials.', 'e2e', 'recording'],
+  ['satellite/recorder/adoption.', 'integration', 'recording'],
+  ['satellite/hostile-answers.', 'integration'],
   ['satellite/hostile-text.', 'integration'],
   ['satellite/revisions/floor.', 'integration'],
-  ['satellite/revisions/hostile-revisions.', 'e2e'],
-  ['satellite/satellite.', 'e2e', 'alone'],
+  ['satellite/revisions/hostile-revisions.', 'e2e', 'recording'],
+  ['satellite/satellite.', 'e2e', 'recording'],
+  ['satellite/inspector/declared-again.', 'e2e', 'recording'],
   // libseccomp, as installed.
   ['satellite/inspector/filter-checks.', 'integration'],
   ['satellite/small-heap.', 'integration'],
-  ['satellite/trace/hub-stream.', 'e2e', 'alone'],
-  ['satellite/trace/trace-session.', 'integration', 'alone'],
+  ['satellite/trace/hub-stream.', 'e2e', 'recording'],
+  ['satellite/trace/trace-session.', 'integration', 'recording'],
   // Hundreds of durable files; programs of ours.
   ['satellite/uplink/backlog.', 'integration'],
   ['satellite/uplink/uplink.', 'integration'],
   ['src/', 'unit'],
   ['src/api/hostile-text.', 'integration'],
+  ['src/api/hostile-yaml.', 'integration'],
   // libseccomp, runc and strace, as installed.
   ['src/seccomp/arguments/loadable.', 'integration'],
   ['src/seccomp/filter/cbpf.', 'integration'],
   ['src/seccomp/filter/differential.', 'integration'],
+  ['src/seccomp/filter/executed.', 'integration'],
   ['src/seccomp/filter/filter-size.', 'integration'],
   ['src/seccomp/filter/misleading-rules.', 'integration'],
   ['src/seccomp/import/strace.', 'integration'],
-  ['src/seccomp/render/runc.', 'e2e'],
+  // Every version of every runtime's default.
+  ['src/seccomp/policy/known-defaults.', 'integration'],
+  ['src/seccomp/render/runc.', 'e2e', 'recording'],
   ['src/lib/durable-file-order.', 'integration'],
   ['src/store/directory.', 'integration'],
+  ['src/store/directory-crash.', 'integration'],
+  ['src/store/directory-pair.', 'integration'],
+  ['src/store/directory-cost.', 'integration'],
   ['src/store/kubernetes.', 'e2e'],
   ['webhook/', 'unit'],
   ['webhook/cluster/access/', 'e2e'],
+  ['webhook/cluster/access/bounded-rights.', 'unit'],
   ['webhook/cluster/access/delegated-objects.', 'unit'],
   ['webhook/cluster/access/token-review.', 'unit'],
   ['webhook/cluster/approved-profile.', 'e2e'],
   ['webhook/cluster/check.', 'e2e'],
   ['webhook/cluster/bypassed-containers.', 'e2e'],
   ['webhook/cluster/cluster.', 'e2e'],
+  ['webhook/cluster/many-objects.', 'e2e'],
+  ['webhook/cluster/gitops.', 'e2e'],
   ['webhook/cluster/replicas.', 'e2e'],
   ['webhook/cluster/takeover.', 'e2e'],
   // Programs of ours.
   ['webhook/approved-profile.', 'integration'],
   // Thousands of objects or requests, megabytes of input with a limit of time.
+  ['webhook/admission/hostile-cost.', 'integration'],
   ['webhook/admission/hostile-reviews.', 'integration'],
   ['webhook/admission/hostile-text.', 'integration'],
   ['webhook/admission/review.', 'integration'],
   ['webhook/admission/server.', 'integration'],
+  // Rates of requests, with and without an attack.
+  ['webhook/admission/under-attack.', 'integration', 'alone'],
+  ['webhook/hub/fleet-cost.', 'integration'],
+  ['webhook/hub/hostile-node.', 'integration'],
+  ['webhook/cluster/replicas/hub-summary.', 'integration'],
+  ['webhook/admission/large-pods.', 'integration'],
   ['webhook/hub/observations/observation-writer.', 'integration'],
   ['webhook/ui/crowd.', 'integration'],
   ['webhook/ui/rows.', 'integration'],
@@ -161,6 +211,36 @@ export const needs = {
   'test/bench/': 'e2e'
 }
 
+/** Files that take longest, longest first: they start first, so that none of them runs alone at the end. */
+export const longest = [
+  'e2e/kubernetes.',
+  'e2e/install-ha.',
+  'e2e/truth.',
+  'e2e/workloads-on-node.',
+  'e2e/scenarios.',
+  'e2e/install-node.',
+  'e2e/strict-node.',
+  'kernels/',
+  'e2e/truth-verbs.',
+  'e2e/views/on-node.',
+  'e2e/install-over.',
+  'e2e/install.',
+  'e2e/wrong-objects.',
+  'browser/pages.',
+  'image/release.',
+  'cli/cli.',
+  'webhook/cluster/takeover.',
+  'webhook/cluster/cluster.',
+  'webhook/cluster/replicas.',
+  // Of the unit tier: they wait for time limits.
+  'webhook/cluster/replicas/leader.',
+  'webhook/hub/stand-by.',
+  'webhook/request-turns.',
+  'webhook/confinement/ladder/ladder-changes.',
+  'webhook/hub/stream/',
+  'satellite/uplink/hub-connection.'
+]
+
 /** `build/test/x.test.js` or `test/x.test.ts` → `x.test.ts`. */
 const nameOf = (path) => path.replace(/^(build\/)?test\//, '').replace(/\.js$/, '.ts')
 
@@ -176,9 +256,19 @@ export function rowOf(path, rows = table) {
 }
 
 export const tierOf = (path) => rowOf(path)?.[1]
-/** Returns `alone`, `waiting` or undefined: see the table. */
+/** Returns `recording`, `alone`, `waiting` or undefined: see the table. */
 export const howOf = (path) => rowOf(path)?.[2]
+/** Tells whether a file may run in a process in which others ran before it: it leaves nothing behind. */
+export const isShared = (path) => tierOf(path) === 'unit'
 export const isAlone = (path) => howOf(path) !== undefined
+
+/** Compares two files for a sort: the longest first, then those of later tiers, which take longer. */
+export function longestFirst(a, b) {
+  const rank = (path) =>
+    longest.findIndex((start) => nameOf(path).startsWith(start)) + 1 || Infinity
+  const [one, other] = [rank(a), rank(b)]
+  return one === other ? tiers.indexOf(tierOf(b)) - tiers.indexOf(tierOf(a)) : one - other
+}
 
 /**
  * What may be skipped in the continuous integration although it belongs to e2e: the beginning of the test's name as
@@ -190,8 +280,9 @@ export const trueReasons = [
     'test/kernels/kernels.test.ts > ',
     /apt-get (update|download)|the mirror's|not Debian|for x86_64/
   ],
-  // A second runtime, which bin/setup does not install, and which cannot run on every machine.
-  ['test/cli/profiles/block.test.ts > secco base measure: crun', /not installed|hybrid mode/]
+  // A second runtime, which bin/setup installs where apt has it.
+  ['test/cli/profiles/block.test.ts > secco base measure: crun', /not installed/],
+  ['test/satellite/containers/crun.test.ts > ', /not installed/]
 ]
 
 export const mayBeSkipped = (line, reasons = trueReasons) =>

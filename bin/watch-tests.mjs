@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { affectedBy } from './affected.mjs'
 import { runFiles, sourceOf, stopAll } from './run-tap.mjs'
-import { tierOf, tiers } from './test-tiers.mjs'
+import { isShared, tierOf, tiers } from './test-tiers.mjs'
 import { watchBuild } from './watch-build.mjs'
 
 process.chdir(join(import.meta.dirname, '..'))
@@ -49,6 +49,7 @@ async function runAffected() {
     ...{ signal, jobs: availableParallelism() },
     env: { NO_COLOR: '1', SECCO_FUZZ: process.env.SECCO_FUZZ ?? '0.1' },
     timeoutSeconds: 300,
+    isShared,
     report: ({ kind, name, details }) => {
       if (kind === 'failed') console.log([`FAIL  ${sourceOf(name)}`, ...details].join('\n      '))
     },

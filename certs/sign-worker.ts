@@ -5,7 +5,8 @@ import type { SigningPair } from './pair.js'
 import type { SigningRequest } from './sign.js'
 
 const { commonName, notBefore, notAfter, extensions, ca } = workerData as SigningRequest
-const made = await generate([{ name: 'commonName', value: commonName }], {
+// The bundle is CommonJS, which has no top-level await.
+void generate([{ name: 'commonName', value: commonName }], {
   keyType: 'ec',
   curve: 'P-256',
   algorithm: 'sha256',
@@ -13,5 +14,6 @@ const made = await generate([{ name: 'commonName', value: commonName }], {
   notAfterDate: notAfter,
   extensions,
   ...(ca === undefined ? {} : { ca })
+}).then((made) => {
+  parentPort?.postMessage({ cert: made.cert, key: made.private } satisfies SigningPair)
 })
-parentPort?.postMessage({ cert: made.cert, key: made.private } satisfies SigningPair)

@@ -1,32 +1,24 @@
-import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { text } from 'node:stream/consumers'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, Help, Option } from 'commander'
+import { limits } from '../src/api/limits.js'
 import { SeccoError } from '../src/lib/errors.js'
 import { version } from '../src/lib/version.js'
-import { addProgramVerbs } from './commands/program-verbs.js'
+import { addVerbs } from './commands/verbs.js'
 import { endWhenIdle } from './lib/end-when-idle.js'
 import { reportFailure } from './lib/failure.js'
-import type { Io } from './lib/io.js'
-import type { VerbContext } from './commands/context.js'
+import { withGivenOptions } from './lib/given-options.js'
+import { forTerminal, type Io } from './lib/io.js'
+import { readBytes } from './lib/read-input.js'
+import { useNamespaceOfContext, type VerbContext } from './commands/context.js'
 
 function processIo(): Io {
   const isTerminal = process.stdout.isTTY
   return {
-    stdout: (words) => process.stdout.write(words),
-    stderr: (words) => process.stderr.write(words),
+    stdout: (words) => process.stdout.write(isTerminal ? forTerminal(words) : words),
+    stderr: (words) => process.stderr.write(forTerminal(words)),
     isTerminal,
     color: isTerminal && process.env['NO_COLOR'] === undefined,
-    readFile: async (path) => {
-      try {
-        return path === '-' ? await text(process.stdin) : await readFile(path, 'utf8')
-      } catch (cause) {
-        throw new SeccoError('NOT_FOUND', `${path}: ${(cause as Error).message}`, {
-          cause,
-          hint: 'check the path given with -f'
-        })
-      }
-    },
+    readFile: async (path) => Buffer.from(await readBytes(path, limits.manifestBytes)).toString(),
     env: process.env
   }
 }
@@ -63,8 +55,17 @@ function stopSignal(): AbortSignal {
   return controller.signal
 }
 
-/** Builds every verb with its help. The reference and the completion are made from it. */
-export async function buildProgram(context: VerbContext): Promise<Command> {
+/** Names verbs without their arguments in the help of the program: of most verbs only the name is loaded. */
+function termOf(this: Help, command: Command): string {
+  const isVerb = command.parent !== null && command.parent.parent === null
+  return isVerb ? command.name() : Help.prototype.subcommandTerm.call(this, command)
+}
+
+/**
+ * Builds every verb with its help. The reference and the completion are made from it.
+ * @param only the one verb that is used, so that the files of the others are not loaded
+ */
+export async function buildProgram(context: VerbContext, only?: string): Promise<Command> {
   const program = new Command('secco')
     .description('learn, review, deliver, apply and verify seccomp profiles for containers')
     .version(version)
@@ -75,6 +76,7 @@ export async function buildProgram(context: VerbContext): Promise<Command> {
       // main() reports the error once, in Secco's own form.
       outputError: () => undefined
     })
+    .configureHelp({ subcommandTerm: termOf })
     .exitOverride()
     .addOption(
       new Option('--state <dir>', 'use this state folder of the embedded installation').env(
@@ -87,13 +89,10 @@ export async function buildProgram(context: VerbContext): Promise<Command> {
         'use this cluster instead of a state folder; `in-cluster` in a pod'
       ).env('SECCO_KUBECONFIG')
     )
-  addProgramVerbs(program, context)
-  // The node agent runs for months, so it does not load what the other verbs need.
-  // Only the verb counts: a container may be named `satellite` too.
-  if (wordsOf(context.argv)[0] !== 'satellite') {
-    const { addFurtherVerbs } = await import('./commands/further-verbs.js')
-    addFurtherVerbs(program, context)
-  }
+    .option('--context <name>', 'use this context of the kubeconfig')
+    .option('--as <user>', 'ask the API server of the cluster as this user')
+    .hook('preAction', (_, command) => useNamespaceOfContext(command))
+  await addVerbs(program, context, only)
   return program
 }
 
@@ -102,9 +101,18 @@ export async function buildProgram(context: VerbContext): Promise<Command> {
  * here: it would print its version and throw, or throw because an option lacks its value.
  */
 function wordsOf(argv: readonly string[]): string[] {
-  const scout = new Command().option('--state [dir]').option('--kubeconfig [file]')
+  const scout = new Command()
+  for (const option of ['--state', '--kubeconfig', '--context', '--as'])
+    scout.option(`${option} [value]`)
   const { operands, unknown } = scout.parseOptions([...argv])
   return [...operands, ...unknown.filter((word) => !word.startsWith('-'))]
+}
+
+/** Returns the one verb that is used: `help` is of the verb that follows it, and the completion has them all. */
+function verbOf(argv: readonly string[]): string | undefined {
+  const [verb = '', further = ''] = wordsOf(argv)
+  if (verb === 'completion') return undefined
+  return verb === 'help' ? further : verb
 }
 
 /** Returns the exit code of an error: 2 for verbs whose code 1 means that something differs. */
@@ -123,10 +131,12 @@ function userOf(env: Io['env']): string {
 }
 
 /** Runs one verb and returns its exit code. Everything that is thrown becomes an error message. */
-export async function run(argv: readonly string[], io: Io): Promise<number> {
+export async function run(argv: readonly string[], given: Io): Promise<number> {
+  const io = withGivenOptions(given, argv)
   let exitCode = 0
+  let program: Command | undefined
   try {
-    const program = await buildProgram({
+    const context: VerbContext = {
       io,
       streams: { stdout: process.stdout, stderr: process.stderr, isTerminal: io.isTerminal },
       argv,
@@ -137,23 +147,36 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       finish: (code) => {
         exitCode = code
       }
-    })
+    }
+    program = await buildProgram(context, verbOf(argv))
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode
   } catch (error) {
-    return failed(io, error, failureCodeOf(argv))
+    return failed(io, error, failureCodeOf(argv), helpOf(program, argv))
   }
 }
 
+/** Returns the command that prints the help of the verb that is used. */
+function helpOf(program: Command | undefined, argv: readonly string[]): string {
+  const words = ['secco']
+  let command = program
+  for (const word of wordsOf(argv)) {
+    command = command?.commands.find((one) => one.name() === word)
+    if (command === undefined) break
+    words.push(word)
+  }
+  return `${words.join(' ')} --help`
+}
+
 /** Returns the exit code for an error. commander ends `--help` and `--version` by an error too. */
-function failed(io: Io, error: unknown, failureCode: number): number {
+function failed(io: Io, error: unknown, failureCode: number, help: string): number {
   if (!(error instanceof CommanderError)) return reportFailure(io, error, failureCode)
   if (error.exitCode === 0) return 0
   if (error.code === 'commander.help') return 1
   // commander puts its suggestion on a line of its own: that is the next step.
   const [what = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
-  const hint = suggestion === undefined ? {} : { hint: suggestion.replace(/[()]/g, '') }
-  return reportFailure(io, new SeccoError('INVALID_ARGUMENT', what, hint), failureCode)
+  const hint = suggestion?.replace(/[()]/g, '') ?? `see \`${help}\` for what is accepted`
+  return reportFailure(io, new SeccoError('INVALID_ARGUMENT', what, { hint }), failureCode)
 }
 
 /**

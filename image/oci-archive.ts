@@ -1,4 +1,4 @@
-import { constants, gzipSync } from 'node:zlib'
+import { gzipSync } from 'node:zlib'
 import { digestOf } from '../src/lib/digest.js'
 import { type TarEntry, tar } from './tar.js'
 
@@ -28,16 +28,21 @@ interface Descriptor {
   size: number
 }
 
+/** The level of gzip for what is shipped: higher ones take much longer and save little. */
+export const usualLevel = 6
+
 /** The time in all metadata: the bytes must not depend on when they were made. */
 const epoch = '1970-01-01T00:00:00Z'
 
 /**
  * Makes an OCI image layout in a tar (image-spec, image-layout.md), for `ctr images import`, `docker load` (25 and
  * later), `podman load` and `skopeo`. Equal contents give equal bytes.
+ * @param level gzip's, 1 to 9
  * @returns the archive, and the digest of the image's manifest.
  */
 export async function ociArchive(
-  image: ImageContents
+  image: ImageContents,
+  level = usualLevel
 ): Promise<{ archive: Buffer; digest: string }> {
   const blobs = new Map<string, Buffer>()
   function blob(mediaType: string, bytes: Buffer): Descriptor {
@@ -50,7 +55,7 @@ export async function ociArchive(
   const archives = await Promise.all(image.layers.map(tar))
   const diffIds = archives.map(digestOf)
   const layers = archives.map((bytes) => {
-    const packed = gzipSync(bytes, { level: constants.Z_BEST_SPEED + 5 })
+    const packed = gzipSync(bytes, { level })
     // RFC 1952: the tenth byte names the operating system; 255 is unknown.
     packed[9] = 255
     return blob('application/vnd.oci.image.layer.v1.tar+gzip', packed)

@@ -2,9 +2,8 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { build, stop } from 'esbuild'
 import { SeccoError } from '../src/lib/errors.js'
 import { version } from '../src/lib/version.js'
 import {
@@ -15,6 +14,7 @@ import {
   licenseList,
   nodeComponent
 } from './bill-of-materials.js'
+import { bundleProgram } from './bundle.js'
 import type { TarEntry } from './tar.js'
 
 const run = promisify(execFile)
@@ -47,16 +47,6 @@ export function builtPrograms(root: string): string[] {
     .map(({ path }) => join(root, 'native/build', path))
 }
 
-/** Definitions that packages with CommonJS code expect. */
-const commonJsNames = [
-  "import{createRequire as secco_require}from'node:module'",
-  "import{fileURLToPath as secco_path}from'node:url'",
-  "import{dirname as secco_dirname}from'node:path'",
-  'const require=secco_require(import.meta.url),__filename=secco_path(import.meta.url)',
-  '__dirname=secco_dirname(__filename);'
-]
-const banner = `${commonJsNames.slice(0, 3).join(';')};${commonJsNames.slice(3).join(',')}`
-
 /** Returns a file of an archive. */
 export const file = (path: string, mode: number, content: Uint8Array | string): TarEntry => ({
   kind: 'file',
@@ -69,45 +59,6 @@ export const file = (path: string, mode: number, content: Uint8Array | string): 
 export interface Part {
   entries: TarEntry[]
   components: Component[]
-}
-
-/** The program, and its threads: who starts one looks for it next to itself, and all outputs are in one folder. */
-export const bundled = {
-  secco: 'cli/main.ts',
-  'sign-worker': 'certs/sign-worker.ts',
-  'review-worker': 'webhook/admission/review-worker.ts',
-  'document-worker': 'webhook/ui/documents/document-worker.ts'
-}
-
-/** Bundles the command as ES modules, split so that a verb loads only what it needs. */
-async function bundle(root: string, home: string): Promise<Part> {
-  const { outputFiles, metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: bundled,
-    outdir: '/lib',
-    write: false,
-    metafile: true,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    // Names stay: a stack trace in a log is read by people.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    banner: { js: banner },
-    logLevel: 'error'
-  }).finally(
-    // esbuild's service is a separate process, which would keep this one alive.
-    () => stop()
-  )
-  return {
-    entries: outputFiles.map((one) =>
-      file(`${home}/lib/${basename(one.path)}`, 0o644, one.contents)
-    ),
-    components: await bundledPackages(root, Object.keys(metafile.inputs))
-  }
 }
 
 /** Returns the program without symbols, a seventh smaller; unchanged if llvm-strip is missing. */
@@ -155,7 +106,7 @@ export async function nodePart(root: string, node: string, path: string): Promis
 
 /** Returns Secco's program below a folder: the bundle, the outputs of make, and the package.json that native/paths.ts looks for. */
 export async function programPart(root: string, home: string): Promise<Part> {
-  const { entries, components } = await bundle(root, home)
+  const bundle = await bundleProgram(root, { readable: false })
   const native = await Promise.all(
     nativeFiles.map(async ({ path, program }) =>
       file(
@@ -165,10 +116,15 @@ export async function programPart(root: string, home: string): Promise<Part> {
       )
     )
   )
-  const packageJson = JSON.stringify({ name: 'secco', version, type: 'module' })
+  const packageJson = JSON.stringify({ name: 'secco', version, type: 'commonjs' })
+  const inputs = new Set(bundle.files.flatMap((each) => each.inputs))
   return {
-    entries: [...entries, ...native, file(`${home}/package.json`, 0o644, `${packageJson}\n`)],
-    components
+    entries: [
+      ...bundle.files.map(({ name, content }) => file(`${home}/lib/${name}`, 0o644, content)),
+      ...native,
+      file(`${home}/package.json`, 0o644, `${packageJson}\n`)
+    ],
+    components: await bundledPackages(root, [...inputs])
   }
 }
 

@@ -20,8 +20,7 @@ home=$(dirname "$(readlink -f "$0")")
 exec "$home/node" "$home/bin/secco" "$@"
 `
 
-const command = `import { main } from '../lib/secco.js'
-process.exitCode = await main(process.argv.slice(2))
+const command = `require('../lib/secco.cjs').start()
 `
 
 /** The units run what is on one machine; a cluster has its own objects (`secco install`). */

@@ -3,10 +3,11 @@ import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { constants, gzipSync } from 'node:zlib'
+import { gzipSync } from 'node:zlib'
 import { SeccoError } from '../src/lib/errors.js'
 import { version } from '../src/lib/version.js'
 import type { NodeRuntime } from './node-runtime.js'
+import { usualLevel } from './oci-archive.js'
 import { provenance, sha256Of } from './provenance.js'
 import { releaseTree } from './release-tree.js'
 import { architectures } from './secco-image.js'
@@ -42,8 +43,18 @@ Description: seccomp profiles for containers
  people review, delivers them, and shows what is really enforced.
 `
 
-/** Stops what runs before its files go; purge removes what Secco wrote. systemctl may be missing in a container. */
+/**
+ * Restarts what runs after its files were replaced, and stops it before they go; purge removes what Secco wrote.
+ * systemctl may be missing in a container.
+ */
 const scripts = {
+  postinst: `#!/bin/sh
+set -e
+if [ "$1" = configure ] && [ -n "$2" ] && [ -d /run/systemd/system ]; then
+	systemctl daemon-reload || true
+	systemctl try-restart secco.service || true
+fi
+`,
   prerm: `#!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
@@ -54,7 +65,7 @@ fi
 set -e
 [ ! -d /run/systemd/system ] || systemctl daemon-reload || true
 if [ "$1" = purge ]; then
-	rm -rf /var/lib/secco /sys/fs/bpf/secco
+	rm -rf /var/lib/secco /var/cache/secco /sys/fs/bpf/secco
 fi
 `
 }
@@ -63,7 +74,11 @@ fi
  * Makes a Debian package with dpkg-deb, the same bytes each time.
  * @throws SeccoError UNAVAILABLE without dpkg-deb
  */
-async function debianPackage(tree: readonly TarEntry[], architecture: string): Promise<Buffer> {
+async function debianPackage(
+  tree: readonly TarEntry[],
+  architecture: string,
+  level: number
+): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), 'secco-deb-'))
   try {
     const [root, out] = [join(folder, 'root'), join(folder, 'secco.deb')]
@@ -83,6 +98,7 @@ async function debianPackage(tree: readonly TarEntry[], architecture: string): P
       '--build',
       '--root-owner-group',
       '-Zgzip',
+      `-z${String(level)}`,
       root,
       out
     ])
@@ -110,6 +126,8 @@ export interface ReleaseOptions {
   /** Name of the image with registry and tag, which the manifests use. */
   image: string
   runtime: NodeRuntime
+  /** Of gzip, 1 to 9. */
+  level?: number
 }
 
 /**
@@ -119,7 +137,7 @@ export interface ReleaseOptions {
  * @throws SeccoError UNAVAILABLE when the native part is not built
  */
 export async function writeRelease(options: ReleaseOptions): Promise<string[]> {
-  const { root, folder, image, runtime } = options
+  const { root, folder, image, runtime, level = usualLevel } = options
   const architecture = architectures[runtime.arch] ?? runtime.arch
   const name = `secco-${version}-linux-${architecture}`
   const [bash, zsh, fish] = await Promise.all(
@@ -131,13 +149,13 @@ export async function writeRelease(options: ReleaseOptions): Promise<string[]> {
   await mkdir(folder, { recursive: true })
   const archive = await tar(tree.map((entry) => ({ ...entry, path: `${name}/${entry.path}` })))
   const written: [string, string | Uint8Array][] = [
-    [`${name}.tar.gz`, gzipSync(archive, { level: constants.Z_DEFAULT_COMPRESSION })],
-    [`secco_${version}_${architecture}.deb`, await debianPackage(tree, architecture)],
+    [`${name}.tar.gz`, gzipSync(archive, { level })],
+    [`secco_${version}_${architecture}.deb`, await debianPackage(tree, architecture, level)],
     ['install.yaml', await secco(root, 'install', '--image', image)]
   ]
   const imageFile = `secco-${version}-image-${architecture}.tar`
   const { bill } = await writeImage({
-    ...{ root, out: join(folder, imageFile), name: image },
+    ...{ root, out: join(folder, imageFile), name: image, level },
     ...runtime
   })
   written.push([`${imageFile}.cdx.json`, bill])

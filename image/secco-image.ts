@@ -24,8 +24,7 @@ const documentFolder = 'usr/share/doc/secco'
 export const billPath = `${documentFolder}/${billName}`
 
 const starter = `#!/usr/bin/node
-import { main } from '../lib/secco.js'
-process.exitCode = await main(process.argv.slice(2))
+require('../lib/secco.cjs').start()
 `
 
 async function runtimeLayer(

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ociArchive } from './oci-archive.js'
+import { ociArchive, usualLevel } from './oci-archive.js'
 import { sha256Of } from './provenance.js'
 import { billPath, seccoImage, type SeccoImageOptions } from './secco-image.js'
 
@@ -21,11 +21,11 @@ interface WrittenImage {
 
 /** Builds Secco's image from a checkout and writes it as an OCI archive; makes the folder of `out`. */
 export async function writeImage(
-  options: SeccoImageOptions & { out: string }
+  options: SeccoImageOptions & { out: string; level?: number }
 ): Promise<WrittenImage> {
-  const { out, ...contents } = options
+  const { out, level = usualLevel, ...contents } = options
   const image = await seccoImage(contents)
-  const { archive, digest } = await ociArchive(image)
+  const { archive, digest } = await ociArchive(image, level)
   await mkdir(dirname(out), { recursive: true })
   await writeFile(out, archive)
   const bill = image.layers.flat().find(({ path }) => path === billPath)

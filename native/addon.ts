@@ -63,6 +63,8 @@ export interface AddonRecorder {
   notifyDenials(intervalMs: number, noted: () => void): void
   stop(keep: boolean): void
   adopted(): boolean
+  /** The folder of this layout's pins; empty while nothing is pinned. */
+  pins(): string
   leftovers(): Leftover[]
 }
 
@@ -149,10 +151,12 @@ export interface SlotLayout {
   nsId: number
   firstSeen: number
   lastSeen: number
+  lastExit: number
   flags: number
   distinct: number
   part: number
   exits: number
+  ending: number
   compatRow: number
   /** Words of a slot's bitmaps in `seen()`, and the first bits of compat and x32 in them. */
   seenWords: number
@@ -163,6 +167,7 @@ export interface SlotLayout {
   filteredFlag: number
   completeFlag: number
   ignoredFlag: number
+  endedFlag: number
 }
 
 export interface Addon {

@@ -34,7 +34,19 @@ async function tryProbe(mode: string, ...args: string[]): Promise<string | undef
   return output === '' ? `the trial ended with ${child.exitCode ?? child.signalCode ?? ''}` : output
 }
 
-/** Tries to read the call in which a child sleeps. */
+/** CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH (capabilities(7)): files of other users can be read. */
+const readsOthers = 0b110n
+
+/** Returns why only processes of the same user can be read; undefined if all can (proc_pid_syscall(5): mode 0400). */
+async function whyOnlyOwn(): Promise<string | undefined> {
+  const status = await readFile('/proc/self/status', 'utf8')
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`)
+  return (effective & readsOthers) === 0n
+    ? 'of other users, without CAP_DAC_READ_SEARCH'
+    : undefined
+}
+
+/** Tries to read the call in which a child sleeps, and whether that of another user's process could be read. */
 async function tryBlockedCalls(): Promise<string | undefined> {
   const child = await startHeld(probePath(), ['wait'])
   const { pid, numbers } = child
@@ -43,7 +55,7 @@ async function tryBlockedCalls(): Promise<string | undefined> {
     let content = ''
     while (performance.now() < until) {
       content = await readFile(`/proc/${pid}/task/${pid}/syscall`, 'utf8')
-      if (Number(content.split(' ')[0]) === numbers[0]) return undefined
+      if (Number(content.split(' ')[0]) === numbers[0]) return await whyOnlyOwn()
       await delay(1)
     }
     return `/proc/PID/task/TID/syscall has ${JSON.stringify(content.trim())}`

@@ -42,7 +42,9 @@ export const capabilityMeanings: Record<CapabilityName, Meaning> = {
   'blocked-calls': {
     works: 'a call in which a process sleeps is learned before it returns',
     missing: 'a call that never returns (pause, accept …) may be missing from what is learned',
-    next: 'run as root in the host pid namespace, with /proc mounted without hidepid'
+    next:
+      'run as root with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH in the host pid namespace, ' +
+      'with /proc mounted without hidepid'
   },
   'audit-log': {
     works: "all arguments of logged and killed calls come from the kernel's audit records",

@@ -198,10 +198,10 @@ export class KernelRecorder implements Recorder {
     }
     if (!this.slots().some(({ index, ignored }) => index === this.#own?.index && ignored)) {
       throw new Error(
-        'its own container is not told from others: its cgroup was not found, or no slot was free'
+        'its own container cannot be distinguished from others: its cgroup was not found, or no slot was free'
       )
     }
-    if (!this.#native.admit(pid)) throw new Error('there is no room to tell its processes apart')
+    if (!this.#native.admit(pid)) throw new Error('there is no room to distinguish its processes')
   }
 
   selfTest(): Promise<SelfTest> {

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Addon, type AddonRecorder, loadAddon, NativeUnavailable } from './addon.js'
 import { reasonOf } from './failure-reason.js'
 import { btfFile, doubtOf, hasKernelBtf } from './kernel-btf.js'
@@ -61,7 +62,10 @@ function openPinned(options: RecorderOptions): OpenedRecorder {
   if (problem === undefined) {
     try {
       const opened = open(options, pin)
-      return { ...opened, pinning: { folder: pin, adopted: opened.native.adopted() } }
+      // Maps without all hooks are used again, but nothing was counted meanwhile.
+      const adopted = opened.native.adopted() && opened.native.attached()
+      const since = Math.round(statSync(join(opened.native.pins(), 'header')).ctimeMs)
+      return { ...opened, pinning: { folder: pin, adopted, since } }
     } catch (error) {
       if (error instanceof RecorderInUse) throw error
       problem = `nothing can be pinned in ${pin}: ${reasonOf(error)}`

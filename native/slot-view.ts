@@ -37,6 +37,7 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
       const low = u32(layout.distinct)
       const pid = u32(layout.pid)
       const exits = u32(layout.exits)
+      const ending = u32(layout.ending)
       const nsId = u64(layout.nsId)
       const before = last.get(index)
       if (
@@ -73,12 +74,14 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         comm: known.comm,
         firstSeen: known.firstSeen,
         lastSeen: u64(layout.lastSeen),
+        lastExit: u64(layout.lastExit),
         filtered: (flags & layout.filteredFlag) !== 0,
         complete: (flags & layout.completeFlag) !== 0,
         ignored: (flags & layout.ignoredFlag) !== 0,
         distinct: Number(u64(layout.distinct)),
         part: parts[u32(layout.part)] ?? 'entry',
         exits,
+        ending: (ending & layout.endedFlag) === 0 ? undefined : ending & 0xffff,
         hasCompat: u32(layout.compatRow) !== 0
       }
       last.set(index, { slot, flags, distinct: low, pid })

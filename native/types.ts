@@ -64,6 +64,8 @@ export interface Slot {
   comm: string
   firstSeen: bigint
   lastSeen: bigint
+  /** When a process of the container ended last; 0n: none has. */
+  lastExit: bigint
   /** Its tasks run under a seccomp filter; otherwise counting began at an execve. */
   filtered: boolean
   /** Counting began with the container's first own call: the end of the filter's installation, or an execve. */
@@ -75,6 +77,8 @@ export interface Slot {
   part: SlotPart
   /** Changes when a process of the container ends: a reader looks then whether any is left. */
   exits: number
+  /** How the process `pid` ended: its status, as wait(2) has it. Undefined while it runs, or if nobody saw its end. */
+  ending: number | undefined
   /** Calls of 32-bit programs were counted. */
   hasCompat: boolean
 }
@@ -130,7 +134,9 @@ export interface DenialDetail {
   /** The newest caller: thread group id (host) and comm. */
   pid: number
   comm: string
+  /** When the newest and the first call ended, by the monotonic clock (ns). */
   at: bigint
+  firstAt: bigint
 }
 
 /** Number → calls, as far as it is read like a map. */
@@ -179,6 +185,8 @@ export interface Leftover {
 export interface Pinning {
   /** Folder that holds the pins; undefined while nothing is pinned. */
   folder?: string
+  /** When the pins were made, in milliseconds since the epoch: what is counted in them began then, at zero. */
+  since?: number
   /** One sentence if pins were asked for and do not work; recording goes on without them. */
   problem?: string
   /** What an earlier process pinned goes on: its slots, its counts, its hooks. */

@@ -1,4 +1,5 @@
 import { machine, release } from 'node:os'
+import type { Pinning } from '../native/types.js'
 import type { NodeStatus, Observation, RunningContainer } from '../src/api/gen/hub.js'
 import { SeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
@@ -8,6 +9,7 @@ import { containerdRuntime } from './containers/containerd.js'
 import { dockerRuntime } from './containers/docker.js'
 import { podmanRuntime } from './containers/podman.js'
 import { type ContainerRegistry, openRegistry } from './containers/registry.js'
+import { crunRuntime } from './containers/crun.js'
 import { runcRuntime } from './containers/runc.js'
 import { HubLink, type SatelliteUplink, type UplinkHandlers } from './hub-link.js'
 import { type Inspector, startInspector } from './inspector/inspector.js'
@@ -15,7 +17,7 @@ import { LiveReporter } from './inspector/live-reporter.js'
 import type { RecorderPlace } from './recorder/open-recorder.js'
 import type { RecordMode } from './recorder/record-mode.js'
 import { openRecording, type Recording } from './recorder/recording.js'
-import type { Floor } from './revisions/floor.js'
+import type { Floor } from './revisions/floors.js'
 import { openRevisionFiles, type RevisionFiles } from './revisions/revision-files.js'
 import { RuntimeVersions } from './runtime-versions.js'
 import { HubTraces } from './trace/hub-traces.js'
@@ -31,12 +33,17 @@ export interface SatelliteOptions extends RecorderPlace {
   seccompRoot: string
   /** Socket of the satellite's trace service; without it none is served. */
   socketPath?: string
+  /** File about when this node recorded, for the gaps in between; without it they are not known. */
+  gapsFile?: string
   runcRoots?: readonly string[]
-  containerdSocket?: string
+  /** Undefined: containerd is not asked. */
+  containerdSocket?: string | undefined
   /** `unprofiled` attaches only while something needs it; `off` delivers revisions and records nothing. */
   record?: RecordMode
   /** What revisions must never go below; default `approved`. */
   floor?: Floor
+  /** How long a revision stays that neither the hub nor a container needs (ms); default ten minutes. */
+  keepUnusedMs?: number | undefined
   /** Milliseconds for which `unprofiled` stays attached after the last need. */
   lingerMs?: number
   logger: Logger
@@ -88,12 +95,12 @@ async function openParts(options: SatelliteOptions): Promise<SatelliteParts> {
     throw new SeccoError('TRACING_UNAVAILABLE', `no syscall table for ${machine()}`)
   }
   const abis = [abi, ...others]
-  const link = new HubLink()
-  const registry = openRuntimes(options)
+  const [link, registry] = [new HubLink(), openRuntimes(options)]
   const revisions = await openRevisionFiles({
     root: seccompRoot,
     logger,
     floor: options.floor,
+    keepUnusedMs: options.keepUnusedMs,
     containers: () => registry.all(),
     onStatus: (status) => link.report(status)
   })
@@ -116,6 +123,7 @@ async function openParts(options: SatelliteOptions): Promise<SatelliteParts> {
     held: () => revisions.held(),
     durable: () => link.durable(),
     givenUp: () => link.dropped,
+    gapsFile: options.gapsFile,
     onChange: () => link.statusChanged(),
     onDenials: (calls) => reporter.denied(calls),
     lingerMs: options.lingerMs
@@ -144,13 +152,9 @@ function openRuntimes({
   containerdSocket,
   logger
 }: SatelliteOptions): ContainerRegistry {
-  const runtimes = [
-    runcRuntime(runcRoots),
-    containerdRuntime(containerdSocket),
-    dockerRuntime(),
-    podmanRuntime()
-  ]
-  return openRegistry(runtimes, logger)
+  const asked = containerdSocket === undefined ? [] : [containerdRuntime(containerdSocket)]
+  const callees = [runcRuntime(runcRoots), crunRuntime()]
+  return openRegistry([...callees, ...asked, dockerRuntime(), podmanRuntime()], logger)
 }
 
 function uplinkHandlers(parts: SatelliteParts): UplinkHandlers {
@@ -190,7 +194,8 @@ function statusOf(parts: SatelliteParts): NodeStatus {
     abis: [...abis],
     capabilities: recording.capabilities(),
     record: options.record ?? 'always',
-    attached: recording.attached
+    attached: recording.attached,
+    gaps: recording.gaps()
   }
 }
 
@@ -232,6 +237,11 @@ export class Satellite {
     return this.#parts.link.connected
   }
 
+  /** How the recorder is pinned; undefined without one. */
+  get pinning(): Pinning | undefined {
+    return this.#parts.recording.pinning
+  }
+
   status(): NodeStatus {
     return statusOf(this.#parts)
   }
@@ -248,6 +258,11 @@ export class Satellite {
 
   flush(): Promise<void> {
     return this.#parts.link.flush()
+  }
+
+  /** Detaches the recorder and removes its pins at once, for a process that ends now. */
+  abandon(): void {
+    this.#parts.recording.abandon()
   }
 
   /**
@@ -267,7 +282,6 @@ export class Satellite {
     await traces.close()
     await this.#traces?.close()
     await recording.close(keep)
-    await link.flush()
     await link.close()
     await revisions.close()
     registry.close()

@@ -26,6 +26,8 @@ const kinds = {
 
 /** Also a closed set. */
 const conditionTypes = [...new Set(nodeConditionReasons.map(({ type }) => type))]
+  // The hub sets it: secco_node_holds_up_profiles counts what it is about.
+  .filter((type) => type !== 'RevisionsHeld')
 
 /** Returns the satellite's metrics. They are read on request, and none is per pod or container. */
 export function satelliteMetrics(state: SatelliteState): Registry {

@@ -5,14 +5,16 @@ import { readRuncVersion, withUnversionedRunc } from './containers/runc-version.
 
 const updateEveryMs = 10 * 60_000
 
+type Runtimes = Pick<ContainerRegistry, 'versions' | 'refresh' | 'all'>
+
 /** RuntimeVersions knows the versions of this node's runtimes and of libseccomp, for the node's status. */
 export class RuntimeVersions {
-  readonly #registry: Pick<ContainerRegistry, 'versions'>
+  readonly #registry: Runtimes
   readonly #worker: Worker
   #runtimes: readonly { name: string; version: string }[] = []
   #libseccomp = ''
 
-  constructor(registry: Pick<ContainerRegistry, 'versions'>, logger: Logger) {
+  constructor(registry: Runtimes, logger: Logger) {
     this.#registry = registry
     this.#worker = new Worker(() => this.#read(), {
       everyMs: updateEveryMs,
@@ -38,8 +40,13 @@ export class RuntimeVersions {
   }
 
   async #read(): Promise<void> {
-    const [found, runc] = await Promise.all([this.#registry.versions(), readRuncVersion()])
-    this.#runtimes = withUnversionedRunc(found)
+    const [found, runc] = await Promise.all([
+      this.#registry.versions(),
+      readRuncVersion(),
+      this.#registry.refresh()
+    ])
+    const started = this.#registry.all().map(({ runtime }) => runtime)
+    this.#runtimes = withUnversionedRunc(found, started)
     this.#libseccomp = runc.libseccomp
   }
 }

@@ -20,12 +20,13 @@ export function fencedStore(store: Store, isActive: () => boolean): Store {
       mustBeActive()
       return store.apply(kind, object)
     },
-    async update(kind, ref, change) {
+    async update(kind, ref, change, seen) {
       mustBeActive()
-      return store.update(kind, ref, (object) => {
+      const checked: typeof change = (object) => {
         mustBeActive()
         return change(object)
-      })
+      }
+      return store.update(kind, ref, checked, seen)
     },
     async delete(kind, ref) {
       mustBeActive()

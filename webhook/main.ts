@@ -4,11 +4,12 @@ import type { Logger } from '../src/lib/log.js'
 import { type CertificateSource, folderCertificates } from '../certs/certificate-source.js'
 import { joinCluster, type JoinedCluster } from './cluster/cluster.js'
 import { podSources } from './cluster/bypassed-containers.js'
+import { type Claims, watchClaims } from './cluster/false-claims.js'
 import { startConfinementEvents } from './cluster/events/confinement-events.js'
 import { clusterHub, inCluster } from './cluster-hub.js'
 import { type Hub, startHub } from './hub/hub.js'
 import { profileMetrics } from './hub/profile-metrics.js'
-import { nodeMetrics, rejectionMetrics } from './hub/metrics.js'
+import { loadMetrics, nodeMetrics, rejectionMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/nodes/node-view.js'
 import { type ObjectCache, startObjectCache } from './snapshot/object-cache.js'
 import { allRoles, type Role } from './roles.js'
@@ -55,6 +56,8 @@ interface ReplicaState {
   hub: Hub | undefined
   states: StateSource
   snapshots: SnapshotStore
+  /** Undefined outside of a cluster, and where no hub runs. */
+  claims: Claims | undefined
 }
 
 async function join({ options, roles, closing }: Replica): Promise<JoinedCluster | undefined> {
@@ -121,20 +124,24 @@ async function startState(replica: Replica): Promise<ReplicaState> {
   const hub = await startOwnHub(replica, store, cluster)
   const states = hub ?? startStates(replica, objects, cluster)
   const snapshots = startSnapshots(replica, objects, states, cluster)
+  let claims: Claims | undefined
   if (hub !== undefined && cluster !== undefined) {
+    const watched = watchClaims(cluster.view, snapshots)
+    closing.add(() => watched.stop())
+    claims = watched.claims
     await cluster.serve({
-      ...{ hub, store },
+      ...{ hub, store, claims },
       snapshot: () => snapshots.current(),
       onSnapshot: (listener) => snapshots.onChange(listener),
       rules: () => objects.rules()
     })
   }
-  return { store, objects, cluster, hub, states, snapshots }
+  return { store, objects, cluster, hub, states, snapshots, claims }
 }
 
 function startOwnConfinement(
   { options, registry, closing }: Replica,
-  { store, objects, cluster, hub, snapshots }: ReplicaState,
+  { store, objects, cluster, hub, snapshots, claims }: ReplicaState,
   nodes: ReplicaNodes
 ): Confinement | undefined {
   if (hub === undefined) return undefined
@@ -143,8 +150,9 @@ function startOwnConfinement(
     snapshot: () => snapshots.current(),
     onProfiles: (listener) => objects.onChange(listener),
     onSnapshot: (listener) => snapshots.onChange(listener),
-    ...podSources(cluster?.view, () => snapshots.current()),
+    ...podSources(cluster?.view, () => snapshots.current(), claims),
     isElsewhere: nodes.isElsewhere,
+    inCluster: cluster !== undefined,
     logger: options.logger.child({ component: 'confinement' }),
     now: Date.now
   })
@@ -163,7 +171,10 @@ function registerMetrics(
   nodes: ReplicaNodes
 ): void {
   nodeMetrics(registry, () => nodes.own().map(nodeView))
-  if (hub !== undefined) rejectionMetrics(registry, () => hub.rejected())
+  if (hub !== undefined) {
+    rejectionMetrics(registry, () => hub.rejected())
+    loadMetrics(registry, () => hub.load())
+  }
   profileMetrics(registry, () => objects.profiles())
 }
 
@@ -188,7 +199,8 @@ async function startAdmission(
       },
       isServed: cluster.isServed
     }),
-    onDecision: (admission) => confinement?.answers.note(admission, new Date().toISOString()),
+    onDecision: (admission, isProven) =>
+      confinement?.answers.note(admission, new Date().toISOString(), isProven),
     logger: log
   })
   const address = await server.listen(options.listen)
@@ -210,7 +222,7 @@ async function startPages(
   nodes: ReplicaNodes
 ): Promise<{ address: Address; api: Address | undefined; link: RunningWebhook['link'] }> {
   const { options, certificates, log, closing } = replica
-  const { revisionsDir, uiToken, rights } = options
+  const { revisionsDir, uiToken, rights, commandOptions = '' } = options
   const senders = new WeakMap<IncomingMessage, Identity>()
   const pages = await startUi({
     ...{ store, objects, hub, states, revisionsDir, truth: confinement },
@@ -218,7 +230,8 @@ async function startPages(
     ...{ nodes: nodes.own, awaited: nodes.awaited, snapshot: () => snapshots.current() },
     ...(uiToken === undefined ? {} : { token: uiToken }),
     ...(rights === undefined ? {} : { rights }),
-    senders,
+    ...(cluster?.hub && { role: cluster.hub }),
+    ...{ senders, commandOptions },
     podAt: nodes.podAt
   })
   closing.add(() => pages.close())
@@ -249,7 +262,7 @@ async function startParts(replica: Replica): Promise<RunningWebhook> {
   }
   for (const { where, message } of options.store.problems()) log.warn({ where }, message)
   // The first step of a shutdown: what waits is written, and another hub takes over while this one answers reviews.
-  closing.add(() => within(2000, hub?.flush()).then(() => state.cluster?.stepDown()))
+  closing.add(() => within(2000, hub?.stopping()).then(() => state.cluster?.stepDown()))
   return { addresses, ca: certificates.current().ca, hub, link, close: closing.run }
 }
 

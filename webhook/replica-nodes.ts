@@ -1,6 +1,6 @@
 import type { JoinedCluster } from './cluster/cluster.js'
 import type { Hub } from './hub/hub.js'
-import type { NodeState } from './hub/nodes/nodes.js'
+import type { NodeState } from './hub/nodes/node-state.js'
 
 /** ReplicaNodes is what the hub of this replica knows of the nodes. */
 export class ReplicaNodes {

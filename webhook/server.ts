@@ -1,23 +1,27 @@
 import type { X509Certificate } from 'node:crypto'
 import { randomBytes } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import Fastify, { type FastifyError } from 'fastify'
+import Fastify from 'fastify'
 import { Registry } from 'prom-client'
 import { type CertificatePair, checkPair } from '../certs/pair.js'
-import { SeccoError, errorKinds, toSeccoError } from '../src/lib/errors.js'
+import { SeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
 import type { Snapshot } from '../src/rules/snapshot.js'
 import type { Admission } from './admission/admit.js'
 import { type ClientGuard, createClientGuard } from './admission/client-guard.js'
 import type { SnapshotNews } from './admission/await-news.js'
+import { FairTurns } from './admission/fair-turns.js'
 import { type AdmissionMetrics, admissionMetrics } from './admission/metrics.js'
 import { bodyLimit } from './admission/parse-body.js'
 import { admissionPlugin } from './admission/plugin.js'
 import type { ReadinessCheck } from '../src/lib/health.js'
+import { FailedRequests, failureOf } from './failed-requests.js'
 import { type ClientErrorHandler, clientErrorHandler, idleMs } from './client-errors.js'
 import { addHealthRoutes } from './health.js'
 import { InFlight } from './in-flight.js'
+import { takeTurns } from './request-turns.js'
 
 export interface AdmissionServerOptions {
   /** Serving pair; P-256 keeps handshakes cheap. */
@@ -34,8 +38,8 @@ export interface AdmissionServerOptions {
   /** Whether `/mutate` is served; default true. Health and metrics are always served. */
   admission?: boolean
   logger: Logger
-  /** Called after each decision was answered. */
-  onDecision?: (admission: Admission) => void
+  /** Called after each decision was answered. @param isProven whether the caller is known to be the API server */
+  onDecision?: (admission: Admission, isProven: boolean) => void
   /** Shared with the program's other parts; served at `/metrics`. */
   registry?: Registry
   /** Checks besides the server's own: `tls`, and `serving`, which fails as soon as a shutdown begins. */
@@ -61,25 +65,6 @@ export interface AdmissionServer {
   setCertificate(pair: Pick<CertificatePair, 'cert' | 'key'>): void
   /** Stops without dropping a request: readyz fails, wait, requests in flight end, close. */
   shutdown(options?: ShutdownOptions): Promise<void>
-}
-
-/** Returns the HTTP status and the error for a request that failed; Fastify's own errors included. */
-function failureOf(error: unknown): { status: number; failure: SeccoError } {
-  if (error instanceof SeccoError) return { status: errorKinds[error.code].http, failure: error }
-  const { code, statusCode } = error as Partial<FastifyError>
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    const failure = new SeccoError('TOO_LARGE', `the body: must have at most ${bodyLimit} bytes`)
-    return { status: 413, failure }
-  }
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    const failure = new SeccoError('INVALID_REVIEW', 'content-type: must be application/json')
-    return { status: 415, failure }
-  }
-  if (statusCode !== undefined && statusCode < 500) {
-    const failure = new SeccoError('INVALID_REVIEW', 'the request could not be read')
-    return { status: statusCode, failure }
-  }
-  return { status: 500, failure: toSeccoError(error) }
 }
 
 /** During a shutdown, connections without a request for this long are idle. */
@@ -139,6 +124,8 @@ class HttpsAdmissionServer implements AdmissionServer {
   readonly #ticketKeys: Buffer
   readonly #clientErrors = clientErrorHandler()
   readonly #inFlight = new InFlight()
+  readonly #turns = new FairTurns()
+  readonly #failed: FailedRequests
   readonly #app: App
   readonly #guard: ClientGuard | undefined
   #notAfter: Date
@@ -147,6 +134,7 @@ class HttpsAdmissionServer implements AdmissionServer {
   constructor(options: AdmissionServerOptions) {
     const { getSnapshot } = options
     this.#options = options
+    this.#failed = new FailedRequests(options.logger)
     this.#registry = options.registry ?? new Registry()
     this.#metrics = admissionMetrics(this.#registry, () => getSnapshot().rules.size)
     this.#ticketKeys = options.ticketKeys ?? randomBytes(48)
@@ -154,10 +142,14 @@ class HttpsAdmissionServer implements AdmissionServer {
     this.#metrics.certificate(this.#notAfter)
     const isClientKnown = options.clientCa !== undefined
     this.#app = createApp(this.#context(options.tls), isClientKnown, this.#clientErrors)
-    this.#clientErrors.watch(this.#app.server)
     this.#guard = isClientKnown ? createClientGuard(options.clientNames) : undefined
+    takeTurns(this.#app.server, {
+      turns: this.#turns,
+      isProven: (socket) => this.#guard?.accepts(socket) === true,
+      onRequest: (response) => this.#countRequest(response)
+    })
+    this.#clientErrors.watch(this.#app.server)
     this.#guard?.watch(this.#app.server)
-    this.#countRequests()
     this.#answerErrors()
     this.#addRoutes()
   }
@@ -211,32 +203,33 @@ class HttpsAdmissionServer implements AdmissionServer {
     return secureContext(pair, this.#ticketKeys, this.#options.clientCa)
   }
 
-  /** Counts requests in flight. Fastify does not call onResponse for a request that ends half-sent. */
-  #countRequests(): void {
-    this.#app.server.prependListener('request', (_request, response) => {
-      this.#inFlight.begin()
-      // The caller closes the connection, so that it sends no request while the server closes it.
-      if (this.#isDraining) response.shouldKeepAlive = false
-      response.once('close', this.#inFlight.end)
-    })
+  /** Counts a request in flight. Fastify does not call onResponse for a request that ends half-sent. */
+  #countRequest(response: ServerResponse): void {
+    this.#inFlight.begin()
+    // The caller closes the connection, so that it sends no request while the server closes it.
+    if (this.#isDraining) response.shouldKeepAlive = false
+    response.once('close', this.#inFlight.end)
   }
 
   #answerErrors(): void {
-    const { logger } = this.#options
     this.#app.setErrorHandler((error, _request, reply) => {
       const { status, failure } = failureOf(error)
       this.#metrics.rejected(failure.code)
-      const line = { code: failure.code, status }
-      if (status < 500) logger.warn({ ...line, reason: failure.message }, 'request rejected')
-      else logger.error({ ...line, err: error }, 'request failed')
+      this.#failed.log(error, status, failure)
       const { code, message, hint } = failure
       // The log has the cause of an internal failure; the caller gets none of it.
       const shown = status < 500 ? message : 'the review could not be decided'
       reply.code(status).send({ code, message: shown, hint })
     })
+    // Nothing but reviews has a body that is read: the connection ends instead.
+    this.#app.removeAllContentTypeParsers()
+    this.#app.addContentTypeParser('*', (_request, _payload, done) => done(null))
     this.#app.setNotFoundHandler((_request, reply) => {
       const hint = 'POST /mutate, GET /livez, /readyz, /metrics'
-      reply.code(404).send({ code: 'NOT_FOUND', message: 'no such route', hint })
+      reply
+        .header('connection', 'close')
+        .code(404)
+        .send({ code: 'NOT_FOUND', message: 'no such route', hint })
     })
   }
 
@@ -253,7 +246,7 @@ class HttpsAdmissionServer implements AdmissionServer {
     if (admission !== false) {
       this.#app.register(admissionPlugin, {
         ...{ getSnapshot, news, isServed, logger, onDecision, metrics: this.#metrics },
-        guard: this.#guard
+        ...{ guard: this.#guard, turns: this.#turns }
       })
     }
     const isValid = () => this.#notAfter.getTime() > Date.now()

@@ -38,6 +38,8 @@ export interface WebhookOptions {
   apiListen?: Address
   /** The token that the command line sends to the API; without one only people with links have access. */
   uiToken?: string
+  /** Options with which the command line reaches this hub, for the commands on the pages; default: it needs none. */
+  commandOptions?: string
   /** Roles and permissions on the pages; default: the machine's own token and links. */
   rights?: Rights
   legacyAnnotations: boolean

@@ -16,16 +16,24 @@ interface BlockOptions {
 export function addBlockVerb(program: Command, context: VerbContext): void {
   program
     .command('block')
-    .description('block a syscall, or some of its arguments, in every profile at once')
+    .description(
+      'block a syscall, or some of its arguments, in every profile at once; ' +
+        'the profile secco-system/emergency holds the blocks'
+    )
     .argument(
       '[what]',
-      'a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; without it: templates and blocks'
+      'a template, SYSCALL, SYSCALL+ (with all that do the same), SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; ' +
+        'without it: templates and blocks'
     )
     .option('--remove', 'remove the block')
     .option('--dry-run', 'show what would change and change nothing')
     .option('--force', 'block even what every container needs to start')
     .option('--reason <text>', 'record this reason with the decision')
-    .option('-o, --output <format>', 'print the list as table, wide, json, yaml or name', 'table')
+    .option(
+      '-o, --output <format>',
+      'print the list as table, wide, json, yaml or name; with WHAT, what the block reaches as json or yaml',
+      'table'
+    )
     .action(async (what: string | undefined, options: BlockOptions, command: Command) => {
       const { blockCommand, listBlocks } = await import('../profiles/block.js')
       const { printBlockImpact, printBlockProgress } = await import('../profiles/block-impact.js')
@@ -36,11 +44,10 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
           ? hubOf(command, context).catch(() => undefined)
           : hubOf(command, context)
       const { io } = context
+      const output = parseOutput(options.output) as Output
       if (what === undefined) {
         await withStore(command, context, (store) =>
-          listBlocks(io, store, parseOutput(options.output) as Output, () =>
-            printBlockProgress(io, find)
-          )
+          listBlocks(io, store, output, () => printBlockProgress(io, find))
         )
         return
       }
@@ -53,7 +60,12 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
           reason: options.reason,
           by,
           at: context.now().toISOString(),
-          impact: () => printBlockImpact(io, find, what)
+          output,
+          impact: () =>
+            printBlockImpact(io, find, {
+              ...{ what, isDryRun: options.dryRun === true },
+              isObject: output === 'json' || output === 'yaml'
+            })
         })
       )
     })

@@ -1,9 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
-import { decideCalls } from '../../src/seccomp/review/decide-calls.js'
-import { withParents } from '../../src/seccomp/policy/extend.js'
 import type { Kind } from '../../src/api/objects.js'
-import { parseRef } from '../profiles/profile.js'
+import { parseRef } from '../lib/object-ref.js'
 import { type VerbContext, withStore } from './context.js'
 import { withChanges } from './who-acts.js'
 
@@ -36,6 +34,7 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
             'nothing to decide: neither --allow nor --deny names a syscall'
           )
         }
+        const { decideCalls } = await import('../../src/seccomp/review/decide-calls.js')
         const decision = { at: context.now().toISOString(), reason: options.reason, allow, deny }
         await withChanges(command, context, async (store, by) => {
           await store.update('SeccompProfile', ref, (profile) =>
@@ -67,6 +66,7 @@ export function addExtendVerb(profile: Command, context: VerbContext): void {
         command: Command
       ) => {
         const ref = parseRef(name, options.namespace)
+        const { withParents } = await import('../../src/seccomp/render/extend.js')
         const [add, remove] = [listOf(options.add), listOf(options.remove)]
         await withChanges(command, context, async (store, by) => {
           const who = { by, at: context.now().toISOString() }

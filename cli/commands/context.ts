@@ -1,7 +1,14 @@
 import type { Command } from 'commander'
 import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
+import type { KubeconfigOptions } from '../lib/open-store.js'
 import { type StatePaths, statePaths } from '../lib/state.js'
+
+interface ClusterOptions {
+  kubeconfig?: string
+  context?: string
+  as?: string
+}
 
 /** The environment that main() hands to every verb. */
 export interface VerbContext {
@@ -24,9 +31,28 @@ export function pathsOf(command: Command, context: Pick<VerbContext, 'io' | 'uid
   return statePaths(context.io, command.optsWithGlobals<{ state?: string }>().state, context.uid)
 }
 
-/** Returns the kubeconfig of the cluster that a verb works on, or undefined for the state folder. */
-export function kubeconfigOf(command: Command): string | undefined {
-  return command.optsWithGlobals<{ kubeconfig?: string }>().kubeconfig
+/** Returns the cluster that a verb works on, and the user who asks it; undefined for the state folder. */
+export function kubeconfigOf(command: Command): KubeconfigOptions | undefined {
+  const { kubeconfig: files, context, as } = command.optsWithGlobals<ClusterOptions>()
+  return [files, context, as].every((one) => one === undefined) ? undefined : { files, context, as }
+}
+
+/**
+ * Gives a verb the namespace of the cluster's context where it would take `default` for a NAME without one, as kubectl
+ * does. @throws SeccoError for the kubeconfig
+ */
+export async function useNamespaceOfContext(command: Command): Promise<void> {
+  const kubeconfig = kubeconfigOf(command)
+  const unsaid = ['namespace', 'namespaceOf'].filter(
+    (name) =>
+      command.getOptionValueSource(name) === 'default' && command.getOptionValue(name) === 'default'
+  )
+  if (kubeconfig === undefined || unsaid.length === 0) return
+  const { loadKubeconfig } = await import('../lib/open-store.js')
+  const config = await loadKubeconfig(kubeconfig)
+  const { namespace } = config.getContextObject(config.currentContext) ?? {}
+  if (namespace === undefined) return
+  for (const name of unsaid) command.setOptionValueWithSource(name, namespace, 'config')
 }
 
 /** Runs a verb against the store of the state folder or cluster, and closes the store in the end. */
@@ -41,10 +67,10 @@ export async function withStore(
     lazy: true
   })
   try {
-    for (const problem of store.problems())
-      context.io.stderr(`warning: ${problem.where}: ${problem.message}\n`)
     context.finish(await verb(store))
   } finally {
+    for (const problem of store.problems())
+      context.io.stderr(`warning: ${problem.where}: ${problem.message}\n`)
     await store.close()
   }
 }

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
-import { createLogger } from '../../src/lib/log.js'
 import { usualNodes } from '../doctor/doctor-cluster-nodes.js'
+import { readNodeRoots } from '../lib/node-roots.js'
 import { parseOutput } from '../lib/output-format.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 import { btfMeaning } from './program-options.js'
@@ -60,25 +60,37 @@ export function addDoctorVerb(program: Command, context: VerbContext): void {
         const most = mostNodes(flags.nodes)
         const { runClusterDoctor } = await import('../doctor/doctor-cluster.js')
         const token = context.io.env['SECCO_TOKEN']
-        context.finish(await runClusterDoctor(context.io, { kubeconfig, token, output, most }))
+        context.finish(
+          await runClusterDoctor(context.io, {
+            kubeconfig,
+            token,
+            output,
+            most,
+            signal: context.stopSignal()
+          })
+        )
         return
       }
       if (flags.node !== true) {
         const { runChainDoctor } = await import('../doctor/doctor-chain.js')
         const paths = pathsOf(command, context)
+        const seccompRoot = flags.seccompRoot ?? (await readNodeRoots(paths))?.seccompRoot
         await withStore(command, context, (store) =>
           runChainDoctor(context.io, store, {
-            ...{ output, paths, user: context.user, seccompRoot: flags.seccompRoot },
-            now: () => context.now()
+            ...{ output, paths, user: context.user, seccompRoot },
+            now: () => context.now(),
+            signal: context.stopSignal()
           })
         )
         return
       }
       const seccompRoot =
         flags.seccompRoot ??
+        (await readNodeRoots(pathsOf(command, context)))?.seccompRoot ??
         (existsSync(kubeletRoot) ? join(kubeletRoot, 'seccomp') : pathsOf(command, context).seccomp)
       const { runNodeDoctor } = await import('../doctor/doctor.js')
       const { containerdSocket, btf } = flags
+      const { createLogger } = await import('../../src/lib/log.js')
       const logger = createLogger('doctor')
       logger.level = 'silent'
       context.finish(

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
-import { printOrPut } from '../lib/into-config.js'
 import { parseOutput } from '../lib/output-format.js'
-import { parseRef } from '../profiles/profile.js'
-import { type ExportArgs, exportFormats, exportProfile } from '../profiles/profile-export.js'
+import { parseRef } from '../lib/object-ref.js'
+import { exportFormats } from '../profiles/export-formats.js'
+import type { ExportArgs } from '../profiles/profile-export.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 
 interface ExportOptions {
@@ -14,6 +14,7 @@ interface ExportOptions {
   out?: string
   into?: string
   matchLabels?: string
+  approvedBy?: string
 }
 
 /** Reads labels from `app=web,tier=front`. */
@@ -49,17 +50,26 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
       '--match-labels <labels>',
       'map: select pods with these labels, KEY=VALUE,… (default: secco.dev/profile=NAME)'
     )
+    .option(
+      '--approved-by <user>',
+      'yaml: approve the content in the name of this user, who is to apply the document: a GitOps tool, for example'
+    )
     .action(async (name: string, options: ExportOptions, command: Command) => {
-      const { out, into, matchLabels } = options
+      const { out, into, matchLabels, approvedBy } = options
       const option = options.format === undefined ? '-o' : '--format'
       const format = parseOutput(options.format ?? options.output, exportFormats, option)
       const mode = parseOutput(options.mode, ['audit', 'enforce'], '--mode') as ExportArgs['mode']
       if (matchLabels !== undefined && format !== 'map') {
         throw new SeccoError('INVALID_ARGUMENT', '--match-labels needs --format map')
       }
+      if (approvedBy !== undefined && format !== 'yaml') {
+        throw new SeccoError('INVALID_ARGUMENT', '--approved-by needs -o yaml')
+      }
       if (into !== undefined && (format !== 'oci' || out !== undefined)) {
         throw new SeccoError('INVALID_ARGUMENT', '--into needs --format oci, without --out')
       }
+      const { printOrPut } = await import('../lib/into-config.js')
+      const { exportProfile } = await import('../profiles/profile-export.js')
       await withStore(command, context, (store) =>
         printOrPut(context.io, into, (io) =>
           exportProfile(io, store, parseRef(name, options.namespace), {
@@ -68,6 +78,7 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
             inCluster: kubeconfigOf(command) !== undefined,
             revisions: pathsOf(command, context).revisions,
             ...(out === undefined ? {} : { out }),
+            ...(approvedBy === undefined ? {} : { approvedBy }),
             ...(matchLabels === undefined ? {} : { matchLabels: labelsOf(matchLabels) })
           })
         )

@@ -1,15 +1,51 @@
 import type { Command } from 'commander'
+import type { KubeconfigOptions } from '../lib/open-store.js'
 import type { NodeView } from '../../webhook/views/view.js'
-import { type GetArgs, getNodes, getProfiles, getRules, getWorkloads } from '../profiles/get.js'
+import type { GetArgs } from '../profiles/get.js'
+import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { quickMs } from '../hubs/hub-api.js'
-import { type Output, parseOutput } from '../lib/output-format.js'
-import { type VerbContext, withStore } from './context.js'
+import { namespace } from '../install/names.js'
+import { type ListingOptions, listingView } from '../lib/listing-view.js'
+import { readAddresses } from '../lib/state.js'
+import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 import { hubOf } from './hub-of.js'
 
-interface GetOptions {
-  output: string
+/** Loaded on use: the program's help and the other verbs do without. */
+const lists = () => import('../profiles/get.js')
+
+interface GetOptions extends ListingOptions {
   namespace?: string
   allNamespaces?: boolean
+  selector?: string
+}
+
+const selectorHelp = 'show only objects with these labels: app=web,tier!=db'
+
+async function noteWithoutClusterHub(
+  kubeconfig: KubeconfigOptions,
+  { io, now }: VerbContext
+): Promise<void> {
+  const [{ hubAbsence }, { loadKubeconfig }, { createApiCall }] = await Promise.all([
+    import('../hubs/hub-lease.js'),
+    import('../lib/open-store.js'),
+    import('../../src/store/kubernetes-call.js')
+  ])
+  const absence = await hubAbsence(createApiCall(await loadKubeconfig(kubeconfig)), now().getTime())
+  if (absence === undefined) return
+  const next = `kubectl -n ${namespace} get pods`
+  io.stderr(`note: ${absence}: this list may be out of date\n  next: ${next}\n`)
+}
+
+/** Prints a note when no hub runs on the store: the statuses in its objects are those that the last one wrote. */
+async function noteWithoutHub(command: Command, context: VerbContext): Promise<void> {
+  const kubeconfig = kubeconfigOf(command)
+  if (kubeconfig !== undefined) return noteWithoutClusterHub(kubeconfig, context)
+  try {
+    await readAddresses(pathsOf(command, context))
+  } catch (error) {
+    const { message, hint } = toSeccoError(error)
+    context.io.stderr(`note: ${message}: this list may be out of date\n  next: ${hint}\n`)
+  }
 }
 
 /** Adds `secco get profiles|rules|workloads|nodes`. */
@@ -25,43 +61,67 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
       .command(what)
       .alias(alias)
       .description(description)
-      .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
+      .option(
+        '-o, --output <format>',
+        'print as table, wide, json, yaml, name, jsonpath=TEMPLATE or custom-columns=TITLE:PATH,…',
+        'table'
+      )
+      .option('--no-headers', 'print a table without its line of titles')
+      .option('--sort-by <path>', 'order the list by this field, for example .metadata.name')
       .option('-n, --namespace <namespace>', 'show only this namespace')
       .option('-A, --all-namespaces', 'show every namespace (the default)')
       .argument('[name]', 'show only the object of this name')
       .action(async (name: string | undefined, options: GetOptions, command: Command) => {
-        const output = parseOutput(options.output) as Output
+        const { output, view } = await listingView(options, name !== undefined)
+        const selector =
+          options.selector === undefined
+            ? undefined
+            : (await import('../../src/rules/parse-selector.js')).parseSelector(options.selector)
         const namespace = options.allNamespaces === true ? undefined : options.namespace
-        await run(command, { output, namespace, name, now: context.now().getTime() })
+        const noteIfStale = () => noteWithoutHub(command, context)
+        const now = context.now().getTime()
+        const args: GetArgs = { output, view, namespace, name, now, noteIfStale }
+        await run(command, selector === undefined ? args : { ...args, selector })
       })
   add(
     'profiles',
     'profile',
     'list profiles: what was observed and what is approved',
     (command, args) =>
-      withStore(command, context, (store) =>
-        getProfiles(context.io, store, {
+      withStore(command, context, async (store) =>
+        (await lists()).getProfiles(context.io, store, {
           ...args,
           builtin: command.opts<{ builtin?: boolean }>().builtin === true
         })
       )
-  ).option('--builtin', 'list the profiles that ship with Secco, for spec.extends')
-  add('rules', 'rule', 'list rules: which pods get which profile', (command, args) =>
-    withStore(command, context, (store) => getRules(context.io, store, args))
   )
+    .option('-l, --selector <selector>', selectorHelp)
+    .option('--builtin', 'list the profiles that ship with Secco, for spec.extends')
+  add('rules', 'rule', 'list rules: which pods get which profile', (command, args) =>
+    withStore(command, context, async (store) => (await lists()).getRules(context.io, store, args))
+  ).option('-l, --selector <selector>', selectorHelp)
   add(
     'workloads',
     'workload',
     'list workloads and their state: learning, approved, ready',
-    (command, args) => withStore(command, context, (store) => getWorkloads(context.io, store, args))
-  )
+    (command, args) =>
+      withStore(command, context, async (store) =>
+        (await lists()).getWorkloads(context.io, store, args)
+      )
+  ).option('-l, --selector <selector>', 'show only workloads whose profile has these labels')
   add(
     'nodes',
     'node',
     'list nodes: what their satellites can do, and which revisions they have',
     async (command, args) => {
+      if (args.namespace !== undefined) {
+        throw new SeccoError('INVALID_ARGUMENT', '--namespace: nodes belong to no namespace', {
+          hint: 'leave it out: secco get nodes'
+        })
+      }
       const hub = await hubOf(command, context)
       const nodes = await hub.list<NodeView>('/api/v1/nodes', quickMs)
+      const { getNodes } = await lists()
       context.finish(getNodes(context.io, nodes, args))
     }
   )

@@ -10,10 +10,11 @@ import { kubeconfigOf, pathsOf, type VerbContext } from './context.js'
 export async function hubOf(command: Command, context: VerbContext): Promise<Hub> {
   const { user, io } = context
   const kubeconfig = kubeconfigOf(command)
+  const report = (text: string): void => io.stderr(`${text}\n`)
   if (kubeconfig !== undefined) {
     const { openClusterHub } = await import('../hubs/cluster-hub.js')
-    return openClusterHub(kubeconfig, io.env['SECCO_TOKEN'])
+    return openClusterHub(kubeconfig, io.env['SECCO_TOKEN'], report)
   }
   const { ui, token } = await readAddresses(pathsOf(command, context))
-  return new Hub([{ ui, token, user }])
+  return new Hub([{ ui, token, user }], { report })
 }

@@ -1,7 +1,7 @@
 import { machine } from 'node:os'
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
-import { formats } from '../../src/seccomp/import/detect.js'
+import { formats } from '../../src/seccomp/import/formats.js'
 import type { ImportArgs } from '../profiles/import.js'
 import { parseOutput } from '../lib/output-format.js'
 import type { VerbContext } from './context.js'
@@ -46,12 +46,9 @@ function importArgs(options: ImportOptions, context: VerbContext, by: string): I
       hint: 'write for example --kernel 6.1'
     })
   }
-  const approve = {
-    by,
-    at: context.now().toISOString(),
-    allow: options.allow?.split(',') ?? []
-  }
+  const who = { by, at: context.now().toISOString() }
   return {
+    who,
     files: options.file,
     format: parseOutput(options.format, ['auto', ...formats], '--format') as ImportArgs['format'],
     output: parseOutput(options.output, ['yaml', 'json']) as 'yaml' | 'json',
@@ -60,12 +57,14 @@ function importArgs(options: ImportOptions, context: VerbContext, by: string): I
     ...(namespace === undefined ? {} : { namespace }),
     ...(kernel === undefined ? {} : { kernel }),
     ...(capabilities === undefined ? {} : { capabilities }),
-    ...(options.approve === true ? { approve } : {})
+    ...(options.approve === true
+      ? { approve: { ...who, allow: options.allow?.split(',') ?? [] } }
+      : {})
   }
 }
 
 /** Adds `secco import`. */
-export function addImportVerb(program: Command, context: VerbContext): void {
+function addImport(program: Command, context: VerbContext): void {
   program
     .command('import')
     .description(
@@ -116,7 +115,7 @@ export function addImportVerb(program: Command, context: VerbContext): void {
 }
 
 /** Adds `secco migrate`, which turns retired annotations into fields. */
-export function addMigrateVerb(program: Command, context: VerbContext): void {
+function addMigrate(program: Command, context: VerbContext): void {
   program
     .command('migrate')
     .description(
@@ -146,4 +145,10 @@ export function addMigrateVerb(program: Command, context: VerbContext): void {
         context.finish(await migrateFiles(context.io, { files, write, output }))
       }
     )
+}
+
+/** Adds `secco import` and `secco migrate`. */
+export function addImportVerbs(program: Command, context: VerbContext): void {
+  addImport(program, context)
+  addMigrate(program, context)
 }

@@ -38,12 +38,13 @@ export function addLadder(program: Command, context: VerbContext): void {
     .description(
       'set the next mode (audit or enforce) for all new pods of a workload, or for a share of them'
     )
-    .argument('<workload>', 'its profile: NAME or NAMESPACE/NAME')
+    .argument('<profile>', 'the profile that the workload is learned into: NAME or NAMESPACE/NAME')
     .argument('<mode>', 'audit or enforce')
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
     .option(
       '--canary <percent>',
-      'start with this share of the new pods; the canary goes back by itself when denials rise'
+      'start with this share of the new pods that a label, a rule or learning gives the profile; ' +
+        'the canary goes back by itself when denials rise'
     )
     .option(
       '--quiet-for <time>',
@@ -75,7 +76,7 @@ export function addLadder(program: Command, context: VerbContext): void {
   program
     .command('rollback')
     .description('undo the last step of a workload: its canary, revision or mode')
-    .argument('<workload>', 'its profile: NAME or NAMESPACE/NAME')
+    .argument('<profile>', 'the profile that the workload is learned into: NAME or NAMESPACE/NAME')
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
     .requiredOption('--reason <text>', 'record this reason in the history')
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')

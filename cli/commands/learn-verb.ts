@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput } from '../lib/output-format.js'
-import { parseRef } from '../profiles/profile.js'
+import { parseRef } from '../lib/object-ref.js'
 import { type VerbContext, withStore } from './context.js'
 
 interface LearnOptions {
@@ -34,7 +34,7 @@ export function addLearnVerb(program: Command, context: VerbContext): void {
     )
     .option(
       '--require <items>',
-      'require these items of evidence (secco profile show lists them), comma-separated'
+      'require these items of evidence, comma-separated (`secco profile show NAME -o json` has their names)'
     )
     .option('--quiet <duration>', 'require that nothing new is observed for this long', '10s')
     .option('--timeout <duration>', 'start no run after this time', '10m')
@@ -49,7 +49,7 @@ Examples:
   secco learn shop/checkout.app --fail-on-new baseline.json -- npm test`
     )
     .action(async (words: string[], options: LearnOptions, command: Command) => {
-      const { defaultRequire, parseBaseline, runLearn } = await import('../profiles/learn.js')
+      const { parseBaseline, parseRequired, runLearn } = await import('../profiles/learn.js')
       const { parseDuration } = await import('../lib/duration.js')
       const divider = context.argv.indexOf('--')
       const test = divider < 0 ? [] : context.argv.slice(divider + 1)
@@ -74,7 +74,7 @@ Examples:
             ref: parseRef(workload, options.namespace),
             command: test,
             untilConfident: options.untilConfident === true,
-            require: options.require?.split(',') ?? defaultRequire,
+            require: parseRequired(options.require),
             quietMs: parseDuration(options.quiet, '--quiet'),
             timeoutMs: parseDuration(options.timeout, '--timeout'),
             baseline,

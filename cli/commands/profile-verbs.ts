@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
+import type { NodeView } from '../../webhook/views/view.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { decidingCalls } from '../../src/seccomp/arguments/deciding-calls.js'
-import { applyDocuments } from '../profiles/apply.js'
 import { parseOutput } from '../lib/output-format.js'
-import { approveProfile, parseRef } from '../profiles/profile.js'
-import { type ProfileDenial, showProfile } from '../profiles/profile-show.js'
+import { parseRef } from '../lib/object-ref.js'
 import { queryOf } from '../hubs/hub-api.js'
 import { whoActs, withChanges } from './who-acts.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
@@ -19,22 +18,38 @@ const defaultNamespace = 'default'
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
 
-/** Returns the denials under a profile that the running hub knows; none when no hub runs here. */
-async function denialsOf(
-  ref: ObjectRef,
-  command: Command,
+interface Asked {
+  hub: ReturnType<typeof hubOf>
+  command: Command
   context: VerbContext
-): Promise<ProfileDenial[]> {
-  const path = `/api/v1/denials${queryOf({ namespace: ref.namespace, profile: ref.name })}`
+}
+
+/** Returns what the running hub lists; undefined when nobody can be asked. @param what is listed, in words */
+async function listed<Item>(
+  what: string,
+  path: string,
+  { hub, command, context }: Asked
+): Promise<Item[] | undefined> {
   try {
-    const hub = await hubOf(command, context)
-    return await hub.list<DenialView>(path)
+    return await (await hub).list<Item>(path)
   } catch (thrown) {
     const { code, message, hint } = toSeccoError(thrown)
-    if (code === 'UNAVAILABLE' && kubeconfigOf(command) === undefined) return []
-    context.io.stderr(`warning: denials are not known: ${message}; next: ${hint}\n`)
-    return []
+    if (code === 'UNAVAILABLE' && kubeconfigOf(command) === undefined) return undefined
+    context.io.stderr(`warning: ${what} not known: ${message}; next: ${hint}\n`)
+    return undefined
   }
+}
+
+/** Returns what the hub knows of a profile beyond the store: denials under it, and what nodes did not record. */
+async function knownByHub(ref: ObjectRef, command: Command, context: VerbContext) {
+  const { namespace, name } = ref
+  const path = `/api/v1/denials${queryOf({ namespace, profile: name })}`
+  const asked = { hub: hubOf(command, context), command, context }
+  const denials = await listed<DenialView>('denials are', path, asked)
+  if (denials === undefined) return { denials }
+  const nodes = await listed<NodeView>('losses of nodes are', '/api/v1/nodes', asked)
+  const { lossesOfNodes } = await import('../../webhook/views/view.js')
+  return { denials, nodes: nodes && lossesOfNodes(nodes) }
 }
 
 /** Reads the syscalls of `--arguments`. @throws SeccoError INVALID_ARGUMENT for one without arguments to filter */
@@ -69,13 +84,17 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
       async (name: string, options: { namespace: string; output: string }, command: Command) => {
         const output = parseOutput(options.output, formats) as Format
         const ref = parseRef(name, options.namespace)
-        const denials = await denialsOf(ref, command, context)
+        const known = await knownByHub(ref, command, context)
+        const { showProfile } = await import('../profiles/profile-show.js')
         await withStore(command, context, (store) =>
-          showProfile(context.io, store, ref, { output, now: context.now().getTime(), denials })
+          showProfile(context.io, store, ref, { output, now: context.now().getTime(), ...known })
         )
       }
     )
-  verb('approve <name>', 'approve everything that was observed; the hub delivers the revision')
+  verb(
+    'approve <names...>',
+    'approve everything that was observed of each; the hub delivers the revisions'
+  )
     .option('--reason <text>', 'record this reason with the approval')
     .option('--dry-run', 'show what would be added and change nothing')
     .option(
@@ -85,7 +104,7 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
     .option('--digest <digest>', 'approve only if the result has this digest (see --dry-run)')
     .action(
       async (
-        name: string,
+        names: string[],
         options: {
           namespace: string
           reason?: string
@@ -96,8 +115,15 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
         command: Command
       ) => {
         const kubeconfig = kubeconfigOf(command)
+        const { approveProfiles } = await import('../profiles/profile.js')
+        const refs = names.map((name) => parseRef(name, options.namespace))
+        if (refs.length > 1 && options.digest !== undefined) {
+          throw new SeccoError('INVALID_ARGUMENT', '--digest: is for one profile', {
+            hint: 'approve one after the other: secco profile approve NAMESPACE/NAME --digest DIGEST'
+          })
+        }
         await withStore(command, context, async (store) =>
-          approveProfile(context.io, store, parseRef(name, options.namespace), {
+          approveProfiles(context.io, store, refs, {
             by: await whoActs(kubeconfig, context),
             bind: kubeconfig !== undefined,
             digest: options.digest,
@@ -132,6 +158,7 @@ export function addApply(
     .action(
       async (options: { file: string; namespace?: string; dryRun?: boolean }, command: Command) => {
         const { file, namespace, dryRun = false } = options
+        const { applyDocuments } = await import('../profiles/apply.js')
         const apply = (store: Store, by: string) => {
           const args = { file, namespace, dryRun, by, at: context.now().toISOString() }
           return applyDocuments(context.io, store, kind, args)

@@ -27,7 +27,11 @@ export function addPsVerb(program: Command, context: VerbContext): void {
       '--wrong',
       'show only containers with drift, with a stale revision, or without the protection they should have'
     )
-    .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
+    .option(
+      '-o, --output <format>',
+      'print as table, wide, json, yaml or name; SYSCALLS of wide counts the calls since the recorder of the node was made',
+      'table'
+    )
     .action(async (options: PsOptions, command: Command) => {
       const { listContainers } = await import('../confinement/ps.js')
       const hub = await hubOf(command, context)

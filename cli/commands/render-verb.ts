@@ -1,11 +1,8 @@
 import type { Command } from 'commander'
 import { machine } from 'node:os'
-import { renderLearn } from '../../src/seccomp/render/render.js'
 import { SeccoError } from '../../src/lib/errors.js'
-import { printOrPut } from '../lib/into-config.js'
 import type { Io } from '../lib/io.js'
 import { parseOutput } from '../lib/output-format.js'
-import { runRender } from '../profiles/render.js'
 import type { VerbContext } from './context.js'
 
 interface RenderOptions {
@@ -37,7 +34,9 @@ export function addRenderVerb(program: Command, context: VerbContext): void {
     )
     .action(async (options: RenderOptions) => {
       const { into } = options
+      const { printOrPut } = await import('../lib/into-config.js')
       if (options.learn === true) {
+        const { renderLearn } = await import('../../src/seccomp/render/render.js')
         const print = (io: Io) => {
           io.stdout(`${renderLearn(machine()).json}\n`)
           return Promise.resolve(0)
@@ -55,6 +54,7 @@ export function addRenderVerb(program: Command, context: VerbContext): void {
         ...{ file: options.file, mode },
         ...(options.runtime === undefined ? {} : { runtime: options.runtime })
       }
+      const { runRender } = await import('../profiles/render.js')
       context.finish(await printOrPut(context.io, into, (io) => runRender(args, io)))
     })
 }

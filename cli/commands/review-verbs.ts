@@ -1,10 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
-import { diffProfiles } from '../profiles/diff.js'
-import { lintFile, lintStored } from '../profiles/lint.js'
 import { parseOutput } from '../lib/output-format.js'
-import { parseRef } from '../profiles/profile.js'
-import { runtimesOf } from '../profiles/render.js'
+import { parseRef } from '../lib/object-ref.js'
 import { pathsOf, type VerbContext, withStore } from './context.js'
 
 type Format = 'table' | 'json' | 'yaml'
@@ -30,6 +27,7 @@ export function addDiff(parent: Command, context: VerbContext): void {
       ) => {
         const output = parseOutput(options.output, formats) as Format
         const { namespace } = options
+        const { diffProfiles } = await import('../profiles/diff.js')
         await withStore(command, context, (store) =>
           diffProfiles(
             { io: context.io, store, namespace, revisions: pathsOf(command, context).revisions },
@@ -65,6 +63,7 @@ export function addReviewVerbs(program: Command, context: VerbContext): void {
     .option('--strict', 'exit 1 on warnings too')
     .action(async (name: string | undefined, options: LintOptions, command: Command) => {
       const output = parseOutput(options.output, formats) as Format
+      const { runtimesOf } = await import('../profiles/render.js')
       const [runtime] = runtimesOf(options.runtime)
       const args = {
         output,
@@ -77,6 +76,7 @@ export function addReviewVerbs(program: Command, context: VerbContext): void {
           hint: 'secco lint -f profile.json, or secco lint shop/web'
         })
       }
+      const { lintFile, lintStored } = await import('../profiles/lint.js')
       if (file !== undefined) context.finish(await lintFile(context.io, file, args))
       else {
         const ref = parseRef(name ?? '', options.namespace)

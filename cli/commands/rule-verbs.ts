@@ -6,7 +6,7 @@ import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { hubOf } from './hub-of.js'
 import { rootNamespace } from '../../src/api/names.js'
 import { addDelete } from './change-verbs.js'
-import { parseRef } from '../profiles/profile.js'
+import { parseRef } from '../lib/object-ref.js'
 import { addApply } from './profile-verbs.js'
 
 type Format = 'table' | 'json' | 'yaml'
@@ -60,19 +60,24 @@ export function addRuleVerbs(program: Command, context: VerbContext): void {
   rule
     .command('export <name>')
     .description(
-      'export a rule as a MutatingAdmissionPolicy with its parameters, for a cluster without the webhook'
+      'export a rule as a MutatingAdmissionPolicy with its parameters, for a cluster without the webhook (map), ' +
+        'or as a document for another installation (yaml)'
     )
     .option(
       '-n, --namespace <namespace>',
       'use this namespace for a NAME without one',
       rootNamespace
     )
-    .action(async (name: string, options: { namespace: string }, command: Command) => {
-      const { exportRule } = await import('../profiles/rule-export.js')
-      await withStore(command, context, (store) =>
-        exportRule(context.io, store, parseRef(name, options.namespace))
-      )
-    })
+    .option('-o, --output <format>', 'export as map or yaml', 'map')
+    .action(
+      async (name: string, options: { namespace: string; output: string }, command: Command) => {
+        const { exportRule, ruleFormats } = await import('../profiles/rule-export.js')
+        const format = parseOutput(options.output, ruleFormats) as (typeof ruleFormats)[number]
+        await withStore(command, context, (store) =>
+          exportRule(context.io, store, parseRef(name, options.namespace), format)
+        )
+      }
+    )
   addCheck(rule, 'test', 'show which rule a pod gets, and what the webhook would do', context)
   addCheck(program, 'check', 'show what the webhook would do with a pod, and why', context)
 }

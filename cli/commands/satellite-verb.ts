@@ -2,17 +2,20 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { bpfMount } from '../../native/pins.js'
 import { type RecordMode, recordModes } from '../../satellite/recorder/record-mode.js'
-import { type Floor, floors } from '../../satellite/revisions/floor.js'
+import { type Floor, floors } from '../../satellite/revisions/floors.js'
 import { SeccoError } from '../../src/lib/errors.js'
-import { createLogger } from '../../src/lib/log.js'
+import type { Logger } from '../../src/lib/log.js'
 import { parseAddress } from '../lib/addresses.js'
 import { nodeName } from '../lib/node-name.js'
 import { parseOutput } from '../lib/output-format.js'
 import type { NodeOptions } from '../programs/start-node.js'
 import { pathsOf, type VerbContext } from './context.js'
 import {
+  containerdSocketOf,
   defaultRuncRoots,
+  keepUnusedOf,
   kubeletRoot,
+  pinOption,
   recorderOf,
   type RuntimeOptions,
   runtimeOptions
@@ -41,21 +44,6 @@ function tokenOptions({ tokenFile, hubCa }: SatelliteOptions) {
       hint: 'give both --token-file FILE and --hub-ca FILE, or neither'
     }
   )
-}
-
-/** Reads `--pin`; undefined for `off`. @throws SeccoError INVALID_ARGUMENT */
-function pinOption({ pin, clean }: SatelliteOptions): string | undefined {
-  if (pin === 'off' && clean === true) {
-    throw new SeccoError('INVALID_ARGUMENT', '--clean: --pin off names no folder', {
-      hint: 'give the folder that was pinned to, or leave --pin out'
-    })
-  }
-  if (clean !== true && pin !== 'off' && !pin.startsWith('/')) {
-    throw new SeccoError('INVALID_ARGUMENT', `--pin ${pin}: an absolute path is needed`, {
-      hint: `for example ${join(bpfMount, 'secco')}, or off`
-    })
-  }
-  return pin === 'off' ? undefined : pin
 }
 
 /** Adds the options of `secco satellite`. */
@@ -93,7 +81,8 @@ export function satelliteOptions(command: Command): Command {
 export function nodeOptions(
   options: SatelliteOptions,
   command: Command,
-  context: Pick<VerbContext, 'io' | 'uid'>
+  context: Pick<VerbContext, 'io' | 'uid'>,
+  logger: Logger
 ): NodeOptions {
   const { healthListen } = options
   return {
@@ -102,15 +91,16 @@ export function nodeOptions(
     node: nodeName(options.node),
     seccompRoot: options.seccompRoot ?? join(kubeletRoot, 'seccomp'),
     runcRoots: options.runcRoot ?? defaultRuncRoots,
-    containerdSocket: options.containerdSocket,
+    containerdSocket: containerdSocketOf(options),
     ...recorderOf(options),
+    keepUnusedMs: keepUnusedOf(options),
     record: parseOutput(options.record, recordModes, '--record') as RecordMode,
     pin: pinOption(options),
     token: tokenOptions(options),
     healthListen:
       healthListen === undefined ? undefined : parseAddress(healthListen, '--health-listen'),
     floor: parseOutput(options.floor, floors, '--floor') as Floor,
-    logger: createLogger('satellite')
+    logger
   }
 }
 
@@ -127,7 +117,8 @@ export function addSatelliteVerb(program: Command, context: VerbContext): void {
         context.finish(cleanSatellite(context.io, pin))
         return
       }
-      const args = nodeOptions(options, command, context)
+      const { createLogger } = await import('../../src/lib/log.js')
+      const args = nodeOptions(options, command, context, createLogger('satellite'))
       context.finish(await runSatellite(context.io, args, context.stopSignal()))
     })
 }

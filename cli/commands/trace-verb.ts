@@ -3,7 +3,8 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput } from '../lib/output-format.js'
 import { hubOf } from './hub-of.js'
 import type { TraceFormat } from '../programs/trace.js'
-import type { VerbContext } from './context.js'
+import { readNodeRoots } from '../lib/node-roots.js'
+import { pathsOf, type VerbContext } from './context.js'
 import { btfMeaning } from './program-options.js'
 
 interface TraceOptions {
@@ -63,8 +64,8 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
     )
     .option('-n, --namespace <namespace>', 'use this namespace for a POD without one')
     .option('--wait', 'wait for a container that does not exist yet, and trace it from its start')
-    .option('--runtime <name>', 'look in this runtime only: runc, containerd, docker, podman')
-    .option('--root <dir>', 'use this --root of runc')
+    .option('--runtime <name>', 'look in this runtime only: runc, crun, containerd, docker, podman')
+    .option('--root <dir>', 'use this --root of runc, or of crun with --runtime crun')
     .option('--for <duration>', 'end after 30s, 5m, …')
     .option(
       '--allow <names>',
@@ -72,7 +73,9 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
     )
     .option('--btf <file>', btfMeaning)
     .action(async (words: string[], options: TraceOptions, self: Command) => {
-      const isRemote = self.getOptionValueSourceWithGlobals('kubeconfig') === 'cli'
+      const isRemote = ['kubeconfig', 'context', 'as'].some(
+        (name) => self.getOptionValueSourceWithGlobals(name) === 'cli'
+      )
       const [word = ''] = words
       const isPlain = !context.argv.includes('--') && words.length === 1
       if (isPlain && (isRemote || options.namespace !== undefined || word.includes('/'))) {
@@ -81,7 +84,7 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
       }
       if (isRemote) {
         throw new SeccoError('INVALID_ARGUMENT', 'trace takes one pod of a cluster', {
-          hint: 'secco trace shop/web-0; a command runs on this machine: leave out --kubeconfig'
+          hint: 'secco trace shop/web-0; a command runs on this machine: leave out --kubeconfig, --context and --as'
         })
       }
       const { runTrace, traceFormats } = await import('../programs/trace.js')
@@ -100,7 +103,9 @@ export function addTraceVerb(program: Command, context: VerbContext): void {
       const target = command === undefined ? { container: words[0] ?? '' } : { command }
       const { allow: names, ...others } = options
       const allow = names === undefined ? {} : { allow: names.split(',') }
-      const code = await runTrace({ ...others, ...allow, ...target, output }, context.streams)
+      const { runcRoots = [] } = (await readNodeRoots(pathsOf(self, context))) ?? {}
+      const args = { ...others, ...allow, ...target, output, runcRoots }
+      const code = await runTrace(args, context.streams)
       context.finish(code)
     })
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { ownWordOfName } from '../../src/api/mute-words.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput, type Output } from '../lib/output-format.js'
 import type { VerbContext } from './context.js'
@@ -16,6 +17,7 @@ interface DenialOptions {
   since?: string
   muted?: boolean
   expected?: boolean
+  closed?: boolean
   output: string
 }
 
@@ -31,6 +33,10 @@ function addDenials(program: Command, context: VerbContext): void {
     .option('--since <time>', 'show only denials from then on: 10m, 2h, or RFC 3339')
     .option('--muted', 'show muted denials too')
     .option('--expected', 'show also what is denied on purpose')
+    .option(
+      '--closed',
+      'show closed denials too: the profile allows the call, and the container has ended'
+    )
     .option('-o, --output <format>', 'print as table, wide, json, yaml or name', 'table')
     .action(async (options: DenialOptions, command: Command) => {
       const { listDenials } = await import('../confinement/denials.js')
@@ -42,6 +48,7 @@ function addDenials(program: Command, context: VerbContext): void {
           since: options.since,
           muted: options.muted === true,
           expected: options.expected === true,
+          closed: options.closed === true,
           follow: options.follow === true ? context.stopSignal() : undefined,
           now: () => context.now().getTime()
         })
@@ -54,6 +61,7 @@ function addDenials(program: Command, context: VerbContext): void {
 interface AllowOptions {
   namespaceOf: string
   reason?: string
+  dryRun?: boolean
   yes?: boolean
 }
 
@@ -65,6 +73,10 @@ function addAllow(denials: Command, context: VerbContext): void {
     .argument('<syscalls...>', 'SYSCALL or SYSCALL:ARG=VALUE')
     .option('--namespace-of <namespace>', namespaceOfHelp, 'default')
     .option('--reason <text>', 'record this reason with the approval')
+    .option(
+      '--dry-run',
+      'change nothing, and print the command that makes the change: in a cluster a kubectl patch'
+    )
     .option('--yes', 'change the profile')
     .action(
       async (profile: string, syscalls: string[], options: AllowOptions, command: Command) => {
@@ -74,7 +86,8 @@ function addAllow(denials: Command, context: VerbContext): void {
           profile: keyOf(profile, options.namespaceOf),
           syscalls,
           reason: options.reason,
-          yes: options.yes === true
+          yes: options.yes === true && options.dryRun !== true,
+          dryRun: options.dryRun === true
         }
         const format = parseOutput(output, ['table', 'json']) as 'table' | 'json'
         context.finish(await allowCall(context.io, await hubOf(command, context), args, format))
@@ -98,7 +111,7 @@ function addMute(denials: Command, context: VerbContext): void {
     .option('--namespace-of <namespace>', namespaceOfHelp, 'default')
     .option(
       '--comm <name>',
-      'mute only this process name (default: the processes that were denied it)'
+      `mute only this process name (default: the processes that were denied it); ${ownWordOfName}`
     )
     .requiredOption('--reason <text>', 'record this reason in the history')
     .option('--remove', 'report it again')

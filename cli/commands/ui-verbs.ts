@@ -1,8 +1,6 @@
 import type { Command } from 'commander'
 import type { AuditEntry } from '../../webhook/ui/model/audit-trail.js'
-import { actionWords, resultWords } from '../../webhook/ui/parts/action-words.js'
 import { askHub, quickMs } from '../hubs/hub-api.js'
-import { age, printListing } from '../lib/output.js'
 import { parseOutput, type Output } from '../lib/output-format.js'
 import { readAddresses } from '../lib/state.js'
 import { pathsOf, type VerbContext } from './context.js'
@@ -32,6 +30,8 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
       const hub = await hubOf(command, context)
       const rows = await hub.list<AuditEntry>('/api/v1/audit', quickMs)
       const now = context.now().getTime()
+      const { actionWords, resultWords } = await import('../../webhook/ui/parts/action-words.js')
+      const { age, printListing } = await import('../lib/output.js')
       const code = printListing(context.io, output, {
         what: 'actions',
         rows,

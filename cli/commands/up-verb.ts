@@ -1,31 +1,42 @@
 import { existsSync } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { pino } from 'pino'
-import { createRootLogger } from '../../src/lib/log.js'
 import { nodeName } from '../lib/node-name.js'
+import { rootOptions } from '../lib/node-roots.js'
+import type { Logger } from '../../src/lib/log.js'
 import { parseOutput } from '../lib/output-format.js'
 import { pathsOf, type VerbContext } from './context.js'
 import {
+  containerdSocketOf,
   defaultRuncRoots,
   kubeletRoot,
   type ListenOptions,
   listenOptions,
+  keepUnusedOf,
   recorderOf,
   type RuntimeOptions,
-  runtimeOptions
+  runtimeOptions,
+  upPinOption
 } from './program-options.js'
 
 interface UpOptions extends ListenOptions, RuntimeOptions {
+  pin: string
+  clean?: boolean
   output: string
   once?: boolean
   walkThrough?: boolean
 }
 
-/** Returns the log destination. With -o json the log goes to stderr, because stdout carries the line of addresses. */
-function logDestination(output: string) {
-  return output === 'json' ? pino.destination({ fd: 2, sync: true }) : undefined
+/**
+ * Returns the log: on a file if there is one; with -o json on stderr, because stdout carries the line of addresses.
+ */
+async function loggerOn(file: FileHandle | undefined, output: string): Promise<Logger> {
+  // A bundle has only the default export of a package in CommonJS that is imported on use.
+  const { default: pino } = await import('pino')
+  const { createRootLogger } = await import('../../src/lib/log.js')
+  const fd = file?.fd ?? (output === 'json' ? 2 : undefined)
+  return createRootLogger(fd === undefined ? undefined : pino.destination({ fd, sync: true }))
 }
 
 /** Adds `secco up`. */
@@ -35,21 +46,33 @@ export function addUpVerb(program: Command, context: VerbContext): void {
     .description('run webhook, hub, pages and satellite on this machine, with the embedded store')
     .option('-o, --output <format>', 'print a table, or the addresses as one line of json', 'table')
     .option('--once', 'end when everything is up (and the walk-through is over)')
+    .option(
+      '--pin <dir>',
+      'pin the recorder in this folder of a bpf file system, so that recording outlives a restart; ' +
+        'auto: a folder for this state folder below /sys/fs/bpf; off: do not pin',
+      'auto'
+    )
+    .option(
+      '--clean',
+      'detach and remove what earlier runs on this state folder left pinned, then end'
+    )
     .option('--walk-through', 'go through the whole loop with a real container first')
     .action(async (options: UpOptions, command: Command) => {
       // Loaded on use: servers and gRPC would double the start-up time of every other verb.
       const { up } = await import('../programs/up.js')
       const paths = pathsOf(command, context)
+      const pin = upPinOption(options)
+      if (options.clean === true) {
+        const { cleanUp } = await import('../programs/up-recorder.js')
+        context.finish(cleanUp(io, { paths, pin }))
+        return
+      }
       await mkdir(paths.root, { recursive: true, mode: 0o700 })
       // On a terminal the log would bury the messages for the user, so it goes to a file.
       const auditFile =
         options.walkThrough === true || io.isTerminal ? join(paths.root, 'secco.log') : undefined
       const file = auditFile === undefined ? undefined : await open(auditFile, 'a', 0o600)
-      const logger = createRootLogger(
-        file === undefined
-          ? logDestination(options.output)
-          : pino.destination({ fd: file.fd, sync: true })
-      )
+      const logger = await loggerOn(file, options.output)
       const args = {
         paths,
         listen: options.listen,
@@ -60,8 +83,11 @@ export function addUpVerb(program: Command, context: VerbContext): void {
           options.seccompRoot ??
           (existsSync(kubeletRoot) && context.uid === 0 ? join(kubeletRoot, 'seccomp') : undefined),
         runcRoots: options.runcRoot ?? defaultRuncRoots,
-        containerdSocket: options.containerdSocket,
+        rootOptions: rootOptions(options),
+        containerdSocket: containerdSocketOf(options),
         ...recorderOf(options),
+        keepUnusedMs: keepUnusedOf(options),
+        pin,
         legacyAnnotations:
           parseOutput(options.legacyAnnotations, ['on', 'off'], '--legacy-annotations') === 'on',
         user: context.user,

@@ -1,8 +1,6 @@
 import type { Command } from 'commander'
-import { probeTracing } from '../../native/recorder.js'
 import { type CompletionNode, completionScript } from './completion.js'
 import { parseOutput } from '../lib/output-format.js'
-import { printVersion } from '../lib/version.js'
 import type { VerbContext } from './context.js'
 
 function nodeOf(command: Command): CompletionNode {
@@ -19,11 +17,13 @@ export function addVersionVerbs(program: Command, context: VerbContext): void {
     .command('version')
     .description('print the version, and whether containers can be traced on this machine')
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')
-    .action((options: { output: string }) => {
+    .action(async (options: { output: string }) => {
       const output = parseOutput(options.output, ['table', 'json', 'yaml']) as
         | 'table'
         | 'json'
         | 'yaml'
+      const { probeTracing } = await import('../../native/recorder.js')
+      const { printVersion } = await import('../lib/version.js')
       context.finish(printVersion(context.io, output, probeTracing()))
     })
   program

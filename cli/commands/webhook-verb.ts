@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { rootNamespace } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
-import { createRootLogger } from '../../src/lib/log.js'
 import { type InstallMode, installModes } from '../../src/rules/observe.js'
 import { parseDuration } from '../lib/duration.js'
 import { nodeName } from '../lib/node-name.js'
@@ -171,6 +170,7 @@ export function addWebhookVerb(program: Command, context: VerbContext): void {
     .action(async (options: WebhookOptions, command: Command) => {
       const { runWebhook } = await import('../programs/programs.js')
       const args = webhookArgs(options, command, context)
+      const { createRootLogger } = await import('../../src/lib/log.js')
       context.finish(await runWebhook(context.io, createRootLogger(), args))
     })
 }

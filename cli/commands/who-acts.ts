@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import { approvingStore } from '../../src/confinement/approving-store.js'
+import type { KubeconfigOptions } from '../lib/open-store.js'
 import type { Store } from '../../src/store/store.js'
-import { loadKubeconfig } from '../lib/open-store.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 
 /**
@@ -9,13 +8,14 @@ import { kubeconfigOf, type VerbContext, withStore } from './context.js'
  * checks that approvals name their writer; otherwise it is the user of this machine. @throws SeccoError for the kubeconfig
  */
 export async function whoActs(
-  kubeconfig: string | undefined,
+  kubeconfig: KubeconfigOptions | undefined,
   context: Pick<VerbContext, 'user'>
 ): Promise<string> {
   if (kubeconfig === undefined) return context.user
   // Loaded on use: the client takes longer to load than most verbs take to run.
-  const { createAccessReviewer } = await import('../../webhook/cluster/access/access-review.js')
-  return createAccessReviewer(await loadKubeconfig(kubeconfig)).self()
+  const { ReviewCalls } = await import('../../webhook/cluster/access/review-calls.js')
+  const { loadKubeconfig } = await import('../lib/open-store.js')
+  return new ReviewCalls(await loadKubeconfig(kubeconfig)).self()
 }
 
 /**
@@ -29,8 +29,10 @@ export async function withChanges(
 ): Promise<void> {
   const kubeconfig = kubeconfigOf(command)
   const by = await whoActs(kubeconfig, context)
-  await withStore(command, context, (store) => {
+  await withStore(command, context, async (store) => {
+    if (kubeconfig === undefined) return verb(store, by)
+    const { approvingStore } = await import('../../src/confinement/approving-store.js')
     const writer = () => ({ by, at: context.now().toISOString() })
-    return verb(kubeconfig === undefined ? store : approvingStore(store, writer), by)
+    return verb(approvingStore(store, writer), by)
   })
 }

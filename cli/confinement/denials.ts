@@ -1,11 +1,14 @@
 import type { DenialList } from '../../webhook/confinement/denials/denial-routes.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
+import { isOfDeleted, openWord } from '../../webhook/views/denial-view.js'
 import { type Io, noteLost, paint, plain } from '../lib/io.js'
 import { age, printListing, printObject } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
 import { queryOf } from '../hubs/hub-api.js'
 import type { Hub } from '../hubs/hub.js'
 import { knownSinceNote } from '../lib/known-since.js'
+import { type Pin, pinText } from '../../src/confinement/pin.js'
+import { quoted } from '../../src/lib/shell-word.js'
 import { DenialTally } from './denial-tally.js'
 
 interface DenialArgs {
@@ -15,6 +18,7 @@ interface DenialArgs {
   since: string | undefined
   muted: boolean
   expected: boolean
+  closed: boolean
   follow: AbortSignal | undefined
   now: () => number
 }
@@ -22,18 +26,47 @@ interface DenialArgs {
 const member = (flag: boolean): string | undefined => (flag ? 'true' : undefined)
 
 function queryFor(args: DenialArgs): string {
-  const { namespace, workload, since, muted, expected } = args
+  const { namespace, workload, since, muted, expected, closed } = args
   return queryOf({
     ...{ namespace, workload, since },
-    ...{ muted: member(muted), expected: member(expected) }
+    ...{ muted: member(muted), expected: member(expected) },
+    closed: member(closed)
   })
+}
+
+const stateWords: Readonly<Record<Exclude<DenialView['state'], 'open'>, string>> = {
+  allowed: 'allowed, needs a restart',
+  closed: 'closed',
+  muted: 'muted',
+  expected: 'expected'
+}
+
+/** A hub of an earlier version reports no state. */
+function stateText(view: DenialView): string {
+  const { state, action, succeeded } = view
+  if ((state as string | undefined) === undefined) return '-'
+  if (state !== 'open') return stateWords[state]
+  const logged = action === 'SCMP_ACT_LOG'
+  return openWord({ isOfDeleted: isOfDeleted(view), succeeded, block: view.block, logged })
+}
+
+const closedText = ({ closedAt }: DenialView, now: number): string =>
+  closedAt === '' ? '-' : age(closedAt, now)
+
+const profileText = ({ profile, deleted }: DenialView): string =>
+  deleted === undefined ? profile : `${profile} (deleted)`
+
+/** Returns the command that lists the closed denials too. */
+function closedCommand({ namespace, workload }: DenialArgs): string {
+  const place = namespace === undefined ? '' : ` -n ${namespace}`
+  return `secco denials --closed${place}${workload === undefined ? '' : ` --workload ${workload}`}`
 }
 
 /** Formats one line of `-f`. */
 function lineOf(io: Io, view: DenialView & { added: number }): string {
   const { at, namespace, workload, containerName, node, comm, pid } = view
   const call = view.arguments === '' ? view.syscall : `${view.syscall}(${view.arguments})`
-  const who = comm === '' ? '-' : `${comm}[${pid}]`
+  const who = comm === '' ? '-' : pid === 0 ? comm : `${comm}[${pid}]`
   const words = `${at}  ${node}  ${namespace}/${workload}/${containerName}  ${call}  ${view.answer}  ${who}  +${view.added} (${view.count})`
   return `${paint(io, view.answer === 'logged' ? 'yellow' : 'red', plain(words))}\n`
 }
@@ -82,12 +115,12 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
     return 0
   }
   const path = `/api/v1/denials${queryFor(args)}`
-  const { knownSince, items } = await hub.ask<DenialList>(path)
+  const { knownSince, closed = 0, items } = await hub.ask<DenialList>(path)
   const code = printListing(io, args.output, {
     what: 'denials',
     rows: items,
     columns: [
-      { title: 'LAST', value: (view: DenialView) => age(view.lastSeen, args.now()) },
+      { title: 'LAST', value: (view: DenialView) => age(view.at, args.now()) },
       { title: 'NAMESPACE', value: (view) => view.namespace },
       { title: 'WORKLOAD', value: (view) => view.workload },
       { title: 'NODE', value: (view) => view.node },
@@ -96,17 +129,27 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
       { title: 'ANSWER', value: (view) => view.answer },
       { title: 'CALLS', value: (view) => String(view.count) },
       { title: 'PROCESS', value: (view) => view.comm || '-' },
+      ...(args.muted
+        ? [{ title: 'MUTED', value: ({ muted }: DenialView) => (muted ? 'yes' : '-') }]
+        : []),
+      { title: 'STATE', value: stateText, wide: !args.closed },
+      ...(args.closed
+        ? [{ title: 'CLOSED', value: (view: DenialView) => closedText(view, args.now()) }]
+        : []),
       { title: 'ABI', value: (view) => view.abi, wide: true },
       { title: 'MODE', value: (view) => view.mode || '-', wide: true },
-      { title: 'PROFILE', value: (view) => view.profile, wide: true },
+      { title: 'PROFILE', value: profileText, wide: true },
       { title: 'NEXT', value: (view) => view.hint, wide: true }
     ],
     name: (view) => `denial/${view.namespace}/${view.profile}/${view.syscall}`,
     object: (view) => view,
-    members: { knownSince },
-    emptyNote: knownSinceNote(knownSince)
+    members: { knownSince, closed },
+    emptyNote: knownSinceNote(knownSince),
+    ...(closed > 0 ? { none: 'No denials found apart from closed ones.' } : {})
   })
-  const first = items.at(-1)
+  const first = items.findLast(({ state }) => state !== 'closed')
+  if (closed > 0 && ['table', 'wide'].includes(args.output))
+    io.stderr(`  ${closed} closed: ${plain(closedCommand(args))}\n`)
   if (args.output === 'table' && first !== undefined) io.stderr(`  next: ${plain(first.hint)}\n`)
   return code
 }
@@ -119,7 +162,18 @@ interface Allowed {
     revisionAfter: string
   }
   applied: boolean
+  /** The kubectl command that makes the same change; absent outside of a cluster, and from a hub of an earlier version. */
+  patch?: string
+  /** New pods get an earlier revision, whatever is allowed. */
+  pin?: Pin
   restart: { key: string; name: string; node: string; command: string }[]
+}
+
+/** Prints why new pods are denied the call all the same. */
+function printPin(io: Io, pin: Pin | undefined): void {
+  if (pin === undefined) return
+  const some = (pin.exception ?? '') === '' ? 'new pods do not' : 'not all new pods'
+  io.stderr(`${some} get it: the profile is ${plain(pinText(pin))}\n`)
 }
 
 /** `secco denials allow PROFILE SYSCALL…`: shows the difference; with --yes creates the new revision. */
@@ -131,10 +185,11 @@ export async function allowCall(
     syscalls: readonly string[]
     reason: string | undefined
     yes: boolean
+    dryRun: boolean
   },
   output: 'table' | 'json'
 ): Promise<number> {
-  const { syscalls, ...rest } = args
+  const { syscalls, dryRun, ...rest } = args
   const [syscall] = syscalls
   // A hub of an earlier version knows one syscall.
   const body = { ...rest, ...(syscalls.length === 1 ? { syscall } : { syscalls }) }
@@ -143,23 +198,29 @@ export async function allowCall(
     printObject(io, 'json', answer)
     return 0
   }
-  const { diff, applied, restart } = answer
+  const { diff, applied, restart, patch, pin } = answer
   for (const name of diff.added) io.stdout(`${paint(io, 'green', `+ ${name}`)}\n`)
   for (const name of diff.beyondRuntimeDefault) {
     io.stdout(`${paint(io, 'yellow', `! ${name}: RuntimeDefault denies it`)}\n`)
   }
   if (diff.revisionBefore === diff.revisionAfter) {
-    io.stderr('nothing changes: the profile allows it already, or an emergency block denies it\n')
+    const why = 'the profile allows it already, or an emergency block denies it'
+    io.stderr(`nothing changes: ${why}\n`)
+    printPin(io, pin)
     return 0
   }
   const next = applied ? diff.revisionAfter.slice(0, 19) : 'a new one'
   io.stdout(`revision ${diff.revisionBefore.slice(0, 19)} → ${next}\n`)
   if (!applied) {
-    const words = `secco denials allow ${args.profile} ${syscalls.join(' ')} --yes --reason …`
+    const reason = args.reason === undefined ? 'WHY' : quoted(args.reason)
+    const words = `secco denials allow ${args.profile} ${syscalls.map(quoted).join(' ')} --yes --reason ${reason}`
+    if (dryRun) io.stdout(`${plain(patch ?? words)}\n`)
     io.stderr(`nothing was changed\n  next: ${words}\n`)
+    printPin(io, pin)
     return 0
   }
   io.stderr(`allowed in ${args.profile}; the hub renders and delivers the revision\n`)
+  printPin(io, pin)
   for (const { name, node, command } of restart) {
     io.stderr(`  ${plain(name)} on ${node} keeps its filter until you run: ${plain(command)}\n`)
   }

@@ -1,5 +1,7 @@
 import type { Explained } from '../../webhook/confinement/explain.js'
-import type { WhyEperm } from '../../webhook/confinement/denials/why-eperm.js'
+import { missingNodesText } from '../../webhook/confinement/containers/missing-nodes.js'
+import type { DeniedContainer, WhyEperm } from '../../webhook/confinement/denials/why-eperm.js'
+import { stateWords } from '../../src/confinement/state.js'
 import { plural } from '../../src/lib/plural.js'
 import { type Io, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
@@ -9,14 +11,24 @@ import type { Hub } from '../hubs/hub.js'
 
 const ruleText = (rule: string): string => `rule ${rule === '' ? 'none' : rule}`
 
-/** Describes the answer of the webhook, as far as this hub or the pod knows it. The webhook may be another process. */
-function webhookText({ answer, noted }: Pick<Explained, 'answer' | 'noted'>): string {
+/**
+ * Describes the answer of the webhook, as far as this hub or the pod knows it. The webhook may be another process. A
+ * container outside of pods has no answer.
+ */
+function webhookText({
+  answer,
+  noted,
+  container
+}: Pick<Explained, 'answer' | 'noted' | 'container'>): string {
+  if (answer === null && noted === null && container.pod === '') {
+    return 'It belongs to no pod, so no webhook was asked: its runtime got its profile from whoever started it.'
+  }
   if (answer !== null) {
     return `The webhook answered at ${answer.at}: ${answer.decision} (${answer.reason}), ${ruleText(answer.rule)}.`
   }
   return noted === null
     ? 'The pod has no annotation of the webhook, and this hub does not know an answer of the webhook.'
-    : `The webhook wrote on the pod: ${noted.outcome}, ${ruleText(noted.rule)}.`
+    : `The pod's annotation says: ${noted.outcome}, ${ruleText(noted.rule)}.`
 }
 
 /** `secco explain CONTAINER|POD`: explains why a container has its profile. */
@@ -86,6 +98,12 @@ const hasEarlier = (
       containerName === container.name
   )
 
+/** Returns what a container runs under: a revision by its name, or its state. A hub of before reports neither. */
+function filterWords({ state, revision, why }: Partial<DeniedContainer>): string {
+  if (state === undefined || (revision ?? '') !== '') return `It runs under ${why ?? ''}`
+  return `Its state is ${stateWords[state]}: ${why ?? ''}`
+}
+
 /** `secco why-eperm CONTAINER|POD`: shows the denied syscalls, their processes, the rule, and what to do. */
 export async function whyEperm(
   io: Io,
@@ -94,13 +112,15 @@ export async function whyEperm(
   options: { namespace: string | undefined; output: 'table' | 'json' | 'yaml' }
 ): Promise<number> {
   const path = `/api/v1/why-eperm${queryOf({ name, namespace: options.namespace })}`
-  const { items, before } = await hub.ask<WhyEperm>(path)
+  const { items, before, missingNodes = 0 } = await hub.ask<WhyEperm>(path)
   if (options.output !== 'table') {
     const running = items.map(({ container, denials, knownSince, unheard }) => ({
       ...{ running: true, container, denials, knownSince },
       ...(unheard === undefined ? {} : { unheard })
     }))
     printObject(io, options.output, [...running, ...endedOf(before)])
+    // The list on stdout has no place for it.
+    if (missingNodes > 0) io.stderr(`note: ${missingNodesText(missingNodes)}\n`)
     return 0
   }
   for (const item of items) {
@@ -112,9 +132,13 @@ export async function whyEperm(
     }
     for (const line of words) io.stdout(`${plain(line)}\n`)
     const by = rule === '' ? 'its own configuration' : `rule ${rule}`
-    io.stdout(`It runs under ${plain(container.why)} (${plain(by)}).\n`)
+    io.stdout(`${plain(filterWords(container))} (${plain(by)}).\n`)
   }
-  if (items.length === 0) io.stdout('No container of that name runs now.\n')
+  if (items.length === 0) {
+    const unknown =
+      missingNodes === 0 ? '' : `, as far as is known: ${missingNodesText(missingNodes)}`
+    io.stdout(`No container of that name runs now${unknown}.\n`)
+  }
   if (before.length > 0) printBefore(io, before, options.namespace)
   return 0
 }

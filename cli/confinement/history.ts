@@ -4,7 +4,8 @@ import type { HistoryAnswer } from '../../webhook/confinement/history/history-ro
 import { queryOf } from '../hubs/hub-api.js'
 import type { Hub } from '../hubs/hub.js'
 import { type Io, paint, plain } from '../lib/io.js'
-import { alignedLines, printObject } from '../lib/output.js'
+import { alignedLines } from '../lib/aligned-lines.js'
+import { printObject } from '../lib/output.js'
 
 interface HistoryArgs {
   workload: string

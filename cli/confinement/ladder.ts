@@ -1,4 +1,6 @@
 import type { LadderView } from '../../webhook/confinement/ladder/ladder-view.js'
+import { plural } from '../../src/lib/plural.js'
+import { newPodsText, othersText, runningCommand } from '../../src/seccomp/review/new-pods.js'
 import { type Io, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 import type { Hub } from '../hubs/hub.js'
@@ -14,7 +16,12 @@ interface PromoteArgs {
   force: boolean
 }
 
-function printLadder(io: Io, view: LadderView, output: 'table' | 'json' | 'yaml'): void {
+function printLadder(
+  io: Io,
+  view: LadderView,
+  output: 'table' | 'json' | 'yaml',
+  step: 'promote' | 'dry run' | 'rollback'
+): void {
   if (output !== 'table') {
     printObject(io, output, view)
     return
@@ -26,22 +33,25 @@ function printLadder(io: Io, view: LadderView, output: 'table' | 'json' | 'yaml'
   if (canary !== null) {
     io.stdout(
       `canary: ${canary.percent}% get ${canary.to.mode} ${canary.to.revision.slice(0, 19)}, ` +
-        `the others ${canary.from.mode} ${canary.from.revision?.slice(0, 19) ?? ''}\n` +
-        `  ${canary.containers} of ${canary.containers + canary.others} containers, ` +
+        `${othersText(canary.from)}\n` +
+        `  ${plural(canary.containers, 'container runs', 'containers run')} its revision now, ` +
+        `${plural(canary.others, 'other')}; ` +
         `${canary.denials} denials, ${canary.restarts} restarts; ${plain(canary.verdict)}\n`
     )
   }
+  // Who promotes sees the evidence on which the step was taken, which is kept with it.
+  if (step === 'promote' && evidence.length > 0) io.stdout('evidence, as it was before the step:\n')
   for (const line of evidence) io.stdout(`  ${plain(line)}\n`)
   if (next.mode !== '') {
-    io.stdout(
-      `next: ${next.mode}${next.ready ? '' : `, not yet: ${plain(next.reasons.join('; '))}`}\n`
-    )
+    const why = next.ready ? '' : `, not yet: ${plain(next.reasons.join('; '))}`
+    io.stdout(`next mode: ${next.mode}${why}\n`)
   }
   const last = history.at(-1)
   if (last !== undefined) {
     const reason = last.reason === undefined ? '' : ` (${plain(last.reason)})`
     const change = `${last.from} → ${last.to}${reason}`
-    io.stdout(`last: ${last.action} by ${plain(last.by)} at ${last.at}: ${change}\n`)
+    const when = step === 'dry run' ? 'would be' : 'last'
+    io.stdout(`${when}: ${last.action} by ${plain(last.by)} at ${last.at}: ${change}\n`)
   }
 }
 
@@ -57,10 +67,15 @@ export async function promoteWorkload(
     ...(canary === undefined ? {} : { canary }),
     ...(quietFor === undefined ? {} : { quietFor })
   }
-  printLadder(io, await hub.ask<LadderView>('/api/v1/promote', body), output)
+  const view = await hub.ask<LadderView>('/api/v1/promote', body)
+  printLadder(io, view, output, args.dryRun ? 'dry run' : 'promote')
   if (args.dryRun) io.stderr('dry run: nothing was changed\n')
   else if (output === 'table') {
-    io.stderr(`  next: new pods get it; find running pods with an older filter: secco ps --wrong\n`)
+    const find = runningCommand(view.namespace, 'secco ps --wrong')
+    const [workloadKind = ''] = view.workload.split('/')
+    const assigned = { namespace: view.namespace, name: view.profile, workloadKind }
+    const who = newPodsText(assigned, { mode: args.mode, canary: view.canary })
+    io.stderr(`  next: ${who}; find running pods with an older filter: ${find}\n`)
   }
   return 0
 }
@@ -72,6 +87,6 @@ export async function rollbackWorkload(
   args: { profile: string; reason: string },
   output: 'table' | 'json' | 'yaml'
 ): Promise<number> {
-  printLadder(io, await hub.ask<LadderView>('/api/v1/rollback', args), output)
+  printLadder(io, await hub.ask<LadderView>('/api/v1/rollback', args), output, 'rollback')
   return 0
 }

@@ -1,7 +1,19 @@
-import type { ContainerView } from '../../webhook/confinement/containers/container-views.js'
-import { byPlace } from '../../webhook/confinement/containers/container-routes.js'
-import { stateWords } from '../../src/confinement/state.js'
-import { type Io, noteLost, paint } from '../lib/io.js'
+import { listed } from '../../src/lib/plural.js'
+import {
+  type ContainerView,
+  revisionText
+} from '../../webhook/confinement/containers/container-view.js'
+import {
+  byPlace,
+  type ContainerList
+} from '../../webhook/confinement/containers/container-routes.js'
+import {
+  type AwayNode,
+  missingNodesText
+} from '../../webhook/confinement/containers/missing-nodes.js'
+import { riskWord, stateWords } from '../../src/confinement/state.js'
+import { gapText } from '../../src/history/recording-gap.js'
+import { clearScreen, type Io, noteLost, paint, plain } from '../lib/io.js'
 import { age, type Column, printListing } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
 import { queryOf } from '../hubs/hub-api.js'
@@ -18,11 +30,15 @@ interface PsArgs {
   now: () => number
 }
 
-/** Returns the state with its problems. */
-function stateText(view: ContainerView): string {
+/** Names of containers in a note about a gap. */
+const namesShown = 8
+
+/** Returns the state with its problems. @param away the nodes that do not report: the state is that of the last report */
+function stateText(view: ContainerView, away: ReadonlySet<string>): string {
   const marks = [
     ...view.drift.map(({ kind }) => kind),
-    ...(view.unprotected === null ? [] : ['should be protected']),
+    ...(view.unprotected === null ? [] : ['not protected']),
+    ...(away.has(view.node) ? ['node away'] : []),
     ...(view.canary ? ['canary'] : []),
     ...(view.ephemeral ? ['ephemeral'] : [])
   ]
@@ -30,31 +46,30 @@ function stateText(view: ContainerView): string {
   return marks.length === 0 ? word : `${word} (${marks.join(', ')})`
 }
 
-function revisionText({ profile, revision }: ContainerView): string {
-  if (revision === '') return '-'
-  return `${profile.slice(profile.indexOf('/') + 1)}@${revision.slice(7, 15)}`
-}
-
-function columns(now: number): Column<ContainerView>[] {
+function columns(now: number, away: ReadonlySet<string>): Column<ContainerView>[] {
   return [
     { title: 'NAMESPACE', value: ({ namespace }) => namespace },
     { title: 'WORKLOAD', value: ({ workload }) => workload },
     { title: 'CONTAINER', value: ({ name }) => name },
     { title: 'NODE', value: ({ node }) => node },
-    { title: 'STATE', value: stateText },
-    { title: 'REVISION', value: revisionText },
+    { title: 'STATE', value: (view) => stateText(view, away) },
+    { title: 'REVISION', value: (view) => (view.revision === '' ? '-' : revisionText(view)) },
     { title: 'STALE', value: ({ stale }) => (stale ? 'yes' : '-') },
     { title: 'DENIALS', value: ({ denials }) => String(denials) },
-    { title: 'RISK', value: ({ risk }) => String(risk) },
+    { title: 'RISK', value: ({ risk }) => `${risk} ${riskWord(risk)}` },
     { title: 'AGE', value: ({ startedAt }) => age(startedAt, now), wide: true },
     { title: 'RESTARTS', value: ({ restarts }) => String(restarts), wide: true },
-    { title: 'SYSCALLS', value: ({ syscalls }) => String(syscalls), wide: true },
+    { title: 'SYSCALLS', value: ({ syscalls }) => syscallsText(syscalls), wide: true },
     { title: 'CHECKED', value: ({ checked }) => checked, wide: true },
     { title: 'RUNTIME', value: ({ runtime }) => runtime, wide: true },
     { title: 'ID', value: ({ id }) => id.slice(0, 20), wide: true },
     { title: 'WHY', value: whyText, wide: true }
   ]
 }
+
+/** Formats a number of calls. A hub of an earlier version says 0 where it does not know it yet. */
+const syscallsText = (syscalls: number | null) =>
+  syscalls === null || syscalls === 0 ? 'not known yet' : String(syscalls)
 
 /** Explains a state in one line. */
 function whyText(view: ContainerView): string {
@@ -66,27 +81,73 @@ function whyText(view: ContainerView): string {
 const isWrong = ({ drift, stale, unprotected }: ContainerView): boolean =>
   drift.length > 0 || stale || unprotected !== null
 
+/** Prints once for each gap of a node which containers it is about. */
+function printGaps(io: Io, views: readonly ContainerView[]): void {
+  const names = new Map<string, string[]>()
+  for (const { node, name, gaps } of views) {
+    for (const gap of gaps) {
+      const what = `${node}: ${gapText(gap)}`
+      names.set(what, [...(names.get(what) ?? []), name])
+    }
+  }
+  for (const [what, of] of names) {
+    io.stderr(`${paint(io, 'yellow', plain(`${what} of ${listed(of, namesShown)}`))}\n`)
+  }
+}
+
+/** Prints of how many nodes nothing is listed. Who asks about one namespace may have no right to list nodes. */
+function printMissing(io: Io, missing: number, namespace: string | undefined): void {
+  if (missing === 0) return
+  const what = `${missingNodesText(missing)}: it is not listed`
+  const next = namespace === undefined ? 'secco get nodes' : 'ask who may list nodes'
+  io.stderr(`${paint(io, 'yellow', what)}\n  next: ${next}\n`)
+}
+
+/** Prints which lines are old: those of nodes that are away. */
+function printAway(io: Io, away: readonly AwayNode[], now: number): void {
+  for (const { name, lastSeen } of away) {
+    const what =
+      lastSeen === ''
+        ? `${name} does not report: its containers are listed as the API server has them`
+        : `${name} is away: its containers are listed as they were ${age(lastSeen, now)} ago`
+    io.stderr(`${paint(io, 'yellow', plain(what))}\n`)
+  }
+}
+
 const noneWrong = 'No container differs from what it should be.'
 
 /** `secco ps`: lists containers as `docker ps` does, with their confinement. */
 export async function listContainers(io: Io, hub: Hub, args: PsArgs): Promise<number> {
   const query = queryOf({ namespace: args.namespace, selector: args.selector })
-  const print = (views: readonly ContainerView[]): number =>
-    printListing(io, args.output, {
+  const isTable = args.output === 'table' || args.output === 'wide'
+  const print = (
+    views: readonly ContainerView[],
+    { missingNodes = 0, awayNodes = [] }: Omit<ContainerList, 'items'>
+  ): number => {
+    const rows = args.wrong ? views.filter(isWrong) : views
+    if (isTable) printMissing(io, missingNodes, args.namespace)
+    const places = new Set(views.map(({ node }) => node))
+    const away = awayNodes.filter(({ name }) => places.has(name))
+    if (isTable) printAway(io, away, args.now())
+    if (isTable) printGaps(io, rows)
+    return printListing(io, args.output, {
       what: 'containers',
-      rows: args.wrong ? views.filter(isWrong) : views,
+      rows,
       ...(args.wrong && views.length > 0 ? { none: noneWrong } : {}),
-      columns: columns(args.now()),
+      columns: columns(args.now(), new Set(away.map(({ name }) => name))),
       name: ({ namespace, name, id }) => `container/${namespace}/${name}/${id}`,
-      object: (view) => view
+      object: (view) => view,
+      members: { missingNodes, awayNodes }
     })
+  }
   if (args.watch === undefined) {
     const path = `/api/v1/containers${query}`
-    return print(await hub.list<ContainerView>(path))
+    const { items, ...nodes } = await hub.ask<ContainerList>(path)
+    return print(items, nodes)
   }
-  await watchContainers(io, hub, query, args.watch, (views) => {
-    if (io.isTerminal) io.stdout('\u001b[2J\u001b[H')
-    print(views)
+  await watchContainers(io, hub, query, args.watch, (views, nodes) => {
+    if (io.isTerminal) io.stdout(clearScreen)
+    print(views, nodes)
   })
   if (!args.watch.aborted) io.stderr(paint(io, 'dim', 'the hub ended the stream\n'))
   return 0
@@ -98,19 +159,22 @@ async function watchContainers(
   hub: Hub,
   query: string,
   signal: AbortSignal,
-  show: (views: ContainerView[]) => void
+  show: (views: ContainerView[], nodes: Omit<ContainerList, 'items'>) => void
 ): Promise<void> {
   const known = new Map<string, ContainerView>()
+  let nodes: Omit<ContainerList, 'items'> = {}
   const onEvent = (event: string, data: unknown): void => {
     if (event === 'snapshot') {
+      const { items, ...rest } = data as ContainerList
+      nodes = rest
       known.clear()
-      for (const view of (data as { items: ContainerView[] }).items) known.set(view.key, view)
+      for (const view of items) known.set(view.key, view)
     } else if (event === 'change') {
       const { changed, gone } = data as { changed: ContainerView[]; gone: string[] }
       for (const view of changed) known.set(view.key, view)
       for (const key of gone) known.delete(key)
-    }
-    show([...known.values()].sort(byPlace))
+    } else if (event === 'nodes') nodes = data as typeof nodes
+    show([...known.values()].sort(byPlace), nodes)
   }
   const listener = { onEvent, onLost: (reason: string) => noteLost(io, reason) }
   await hub.follow(`/api/v1/containers/stream${query}`, listener, signal)

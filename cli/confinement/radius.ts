@@ -1,4 +1,5 @@
-import type { Radius } from '../../webhook/confinement/what-if/blast-radius.js'
+import type { Radius } from '../../webhook/confinement/what-if/radius.js'
+import { isHarmless, radiusWords } from '../../webhook/confinement/what-if/radius-words.js'
 import { type Io, paint } from '../lib/io.js'
 import { printObject, table } from '../lib/output.js'
 import type { Hub } from '../hubs/hub.js'
@@ -13,15 +14,16 @@ interface SimulateArgs {
 
 /** Prints what would have been denied to which containers, as a table. */
 export function printRadius(io: Io, radius: Radius, wide: boolean): void {
-  const { considered, without, hit, workloads, containers } = radius
-  if (hit > 0) {
+  const { hit, workloads, containers } = radius
+  if (workloads.length > 0) {
     io.stdout(
       table(io, workloads, [
         { title: 'NAMESPACE', value: (row) => row.namespace },
         { title: 'WORKLOAD', value: (row) => row.workload },
         { title: 'CONTAINERS', value: (row) => String(row.containers) },
         { title: 'CALLS', value: (row) => String(row.calls) },
-        { title: 'DENIED', value: (row) => row.syscalls.join(',') }
+        { title: 'DENIED', value: (row) => row.syscalls.join(',') },
+        { title: 'WHEN', value: (row) => row.when ?? 'runs now' }
       ])
     )
   }
@@ -45,9 +47,8 @@ export function printRadius(io: Io, radius: Radius, wide: boolean): void {
       ])
     )
   }
-  const words = `${hit} of ${considered} running containers would have had denials`
-  io.stderr(`${paint(io, hit === 0 ? 'green' : 'yellow', words)}\n`)
-  if (without > 0) io.stderr(`the syscalls of ${without} more running containers are not known\n`)
+  const words = radiusWords(radius).join('\n')
+  io.stderr(`${paint(io, isHarmless(radius) ? 'green' : 'yellow', words)}\n`)
 }
 
 /** `secco simulate`: replays recorded syscalls of running containers against a profile; changes nothing. */

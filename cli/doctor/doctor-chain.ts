@@ -7,6 +7,7 @@ import { digestOf } from '../../src/lib/digest.js'
 import type { Store } from '../../src/store/store.js'
 import { tinyPrograms } from '../base/tiny-program.js'
 import { canaryProfile, deliveredTo, proveDenial, proveFilter } from './doctor-canary.js'
+import { hubChecks, noHub, printHubChecks } from './doctor-hub-checks.js'
 import { byWords } from './doctor-cluster-nodes.js'
 import {
   conclude,
@@ -30,6 +31,8 @@ interface ChainOptions {
   seccompRoot: string | undefined
   user: string
   now: () => Date
+  /** Ends the proof early; what was made is removed. */
+  signal: AbortSignal
 }
 
 const name = 'secco-doctor'
@@ -44,8 +47,8 @@ interface Chain {
   path: string
   digest: string
   seccomp: LinuxSeccomp | undefined
-  /** The canary was started: its observations arrive until its end is reported. */
-  started: boolean
+  /** The start of the canary: its observations arrive until its end is reported. */
+  starting: Promise<void> | undefined
 }
 
 const links: readonly Link<Chain>[] = [
@@ -131,8 +134,11 @@ const links: readonly Link<Chain>[] = [
         ...{ rootfs, args: ['/ask'], files: [], writable: [], profile: name },
         ...{ seccomp: chain.seccomp, noNewPrivileges: true }
       })
-      await startContainer({ id: name, root: join(chain.options.paths.root, 'runc') }, bundle)
-      chain.started = true
+      const canary = { id: name, root: join(chain.options.paths.root, 'runc') }
+      // A verb that was killed could not remove its own.
+      await removeContainer(canary, 'KILL').catch(() => undefined)
+      chain.starting = startContainer(canary, bundle)
+      await chain.starting
       return name
     }
   },
@@ -164,20 +170,28 @@ async function untilEnded({ store }: Chain): Promise<void> {
 export async function runChainDoctor(io: Io, store: Store, options: ChainOptions): Promise<number> {
   const work = await mkdtemp(join(tmpdir(), 'secco-doctor-'))
   const chain: Chain = {
-    ...{ store, options, work, path: '', digest: '', seccomp: undefined, started: false },
+    ...{ store, options, work, path: '', digest: '', seccomp: undefined, starting: undefined },
     ...{ addresses: { pid: 0, webhook: '', hub: '', ui: '', caBundle: '' } },
-    hub: new Hub([{ ui: '' }])
+    hub: noHub
   }
   let steps: Step[] = []
   try {
-    steps = await walkLinks(io, options.output, links, chain)
+    steps = await walkLinks(io, options.output, links, chain, options.signal)
   } finally {
+    // A start that goes on while the proof ends would come after the removal.
+    const started = await chain.starting?.then(
+      () => true,
+      () => false
+    )
     await removeContainer({ id: name, root: join(options.paths.root, 'runc') }, 'KILL').catch(
       () => undefined
     )
-    if (chain.started) await untilEnded(chain)
+    if (started === true) await untilEnded(chain)
     await store.delete('SeccompProfile', ref).catch(() => false)
     await rm(work, { recursive: true, force: true })
   }
-  return conclude(io, options.output, steps)
+  const checks = await hubChecks(chain.hub)
+  const code = conclude(io, options.output, steps, { checks })
+  if (options.output === 'table') printHubChecks(io, checks)
+  return code
 }

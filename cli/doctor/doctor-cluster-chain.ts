@@ -1,4 +1,5 @@
 import type { ContainerView } from '../../webhook/confinement/containers/container-views.js'
+import type { KubeconfigOptions } from '../lib/open-store.js'
 import type { ApiCall } from '../../src/store/kubernetes-call.js'
 import type { CanaryPlace, Pod } from './doctor-cluster-canary.js'
 import type { ChosenNodes } from './doctor-cluster-nodes.js'
@@ -7,7 +8,9 @@ import type { DoctorOutput } from './doctor-links.js'
 import type { Hub } from '../hubs/hub.js'
 
 export interface ClusterDoctorOptions {
-  kubeconfig: string
+  /** Ends the proof early; what was made is removed. */
+  signal: AbortSignal
+  kubeconfig: KubeconfigOptions
   /** Token for the hub; default: that of the kubeconfig. */
   token: string | undefined
   output: DoctorOutput

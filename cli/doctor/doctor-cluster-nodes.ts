@@ -1,3 +1,4 @@
+import { listed } from '../../src/lib/plural.js'
 /** The members of a node that doctor reads (core/v1). */
 export interface Node {
   metadata: { name: string; labels?: Record<string, string> }
@@ -38,10 +39,7 @@ export function chooseNodes(nodes: readonly Node[], most: number): ChosenNodes {
 }
 
 /** Lists the names of nodes, shortened when there are many. */
-export function nodesText(names: readonly string[]): string {
-  const more = names.length - mostNamed
-  return `${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
-}
+export const nodesText = (names: readonly string[]): string => listed(names, mostNamed)
 
 function grouped(found: readonly { node: string; words: string }[]): [string, string][] {
   const alike = new Map<string, string[]>()

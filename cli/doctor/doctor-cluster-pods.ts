@@ -95,14 +95,14 @@ export const podLinks: readonly Link<Chain>[] = [
           if (own !== undefined && own.disk !== '') seen.set(node, own)
         }
         return seen.size === pods.size ? true : undefined
-      }, promptMs)
+      })
       // In the order of the nodes, not of the answers.
       const views = new Map<string, ContainerView>()
       for (const node of pods.keys()) {
         const view = seen.get(node)
         if (view === undefined) {
           const fix = `look why its satellite did not report the pod: kubectl -n ${home} logs -l ${roleLabels.satellite}`
-          return { broken: `${node}: no satellite checked it within ${promptMs / 1000} s`, fix }
+          return { broken: `${node}: no satellite checked it within ${patienceMs / 1000} s`, fix }
         }
         if (view.disk !== 'ok') return { broken: `${path} on ${node} is ${view.disk}` }
         views.set(node, view)

@@ -1,7 +1,6 @@
 import { apiVersion } from '../../src/api/names.js'
 import { errorKinds, toSeccoError } from '../../src/lib/errors.js'
 import { openClusterHub } from '../hubs/cluster-hub.js'
-import { Hub } from '../hubs/hub.js'
 import { askHub } from '../hubs/hub-api.js'
 import {
   canaryContainer as container,
@@ -20,6 +19,7 @@ import { type Chain, type ClusterDoctorOptions, placeOf } from './doctor-cluster
 import { chooseNodes, isReady, type Node, nodesText, untriedText } from './doctor-cluster-nodes.js'
 import { podLinks } from './doctor-cluster-pods.js'
 import { notServing, readyText, type Workload } from './doctor-cluster-programs.js'
+import { hubChecks, noHub, printHubChecks } from './doctor-hub-checks.js'
 import {
   type Broken,
   conclude,
@@ -177,7 +177,7 @@ export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): P
     ...{
       options,
       call,
-      hub: new Hub([{ ui: '' }]),
+      hub: noHub,
       satellite: { containers: [] },
       machine: '',
       digest: '',
@@ -187,14 +187,16 @@ export async function runClusterDoctor(io: Io, options: ClusterDoctorOptions): P
   }
   let steps: Step[] = []
   try {
-    steps = await walkLinks(io, options.output, links.map(withHints), chain)
+    steps = await walkLinks(io, options.output, links.map(withHints), chain, options.signal)
   } finally {
     await cleanUp(call)
   }
   const { tried, untried } = chain.nodes
-  const code = conclude(io, options.output, steps, { tried, untried })
+  const checks = await hubChecks(chain.hub)
+  const code = conclude(io, options.output, steps, { tried, untried, checks })
   if (options.output === 'table' && untried.length > 0) {
     io.stdout(`${paint(io, 'yellow', `not tried: ${untriedText(untried)}`)}\n`)
   }
+  if (options.output === 'table') printHubChecks(io, checks)
   return code
 }

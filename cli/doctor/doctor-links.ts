@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { toSeccoError } from '../../src/lib/errors.js'
+import { aborted } from '../lib/aborted.js'
 import { type Io, paint, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 
@@ -57,12 +58,19 @@ async function stepOf<Chain>({ what, fix, prove }: Link<Chain>, chain: Chain): P
 
 export type DoctorOutput = 'table' | 'json' | 'yaml'
 
-/** Proves the links up to the first broken one, and prints each result. */
+/** Resolves when a person or the system ends the verb: what it made has to be removed then. */
+async function stoppedStep(what: string, signal: AbortSignal): Promise<Step> {
+  await aborted(signal)
+  return { what, ok: false, found: `stopped by ${String(signal.reason)}`, next: '' }
+}
+
+/** Proves the links up to the first broken one, or until the signal, and prints each result. */
 export async function walkLinks<Chain>(
   io: Io,
   output: DoctorOutput,
   links: readonly Link<Chain>[],
-  chain: Chain
+  chain: Chain,
+  signal: AbortSignal
 ): Promise<Step[]> {
   const width = Math.max(...links.map(({ what }) => what.length))
   const steps: Step[] = []
@@ -70,7 +78,7 @@ export async function walkLinks<Chain>(
     const broken = steps.some(({ ok }) => !ok)
     const step = broken
       ? { what: link.what, ok: false, found: 'not tried', next: '' }
-      : await stepOf(link, chain)
+      : await Promise.race([stoppedStep(link.what, signal), stepOf(link, chain)])
     steps.push(step)
     if (output !== 'table') continue
     const failed = broken ? paint(io, 'dim', '·') : paint(io, 'red', '✗')
@@ -82,17 +90,17 @@ export async function walkLinks<Chain>(
 }
 
 /**
- * Prints the verdict below the links. @param nodes members about nodes for -o json and -o yaml
+ * Prints the verdict below the links. @param more members for -o json and -o yaml
  * @returns the exit code: 0 when every link holds, otherwise 1
  */
 export function conclude(
   io: Io,
   output: DoctorOutput,
   steps: readonly Step[],
-  nodes: object = {}
+  more: object = {}
 ): number {
   const good = steps.every(({ ok }) => ok)
-  if (output !== 'table') printObject(io, output, { good, steps, ...nodes })
+  if (output !== 'table') printObject(io, output, { good, steps, ...more })
   else {
     const words = good ? 'the whole chain works' : 'the chain is broken at the first failed link'
     io.stdout(`${paint(io, good ? 'green' : 'red', words)}\n`)

@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { access, constants, readdir, readFile } from 'node:fs/promises'
 import { machine, release } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import { probeCapabilities } from '../../native/capabilities.js'
 import type { Capability } from '../../native/capability-table.js'
 import { hasKernelBtf } from '../../native/kernel-btf.js'
@@ -17,6 +15,7 @@ import { containerdRuntime } from '../../satellite/containers/containerd.js'
 import { dockerRuntime } from '../../satellite/containers/docker.js'
 import { podmanRuntime } from '../../satellite/containers/podman.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
+import { crunVersion } from '../../satellite/containers/crun.js'
 import { runcRuntime } from '../../satellite/containers/runc.js'
 import { readRuncVersion } from '../../satellite/containers/runc-version.js'
 import type { Logger } from '../../src/lib/log.js'
@@ -102,11 +101,9 @@ async function whyNoFilter(): Promise<string | undefined> {
   return result.ok ? undefined : result.reason
 }
 
-async function crunVersion(): Promise<{ name: string; version: string }[]> {
-  const run = promisify(execFile)
-  const output = await run('crun', ['--version'], { timeout: 5000 }).catch(() => undefined)
-  const version = /^crun version (\S+)/m.exec(output?.stdout ?? '')?.[1]
-  return version === undefined ? [] : [{ name: 'crun', version }]
+async function crunIfInstalled(): Promise<{ name: string; version: string }[]> {
+  const version = await crunVersion()
+  return version === '' ? [] : [{ name: 'crun', version }]
 }
 
 /** A daemon that does not run reports no version, but its program is installed. */
@@ -140,7 +137,7 @@ export async function readNodeFacts(options: NodeToRead): Promise<NodeFacts> {
   )
   try {
     const { hook, test } = await selfTest(btf)
-    const runtimes = [...(await registry.versions()), ...(await crunVersion())]
+    const runtimes = [...(await registry.versions()), ...(await crunIfInstalled())]
     const mountinfo = await readFile('/proc/self/mountinfo', 'utf8')
     return {
       root: process.getuid?.() === 0,

@@ -1,5 +1,6 @@
 import { capabilityMeanings } from '../../native/capability-table.js'
 import { kernelBtf } from '../../native/kernel-btf.js'
+import { containerNamesText } from '../../webhook/views/unidentified.js'
 import type { NodeFacts } from './node-facts.js'
 
 /** `untried`: only root can try it. `note`: a fact that is neither good nor bad. */
@@ -132,6 +133,14 @@ function enforcementRows(facts: NodeFacts): Row[] {
       runtimes.length > 0 ? 'yes' : 'no',
       [...answered, ...silent].join(', '),
       'install and start runc, containerd, docker or podman; --containerd-socket names another socket'
+    ),
+    rowOf(
+      'container names',
+      'note',
+      containerNamesText(
+        facts.runtimes.map(({ name }) => name),
+        facts.silentRuntimes
+      )
     ),
     rowOf(
       'libseccomp',

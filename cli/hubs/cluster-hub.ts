@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream'
 import { SeccoError } from '../../src/lib/errors.js'
 import { fromApiServer } from '../../src/store/kubernetes-errors.js'
 import { namespace, ports, roleLabels } from '../install/names.js'
-import { loadKubeconfig } from '../lib/open-store.js'
+import { type KubeconfigOptions, loadKubeconfig } from '../lib/open-store.js'
 import { openAggregatedHub } from './aggregated-hub.js'
 import type { HubAccess } from './hub-api.js'
 import { Hub, type Replicas } from './hub.js'
@@ -42,6 +42,15 @@ async function tokenOf(config: KubeConfig): Promise<string | undefined> {
   const shown = options.headers?.['Authorization']
   return /^Bearer (\S+)$/.exec(typeof shown === 'string' ? shown : '')?.[1]
 }
+
+const needsApi = (user: string) =>
+  new SeccoError(
+    'UNAUTHENTICATED',
+    `the hub cannot be asked as ${user}: a forwarded port knows users by their tokens only`,
+    {
+      hint: 'install Secco with --hub-api, or set SECCO_TOKEN to a token of that user, without --as'
+    }
+  )
 
 const needsToken = () =>
   new SeccoError(
@@ -82,17 +91,26 @@ async function forwarded(config: KubeConfig, pod: string): Promise<string> {
  * `kubectl port-forward` does. Any replica will do then: those on standby pass requests on to the active hub. The user
  * needs the permission `create` on pods/portforward in their namespace.
  * @param token token of the user; default: that of the kubeconfig.
+ * @param report prints a line for the user while a replica does not answer
  * @throws SeccoError NOT_FOUND, INVALID_DOCUMENT (kubeconfig), UNAVAILABLE, FORBIDDEN, UNAUTHENTICATED.
  */
-export async function openClusterHub(kubeconfig: string, token?: string): Promise<Hub> {
+export async function openClusterHub(
+  kubeconfig: KubeconfigOptions,
+  token?: string,
+  report: (text: string) => void = () => undefined
+): Promise<Hub> {
   const config = await loadKubeconfig(kubeconfig)
-  const shown = token ?? (await tokenOf(config))
+  const impersonated = config.getCurrentUser()?.impersonateUser ?? undefined
+  // The token of the kubeconfig would be that of another user than the one who is meant.
+  const own = impersonated === undefined ? await tokenOf(config) : undefined
+  const shown = kubeconfig.as ? undefined : (token ?? own)
   const aggregated = await openAggregatedHub(config, shown)
   if (aggregated !== undefined) {
     // The API server finds the replica, each time that a stream is opened again too.
     const replicas: Replicas = [aggregated]
-    return new Hub(replicas, () => Promise.resolve(replicas))
+    return new Hub(replicas, { list: () => Promise.resolve(replicas), report })
   }
+  if (shown === undefined && impersonated !== undefined) throw needsApi(impersonated)
   if (shown === undefined) throw needsToken()
   const proof = { token: shown }
   const opened = new Map<string, Promise<HubAccess>>()
@@ -114,5 +132,5 @@ export async function openClusterHub(kubeconfig: string, token?: string): Promis
     const [first, ...more] = await readyPods(config)
     return [await once(first), ...(await Promise.all(more.map(once)))]
   }
-  return new Hub(await list(), list)
+  return new Hub(await list(), { list, report })
 }

@@ -167,8 +167,8 @@ export async function askHub<Answer>(
 }
 
 /** Resolves when a hub answers, whatever it answers. @throws SeccoError UNAVAILABLE */
-export async function reachHub(access: HubAccess): Promise<void> {
-  const response = await open(access, 'GET', '/login', { timeout: workMs })
+export async function reachHub(access: HubAccess, signal?: AbortSignal): Promise<void> {
+  const response = await open(access, 'GET', '/login', { timeout: workMs, signal })
   const text = await bodyOf(response).catch((cause: unknown) => {
     throw unavailable(access, cause)
   })

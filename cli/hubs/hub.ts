@@ -15,19 +15,33 @@ export interface HubListener {
 
 /** How long a follower waits before it connects again. */
 const againMs = 1000
+/** A replica that has not answered by then is named, and the next one is asked as well. */
+const defaultPatienceMs = 3000
+
+interface HubSettings {
+  /** Lists the replicas again; without it the hub is always the same. */
+  list?: () => Promise<Replicas>
+  /** Prints a line for the user while a replica does not answer. */
+  report?: (text: string) => void
+  patienceMs?: number
+}
 
 /**
  * Hub is what verbs ask: the hub on this machine, or that of a cluster, where every replica passes requests on to the
- * active one. One replica is asked, and the next one when it does not answer.
+ * active one. One replica is asked, and the next one when it does not answer, or not within some seconds.
  */
 export class Hub {
   #replicas: Replicas
-  readonly #list: (() => Promise<Replicas>) | undefined
+  readonly #list: HubSettings['list']
+  readonly #report: (text: string) => void
+  readonly #patienceMs: number
 
-  /** @param list lists the replicas again; without it the hub is always the same */
-  constructor(replicas: Replicas, list?: () => Promise<Replicas>) {
+  constructor(replicas: Replicas, settings: HubSettings = {}) {
+    const { list, report = () => undefined, patienceMs = defaultPatienceMs } = settings
     this.#replicas = replicas
     this.#list = list
+    this.#report = report
+    this.#patienceMs = patienceMs
   }
 
   get replicas(): Replicas {
@@ -40,10 +54,15 @@ export class Hub {
    * @throws SeccoError UNAVAILABLE when no replica answers, or the error that the hub answers.
    */
   async ask<Answer>(path: string, body?: unknown, timeout?: number): Promise<Answer> {
-    if (body === undefined)
-      return this.#tryEach((replica) => askHub<Answer>(replica, path, undefined, timeout))
-    if (this.#replicas.length > 1) await this.#tryEach(reachHub)
-    return askHub<Answer>(this.#replicas[0], path, body, timeout)
+    if (body === undefined) {
+      const first = await this.#firstAnswer((replica, signal) =>
+        askHub<Answer>(replica, path, undefined, timeout, signal)
+      )
+      return first.answer
+    }
+    const [only] = this.#replicas
+    const replica = this.#replicas.length > 1 ? (await this.#firstAnswer(reachHub)).replica : only
+    return this.#watched(replica, askHub<Answer>(replica, path, body, timeout))
   }
 
   /** Reads one list. @throws SeccoError as ask does */
@@ -66,6 +85,10 @@ export class Hub {
       followHub(replica, path, listener.onEvent, signal, onOpen)
     const isOver = (): boolean => signal.aborted
     while (!isOver()) {
+      // Two streams at once would bring everything twice, so a replica that hangs is found before.
+      if (this.#replicas.length > 1)
+        await this.#firstAnswer(reachHub, signal).catch(() => undefined)
+      if (isOver()) return
       const failure = await this.#tryEach(once).then(() => undefined, toSeccoError)
       if (failure !== undefined && !(state.hasOpened && failure.code === 'UNAVAILABLE'))
         throw failure
@@ -75,6 +98,72 @@ export class Hub {
       await delay(againMs, undefined, { signal }).catch(() => undefined)
       await this.#listAgain(this.#list)
     }
+  }
+
+  /**
+   * Asks the first replica, the next one when that fails or is slow, and so on. From then on the replica that answered
+   * is tried first, and those that failed or were slow are tried last.
+   */
+  #firstAnswer<Answer>(
+    ask: (replica: HubAccess, signal: AbortSignal) => Promise<Answer>,
+    given?: AbortSignal
+  ): Promise<{ replica: HubAccess; answer: Answer }> {
+    const left = [...this.#replicas]
+    const answered = new AbortController()
+    const signal = AbortSignal.any([answered.signal, ...(given === undefined ? [] : [given])])
+    const failures: SeccoError[] = []
+    let open = 0
+    return new Promise<{ replica: HubAccess; answer: Answer }>((resolve, reject) => {
+      const askNext = (): void => {
+        const replica = left.shift()
+        if (replica === undefined) return
+        open += 1
+        const slow = setTimeout(() => {
+          if (signal.aborted) return
+          this.#reportSlow(replica, left[0])
+          this.#moveLast(replica)
+          askNext()
+        }, this.#patienceMs)
+        const ended = (): void => {
+          open -= 1
+          clearTimeout(slow)
+        }
+        ask(replica, signal).then(
+          (answer) => {
+            ended()
+            if (!answered.signal.aborted) this.#moveFirst(replica)
+            answered.abort()
+            resolve({ replica, answer })
+          },
+          (thrown: unknown) => {
+            ended()
+            const error = toSeccoError(thrown)
+            // A request that the signal ended is no failure of its replica.
+            if (signal.aborted || error.code !== 'UNAVAILABLE') {
+              reject(error)
+              return
+            }
+            failures.push(error)
+            this.#moveLast(replica)
+            askNext()
+            if (open === 0) reject(failures[0] ?? error)
+          }
+        )
+      }
+      askNext()
+    }).finally(() => answered.abort())
+  }
+
+  /** Names the replica when its answer is late. */
+  async #watched<Answer>(replica: HubAccess, answer: Promise<Answer>): Promise<Answer> {
+    const slow = setTimeout(() => this.#reportSlow(replica, undefined), this.#patienceMs)
+    return answer.finally(() => clearTimeout(slow))
+  }
+
+  #reportSlow(replica: HubAccess, next: HubAccess | undefined): void {
+    const [who, other] = [replica, next].map((one) => one?.name ?? 'on this machine')
+    const then = next === undefined ? 'still waiting' : `asking ${other ?? ''} as well`
+    this.#report(`the hub ${who ?? ''} has not answered for ${this.#patienceMs / 1000} s; ${then}`)
   }
 
   /** Asks one replica after the other until one answers. Those that do not are tried last from then on. */
@@ -91,6 +180,10 @@ export class Hub {
       }
     }
     throw first as SeccoError
+  }
+
+  #moveFirst(replica: HubAccess): void {
+    this.#replicas = [replica, ...this.#replicas.filter((one) => one !== replica)]
   }
 
   #moveLast(replica: HubAccess): void {

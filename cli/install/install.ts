@@ -8,7 +8,7 @@ import { installObjects } from './objects.js'
 import { names, namespace } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
 import { ownProfilesPath } from './own-profile.js'
-import { hostPaths, satelliteCapabilities } from './satellite.js'
+import { hostPathsOf, satelliteCapabilities } from './satellite.js'
 
 const clusterWide = new Set([
   'Namespace',
@@ -50,8 +50,9 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
     `${plural(objects.length, 'object')}: ${objects.length - wide.length} in namespace ${namespace}, ${wide.length} cluster-wide`,
     ...wide.map((one) => `  ${nameOf(one)}`),
     options.mode === 'observe'
-      ? 'pods: not changed, only warned about, until their namespace is enabled: ' +
-        'kubectl label namespace NAME secco.dev/mode=enabled'
+      ? `pods: not changed, only warned about${options.finalState === 'deny' ? ' (denied with a label of Secco)' : ''}, ` +
+        'until their namespace is enabled: ' +
+        'kubectl label --overwrite namespace NAME secco.dev/mode=enabled'
       : 'pods: new ones that a rule or label selects get their profile, ' +
         `except in kube-system, kube-node-lease and ${namespace}`,
     options.failurePolicy === 'Fail'
@@ -76,13 +77,23 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
         ]
       : []),
     `nodes: a DaemonSet as root with ${capabilities}, hostPID, not privileged; it mounts from the host`,
-    ...hostPaths.map(({ hostPath, readOnly }) => `  ${hostPath}${readOnly ? ' (read only)' : ''}`),
+    ...hostPathsOf(options).map(
+      ({ hostPath, readOnly }) => `  ${hostPath}${readOnly ? ' (read only)' : ''}`
+    ),
     options.ownProfiles
       ? `own pods: under profiles that ship with Secco${options.readFilters ? ' (the satellite under none)' : ''}; ` +
         `an init container writes them to ${ownProfilesPath}, as root without capabilities`
       : `own pods: under RuntimeDefault${options.readFilters ? ' (the satellite under no filter)' : ''}`,
     `recording: ${options.record}, ${plural(options.slots, 'slot')} on each node${btf}`
   ]
+  lines.push(
+    `over another installation: secco uninstall --leftovers ${options.layout} --dry-run names what it left`,
+    ...(options.hubApi
+      ? []
+      : [
+          `  with --hub-api that is APIService ${names.apiService} too: it would keep namespaces from being deleted`
+        ])
+  )
   if (options.startupTaint) {
     lines.push(
       `new nodes: get the taint ${startupTaint}:NoSchedule until every file is there, at most five minutes`
@@ -99,8 +110,8 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
 }
 
 /** Checks that satellites can read a file on their nodes. @throws SeccoError INVALID_ARGUMENT */
-function ensureSeen(file: string): void {
-  if (hostPaths.some(({ hostPath }) => file.startsWith(`${hostPath}/`))) return
+function ensureSeen(file: string, options: InstallOptions): void {
+  if (hostPathsOf(options).some(({ hostPath }) => file.startsWith(`${hostPath}/`))) return
   throw new SeccoError(
     'INVALID_ARGUMENT',
     `--btf ${file}: satellites do not see it on their nodes`,
@@ -112,7 +123,7 @@ function ensureSeen(file: string): void {
 
 /** `secco install`: prints the objects on stdout and what they will touch on stderr. Calls no cluster. */
 export function runInstall(io: Io, options: InstallOptions, dryRun: boolean): number {
-  if (options.btf !== undefined) ensureSeen(options.btf)
+  if (options.btf !== undefined) ensureSeen(options.btf, options)
   const objects = installObjects(options)
   io.stderr(`${summary(options, objects).join('\n')}\n`)
   if (dryRun) {

@@ -31,6 +31,8 @@ export interface InstallOptions {
   startupTaint: boolean
   /** Gives satellites CAP_SYS_ADMIN and no filter, so that they can read filters back from the kernel. */
   readFilters: boolean
+  /** Satellites see the socket of containerd; otherwise they name containers by the state of runc alone. */
+  containerd: boolean
   /** Run Secco's pods under their own profiles (src/seccomp/render/own.ts), otherwise under RuntimeDefault. */
   ownProfiles: boolean
   /** Whether pods may opt out with `secco.dev/ignore` where their namespace has no label about it. */
@@ -57,9 +59,18 @@ export const defaultOptions = {
   slots: slotsDefault,
   startupTaint: true,
   readFilters: false,
+  containerd: true,
   ownProfiles: true,
   allowIgnore: false,
   finalState: 'warn',
   aggregateRoles: false,
   hubApi: false
 } as const satisfies Omit<InstallOptions, 'image'>
+
+/** What `--strict` makes of the options that are not given. */
+export const strictOptions = {
+  mode: 'enforce',
+  finalState: 'deny',
+  failurePolicy: 'Fail',
+  floor: 'runtime-default'
+} as const satisfies Partial<InstallOptions>

@@ -75,7 +75,7 @@ function programContainer(
   program: Program,
   own: OwnProfileParts
 ): Manifest {
-  const { roles, replicas, resources } = program
+  const { roles, resources } = program
   return {
     name: 'secco',
     image: options.image,
@@ -91,8 +91,8 @@ function programContainer(
     // Every second: the program listens once it has read everything, and pods get no decision until it is ready.
     startupProbe: probe('/livez', 120, 1),
     livenessProbe: probe('/livez', 6),
-    // With a single replica, one late answer must not leave all pods unpatched.
-    readinessProbe: probe('/readyz', replicas > 1 ? 1 : 3),
+    // One late answer of a busy node must not leave pods unpatched while it is the only replica, or the other one restarts.
+    readinessProbe: probe('/readyz', 3, 2),
     resources,
     securityContext: { ...hardened, ...own.securityContext },
     volumeMounts: [

@@ -5,11 +5,17 @@ import { type OwnProfileParts, ownProfileParts, ownProfilesVolume } from './own-
 
 /**
  * Capabilities of the satellite. They were found by running `secco doctor --node` with fewer and fewer of them
- * (setpriv --bounding-set); test/e2e/install-node.test.ts learns with exactly these on a real node:
+ * (setpriv --bounding-set); test/e2e/workloads-on-node.test.ts learns with exactly these on a real node:
  * - BPF, PERFMON: load the recorder and attach it to sys_exit;
- * - SYS_PTRACE: /proc/PID/{exe,ns,task/TID/syscall} of processes of other users.
+ * - SYS_PTRACE: /proc/PID/{exe,ns,task/TID/syscall} of processes of other users;
+ * - DAC_READ_SEARCH: task/TID/syscall and auxv can be read by the process's own user only (proc(5), mode 0400).
  */
-export const satelliteCapabilities: readonly string[] = ['BPF', 'PERFMON', 'SYS_PTRACE']
+export const satelliteCapabilities: readonly string[] = [
+  'BPF',
+  'PERFMON',
+  'SYS_PTRACE',
+  'DAC_READ_SEARCH'
+]
 
 interface HostPath {
   name: string
@@ -19,11 +25,26 @@ interface HostPath {
   mountPropagation?: 'HostToContainer'
 }
 
+const readFolder = { type: 'DirectoryOrCreate', readOnly: true } as const
+
+/** What the satellite mounts of containerd. */
+const containerdPaths = {
+  // The folder, not the socket: a runtime that restarts creates a new socket.
+  on: [{ name: 'containerd', hostPath: '/run/containerd', ...readFolder }],
+  // The states of runc and the bundles that they name. The sockets of containerd and of its shims are beside them.
+  off: [
+    { name: 'runc', hostPath: '/run/containerd/runc', ...readFolder },
+    { name: 'bundles', hostPath: '/run/containerd/io.containerd.runtime.v2.task', ...readFolder }
+  ]
+}
+
 /**
- * Everything that the satellite mounts from its node. /sys/kernel/btf is not needed: the pod's own sysfs has it, and
- * pods with such a mount would not start where the kernel has no BTF.
+ * Returns everything that the satellite mounts from its node. /sys/kernel/btf is not needed: the pod's own sysfs has it,
+ * and pods with such a mount would not start where the kernel has no BTF.
  */
-export const hostPaths: readonly HostPath[] = [
+export const hostPathsOf = ({
+  containerd
+}: Pick<InstallOptions, 'containerd'>): readonly HostPath[] => [
   {
     name: 'bpf',
     hostPath: '/sys/fs/bpf',
@@ -38,8 +59,7 @@ export const hostPaths: readonly HostPath[] = [
     type: 'DirectoryOrCreate',
     readOnly: false
   },
-  // The folder, not the socket: a runtime that restarts creates a new socket.
-  { name: 'containerd', hostPath: '/run/containerd', type: 'DirectoryOrCreate', readOnly: true },
+  ...containerdPaths[containerd ? 'on' : 'off'],
   // Observations that the hub has not acknowledged outlive the pod here.
   { name: 'state', hostPath: '/var/lib/secco', type: 'DirectoryOrCreate', readOnly: false }
 ]
@@ -69,6 +89,7 @@ const programArgs = (options: InstallOptions): string[] => [
   '--slots',
   String(options.slots),
   ...(options.btf === undefined ? [] : ['--btf', options.btf]),
+  ...(options.containerd ? [] : ['--containerd-socket', 'off']),
   '--health-listen',
   `0.0.0.0:${ports.satellite}`
 ]
@@ -92,7 +113,7 @@ function satelliteContainer(options: InstallOptions, own: OwnProfileParts): Mani
       ...own.securityContext
     },
     volumeMounts: [
-      ...hostPaths.map(({ name, hostPath, readOnly, mountPropagation }) => ({
+      ...hostPathsOf(options).map(({ name, hostPath, readOnly, mountPropagation }) => ({
         name,
         mountPath: hostPath,
         ...(readOnly ? { readOnly } : {}),
@@ -105,13 +126,16 @@ function satelliteContainer(options: InstallOptions, own: OwnProfileParts): Mani
   }
 }
 
-function satelliteVolumes({ tls }: InstallOptions, own: OwnProfileParts): Manifest[] {
+function satelliteVolumes(options: InstallOptions, own: OwnProfileParts): Manifest[] {
   const serviceAccountToken = { audience: tokenAudience, expirationSeconds: 600, path: 'token' }
   return [
-    ...hostPaths.map(({ name, hostPath, type }) => ({ name, hostPath: { path: hostPath, type } })),
+    ...hostPathsOf(options).map(({ name, hostPath, type }) => ({
+      name,
+      hostPath: { path: hostPath, type }
+    })),
     { name: 'token', projected: { defaultMode: 0o400, sources: [{ serviceAccountToken }] } },
     // The webhook (or cert-manager) creates it, and the pod waits until it exists.
-    tls === 'cert-manager'
+    options.tls === 'cert-manager'
       ? {
           name: 'authority',
           // Only the authority of the pair: satellites must not have the key.

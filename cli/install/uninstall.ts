@@ -4,13 +4,18 @@ import type { ApiCall } from '../../src/store/kubernetes-call.js'
 import type { Io } from '../lib/io.js'
 import { nameOf } from './install.js'
 import { startupTaint } from '../../src/api/names.js'
+import { plural } from '../../src/lib/plural.js'
+import { historyLabel } from '../../src/store/history-store.js'
+import { find, installedLayouts, leftoversOf, pathOf, removalOrder } from './installed-objects.js'
 import { names, namespace } from './names.js'
-import { installParts } from './objects.js'
-import { defaultOptions, type Manifest } from './options.js'
+import { type Layout, layouts, type Manifest } from './options.js'
 import { ownProfilesPath } from './own-profile.js'
 import { cleaner } from './satellite.js'
+import { makeReadyUnknown } from './unknown-ready.js'
 
 export interface UninstallOptions {
+  /** Remove only what other installations left, and nothing that an installation of this layout can have. */
+  leftovers?: Layout | undefined
   /** Remove also the CRDs with every profile and rule, and the namespace. */
   all: boolean
   dryRun: boolean
@@ -18,80 +23,10 @@ export interface UninstallOptions {
   timeoutMs?: number
 }
 
-const plurals: Record<string, string> = {
-  NetworkPolicy: 'networkpolicies',
-  ValidatingAdmissionPolicy: 'validatingadmissionpolicies',
-  MutatingAdmissionPolicy: 'mutatingadmissionpolicies'
-}
-
-/** Returns the API path of an object. */
-export function pathOf(object: Manifest): string {
-  const apiVersion = String(object['apiVersion'])
-  const kind = String(object['kind'])
-  const metadata = object['metadata'] as { name: string; namespace?: string }
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
-  const where = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`
-  return `${root}${where}/${plurals[kind] ?? `${kind.toLowerCase()}s`}/${metadata.name}`
-}
-
-const object = (apiVersion: string, kind: string, name: string): Manifest => ({
-  apiVersion,
-  kind,
-  metadata: { name, namespace }
-})
-
-/** Objects that the programs create for themselves. */
-const madeByPrograms: Manifest[] = [
-  object('v1', 'Secret', names.certificates),
-  object('v1', 'ConfigMap', names.authority),
-  object('v1', 'ConfigMap', names.summary),
-  object('coordination.k8s.io/v1', 'Lease', names.lease),
-  object('coordination.k8s.io/v1', 'Lease', names.hub)
-]
-
-/** Lists everything that an installation may have created, each once, in the order of removal. */
-export function removalOrder(all: boolean): {
-  first: Manifest[]
-  rest: Manifest[]
-  last: Manifest[]
-} {
-  const both = (['small', 'ha'] as const).map((layout) =>
-    installParts({ ...defaultOptions, layout, image: '', hubApi: true })
-  )
-  const seen = new Set<string>()
-  const once = (objects: readonly Manifest[]) =>
-    objects.filter((one) => {
-      const key = pathOf(one)
-      return seen.has(key) ? false : seen.add(key)
-    })
-  const pick = (part: keyof (typeof both)[number]) => both.flatMap((parts) => parts[part])
-  return {
-    // The API server stops calling the programs before they end.
-    first: once([...pick('hubApi'), ...pick('admission')].reverse()),
-    rest: once([
-      ...pick('satellite'),
-      ...pick('programs'),
-      ...pick('network'),
-      ...madeByPrograms,
-      ...pick('rights')
-    ]),
-    last: all ? once([...pick('crds'), ...pick('namespace')]) : []
-  }
-}
-
 interface Cluster {
   call: ApiCall
   io: Io
   options: Required<UninstallOptions>
-}
-
-async function find(call: ApiCall, path: string): Promise<Manifest | undefined> {
-  try {
-    return (await call('GET', path)) as Manifest
-  } catch (error) {
-    if (toSeccoError(error).code === 'NOT_FOUND') return undefined
-    throw error
-  }
 }
 
 /** Removes one object and waits until it is gone. Returns false if it is still there. */
@@ -194,35 +129,73 @@ async function untaint({ call, io, options }: Cluster): Promise<void> {
 /**
  * `secco uninstall`: removes the webhook configuration first, then the rest. No object of Secco has a finalizer. An
  * object that another finalizer keeps is named after `timeoutMs`, and the removal goes on.
- * @returns the exit code: 1 when something is still there.
- * @throws SeccoError FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE.
+ * @throws SeccoError FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE, which also says that something is still there, and
+ *   CONFLICT if the layout of `leftovers` is not installed.
  */
-export async function runUninstall(
-  io: Io,
-  call: ApiCall,
-  given: UninstallOptions
-): Promise<number> {
-  const options = { timeoutMs: 60_000, ...given }
+export async function runUninstall(io: Io, call: ApiCall, given: UninstallOptions): Promise<void> {
+  const options = { timeoutMs: 60_000, leftovers: undefined, ...given }
   const cluster: Cluster = { call, io, options }
-  const order = removalOrder(options.all)
   const stuck: string[] = []
   const removeAll = async (objects: readonly Manifest[]): Promise<void> => {
     for (const one of objects) if (!(await remove(cluster, one))) stuck.push(nameOf(one))
   }
+  if (options.leftovers !== undefined) {
+    await ensureInstalled(call, options.leftovers)
+    const left = await leftoversOf(call, [options.leftovers])
+    if (left.length === 0) io.stderr('nothing is left of another installation\n')
+    await removeAll(left)
+    ensureGone(stuck)
+    return
+  }
+  const order = removalOrder(options.all)
   await removeAll(order.first)
   await cleanNodes(cluster)
   await untaint(cluster)
   await removeAll(order.rest)
+  // After the last hub has ended: it would write them again.
+  if (!options.all) await makeReadyUnknown(io, call, options.dryRun)
+  // Of earlier versions: a role among them may still be part of the built-in ones.
+  await removeAll(await leftoversOf(call, layouts))
   await removeAll(order.last)
+  await printKept(cluster)
+  ensureGone(stuck)
+}
+
+/** Rejects a layout that is not installed: its rest would be the whole installation. @throws SeccoError CONFLICT */
+async function ensureInstalled(call: ApiCall, layout: Layout): Promise<void> {
+  const installed = await installedLayouts(call)
+  if (installed.includes(layout)) return
+  const [other] = installed
+  throw new SeccoError('CONFLICT', `--leftovers ${layout}: this layout is not installed`, {
+    hint:
+      other === undefined
+        ? 'to remove the rest of an installation, leave --leftovers out'
+        : `name the layout that stays: --leftovers ${other}`
+  })
+}
+
+/** Prints what stays, and how to remove it. */
+async function printKept({ call, io, options }: Cluster): Promise<void> {
   if (!options.all) {
+    const query = { labelSelector: `${historyLabel}=true` }
+    const path = `/api/v1/namespaces/${namespace}/configmaps`
+    const { items } = ((await find(call, path, query)) ?? { items: [] }) as { items: unknown[] }
+    const histories = items.length === 0 ? '' : `, ${plural(items.length, 'history', 'histories')}`
     io.stderr(
-      `kept: the CRDs, all profiles and rules, namespace ${namespace} (--all removes them too)\n`
+      `kept: the CRDs, all profiles and rules${histories}, namespace ${namespace} (--all removes them too)\n`
     )
   }
   io.stderr(
     `kept on nodes: files of profiles that running pods refer to, and Secco's own in ${ownProfilesPath}\n`
   )
-  if (stuck.length === 0) return 0
+  io.stderr(
+    'kept where people set them: labels secco.dev/… of namespaces and pods, bindings of roles to people\n'
+  )
+}
+
+/** @throws SeccoError UNAVAILABLE that names what is still there */
+function ensureGone(stuck: readonly string[]): void {
+  if (stuck.length === 0) return
   throw new SeccoError('UNAVAILABLE', `still there: ${stuck.join(', ')}`, {
     hint: 'look at metadata.finalizers and the conditions of the named objects'
   })

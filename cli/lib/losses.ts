@@ -5,7 +5,7 @@ import { type Io, paint, plain } from './io.js'
 export type FoundLoss = ImportLoss & { where: string }
 
 /** Prints each loss on stderr: where, what, why, and the next step. */
-export function sayLosses(io: Io, losses: readonly FoundLoss[]): void {
+export function printLosses(io: Io, losses: readonly FoundLoss[]): void {
   for (const { where, path, what, why, fix } of losses) {
     const at = path === '' ? where : `${where}: ${path}`
     io.stderr(

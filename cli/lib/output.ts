@@ -1,6 +1,8 @@
 import { stringify } from 'yaml'
 import { apiVersion } from '../../src/api/names.js'
+import { alignedLines } from './aligned-lines.js'
 import { type Io, paint, plain } from './io.js'
+import { type ListingView, sortedBy } from './listing-view.js'
 import type { Output } from './output-format.js'
 
 export interface Column<Row> {
@@ -10,23 +12,15 @@ export interface Column<Row> {
   wide?: boolean
 }
 
-/** Returns the rows as lines with aligned columns. */
-export function alignedLines(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length)
-  }
-  return rows.map((row) =>
-    row
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join('   ')
-      .trimEnd()
-  )
-}
-
 /** Formats rows as a table with aligned columns. Control characters are replaced. */
-export function table<Row>(io: Io, rows: readonly Row[], columns: readonly Column<Row>[]): string {
+export function table<Row>(
+  io: Io,
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  headers = true
+): string {
   const cells = rows.map((row) => columns.map((column) => plain(column.value(row))))
+  if (!headers) return `${alignedLines(cells).join('\n')}\n`
   const [head = '', ...lines] = alignedLines([columns.map(({ title }) => title), ...cells])
   return `${[paint(io, 'bold', head), ...lines].join('\n')}\n`
 }
@@ -49,25 +43,37 @@ interface Listing<Row> {
 }
 
 /** Prints a list the way kubectl does: data to stdout, `No … found.` to stderr with exit code 0. */
-export function printListing<Row>(io: Io, output: Output, listing: Listing<Row>): number {
+export function printListing<Row>(
+  io: Io,
+  output: Output,
+  listing: Listing<Row>,
+  view: ListingView = { headers: true }
+): number {
   const { members = {}, none = `No ${listing.what} found.`, emptyNote } = listing
+  const { keyOf } = view
+  const rows =
+    keyOf === undefined ? listing.rows : sortedBy(listing.rows, (row) => keyOf(listing.object(row)))
+  if (view.format !== undefined) {
+    io.stdout(view.format(rows.map(listing.object)))
+    return 0
+  }
   if (output === 'json' || output === 'yaml') {
-    const items = listing.rows.map(listing.object)
+    const items = rows.map(listing.object)
     const list = { apiVersion, kind: 'List', ...members, items }
     io.stdout(output === 'json' ? `${JSON.stringify(list, null, 2)}\n` : stringify(list))
     return 0
   }
-  if (listing.rows.length === 0) {
+  if (rows.length === 0) {
     const note = emptyNote === undefined ? '' : ` ${emptyNote}`
     io.stderr(`${none}${note}\n`)
     return 0
   }
   if (output === 'name') {
-    io.stdout(listing.rows.map((row) => `${listing.name(row)}\n`).join(''))
+    io.stdout(rows.map((row) => `${listing.name(row)}\n`).join(''))
     return 0
   }
   const columns = listing.columns.filter((column) => output === 'wide' || column.wide !== true)
-  io.stdout(table(io, listing.rows, columns))
+  io.stdout(table(io, rows, columns, view.headers))
   return 0
 }
 

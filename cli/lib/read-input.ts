@@ -1,6 +1,8 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { errnoOf } from '../../src/lib/durable-file.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { limits } from '../../src/api/limits.js'
 
@@ -11,11 +13,11 @@ function tooLarge(path: string, most: number): SeccoError {
   )
 }
 
-function unreadable(path: string, cause: unknown): SeccoError {
+function unreadable(path: string, cause: unknown, option = '-f'): SeccoError {
   const message = cause instanceof Error ? cause.message : String(cause)
   return new SeccoError('NOT_FOUND', `${path}: ${message}`, {
     cause,
-    hint: 'check the path given with -f'
+    hint: `check the path given with ${option}`
   })
 }
 
@@ -35,16 +37,54 @@ async function readStream(
   return Buffer.concat(chunks)
 }
 
-/** Reads a file, or standard input for `-`; never more than `most` bytes, whatever the file is. */
-export async function readBytes(path: string, most: number): Promise<Uint8Array> {
+/** How long a FIFO may have no writer. A shell may start the program that writes after the one that reads. */
+const writerMs = 2000
+
+/** Reads a pipe that does not block: who interrupts the command waits for no writer. */
+async function* partsOfPipe(
+  path: string,
+  handle: FileHandle,
+  option: string
+): AsyncGenerator<Buffer> {
+  const buffer = Buffer.alloc(64 * 1024)
+  const until = performance.now() + writerMs
+  for (let isEmpty = true; ; ) {
+    const bytes = await handle.read(buffer, 0, buffer.length, null).then(
+      ({ bytesRead }) => bytesRead,
+      (error: unknown) => {
+        if (errnoOf(error) === 'EAGAIN') return undefined
+        throw error
+      }
+    )
+    if (bytes !== undefined && bytes > 0) {
+      isEmpty = false
+      yield Buffer.from(buffer.subarray(0, bytes))
+      continue
+    }
+    if (bytes === 0 && !isEmpty) return
+    if (bytes === 0 && performance.now() > until)
+      throw unreadable(path, 'no process writes to this pipe', option)
+    await delay(10)
+  }
+}
+
+/**
+ * Reads a file, or standard input for `-`; never more than `most` bytes, whatever the file is.
+ * @param option the option that names the file
+ */
+export async function readBytes(path: string, most: number, option = '-f'): Promise<Uint8Array> {
   if (path === '-') return readStream(path, process.stdin as AsyncIterable<Buffer>, most)
   let handle: FileHandle | undefined
   try {
     // A FIFO without a writer must not block the command; a device is read up to the limit.
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    return await readStream(path, handle.createReadStream({ autoClose: false }), most)
+    const isPipe = (await handle.stat()).isFIFO()
+    const stream = isPipe
+      ? partsOfPipe(path, handle, option)
+      : handle.createReadStream({ autoClose: false })
+    return await readStream(path, stream, most)
   } catch (error) {
-    throw error instanceof SeccoError ? error : unreadable(path, error)
+    throw error instanceof SeccoError ? error : unreadable(path, error, option)
   } finally {
     await handle?.close()
   }

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { SeccoError } from '../../src/lib/errors.js'
 import { createDurable } from '../../src/lib/durable-file.js'
+import { quoted } from '../../src/lib/shell-word.js'
 import type { Io } from './io.js'
+import { readNodeRoots } from './node-roots.js'
 
 /** Paths of everything that Secco keeps on one machine, below the state folder. */
 export interface StatePaths {
@@ -14,10 +16,20 @@ export interface StatePaths {
   spool: string
   seccomp: string
   satelliteSocket: string
+  /** When the satellite recorded on this machine. */
+  recordingGaps: string
+  /** Where the programs of this machine look for containers and write profiles (node-roots.ts). */
+  nodeRoots: string
+  /** When the clocks of this boot stood at zero. */
+  clock: string
+  /** The folder in which `secco up --pin FOLDER` pinned its recorder last. */
+  pinFolder: string
   /** Addresses of the running programs, written when they are up. */
   addresses: string
   /** File with the token of the command line for the API of the hub; mode 0600. */
   uiToken: string
+  /** The option that names this folder in a command for a shell; '' for the folder that commands use by themselves. */
+  option: string
 }
 
 /** Returns the paths below --state, SECCO_STATE, /var/lib/secco for root, or the XDG state folder for other users. */
@@ -27,8 +39,9 @@ export function statePaths(
   uid: number
 ): StatePaths {
   const home = io.env['XDG_STATE_HOME'] ?? join(io.env['HOME'] ?? '/', '.local', 'state')
-  const root =
-    given ?? io.env['SECCO_STATE'] ?? (uid === 0 ? '/var/lib/secco' : join(home, 'secco'))
+  const usual = uid === 0 ? '/var/lib/secco' : join(home, 'secco')
+  const root = given ?? io.env['SECCO_STATE'] ?? usual
+  const path = resolve(root)
   return {
     root,
     objects: join(root, 'objects'),
@@ -37,8 +50,13 @@ export function statePaths(
     spool: join(root, 'spool'),
     seccomp: join(root, 'seccomp'),
     satelliteSocket: join(root, 'satellite.sock'),
+    recordingGaps: join(root, 'recording-gaps.json'),
+    nodeRoots: join(root, 'node-roots.json'),
+    clock: join(root, 'clock.json'),
+    pinFolder: join(root, 'pin-folder'),
     addresses: join(root, 'addresses.json'),
-    uiToken: join(root, 'ui-token')
+    uiToken: join(root, 'ui-token'),
+    option: path === resolve(usual) ? '' : `--state ${quoted(path)}`
   }
 }
 
@@ -64,7 +82,8 @@ export async function ensureUiToken(paths: StatePaths): Promise<string> {
 
 /** Reads the addresses of the running programs. @throws SeccoError UNAVAILABLE with how to start them */
 export async function readAddresses(paths: StatePaths): Promise<ApiAccess> {
-  const hint = `start it with \`secco up --state ${paths.root}\``
+  const { options = '' } = (await readNodeRoots(paths)) ?? {}
+  const hint = `start it with \`secco up --state ${quoted(paths.root)}${options === '' ? '' : ` ${options}`}\``
   let addresses: Addresses
   try {
     addresses = JSON.parse(await readFile(paths.addresses, 'utf8')) as Addresses

@@ -49,6 +49,7 @@ export function traceProfile(
     machine: machine()
   })
   const list = denied.join(',')
+  const why = report.incomplete
   const unused = allow.filter((name) => !beyond.includes(name)).join(',')
   return {
     reasons,
@@ -63,7 +64,11 @@ export function traceProfile(
       ...(unused === ''
         ? []
         : [`note: --allow ${unused}: not used beyond RuntimeDefault, not added`]),
-      ...(report.complete ? [] : ['warning: the trace is not complete: the profile may lack calls'])
+      ...(report.complete
+        ? []
+        : [
+            `warning: the trace is not complete${why === undefined ? '' : ` (${why})`}: the profile may lack calls`
+          ])
     ]
   }
 }

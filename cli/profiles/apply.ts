@@ -4,8 +4,10 @@ import { acceptProfile } from '../../src/seccomp/lint/accept.js'
 import { parseDocuments } from '../../src/api/parse.js'
 import type { Kind } from '../../src/api/objects.js'
 import type { Store } from '../../src/store/store.js'
-import { type ApprovalDecision, withValidApproval } from '../../src/seccomp/policy/approval.js'
+import { applyProfile } from '../../src/confinement/approving-store.js'
+import type { ApprovalDecision } from '../../src/seccomp/policy/approval.js'
 import type { Io } from '../lib/io.js'
+import { printWarnings } from './lint.js'
 
 /**
  * Applies every document of a YAML stream of one kind. All documents are checked before the first is written, so an
@@ -38,13 +40,14 @@ export async function applyDocuments(
     const namespace = document.metadata.namespace ?? args.namespace ?? rootNamespace
     const placed = { ...document, metadata: { ...document.metadata, namespace } }
     const name = `${kind.toLowerCase()}.secco.dev/${document.metadata.name}`
+    if (placed.kind === 'SeccompProfile') printWarnings(io, placed)
     if (args.dryRun) {
       io.stdout(`${name} accepted (dry run)\n`)
       continue
     }
     if (placed.kind === 'SeccompProfile') {
       const { by, at } = args
-      await store.apply('SeccompProfile', withValidApproval(placed, { by, at }))
+      await applyProfile(store, placed, { by, at, reason: 'applied as a document' })
     }
     if (placed.kind === 'SeccompRule') await store.apply('SeccompRule', placed)
     io.stdout(`${name} applied in ${namespace}\n`)

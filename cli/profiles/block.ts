@@ -3,8 +3,10 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import {
   type Block,
+  blockDecision,
   blocksOutsideTemplates,
   blockText,
+  decisionToBlock,
   emptyOverlay,
   needed,
   parseBlock,
@@ -15,9 +17,13 @@ import { plural } from '../../src/lib/plural.js'
 import { affected } from '../../src/seccomp/render/block-impact.js'
 import { emergencyLabel, emergencyName } from '../../src/seccomp/render/emergency.js'
 import { rulesOf } from '../../src/seccomp/policy/normal-form.js'
+import {
+  type UnblockedEquivalents,
+  unblockedEquivalents
+} from '../../src/seccomp/render/unblocked-equivalents.js'
 import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
-import { printListing } from '../lib/output.js'
+import { printListing, printObject } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
 import { ruleText } from '../lib/rule-text.js'
 
@@ -31,8 +37,10 @@ interface BlockArgs {
   reason: string | undefined
   by: string
   at: string
-  /** Prints which containers use the syscall, before anything is changed. */
-  impact: () => Promise<void>
+  /** With json or yaml the answer is one object, with the members of `POST /api/v1/block`. */
+  output?: Output
+  /** Prints or returns who uses the syscall, before anything is changed; undefined where no hub is known. */
+  impact: () => Promise<object | undefined>
 }
 
 const ref = { namespace: rootNamespace, name: emergencyName }
@@ -47,40 +55,96 @@ function checkNeeded(block: Block, args: BlockArgs): void {
   )
 }
 
+const namesOf = (names: readonly string[]): string =>
+  `${names.slice(0, 20).join(' ')}${names.length > 20 ? ' …' : ''}`
+
+/** Prints what does the same as a blocked syscall, and how to block it: a block of one name alone is a way around it. */
+function printEquivalents(io: Io, list: readonly UnblockedEquivalents[]): void {
+  for (const { name, others, block } of list) {
+    io.stderr(`not blocked, and in place of ${name}: ${namesOf(others)}\n`)
+    io.stderr(
+      `  next: ${block
+        .slice(0, 3)
+        .map((what) => `secco block ${what}`)
+        .join('; ')}\n`
+    )
+  }
+}
+
+/** Prints which profiles a change of blocks reaches. */
+function printProfiles(io: Io, { profiles, waiting }: ReturnType<typeof affected>): void {
+  const changes = plural(profiles.length, 'approved profile changes', 'approved profiles change')
+  io.stderr(
+    profiles.length === 0 ? 'no approved profile changes\n' : `${changes}: ${namesOf(profiles)}\n`
+  )
+  if (waiting.length === 0) return
+  const wait = plural(waiting.length, 'waiting profile changes', 'waiting profiles change')
+  io.stderr(`${wait} in the revision in use: ${namesOf(waiting)}\n`)
+}
+
 /** `secco block WHAT`: blocks a syscall or some of its arguments in every profile, or removes the block. */
 export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promise<number> {
   const block = parseBlock(args.what)
   checkNeeded(block, args)
+  const rules = rulesOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: block.rules })
   const existing = await store.get('SeccompProfile', ref)
   const reason = args.reason === undefined ? block.reason : `${block.reason}: ${args.reason}`
   const decision = { by: args.by, at: args.at, reason }
   const change = (overlay: SeccompProfile) => withBlock(overlay, block, decision, args.remove)
   const before = existing ?? emptyOverlay()
   const after = change(before)
-  if (after === before) {
+  const equivalents = args.remove ? [] : unblockedEquivalents(rules, after)
+  const known = await store.list('SeccompProfile')
+  const hit = affected(known, existing, after)
+  const changed = after !== before
+  const impactOf = async () => {
+    const impact = args.remove ? undefined : await args.impact()
+    if (args.output !== 'json' && args.output !== 'yaml') printEquivalents(io, equivalents)
+    return impact
+  }
+  /** For programs: an object says that something changed, so it is printed after the write. */
+  const printAnswer = (impact: object | undefined): void => {
+    const { what, remove, dryRun, output } = args
+    if (output !== 'json' && output !== 'yaml') return
+    const names = rules.map(({ name }) => name)
+    const own = { what, remove, dryRun, changed: changed && !dryRun, rules: names, equivalents }
+    printObject(io, output, { ...impact, ...hit, ...own })
+  }
+  if (!changed) {
     io.stderr(`${args.what}: ${args.remove ? 'is not blocked' : 'is blocked already'}\n`)
-    if (!args.remove) await args.impact()
+    printAnswer(await impactOf())
     return 0
   }
-  for (const rule of rulesOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: block.rules })) {
-    io.stdout(`${args.remove ? 'unblock' : 'block'} ${ruleText(rule)}\n`)
+  if (args.output !== 'json' && args.output !== 'yaml') {
+    for (const rule of rules) {
+      io.stdout(`${args.remove ? 'unblock' : 'block'} ${ruleText(rule)}\n`)
+    }
   }
-  const hit = affected(await store.list('SeccompProfile'), existing, after)
-  const changes = plural(hit.length, 'approved profile changes', 'approved profiles change')
-  const names = `${hit.slice(0, 20).join(' ')}${hit.length > 20 ? ' …' : ''}`
-  io.stderr(hit.length === 0 ? 'no approved profile changes\n' : `${changes}: ${names}\n`)
-  if (!args.remove) await args.impact()
+  printProfiles(io, hit)
+  const impact = await impactOf()
   if (args.dryRun) {
+    printAnswer(impact)
     io.stderr('dry run: nothing was changed\n')
     return 0
   }
   if (existing === undefined) await store.apply('SeccompProfile', emptyOverlay())
   await store.update('SeccompProfile', ref, change)
-  io.stderr(`${emergencyLabel} changed; the hub renders and delivers every profile again\n`)
+  printAnswer(impact)
+  io.stderr(
+    `${emergencyLabel}, the profile of all blocks, changed; the hub renders and delivers every profile again\n`
+  )
   io.stderr(
     `  next: running containers keep their filter until they restart; \`secco block\` lists them\n`
   )
   return 0
+}
+
+/** Returns who blocked something, when and why; nothing where no decision is recorded. */
+function decidedBy(overlay: SeccompProfile, what: string, name: string) {
+  const decision = decisionToBlock(overlay, what, name)
+  if (decision === undefined) return {}
+  const { by, at, reason = '' } = decision
+  return { decision: { by, at, reason: blockDecision(reason).text } }
 }
 
 /** Returns the blocks of an overlay that are no templates, as rows of the list. */
@@ -90,7 +154,7 @@ function ownBlocks(overlay: SeccompProfile) {
     reason: 'a person blocked it',
     sources: [],
     rules: [{ names: [rule.name], ...(rule.args === undefined ? {} : { args: rule.args }) }],
-    blocked: true
+    ...{ blocked: true, ...decidedBy(overlay, blockText(rule) ?? rule.name, rule.name) }
   }))
 }
 
@@ -106,7 +170,9 @@ export async function listBlocks(
   const templates = emergencyTemplates.map((template) => {
     const block = parseBlock(template.name)
     const inForce = withBlock(overlay, block, none, false) === overlay
-    return { ...template, blocked: inForce }
+    const [first = ''] = template.rules[0]?.names ?? []
+    const decided = inForce ? decidedBy(overlay, template.name, first) : {}
+    return { ...template, blocked: inForce, ...decided }
   })
   const rows = [...templates, ...ownBlocks(overlay)]
   const code = printListing(io, output, {
@@ -115,7 +181,11 @@ export async function listBlocks(
     columns: [
       { title: 'BLOCK', value: (row) => row.name },
       { title: 'BLOCKED', value: (row) => (row.blocked ? 'yes' : 'no') },
-      { title: 'REASON', value: (row) => row.reason },
+      {
+        title: 'REASON',
+        value: ({ reason, decision }) =>
+          decision === undefined ? reason : `${decision.reason} (${decision.by})`
+      },
       { title: 'SOURCES', value: (row) => row.sources.join(', '), wide: true }
     ],
     name: (row) => row.name,
@@ -124,6 +194,7 @@ export async function listBlocks(
   const rules = overlay.spec.seccomp === undefined ? [] : rulesOf(overlay.spec.seccomp)
   if (output === 'table' || output === 'wide') {
     for (const rule of rules) io.stderr(`blocked now: ${ruleText(rule)}\n`)
+    printEquivalents(io, unblockedEquivalents(rules, overlay))
     if (rules.length > 0) await progress()
   }
   return code

@@ -11,7 +11,7 @@ import {
 import { isObject, type JsonObject } from '../../webhook/admission/json.js'
 import type { Hub } from '../hubs/hub.js'
 import { plain } from '../lib/io.js'
-import { alignedLines } from '../lib/output.js'
+import { alignedLines } from '../lib/aligned-lines.js'
 
 export type { CheckResult }
 

@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
+import { rootNamespace } from '../../src/api/names.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { digestsOf, digestsWith } from '../../src/rules/digest-prefix.js'
+import { previousRevisionOf } from '../../src/rules/previous-revision.js'
 import { approvalOf, type DiffSide } from '../../src/seccomp/review/diff-report.js'
 import { imageSide, imagesOf, observedSide } from '../../src/seccomp/review/observed-sides.js'
 import { parseDocument, parseProfileDocument } from '../../src/api/parse.js'
@@ -11,7 +14,8 @@ import { whyLines } from '../../src/seccomp/policy/why.js'
 import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
 import { storeResolver } from '../lib/store-resolver.js'
-import { mustGetProfile, parseRef } from './profile.js'
+import { parseRef } from '../lib/object-ref.js'
+import { mustGetProfile } from './profile.js'
 
 /** One side of a diff. `rendered`: a revision or an OCI file, with base and families. */
 interface Side extends DiffSide {
@@ -27,6 +31,9 @@ export interface SideContext {
   revisions: string
 }
 
+const keyOf = ({ metadata }: SeccompProfile): string =>
+  `${metadata.namespace ?? rootNamespace}/${metadata.name}`
+
 const nothing: LinuxSeccomp = { defaultAction: 'SCMP_ACT_ERRNO' }
 
 function approvedSide(profile: SeccompProfile, label: string): Side {
@@ -34,6 +41,7 @@ function approvedSide(profile: SeccompProfile, label: string): Side {
   const observed = observedSide(profile, label)
   return {
     label,
+    of: keyOf(profile),
     rendered: false,
     profile,
     seccomp: profile.spec.seccomp ?? nothing,
@@ -74,26 +82,18 @@ async function fileSide({ io }: SideContext, path: string): Promise<Side> {
   return approvedSide(document, path)
 }
 
-/** Returns the complete digest for a prefix, among the revisions of the profile. */
+/** Returns the complete digest for a prefix, among the revisions of the profile. @throws SeccoError NOT_FOUND */
 function wholeDigest(profile: SeccompProfile, part: string): string {
-  const { revision, previousRevision, approvals = [] } = profile.status ?? {}
-  const known = [revision, previousRevision, ...approvals.map((each) => each.revision)]
-  const wanted = part.replace(/^sha256:/, '')
-  const digests = new Set(known.flatMap((each) => each?.replace('sha256:', '') ?? []))
-  const found = [...digests].filter((digest) => digest !== '' && digest.startsWith(wanted))
-  if (found.length === 1 && wanted.length >= 4) return found[0] ?? ''
-  if (/^[0-9a-f]{64}$/.test(wanted)) return wanted
+  const found = digestsWith(profile, part)
+  const [first] = found
+  if (first !== undefined && found.length === 1) return first.replace('sha256:', '')
   const problem =
-    found.length > 1 && wanted.length >= 4
+    found.length > 1
       ? 'more than one revision has this prefix'
       : 'no revision of the profile has this prefix (at least four digits)'
+  const known = digestsOf(profile).map((digest) => digest.replace('sha256:', '').slice(0, 12))
   throw new SeccoError('NOT_FOUND', `${part}: ${problem}`, {
-    hint: `its revisions are ${
-      [...digests]
-        .filter((digest) => digest !== '')
-        .map((digest) => digest.slice(0, 12))
-        .join(', ') || 'none yet'
-    }`
+    hint: `its revisions are ${known.join(', ') || 'none yet'}`
   })
 }
 
@@ -109,7 +109,7 @@ async function revisionSide(
   const by = approvalOf(profile, `sha256:${digest}`)
   const { provenance } = await rendered(context, approvedSide(profile, label))
   return {
-    ...{ label, rendered: true, profile, seccomp: ociOf(text, file) },
+    ...{ label, of: keyOf(profile), rendered: true, profile, seccomp: ociOf(text, file) },
     ...(provenance === undefined ? {} : { provenance }),
     ...(by === undefined ? {} : { by })
   }
@@ -145,7 +145,7 @@ export async function readSide(context: SideContext, text: string): Promise<Side
         images.length === 0 ? 'no instance reports its image' : `known images: ${images.join(', ')}`
     })
   }
-  const digest = part === 'previous' ? profile.status?.previousRevision : part
+  const digest = part === 'previous' ? previousRevisionOf(profile.status) : part
   if (digest === undefined)
     throw new SeccoError('NOT_FOUND', `${text}: there is no revision before this one`)
   return revisionSide(context, profile, digest, text)

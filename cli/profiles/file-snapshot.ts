@@ -7,6 +7,7 @@ import {
   type RevisionState,
   revisionPath
 } from '../../src/rules/profile-state.js'
+import { previousRevisionOf } from '../../src/rules/previous-revision.js'
 import { buildSnapshot, type Snapshot } from '../../src/rules/snapshot.js'
 import {
   isWithin,
@@ -53,6 +54,7 @@ function stateOf(
       return rendering.digest
     }
     const { status } = profile
+    const previous = previousRevisionOf(status)
     // The hub rendered it for its nodes. Its rendering allows the same syscalls as ours.
     const enforced = () => {
       const digest = render('enforce')
@@ -66,9 +68,7 @@ function stateOf(
       approved,
       enforce: revision(enforced(), ready),
       audit: revision(render('audit'), ready),
-      ...(status?.previousRevision === undefined
-        ? {}
-        : { previous: revision(status.previousRevision, ready) })
+      ...(previous === undefined ? {} : { previous: revision(previous, ready) })
     }
   } catch {
     return { ...own, approved: false }

@@ -2,21 +2,20 @@ import { abis } from '../../src/syscalls/abi.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { apiVersion } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { applyProfile } from '../../src/confinement/approving-store.js'
 import { checkApproval } from '../../src/seccomp/policy/approval.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
-import type { Format } from '../../src/seccomp/import/detect.js'
+import type { Format } from '../../src/seccomp/import/formats.js'
 import { type Imported, importSources, type Source } from '../../src/seccomp/import/import.js'
 import { limits } from '../../src/api/limits.js'
 import { decodeText } from '../../src/seccomp/import/text.js'
-import { bySeverity } from '../../src/seccomp/lint/lint-finding.js'
-import { lintRaw } from '../../src/seccomp/lint/lint-raw.js'
 import { mergeObserved } from '../../src/seccomp/review/merge.js'
 import { serializeDocument } from '../../src/api/parse.js'
 import { type SyscallSet, unionSets } from '../../src/syscalls/syscall-set.js'
 import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
-import { findingText } from './lint.js'
-import { type FoundLoss, sayLosses } from '../lib/losses.js'
+import { printWarnings } from './lint.js'
+import { type FoundLoss, printLosses } from '../lib/losses.js'
 import { type InputFile, inputFiles, readBytes } from '../lib/read-input.js'
 
 export interface ImportArgs {
@@ -30,6 +29,8 @@ export interface ImportArgs {
   machine: string
   /** Traces: approve the observed syscalls as this person at this time. */
   approve?: { by: string; at: string; allow: readonly string[] }
+  /** Who imports, and when. */
+  who: { by: string; at: string }
 }
 
 /** Secco's own revisions in a kubelet's folder: their profiles are in the store already. */
@@ -118,14 +119,14 @@ async function applyAll(
   io: Io,
   store: Store,
   all: readonly Imported[],
-  approve: Approve | undefined
+  { approve, who }: Pick<ImportArgs, 'approve' | 'who'>
 ): Promise<void> {
   for (const { profile, kind } of all) {
     const ref = { namespace: profile.metadata.namespace ?? 'default', name: profile.metadata.name }
     const { status, ...rest } = profile
     const before = await store.get('SeccompProfile', ref)
     // A trace adds observations; only a profile, or an approval, changes what is approved.
-    if (kind === 'profile') await store.apply('SeccompProfile', rest)
+    if (kind === 'profile') await applyProfile(store, rest, { ...who, reason: 'imported' })
     else {
       if (before === undefined) await store.apply('SeccompProfile', { ...rest, spec: {} })
       const observed = status?.observed ?? {}
@@ -153,7 +154,7 @@ export async function importFiles(
   const result = importSources(sources, args)
   const all = [...losses, ...result.losses]
   const { approve } = args
-  if (store !== undefined) await applyAll(io, store, result.imported, approve)
+  if (store !== undefined) await applyAll(io, store, result.imported, args)
   const profiles = result.imported.map(({ profile, kind }) => {
     if (approve === undefined || kind === 'profile') return profile
     const observed = profile.status?.observed ?? {}
@@ -175,12 +176,7 @@ export async function importFiles(
     const value = profiles.length === 1 ? only : { apiVersion, kind: 'List', items: profiles }
     io.stdout(`${JSON.stringify(value, undefined, 2)}\n`)
   }
-  sayLosses(io, all)
-  for (const profile of profiles) {
-    if (profile.spec.seccomp === undefined) continue
-    for (const finding of bySeverity(lintRaw(profile))) {
-      if (finding.severity !== 'note') io.stderr(findingText(io, finding, profile.metadata.name))
-    }
-  }
+  printLosses(io, all)
+  for (const profile of profiles) printWarnings(io, profile)
   return 0
 }

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
+import { apiVersion } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { plural } from '../../src/lib/plural.js'
 import { type Abi, abis } from '../../src/syscalls/abi.js'
-import { type EvidenceItem, evidenceOf, lastNewMs } from '../../src/seccomp/review/evidence.js'
+import { evidenceOf, lastNewMs } from '../../src/seccomp/review/evidence.js'
+import type { EvidenceItem } from '../../src/seccomp/review/evidence-item.js'
 import { riskOf } from '../../src/seccomp/policy/risk.js'
 import { runtimeDefaultNames } from '../../src/seccomp/policy/runtime-default.js'
 import { sizeOfSet, subtractSets, type SyscallSet } from '../../src/syscalls/syscall-set.js'
@@ -37,7 +39,7 @@ interface LearnDependencies {
 }
 
 /** Every profile needs this evidence; the other items many workloads can never have. */
-export const defaultRequire = ['instances', 'whole', 'abis', 'start', 'serve', 'stop', 'lost']
+const defaultRequire = ['instances', 'whole', 'abis', 'start', 'serve', 'stop', 'lost']
 
 /** Reads a baseline: `{"x86_64": ["read", …]}`, or a document with such a `status.observed`. @throws SeccoError */
 export function parseBaseline(text: string, path: string): SyscallSet {
@@ -82,6 +84,22 @@ function runOnce({ command, output }: LearnArgs, signal: AbortSignal): Promise<n
     child.once('close', (code) => resolve(code ?? 1))
   })
 }
+
+/** Returns the items of --require. @throws SeccoError INVALID_ARGUMENT for an item that evidence does not have. */
+export function parseRequired(text: string | undefined): readonly string[] {
+  if (text === undefined) return defaultRequire
+  const empty = { apiVersion, kind: 'SeccompProfile', metadata: { name: '' }, spec: {} } as const
+  const known = evidenceOf(empty, 0).map(({ item }) => item)
+  const items = text.split(',').map((item) => item.trim())
+  const wrong = items.find((item) => !known.includes(item))
+  if (wrong === undefined) return items
+  throw new SeccoError('INVALID_ARGUMENT', `--require: ${JSON.stringify(wrong)} is no evidence`, {
+    hint: `use some of ${known.join(', ')}`
+  })
+}
+
+/** Time between two runs of the test command, in ms. */
+const pauseMs = 1000
 
 interface State {
   profile: SeccompProfile | undefined
@@ -191,6 +209,7 @@ export async function runLearn(args: LearnArgs, dependencies: LearnDependencies)
   const { io, now, signal } = dependencies
   const end = now() + args.timeoutMs
   let runs = 0
+  let said = ''
   let state: State = { profile: undefined, missing: [] }
   do {
     if (args.command.length > 0) {
@@ -203,8 +222,11 @@ export async function runLearn(args: LearnArgs, dependencies: LearnDependencies)
     }
     state = await settle(dependencies, args, end)
     if (!args.untilConfident || state.missing.length === 0) break
-    io.stderr(`run ${runs}: still missing ${state.missing.map(({ item }) => item).join(', ')}\n`)
-    if (args.command.length === 0) await delay(1000, undefined, { signal }).catch(() => undefined)
+    const missing = state.missing.map(({ item, detail }) => `${item} (${plain(detail)})`).join(', ')
+    if (missing !== said) io.stderr(`run ${runs}: still missing ${missing}\n`)
+    said = missing
+    // Evidence comes from containers: a command that ends at once does not give them time.
+    await delay(pauseMs, undefined, { signal }).catch(() => undefined)
   } while (now() < end && !signal.aborted)
   const observed = state.profile?.status?.observed ?? {}
   const answer: Answer = {

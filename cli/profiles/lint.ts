@@ -1,4 +1,5 @@
 import { parseAllDocuments } from 'yaml'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { RuntimeVersion } from '../../src/seccomp/render/base.js'
 import { bySeverity, type LintFinding, forbidden } from '../../src/seccomp/lint/lint-finding.js'
@@ -44,11 +45,18 @@ function rawDocuments(text: string, where: string): unknown[] {
 }
 
 /** Formats a finding with its next step, unless it is only a note. @param of the object that has the finding */
-export function findingText(io: Io, finding: LintFinding, of = ''): string {
+function findingText(io: Io, finding: LintFinding, of = ''): string {
   const { severity, rule, subject, message, fix } = finding
   const text = `${of === '' ? '' : `${of}: `}${subject}: ${message}`
   const line = `${paint(io, colors[severity], severity)} ${plain(text)} [${rule}]\n`
   return severity === 'note' ? line : `${line}  next: ${fix}\n`
+}
+
+/** Prints what `secco lint` would warn about a profile that is applied or imported, without notes. */
+export function printWarnings(io: Io, profile: SeccompProfile): void {
+  if (profile.spec.seccomp === undefined) return
+  for (const finding of bySeverity(lintRaw(profile)))
+    if (finding.severity !== 'note') io.stderr(findingText(io, finding, profile.metadata.name))
 }
 
 /** Prints findings, the most serious first. Returns 1 for an error, or with `strict` for a warning. */

@@ -1,10 +1,17 @@
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { labels, rootNamespace } from '../../src/api/names.js'
+import type { AnyObject } from '../../src/api/objects.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { pinOf, pinText } from '../../src/confinement/pin.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
-import { withoutApproval } from '../../src/seccomp/policy/approval.js'
+import {
+  approvedAs,
+  mustBeApproved,
+  noneStarts,
+  withoutApproval
+} from '../../src/seccomp/policy/approval.js'
 import { digestOf } from '../../src/lib/digest.js'
 import {
   exportAdmissionPolicy,
@@ -15,13 +22,11 @@ import { exportSpo } from '../../src/seccomp/export/spo.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { ensureFolder, writeDurable } from '../../src/lib/durable-file.js'
-import type { Io } from '../lib/io.js'
-import { sayLosses } from '../lib/losses.js'
+import { type Io, plain } from '../lib/io.js'
+import { printLosses } from '../lib/losses.js'
+import type { ExportFormat } from './export-formats.js'
 import { mustGetProfile } from './profile.js'
 import { storeResolver } from '../lib/store-resolver.js'
-
-export const exportFormats = ['oci', 'yaml', 'spo', 'map', 'oci-artifact'] as const
-type ExportFormat = (typeof exportFormats)[number]
 
 /**
  * Returns the bytes that the nodes have, if the hub has rendered the current profile. The hub knows the runtimes of its
@@ -48,20 +53,35 @@ export interface ExportArgs {
   out?: string
   /** `map`: select pods with these labels; default `secco.dev/profile: NAME`. */
   matchLabels?: Readonly<Record<string, string>>
+  /** `yaml`: approve in the name of this user, who is to apply the document. */
+  approvedBy?: string
   /** `map`: a hub keeps the parameters up to date. */
   inCluster?: boolean
 }
 
-/** Returns the document for another installation, without the status of this one. */
-function ownDocument({ apiVersion, kind, metadata, spec }: SeccompProfile): string {
-  const { name, namespace, labels, annotations } = metadata
+/** Labels and annotations with which tools mark what they applied: in another installation they are wrong. */
+const marks =
+  /^(kubectl\.kubernetes\.io\/last-applied-configuration|argocd\.argoproj\.io\/tracking-id|(kustomize|helm)\.toolkit\.fluxcd\.io\/.*)$/
+
+function withoutMarks(words: Record<string, string> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(words ?? {}).filter(([key]) => !marks.test(key)))
+}
+
+/** Returns the document for another installation, without the status of this one and what its tools added. */
+export function ownDocument<One extends AnyObject>(
+  { apiVersion, kind, metadata }: One,
+  spec: One['spec']
+): string {
+  const { name, namespace } = metadata
+  const labels = withoutMarks(metadata.labels)
+  const annotations = withoutMarks(metadata.annotations)
   const kept = {
     name,
     namespace,
-    ...(labels === undefined ? {} : { labels }),
-    ...(annotations === undefined ? {} : { annotations })
+    ...(Object.keys(labels).length === 0 ? {} : { labels }),
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations })
   }
-  return stringify({ apiVersion, kind, metadata: kept, spec: withoutApproval(spec) })
+  return stringify({ apiVersion, kind, metadata: kept, spec }, { lineWidth: 0 })
 }
 
 /** Returns the path in a cluster: that of the ready revision, or empty until the hub fills it in. */
@@ -121,6 +141,33 @@ async function emit(io: Io, out: string | undefined, name: string, text: string)
   io.stderr(`${join(out, name)} written\n`)
 }
 
+/** Writes an OCI artifact, which is a folder, and prints its digest and how to push it. */
+async function emitArtifact(
+  io: Io,
+  out: string | undefined,
+  { namespace, name }: { namespace: string; name: string },
+  bytes: string
+): Promise<void> {
+  if (out === undefined) {
+    throw new SeccoError('INVALID_ARGUMENT', 'an OCI artifact is a folder, and none was named', {
+      hint: 'name one with --out DIR'
+    })
+  }
+  const artifact = exportArtifact(bytes, 'latest', `${namespace}/${name}`)
+  for (const [path, text] of artifact.files) {
+    await ensureFolder(dirname(join(out, path)))
+    await writeDurable(join(out, path), text)
+  }
+  printLosses(
+    io,
+    artifact.losses.map((loss) => ({ where: name, ...loss }))
+  )
+  io.stdout(`${artifact.digest}\n`)
+  io.stderr(
+    `${out} written; push it with \`oras copy --from-oci-layout ${out}:latest REGISTRY/NAME:TAG\`\n`
+  )
+}
+
 /** `secco profile export NAME`: exports the rendered profile for other tools, or the document for another installation. */
 export async function exportProfile(
   io: Io,
@@ -131,10 +178,18 @@ export async function exportProfile(
   const profile = await mustGetProfile(store, ref)
   const { name, namespace = rootNamespace, labels: own } = profile.metadata
   const { format, out } = args
+  const pin = pinOf(profile)
+  if (pin !== undefined) {
+    io.stderr(`note: what is approved is exported; new pods get another: ${plain(pinText(pin))}\n`)
+  }
   if (format === 'yaml') {
-    await emit(io, out, `${name}.yaml`, ownDocument(profile))
+    const { approvedBy } = args
+    const spec =
+      approvedBy === undefined ? withoutApproval(profile.spec) : approvedAs(profile, approvedBy)
+    await emit(io, out, `${name}.yaml`, ownDocument(profile, spec))
     return 0
   }
+  mustBeApproved(profile, noneStarts)
   const delivered =
     args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
   const bytes =
@@ -159,7 +214,7 @@ export async function exportProfile(
         ...(own === undefined ? {} : { labels: own })
       })
       await emit(io, out, `${name}.yaml`, stringify(object, { lineWidth: 0 }))
-      sayLosses(
+      printLosses(
         io,
         losses.map((loss) => ({ where: name, ...loss }))
       )
@@ -168,30 +223,8 @@ export async function exportProfile(
     case 'map':
       await emit(io, out, `${name}.yaml`, policyDocument(io, profile, bytes, args))
       return 0
-    case 'oci-artifact': {
-      if (out === undefined) {
-        throw new SeccoError(
-          'INVALID_ARGUMENT',
-          'an OCI artifact is a folder, and none was named',
-          {
-            hint: 'name one with --out DIR'
-          }
-        )
-      }
-      const artifact = exportArtifact(bytes, 'latest', `${namespace}/${name}`)
-      for (const [path, text] of artifact.files) {
-        await ensureFolder(dirname(join(out, path)))
-        await writeDurable(join(out, path), text)
-      }
-      sayLosses(
-        io,
-        artifact.losses.map((loss) => ({ where: name, ...loss }))
-      )
-      io.stdout(`${artifact.digest}\n`)
-      io.stderr(
-        `${out} written; push it with \`oras copy --from-oci-layout ${out}:latest REGISTRY/NAME:TAG\`\n`
-      )
+    case 'oci-artifact':
+      await emitArtifact(io, out, { namespace, name }, bytes)
       return 0
-    }
   }
 }

@@ -1,21 +1,28 @@
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { pinOf, pinText } from '../../src/confinement/pin.js'
 import { startupOnly } from '../../src/seccomp/review/startup-only.js'
 import { plural } from '../../src/lib/plural.js'
 import { estimateText } from '../../src/seccomp/review/completeness.js'
 import { diffAgainstObserved } from '../../src/seccomp/review/diff.js'
 import { errnoName } from '../../src/syscalls/errno-name.js'
-import { type Review, reviewOf } from '../../src/seccomp/review/review.js'
+import { newPodsText } from '../../src/seccomp/review/new-pods.js'
+import { type Review, reviewOf, riskOfProfile } from '../../src/seccomp/review/review.js'
+import { deniedCallsOf } from '../../src/seccomp/review/denied-calls.js'
+import type { NodeLoss } from '../../src/seccomp/review/lost-calls.js'
+import { servingText, startupOnlyText } from '../../src/seccomp/review/serving-words.js'
 import { type SyscallSet } from '../../src/syscalls/syscall-set.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { type Io, paint, plain } from '../lib/io.js'
 import { age, printObject } from '../lib/output.js'
+import { emergencyName } from '../../src/seccomp/render/emergency.js'
+import { type TrailEntry, trailOf } from '../../src/seccomp/review/trail.js'
 import { mustGetProfile, printObserved } from './profile.js'
 import { explainRendering } from '../lib/profile-rendering.js'
 import { storeResolver } from '../lib/store-resolver.js'
 
 function line(io: Io, label: string, value: string): void {
-  io.stdout(`${paint(io, 'bold', `${label}:`.padEnd(14))}${plain(value)}\n`)
+  io.stdout(`${paint(io, 'bold', `${label}:`.padEnd(15))}${plain(value)}\n`)
 }
 
 function printSet(io: Io, label: string, set: SyscallSet | undefined, note: string): void {
@@ -38,15 +45,36 @@ function describeParts(io: Io, profile: SeccompProfile): void {
   printSet(io, 'Probes', probes, learnsProbes ? 'in the profile' : 'not in the profile')
   const learnsSessions = spec.learn?.sessions === true
   printSet(io, 'Sessions', sessions, learnsSessions ? 'in the profile' : 'not in the profile')
-  printSet(io, 'Serving', serving, 'used after it was ready')
-  printSet(io, 'Startup only', startupOnly(profile), 'not seen after it was ready')
+  const early = startupOnly(profile)
+  if (profile.spec.workload !== undefined || status?.observed !== undefined) {
+    line(io, 'While serving', servingText(profile))
+    line(io, 'Start-up only', startupOnlyText(early))
+  }
+  printSet(io, 'After ready', serving, 'used after it was ready')
+  printSet(io, 'Before ready', early, 'not seen after it was ready')
   for (const { abi, name, index, values, many } of status?.arguments ?? []) {
     const seen = many === true ? 'too many values to list' : values.map(shortHex).join(' ')
     line(io, 'Argument', `${name} ${index} on ${abi}: ${seen}`)
   }
 }
 
-function describe(io: Io, profile: SeccompProfile, now: number): void {
+/** Prints what new pods get by the profile's ladder. Without one its rules decide. */
+function describeLadder(io: Io, profile: SeccompProfile): void {
+  const { ladder, workload } = profile.spec
+  if (ladder === undefined) return
+  const { namespace = rootNamespace, name } = profile.metadata
+  const assigned = { namespace, name, workloadKind: workload?.kind ?? '' }
+  line(io, 'New pods', newPodsText(assigned, ladder))
+  const pin = pinOf(profile)
+  if (pin !== undefined) line(io, 'Pin', pinText(pin))
+}
+
+function describe(
+  io: Io,
+  profile: SeccompProfile,
+  trail: readonly TrailEntry[],
+  now: number
+): void {
   const { metadata, spec, status } = profile
   line(io, 'Profile', `${metadata.namespace ?? rootNamespace}/${metadata.name}`)
   if (spec.workload !== undefined) {
@@ -58,7 +86,12 @@ function describe(io: Io, profile: SeccompProfile, now: number): void {
     )
   }
   if (spec.extends !== undefined) line(io, 'Extends', spec.extends.join(', '))
-  line(io, 'Revision', status?.revision ?? 'none: nothing is approved yet')
+  const isApproved = spec.seccomp !== undefined || spec.extends !== undefined
+  const none = isApproved ? 'the hub has not rendered it yet' : 'nothing is approved yet'
+  const isPending = status?.approvals?.at(-1)?.revision === ''
+  const pending = isPending ? ', until the hub has rendered the last approval' : ''
+  line(io, 'Revision', status?.revision === undefined ? `none: ${none}` : status.revision + pending)
+  describeLadder(io, profile)
   line(
     io,
     'Nodes',
@@ -68,10 +101,12 @@ function describe(io: Io, profile: SeccompProfile, now: number): void {
     line(io, 'Observed', `${names.length} on ${abi}: ${names.join(' ')}`)
   }
   describeParts(io, profile)
-  for (const { by, at, reason, revision } of status?.approvals ?? []) {
-    const why = reason === undefined ? '' : `: ${reason}`
+  for (const { by, at, what, text, revision } of trail) {
+    const why = text === '' ? '' : `: ${text}`
+    const title = what.charAt(0).toUpperCase() + what.slice(1)
     const result = revision === '' ? 'not rendered yet' : revision.slice(0, 19)
-    line(io, 'Approved', `by ${by}, ${age(at, now)} ago${why} (${result})`)
+    const made = what === 'approved' ? ` (${result})` : ''
+    line(io, title, `by ${by}, ${age(at, now)} ago${why}${made}`)
   }
   for (const { type, status: state, reason, message } of status?.conditions ?? []) {
     line(io, type, `${state} (${reason}) ${message}`)
@@ -137,6 +172,8 @@ export interface ProfileDenial {
   profile: string
   container: string
   syscall: string
+  call: string
+  state: string
   action: string
   count: number
   lastSeen: string
@@ -146,12 +183,19 @@ export interface ProfileDenial {
   comm: string
   expected: boolean
   succeeded: number
+  /** The denial is of a deleted profile of the same name; see DenialView. */
+  deleted?: string
+}
+
+function denialLabel({ expected, action }: ProfileDenial): string {
+  if (expected) return 'Intended'
+  return action === 'SCMP_ACT_LOG' ? 'Logged' : 'Denied'
 }
 
 function denialText(denial: ProfileDenial, now: number): string {
   const { container, syscall, count, action, lastSeen, errno, signal, pid, comm } = denial
   const answer = signal !== '' ? ` ${signal}` : errno > 0 ? ` ${errnoName(errno)}` : ''
-  const caller = pid > 0 ? `, newest by ${comm} (pid ${pid})` : ''
+  const caller = comm === '' ? '' : `, newest by ${comm}${pid > 0 ? ` (pid ${pid})` : ''}`
   const wrong = denial.succeeded > 0 ? `, YET IT SUCCEEDED ${denial.succeeded} ×` : ''
   return `${syscall} ${count} × in ${container} (${action}${answer}${caller}), last ${age(lastSeen, now)} ago${wrong}`
 }
@@ -161,21 +205,31 @@ export async function showProfile(
   io: Io,
   store: Store,
   ref: ObjectRef,
-  args: { output: 'table' | 'json' | 'yaml'; now: number; denials: readonly ProfileDenial[] }
+  args: {
+    output: 'table' | 'json' | 'yaml'
+    now: number
+    denials: readonly ProfileDenial[] | undefined
+    /** What nodes did not record; undefined where nobody can be asked. */
+    nodes?: readonly NodeLoss[] | undefined
+  }
 ): Promise<number> {
   const profile = await mustGetProfile(store, ref)
   const resolve = await storeResolver(io, store, profile)
-  const review = reviewOf(profile, args.now, resolve)
+  const denials = args.denials?.filter(({ deleted }) => deleted === undefined)
+  // A hub of an earlier version does not say which of them are open.
+  const isKnown = denials?.every(({ state }) => (state as string | undefined) !== undefined)
+  const denied = isKnown === true && denials !== undefined ? deniedCallsOf(denials) : undefined
+  const review = reviewOf(profile, args.now, resolve, riskOfProfile, denied, args.nodes)
   const rendering = explainRendering(profile, resolve)
   if (args.output === 'table') {
-    describe(io, profile, args.now)
+    const overlay = resolve(rootNamespace, emergencyName)
+    describe(io, profile, trailOf(profile, overlay), args.now)
     describeReview(io, review)
     for (const { subject, reason } of rendering.limits)
       line(io, 'Not decidable', `${subject}: ${reason}`)
-    for (const denial of args.denials) {
+    for (const denial of denials ?? []) {
       if (denial.count <= 0) continue
-      const label = denial.expected ? 'Intended' : 'Denied'
-      line(io, label, denialText(denial, args.now))
+      line(io, denialLabel(denial), denialText(denial, args.now))
     }
     line(io, 'Next', review.next)
   } else printObject(io, args.output, { ...profile, review, rendering })

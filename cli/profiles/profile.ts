@@ -1,19 +1,16 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { quoted } from '../../src/lib/shell-word.js'
 import { approvedDigest, isApprovalStale } from '../../src/seccomp/policy/approval.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
 import { filteredCallsOf, planArguments } from '../../src/seccomp/review/argument-approval.js'
 import { diffAgainstObserved, type ObservedDiff } from '../../src/seccomp/review/diff.js'
+import { approvedNeverObserved } from '../../src/seccomp/review/never-observed.js'
 import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
+import { reportFailure } from '../lib/failure.js'
 import { type Io, paint } from '../lib/io.js'
 import { ruleText } from '../lib/rule-text.js'
-
-/** Reads `NAMESPACE/NAME`, or NAME in the given namespace. */
-export function parseRef(text: string, namespace: string): ObjectRef {
-  const [first = '', second] = text.split('/', 2)
-  return second === undefined ? { namespace, name: first } : { namespace: first, name: second }
-}
 
 /** Reads a profile. @throws SeccoError NOT_FOUND that names the namespace */
 export async function mustGetProfile(store: Store, ref: ObjectRef): Promise<SeccompProfile> {
@@ -23,7 +20,7 @@ export async function mustGetProfile(store: Store, ref: ObjectRef): Promise<Secc
       'NOT_FOUND',
       `SeccompProfile ${ref.name} does not exist in namespace ${ref.namespace}`,
       {
-        hint: 'list them with `secco get profiles -A`; choose a namespace with -n'
+        hint: `list them with \`secco get profiles -n ${ref.namespace}\`, or choose a namespace with -n`
       }
     )
   }
@@ -40,7 +37,7 @@ function printNames(
     io.stdout(`${title} (${names.length}):\n${names.map((name) => `${mark(name)}\n`).join('')}`)
 }
 
-/** Prints what approval would add, what it cannot add, and what is allowed but was never observed. */
+/** Prints what approval would add, what it cannot add, and what is approved but was never observed. */
 export function printObserved(io: Io, diff: ObservedDiff, title: string): void {
   const beyond = new Set(diff.beyondRuntimeDefault)
   printNames(io, title, diff.toApprove, (name) => {
@@ -48,9 +45,7 @@ export function printObserved(io: Io, diff: ObservedDiff, title: string): void {
     return `${paint(io, 'green', `+ ${name}`)}${note}`
   })
   printNames(io, 'Observed, never approved by name', diff.cannotApprove, (name) => `? ${name}`)
-  printNames(io, 'Allowed, never observed', diff.neverObserved, (name) =>
-    paint(io, 'dim', `  ${name}`)
-  )
+  printNames(io, approvedNeverObserved, diff.neverObserved, (name) => paint(io, 'dim', `  ${name}`))
 }
 
 interface ApproveArgs {
@@ -88,13 +83,13 @@ function printPlan(io: Io, profile: SeccompProfile, name: string): void {
   for (const note of notes) io.stderr(`${name}: ${note}\n`)
 }
 
-/** `secco profile approve NAME`: approves what was observed. */
-export async function approveProfile(
+/** Approves what was observed of one profile. Returns whether anything was approved. */
+async function approveOne(
   io: Io,
   store: Store,
   ref: ObjectRef,
   args: ApproveArgs
-): Promise<number> {
+): Promise<boolean> {
   const before = await mustGetProfile(store, ref)
   const { approval } = before.spec
   const isStale = isApprovalStale(before.spec)
@@ -120,7 +115,7 @@ export async function approveProfile(
   const isNew = proposed.spec !== before.spec
   if (!isNew && before.spec.seccomp !== undefined) {
     io.stderr(`nothing new to approve in ${ref.namespace}/${ref.name}\n`)
-    return 0
+    return false
   }
   if (isStale)
     io.stderr(`the spec is not what ${approval?.by ?? ''} approved: this approves it as it is\n`)
@@ -129,18 +124,44 @@ export async function approveProfile(
   for (const { name, reason } of plan.skipped) io.stderr(`not approved: ${name}: ${reason}\n`)
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')
-    io.stderr(`  next: approve exactly this with --digest ${approvedDigest(proposed.spec)}\n`)
-    return 0
+    const name = quoted(`${ref.namespace}/${ref.name}`)
+    const digest = approvedDigest(proposed.spec)
+    io.stderr(`  next: secco profile approve ${name} --digest ${digest} --reason WHY\n`)
+    return false
   }
   const after = await store.update('SeccompProfile', ref, (profile) => {
     const approved = approveObserved(profile, decision)
-    checkDigest(approved, args.digest)
+    // What was printed, whether or not the approver named it: observations may arrive until now.
+    checkDigest(approved, approvedDigest(proposed.spec))
     return approved
   })
   const names = new Set((after.spec.seccomp?.syscalls ?? []).flatMap((rule) => rule.names))
   io.stderr(
     `approved ${ref.namespace}/${ref.name}: ${names.size} syscalls; the hub renders and delivers the revision\n`
   )
-  io.stderr(`  next: see it arrive with \`secco get profiles -n ${ref.namespace}\`\n`)
-  return 0
+  return true
+}
+
+/** `secco profile approve NAME…`: approves what was observed of each. One that cannot be approved keeps no other from it. */
+export async function approveProfiles(
+  io: Io,
+  store: Store,
+  refs: readonly ObjectRef[],
+  args: ApproveArgs
+): Promise<number> {
+  let code = 0
+  const approved = new Set<string>()
+  for (const ref of refs) {
+    if (refs.length > 1) io.stdout(`${ref.namespace}/${ref.name}\n`)
+    try {
+      if (await approveOne(io, store, ref, args)) approved.add(ref.namespace)
+    } catch (error) {
+      if (refs.length === 1) throw error
+      code = reportFailure(io, error)
+    }
+  }
+  for (const namespace of approved) {
+    io.stderr(`  next: see it arrive with \`secco get profiles -n ${namespace}\`\n`)
+  }
+  return code
 }

@@ -4,7 +4,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import type { PolicyArgs } from '../../src/seccomp/export/admission-policy.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
-import { policyText } from './profile-export.js'
+import { ownDocument, policyText } from './profile-export.js'
 
 /** Returns what a rule needs that a policy cannot express. */
 function beyond({
@@ -50,14 +50,28 @@ export function policyOfRule({ metadata, spec }: SeccompRule, learnedFrom?: stri
   }
 }
 
-/** `secco rule export NAME`: exports a rule for the API server itself, without the webhook. */
-export async function exportRule(io: Io, store: Store, ref: ObjectRef): Promise<number> {
+export const ruleFormats = ['map', 'yaml'] as const
+
+/**
+ * `secco rule export NAME`: exports a rule for the API server itself, without the webhook, or as a document for another
+ * installation.
+ */
+export async function exportRule(
+  io: Io,
+  store: Store,
+  ref: ObjectRef,
+  format: (typeof ruleFormats)[number] = 'map'
+): Promise<number> {
   const rule = await store.get('SeccompRule', ref)
   if (rule === undefined) {
     throw new SeccoError(
       'NOT_FOUND',
       `SeccompRule ${ref.name} does not exist in namespace ${ref.namespace}`
     )
+  }
+  if (format === 'yaml') {
+    io.stdout(ownDocument(rule, rule.spec))
+    return 0
   }
   const { profile } = rule.spec
   const home = rule.metadata.namespace ?? rootNamespace

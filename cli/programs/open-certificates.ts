@@ -2,14 +2,14 @@ import type { CertificateSource } from '../../certs/certificate-source.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import { names } from '../install/names.js'
-import { loadKubeconfig } from '../lib/open-store.js'
+import { type KubeconfigOptions, loadKubeconfig } from '../lib/open-store.js'
 
 interface CertificateArgs {
   /** NAMESPACE/NAME of a Secret: the authority of a cluster's installation. */
   secret: string | undefined
   /** A folder with tls.crt, tls.key and ca.crt that something else renews. */
   dir: string | undefined
-  kubeconfig: string | undefined
+  kubeconfig: KubeconfigOptions | undefined
   serverNames: readonly string[]
   /** Takes part in renewal; otherwise only reads renewed certificates. */
   renews: boolean

@@ -17,13 +17,13 @@ import type { Io } from '../lib/io.js'
 import type { Rights } from '../../webhook/access/rights.js'
 import { pluralOf } from '../../src/store/directory-layout.js'
 import { openCertificates } from './open-certificates.js'
-import { loadKubeconfig, openStore } from '../lib/open-store.js'
+import { type KubeconfigOptions, loadKubeconfig, openStore } from '../lib/open-store.js'
 import { ensureUiToken, type StatePaths } from '../lib/state.js'
 
 export interface WebhookArgs {
   paths: StatePaths
   /** A kubeconfig file or `in-cluster` for the objects of a cluster. */
-  kubeconfig: string | undefined
+  kubeconfig: KubeconfigOptions | undefined
   listen: string
   hubListen: string
   uiListen: string
@@ -55,9 +55,15 @@ export interface WebhookArgs {
   signal: AbortSignal
 }
 
-/** In a cluster people use their own tokens and have the permissions of the cluster. */
-async function rightsOf(kubeconfig: string | undefined): Promise<{ rights?: Rights }> {
-  if (kubeconfig === undefined) return {}
+/**
+ * Returns how people reach this hub. In a cluster they use their own tokens and have the permissions of the cluster, and each
+ * has another kubeconfig; on one machine commands have to name its state folder.
+ */
+async function accessOf({
+  kubeconfig,
+  paths
+}: WebhookArgs): Promise<{ rights?: Rights; commandOptions?: string }> {
+  if (kubeconfig === undefined) return { commandOptions: paths.option }
   // Loaded on use: the client takes longer to load than most verbs take to run.
   const { clusterRights } = await import('../../webhook/cluster/access/rights.js')
   return { rights: clusterRights(await loadKubeconfig(kubeconfig)) }
@@ -124,7 +130,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
       ? {}
       : { apiListen: parseAddress(args.apiListen, '--api-listen') }),
     uiToken: await ensureUiToken(args.paths),
-    ...(await rightsOf(args.kubeconfig)),
+    ...(await accessOf(args)),
     legacyAnnotations: args.legacyAnnotations,
     mode: args.mode,
     joinTainted: args.joinTainted,

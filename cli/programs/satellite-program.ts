@@ -1,12 +1,18 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { cleanPins, RecorderInUse } from '../../native/pins.js'
+import { cleanPins } from '../../native/pins.js'
 import { compact, giveBackMemory } from '../../satellite/small-heap.js'
-import { SeccoError } from '../../src/lib/errors.js'
+import { quoted } from '../../src/lib/shell-word.js'
 import { aborted } from '../lib/aborted.js'
 import type { Io } from '../lib/io.js'
+import { cleanPinned, type PinOwner, printKept } from './pinned-recorder.js'
 import { type NodeOptions, startNode } from './start-node.js'
 
 const settledMs = 15_000
+
+const pinOwner = (pin: string): PinOwner => ({
+  name: 'the satellite',
+  until: 'the next satellite starts',
+  clean: `secco satellite --clean --pin ${quoted(pin)}`
+})
 
 /**
  * `secco satellite`: runs the node agent. SIGTERM restarts or upgrades a service, so the pinned recorder goes on for
@@ -17,8 +23,8 @@ export async function runSatellite(
   options: NodeOptions,
   signal: AbortSignal
 ): Promise<number> {
+  const { node, hub, paths } = options
   const satellite = await startNode(options)
-  const { node, hub, paths, pin } = options
   io.stderr(
     `satellite ${node} connects to the hub at ${hub}; local socket ${paths.satelliteSocket}\n`
   )
@@ -34,30 +40,12 @@ export async function runSatellite(
   keepMemory()
   const keep = signal.reason === 'SIGTERM'
   await satellite.close({ keep })
-  const still = pin !== undefined && existsSync(pin) && readdirSync(pin).length > 0
-  if (keep && still) {
-    io.stderr(
-      `Recording goes on (pinned in ${pin}) until the next satellite starts; to end it: secco satellite --clean\n`
-    )
-  }
+  const { pinning } = satellite
+  printKept(io, pinning, pinOwner(pinning?.folder ?? ''))
   return 0
 }
 
 /** `secco satellite --clean`: detaches and removes what satellites left pinned. */
 export function cleanSatellite(io: Io, pin: string): number {
-  try {
-    const removed = cleanPins(pin)
-    io.stdout(
-      removed.length === 0
-        ? `nothing is pinned in ${pin}\n`
-        : `detached and removed ${removed.length} pinned recorder(s) in ${pin}\n`
-    )
-    return 0
-  } catch (cause) {
-    if (!(cause instanceof RecorderInUse)) throw cause
-    throw new SeccoError('RECORDER_IN_USE', cause.message, {
-      cause,
-      hint: 'stop the satellite first'
-    })
-  }
+  return cleanPinned(io, pinOwner(pin), `in ${pin}`, () => cleanPins(pin).length)
 }

@@ -1,11 +1,14 @@
 import { mkdir } from 'node:fs/promises'
-import type { Floor } from '../../satellite/revisions/floor.js'
+import type { Pinning } from '../../native/types.js'
+import type { Floor } from '../../satellite/revisions/floors.js'
 import type { HealthServer } from '../../satellite/health-server.js'
+import { keepClock } from '../../satellite/lib/node-clock.js'
 import { startSatellite, type UplinkHandlers } from '../../satellite/main.js'
 import type { RecordMode } from '../../satellite/recorder/record-mode.js'
 import { startUplink, type Uplink } from '../../satellite/uplink/uplink.js'
 import type { NodeStatus } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
+import { writeNodeRoots } from '../lib/node-roots.js'
 import { ensureSocketPath, type StatePaths } from '../lib/state.js'
 import { certificateCredentials, tokenCredentials } from './node-credentials.js'
 
@@ -16,7 +19,10 @@ export interface NodeOptions {
   node: string
   seccompRoot: string
   runcRoots: readonly string[]
-  containerdSocket: string
+  /** The options that named these roots, as a shell takes them; absent: none did. */
+  rootOptions?: string | undefined
+  /** As in SatelliteOptions. */
+  containerdSocket: string | undefined
   record: RecordMode
   /** Folder on a bpf file system where the recorder is pinned; undefined: not pinned. */
   pin?: string | undefined
@@ -25,6 +31,8 @@ export interface NodeOptions {
   /** BTF file for a kernel that has none of its own. */
   btf?: string | undefined
   floor?: Floor
+  /** As in SatelliteOptions. */
+  keepUnusedMs?: number | undefined
   /** In a cluster: the ServiceAccount's token and the hub's authority, read again when they change. */
   token?: { tokenFile: string; caFile: string } | undefined
   /** Plain HTTP for /livez, /readyz and /metrics; undefined: not offered. */
@@ -34,6 +42,10 @@ export interface NodeOptions {
 
 export interface RunningNode {
   status(): NodeStatus
+  /** How the recorder is pinned; undefined where nothing is recorded. */
+  pinning: Pinning | undefined
+  /** Detaches the recorder at once, for a process that ends now. */
+  abandon(): void
   /** `keep`: the pinned recorder goes on. */
   close(options?: { keep?: boolean }): Promise<void>
 }
@@ -43,6 +55,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { paths, hub, node, logger } = options
   ensureSocketPath(paths)
   await mkdir(paths.spool, { recursive: true, mode: 0o700 })
+  keepClock(paths.clock, logger)
+  const { seccompRoot, runcRoots, rootOptions = '' } = options
+  await writeNodeRoots(paths, { seccompRoot, runcRoots, options: rootOptions })
   const { token: files } = options
   const credentials = await (files === undefined
     ? certificateCredentials(paths.certs, node, logger)
@@ -62,12 +77,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       credentials.follow(uplink, used)
       return uplink
     },
-    seccompRoot: options.seccompRoot,
+    seccompRoot,
     socketPath: paths.satelliteSocket,
-    runcRoots: options.runcRoots,
+    gapsFile: paths.recordingGaps,
+    runcRoots,
     containerdSocket: options.containerdSocket,
     record: options.record,
     ...(options.floor === undefined ? {} : { floor: options.floor }),
+    keepUnusedMs: options.keepUnusedMs,
     pin: options.pin,
     slots: options.slots,
     btf: options.btf,
@@ -95,6 +112,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   }
   return {
     status: () => satellite.status(),
+    pinning: satellite.pinning,
+    abandon: () => satellite.abandon(),
     close: async (how) => {
       credentials.stop()
       await health?.close()

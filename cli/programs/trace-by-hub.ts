@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import type { TraceReport } from '../../satellite/trace/trace-report.js'
+import { completenessOfTrace, type TraceReport } from '../../satellite/trace/trace-report.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import type { Hub } from '../hubs/hub.js'
 import { parseDuration } from '../lib/duration.js'
@@ -57,7 +57,7 @@ function reportOf(view: HubTraceView): TraceReport & { node: string; total: Trac
   return {
     container: path,
     node,
-    complete: view.complete,
+    ...completenessOfTrace({ lost, seen: true, fromStart: view.complete || lost > 0 }),
     lost,
     abis: since,
     total,

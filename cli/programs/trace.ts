@@ -7,12 +7,14 @@ import { dockerRuntime } from '../../satellite/containers/docker.js'
 import { podmanRuntime } from '../../satellite/containers/podman.js'
 import { openRegistry } from '../../satellite/containers/registry.js'
 import type { ContainerRuntime } from '../../satellite/containers/runtime.js'
+import { crunRuntime } from '../../satellite/containers/crun.js'
 import { defaultRuncRoots, runcRuntime } from '../../satellite/containers/runc.js'
 import { parseDuration } from '../lib/duration.js'
 import type { TraceReport } from '../../satellite/trace/trace-report.js'
 import { traceCommand, traceContainer } from '../../satellite/trace/trace-session.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { createLogger } from '../../src/lib/log.js'
+import { quoted } from '../../src/lib/shell-word.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
 import { passSignals } from '../lib/pass-signals.js'
 import { traceProfile } from '../lib/trace-profile.js'
@@ -26,10 +28,12 @@ export interface TraceArgs {
   /** Id, beginning of an id, or name. */
   container?: string
   wait?: boolean
-  /** runc, containerd, docker, podman; default: all. */
+  /** runc, crun, containerd, docker, podman; default: all. */
   runtime?: string
   /** `runc --root`, or containerd's socket with runtime containerd. */
   root?: string
+  /** Further roots of runc to look in: those of the program on this machine. */
+  runcRoots?: readonly string[]
   /** As in 30s, 5m, 1h, 500ms. */
   for?: string
   output?: TraceFormat
@@ -79,7 +83,8 @@ export function traceTable(report: TraceReport): string {
     share(count, total)
   ])
   const head = [...(abis.length > 1 ? ['ABI'] : []), 'SYSCALL', 'COUNT', 'SHARE']
-  const state = report.complete ? 'complete' : 'not complete'
+  const why = report.incomplete === undefined ? '' : ` (${report.incomplete})`
+  const state = report.complete ? 'complete' : `not complete${why}`
   const denied = report.denied.map(
     ({ syscall, action, count }) => `denied: ${syscall} ${count} (${action})`
   )
@@ -111,19 +116,23 @@ function print(report: TraceReport, args: TraceArgs, io: TraceIo): void {
 }
 
 function runtimesFor(args: TraceArgs): ContainerRuntime[] {
-  const roots = args.root === undefined ? defaultRuncRoots : [args.root]
+  const known = [...new Set([...defaultRuncRoots, ...(args.runcRoots ?? [])])]
+  const roots = args.root === undefined ? known : [args.root]
+  const crunRoots = args.root === undefined ? undefined : [args.root]
   const makers: Record<string, () => ContainerRuntime[]> = {
     runc: () => [runcRuntime(roots)],
-    containerd: () => [runcRuntime(), containerdRuntime(args.root)],
-    docker: () => [runcRuntime(), containerdRuntime(), dockerRuntime(args.root)],
-    podman: () => [runcRuntime(), podmanRuntime()]
+    crun: () => [crunRuntime(crunRoots)],
+    containerd: () => [runcRuntime(known), containerdRuntime(args.root)],
+    docker: () => [runcRuntime(known), containerdRuntime(), dockerRuntime(args.root)],
+    podman: () => [runcRuntime(known), crunRuntime(), podmanRuntime()]
   }
   const isSocket = args.runtime === 'containerd' || args.runtime === 'docker'
   if (isSocket && args.root !== undefined && !existsSync(args.root)) {
     throw new SeccoError('RUNTIME_UNREACHABLE', `--root ${args.root}: no socket of ${args.runtime}`)
   }
   if (args.runtime === undefined) {
-    return [runcRuntime(roots), containerdRuntime(), dockerRuntime(), podmanRuntime()]
+    const callees = [runcRuntime(roots), crunRuntime()]
+    return [...callees, containerdRuntime(), dockerRuntime(), podmanRuntime()]
   }
   const make = makers[args.runtime]
   if (make === undefined) {
@@ -214,6 +223,12 @@ async function runContainer(word: string, args: TraceArgs, io: TraceIo): Promise
     })
     live?.clear()
     print(report, args, io)
+    if (!report.complete && args.wait !== true && (args.output ?? 'table') === 'table') {
+      const again = `secco trace ${quoted(word)} --wait`
+      io.stderr.write(
+        `  next: to count from its first instruction, run \`${again}\` before it starts\n`
+      )
+    }
     return 0
   } finally {
     clearTimeout(timer)

@@ -2,17 +2,21 @@ import { mkdir, rm } from 'node:fs/promises'
 import { machine } from 'node:os'
 import { join } from 'node:path'
 import { probeTracing } from '../../native/recorder.js'
+import type { Pinning } from '../../native/types.js'
 import type { Hub } from '../../webhook/hub/hub.js'
 import { startWebhook } from '../../webhook/main.js'
 import { type Address, hostPort, type RunningWebhook } from '../../webhook/webhook-options.js'
 import type { Logger } from '../../src/lib/log.js'
 import { openDirectoryStore } from '../../src/store/directory.js'
 import { writeDurable } from '../../src/lib/durable-file.js'
+import { toSeccoError } from '../../src/lib/errors.js'
 import type { Store } from '../../src/store/store.js'
 import { parseAddress, parseLoopback } from '../lib/addresses.js'
 import { type Io, paint } from '../lib/io.js'
 import { nodeName } from '../lib/node-name.js'
 import { type RunningNode, startNode } from './start-node.js'
+import { printKept } from './pinned-recorder.js'
+import { choosePin, pinOwner, printPinning, type UpPin, withoutPins } from './up-recorder.js'
 import {
   type Addresses,
   ensureRunnable,
@@ -20,7 +24,7 @@ import {
   ensureUiToken,
   type StatePaths
 } from '../lib/state.js'
-import { walkThrough } from '../walk-through/walk.js'
+import { fetchServer, removeExample, walkThrough } from '../walk-through/walk.js'
 
 interface UpArgs {
   paths: StatePaths
@@ -30,10 +34,13 @@ interface UpArgs {
   node: string
   seccompRoot: string | undefined
   runcRoots: readonly string[]
-  containerdSocket: string
+  rootOptions?: string
+  containerdSocket: string | undefined
   /** As in NodeOptions. */
   slots?: number | undefined
   btf?: string | undefined
+  keepUnusedMs?: number | undefined
+  pin: UpPin
   legacyAnnotations: boolean
   /** User of the printed link. */
   user: string
@@ -64,11 +71,32 @@ interface Running {
   runcRoots: readonly string[]
 }
 
-async function startAll(
-  args: UpArgs,
-  logger: Logger,
-  closers: (() => Promise<void>)[]
-): Promise<Running> {
+/** Ends a part. @param failed the programs could not all be started */
+type Closer = (failed: boolean) => Promise<void>
+
+/**
+ * Returns what ends the satellite. SIGTERM restarts or upgrades a service: its recorder goes on for the next one, as
+ * does one that a start which failed had adopted. Ctrl-C ends everything, also when it is pressed twice, which ends the
+ * process at once.
+ */
+function endingOf(args: UpArgs, satellite: RunningNode, logger: Logger): Closer {
+  const atExit = () => {
+    if (args.signal.reason !== 'SIGINT') return
+    satellite.abandon()
+    withoutPins(args, logger)
+  }
+  process.once('exit', atExit)
+  return async (failed) => {
+    const keep = failed
+      ? satellite.pinning?.adopted === true
+      : args.signal.reason === 'SIGTERM' && !args.once
+    await satellite.close({ keep })
+    if (!keep) withoutPins(args, logger)
+    process.removeListener('exit', atExit)
+  }
+}
+
+async function startAll(args: UpArgs, logger: Logger, closers: Closer[]): Promise<Running> {
   const { paths } = args
   for (const folder of [paths.root, paths.objects, paths.revisions, paths.spool]) {
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -82,10 +110,7 @@ async function startAll(
     revisionsDir: paths.revisions,
     serverNames: [
       ...new Set([
-        'localhost',
-        '127.0.0.1',
-        '::1',
-        nodeName(undefined),
+        ...['localhost', '127.0.0.1', '::1', nodeName(undefined)],
         ...(listen.host === '0.0.0.0' ? [] : [listen.host])
       ])
     ],
@@ -93,6 +118,7 @@ async function startAll(
     hubListen: parseAddress(args.hubListen, '--hub-listen'),
     uiListen: parseLoopback(args.uiListen, '--ui-listen'),
     uiToken: await ensureUiToken(paths),
+    commandOptions: paths.option,
     legacyAnnotations: args.legacyAnnotations,
     logger
   })
@@ -100,19 +126,20 @@ async function startAll(
   if (!isWhole(webhook)) throw new Error('started without a hub')
   const seccompRoot = args.seccompRoot ?? paths.seccomp
   const runcRoots = [...args.runcRoots, join(paths.root, 'runc')]
+  const pin = choosePin(args, logger)
   const satellite = await startNode({
     paths,
     hub: hostPort({ host: '127.0.0.1', port: webhook.addresses.hub.port }),
     node: args.node,
-    seccompRoot,
-    runcRoots,
+    ...{ seccompRoot, runcRoots, rootOptions: args.rootOptions },
     containerdSocket: args.containerdSocket,
     record: 'always',
-    slots: args.slots,
-    btf: args.btf,
+    ...{ pin, slots: args.slots, btf: args.btf, keepUnusedMs: args.keepUnusedMs },
     logger: logger.child({ component: 'satellite' })
   })
-  closers.push(() => satellite.close())
+  closers.push(endingOf(args, satellite, logger))
+  // The satellite ends when the hub has acked its last observations, which would wait for their turn.
+  closers.push(() => webhook.hub.hurry())
   return { store, webhook, satellite, seccompRoot, runcRoots }
 }
 
@@ -148,15 +175,17 @@ async function untilConnected(running: Running, signal: AbortSignal): Promise<vo
   })
 }
 
-async function walk(args: UpArgs, running: Running, io: Io): Promise<() => Promise<void>> {
+async function walk(args: UpArgs, running: Running, io: Io): Promise<Closer> {
+  const cache = join(args.paths.root, 'cache')
+  const rootfs = await fetchIfPossible(args, cache, io)
+  if (rootfs === undefined) return () => Promise.resolve()
   const work = join(args.paths.root, 'walk-through')
   await rm(work, { recursive: true, force: true })
   await mkdir(work, { recursive: true })
   let number = 0
   return walkThrough({
     store: running.store,
-    cache: join(args.paths.root, 'cache'),
-    work,
+    ...{ cache, rootfs, work },
     runcRoot: join(args.paths.root, 'runc'),
     seccompRoot: running.seccompRoot,
     webhook: {
@@ -173,15 +202,28 @@ async function walk(args: UpArgs, running: Running, io: Io): Promise<() => Promi
   })
 }
 
+/** Returns the folder of the walk-through's server, or undefined if it cannot be fetched; with --once that is an error. */
+async function fetchIfPossible(args: UpArgs, cache: string, io: Io): Promise<string | undefined> {
+  try {
+    return await fetchServer(cache, (line) => io.stderr(`     ${line}\n`))
+  } catch (error) {
+    const { code, message, hint } = toSeccoError(error)
+    const isMissing = code === 'UNAVAILABLE' || code === 'COMMAND_NOT_STARTED'
+    if (!isMissing || args.once || args.signal.aborted) throw error
+    io.stderr(`The walk-through is skipped: ${message}\n  next: ${hint}\n`)
+    return undefined
+  }
+}
+
 function announce(io: Io, args: UpArgs, running: Running, auditFile: string | undefined): void {
   const addresses = addressesOf(running)
   if (args.output === 'json') {
     const record = {
       ...addresses,
       link: `${addresses.ui}${running.webhook.link(args.user) ?? '/'}`,
-      state: args.paths.root,
-      seccompRoot: running.seccompRoot,
-      satellite: args.paths.satelliteSocket
+      ...{ state: args.paths.root, seccompRoot: running.seccompRoot },
+      ...{ satellite: args.paths.satelliteSocket, pin: running.satellite.pinning?.folder ?? '' },
+      adopted: running.satellite.pinning?.adopted ?? false
     }
     io.stdout(`${JSON.stringify(record)}\n`)
     return
@@ -208,16 +250,21 @@ export async function up(
   ensureSocketPath(args.paths)
   await ensureRunnable(args.paths)
   const tracing = probeTracing(args.btf)
-  const closers: (() => Promise<void>)[] = []
-  const stop = async () => {
-    for (const close of closers.splice(0).reverse()) await close()
-  }
+  const closers: Closer[] = []
+  let pinning: Pinning | undefined
+  let failed = false
   try {
+    const runcRoot = join(args.paths.root, 'runc')
+    // Left by a walk-through that was killed; without its bundle it cannot be started again.
+    for (const name of await removeExample(runcRoot))
+      io.stderr(`removed ${name}, a container of a walk-through that was killed\n`)
     const running = await startAll(args, logger, closers)
+    pinning = running.satellite.pinning
     await untilConnected(running, args.signal)
     await writeDurable(args.paths.addresses, `${JSON.stringify(addressesOf(running))}\n`)
     closers.push(() => rm(args.paths.addresses, { force: true }))
     announce(io, args, running, auditFile)
+    printPinning(io, args, pinning)
     if (!tracing.available) {
       io.stderr(
         `Containers of this machine cannot be traced: ${tracing.reason ?? 'no reason was given'}. Everything else runs.\n`
@@ -238,8 +285,10 @@ export async function up(
     return 0
   } catch (error) {
     if (args.signal.aborted) return 0
+    failed = true
     throw error
   } finally {
-    await stop()
+    for (const close of closers.reverse()) await close(failed)
+    printKept(io, pinning, pinOwner(args))
   }
 }

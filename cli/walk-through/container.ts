@@ -59,19 +59,23 @@ export async function signalContainer(container: RuncContainer, signal: string):
   await mustRun('runc', ['--root', container.root, 'kill', container.id, signal])
 }
 
-/** Ends a container by the signal that its entry point handles, kills it after `graceMs`, and deletes it, if it exists. */
+/**
+ * Ends a container by the signal that its entry point handles, kills it after `graceMs`, and deletes it. Returns false if
+ * it does not exist or cannot be deleted.
+ */
 export async function removeContainer(
   container: RuncContainer,
   signal = 'QUIT',
   graceMs = 5000
-): Promise<void> {
+): Promise<boolean> {
   const state = await containerState(container)
-  if (state === undefined) return
+  if (state === undefined) return false
   if (state.status === 'running') {
     await run('runc', ['--root', container.root, 'kill', container.id, signal])
     const deadline = Date.now() + graceMs
     while (Date.now() < deadline && (await containerState(container))?.status === 'running')
       await delay(50)
   }
-  await run('runc', ['--root', container.root, 'delete', '--force', container.id])
+  const deleted = await run('runc', ['--root', container.root, 'delete', '--force', container.id])
+  return deleted.code === 0
 }

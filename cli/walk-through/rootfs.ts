@@ -2,14 +2,32 @@ import { createHash } from 'node:crypto'
 import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SeccoError } from '../../src/lib/errors.js'
-import { mustRun, run } from './run.js'
+import { type Finished, mustRun, run } from './run.js'
 
-/** Lists the packages of a small root file system: the named ones and their libraries. */
+function unavailable(what: string, output: string): SeccoError {
+  const last = output.trim().split('\n').at(-1) ?? ''
+  return new SeccoError('UNAVAILABLE', `Debian packages could not be ${what}: ${last}`, {
+    hint: 'check that apt-get reaches a package mirror, then run it again'
+  })
+}
+
+/** Runs a program of apt, and again with new lists of packages if it fails: a fresh machine may have none. */
+async function withLists(attempt: () => Promise<Finished>): Promise<Finished> {
+  const first = await attempt()
+  if (first.code === 0) return first
+  await run('apt-get', ['update', '-q'])
+  return attempt()
+}
+
+/** Lists the packages of a small root file system: the named ones and their libraries. @throws SeccoError UNAVAILABLE */
 async function packageClosure(packages: readonly string[]): Promise<string[]> {
   const only = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map(
     (kind) => `--no-${kind}`
   )
-  const listed = await mustRun('apt-cache', ['depends', '--recurse', ...only, ...packages])
+  const list = () => run('apt-cache', ['depends', '--recurse', ...only, ...packages])
+  const found = await withLists(list)
+  if (found.code !== 0) throw unavailable('listed', found.stderr)
+  const listed = found.stdout
   const names = listed.split('\n').filter((line) => /^[a-z0-9]/.test(line))
   const libraries = names.filter((name) => /^(lib[a-z0-9.+-]*|zlib1g|gcc-\d+-base)$/.test(name))
   // Only maintainer scripts need interpreters and installers, and they are never run here.
@@ -52,20 +70,10 @@ export async function buildRootfs(
     const tree = join(work, 'tree')
     await mkdir(debs)
     await mkdir(tree)
-    let fetched = await run('apt-get', ['download', '-q', ...closure], { cwd: debs })
-    if (fetched.code !== 0) {
-      await run('apt-get', ['update', '-q'])
-      fetched = await run('apt-get', ['download', '-q', ...closure], { cwd: debs })
-    }
-    if (fetched.code !== 0) {
-      throw new SeccoError(
-        'UNAVAILABLE',
-        `Debian packages could not be fetched: ${fetched.stderr.trim().split('\n').at(-1) ?? ''}`,
-        {
-          hint: 'check that apt-get reaches a package mirror, then run it again'
-        }
-      )
-    }
+    const fetched = await withLists(() =>
+      run('apt-get', ['download', '-q', ...closure], { cwd: debs })
+    )
+    if (fetched.code !== 0) throw unavailable('fetched', fetched.stderr)
     for (const deb of await readdir(debs)) await mustRun('dpkg-deb', ['-x', join(debs, deb), tree])
     await finishTree(tree)
     await rename(tree, rootfs).catch(async (error: unknown) => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -27,6 +28,8 @@ interface WalkOptions {
   store: Store
   /** Folder for packages and programs between runs. */
   cache: string
+  /** Root file system of the server, from fetchServer(). */
+  rootfs: string
   /** New folder for bundles and runc's state. */
   work: string
   /** runc's --root that the satellite watches. */
@@ -42,6 +45,7 @@ interface WalkOptions {
 }
 
 const ref = { namespace: 'default', name: 'walk-through-nginx' }
+const openId = 'walk-through-open'
 
 function nginxConfig(port: number): string {
   return `daemon off; worker_processes 1; error_log /dev/null; pid /run/nginx.pid;
@@ -67,9 +71,14 @@ interface Stage {
   attack: (container: RuncContainer) => Promise<Attempt[]>
 }
 
+/** Fetches the server of the walk-through, once. @returns the folder for `rootfs` @throws SeccoError UNAVAILABLE */
+export function fetchServer(cache: string, print: (line: string) => void): Promise<string> {
+  return buildRootfs(cache, ['nginx', 'nginx-common'], print)
+}
+
 /** Prepares the files of the server; returns functions to start and attack it. */
 async function setStage(options: WalkOptions): Promise<Stage> {
-  const rootfs = await buildRootfs(options.cache, ['nginx', 'nginx-common'], options.print)
+  const { rootfs } = options
   const attack = await compileAttack(options.cache)
   const port = await freePort()
   const files = join(options.work, 'files')
@@ -197,16 +206,26 @@ async function reviewWhenReady({ webhook, signal }: WalkOptions): Promise<string
   }
 }
 
+/** Removes the containers of the walk-through. Returns the names of those that were removed. */
+export async function removeExample(runcRoot: string): Promise<string[]> {
+  const removed: string[] = []
+  for (const id of [openId, ref.name]) {
+    // runc keeps a folder for each container.
+    if (!existsSync(join(runcRoot, id))) continue
+    if (await removeContainer({ id, root: runcRoot })) removed.push(id)
+  }
+  return removed
+}
+
 /** Goes through the whole loop once on this machine, with real values. Throws at the first step that fails. */
 export async function walkThrough(options: WalkOptions): Promise<() => Promise<void>> {
   options.step('a real server from Debian packages, under runc')
   const stage = await setStage(options)
   // A container of its own, because a container without a filter is learned from too, with the attack.
-  const open = { id: 'walk-through-open', root: options.runcRoot }
+  const open = { id: openId, root: options.runcRoot }
   const server = { id: ref.name, root: options.runcRoot }
   const clean = async () => {
-    await removeContainer(open)
-    await removeContainer(server)
+    await removeExample(options.runcRoot)
   }
   try {
     await clean()
@@ -216,7 +235,7 @@ export async function walkThrough(options: WalkOptions): Promise<() => Promise<v
     }
     await stage.start(open, undefined)
     const free = await stage.attack(open)
-    options.print(`without a filter (capabilities granted on purpose): ${summary(free)}`)
+    options.print(`${openId}, without a filter (capabilities granted on purpose): ${summary(free)}`)
     expectAttack(free, false)
     await clean()
 

@@ -47,6 +47,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   Napi::Value attached(const Napi::CallbackInfo &);
   void stop(const Napi::CallbackInfo &info);
   Napi::Value adopted(const Napi::CallbackInfo &);
+  Napi::Value pins(const Napi::CallbackInfo &);
   Napi::Value leftovers(const Napi::CallbackInfo &);
   Napi::Value counters(const Napi::CallbackInfo &);
   Napi::Value snapshot(const Napi::CallbackInfo &info);
@@ -82,6 +83,7 @@ Napi::Function Recorder::define(Napi::Env env) {
                       InstanceMethod<&Recorder::attached>("attached"),
                       InstanceMethod<&Recorder::stop>("stop"),
                       InstanceMethod<&Recorder::adopted>("adopted"),
+                      InstanceMethod<&Recorder::pins>("pins"),
                       InstanceMethod<&Recorder::leftovers>("leftovers"),
                       InstanceMethod<&Recorder::counters>("counters"),
                       InstanceMethod<&Recorder::snapshot>("snapshot"),
@@ -162,6 +164,8 @@ void Recorder::stop(const Napi::CallbackInfo &info) {
   if (maps_ != nullptr && info[0].ToBoolean()) maps_->keep();
   maps_.reset();
 }
+
+Napi::Value Recorder::pins(const Napi::CallbackInfo &) { return Napi::String::New(env_, maps().pins()); }
 
 Napi::Value Recorder::adopted(const Napi::CallbackInfo &) { return Napi::Boolean::New(env_, maps().adopted()); }
 

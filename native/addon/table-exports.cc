@@ -27,10 +27,12 @@ Napi::Object slot_layout(Napi::Env env) {
   FIELD("comm", comm);
   FIELD("firstSeen", first_seen);
   FIELD("lastSeen", last_seen);
+  FIELD("lastExit", last_exit);
   FIELD("flags", flags);
   FIELD("distinct", distinct);
   FIELD("part", part);
   FIELD("exits", exits);
+  FIELD("ending", ending);
   FIELD("compatRow", compat_row);
 #undef FIELD
   out.Set("seenWords", Napi::Number::New(env, SECCO_SEEN_WORDS));
@@ -41,6 +43,7 @@ Napi::Object slot_layout(Napi::Env env) {
   out.Set("filteredFlag", Napi::Number::New(env, SECCO_FILTERED));
   out.Set("completeFlag", Napi::Number::New(env, SECCO_COMPLETE));
   out.Set("ignoredFlag", Napi::Number::New(env, SECCO_IGNORED));
+  out.Set("endedFlag", Napi::Number::New(env, SECCO_ENDED));
   return out;
 }
 

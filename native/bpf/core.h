@@ -35,12 +35,27 @@ typedef struct {
 struct ns_common {
 	unsigned int inum;
 } CORE;
+struct mnt_namespace;
+struct vfsmount {
+	int mnt_flags;
+} CORE;
 struct mount {
+	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 	__u64 mnt_id_unique; /* since 6.8 */
 } CORE;
 struct mnt_namespace {
 	struct ns_common ns;
 	struct mount *root;
+} CORE;
+struct path {
+	struct vfsmount *mnt;
+} CORE;
+struct file {
+	struct path f_path;
+} CORE;
+struct mm_struct {
+	struct file *exe_file;
 } CORE;
 struct mnt_namespace___seq { /* before 6.18 */
 	__u64 seq;
@@ -82,6 +97,7 @@ struct signal_struct {
 	struct tty_struct *tty;
 } CORE;
 struct linux_binprm {
+	struct file *file;
 	const char *fdpath;
 } CORE;
 
@@ -195,7 +211,10 @@ struct task_struct {
 	int exit_code;
 	char comm[16];
 	struct task_struct *real_parent;
+	struct mm_struct *mm;
 	int tgid;
+	struct task_struct *group_leader;
+	int exit_state;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct seccomp seccomp;

@@ -88,6 +88,8 @@ INLINE void note_end(struct secco_denial *denial, __s64 result, __u32 succeeded)
 		__sync_fetch_and_add(&denial->succeeded, 1);
 	denial->result = result;
 	denial->at = bpf_ktime_get_ns();
+	if (!denial->first)
+		denial->first = denial->at;
 	denial->pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(denial->comm, sizeof(denial->comm));
 }

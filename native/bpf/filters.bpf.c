@@ -21,7 +21,7 @@ struct seccomp_filter___prog {
 	struct bpf_prog *prog;
 } CORE;
 
-/* The process ids that user space wants; it sets the size before load. */
+/* The process ids that user space wants, and whether each was written; it sets the size before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -46,14 +46,20 @@ int each_filter(struct bpf_iter__task *context)
 	if (!named)
 		return 0;
 	struct task_struct *task = (void *)named;
-	__s32 pid = named->pid;
-	if (!bpf_map_lookup_elem(&wanted, &pid))
+	__s32 pid = named->tgid;
+	__u8 *is_written = bpf_map_lookup_elem(&wanted, &pid);
+	if (!is_written || *is_written)
+		return 0;
+	/* A first thread that ended has no filter any more, while others run under it. */
+	if (named->pid != pid && BPF_CORE_READ(task, group_leader, exit_state) == 0)
 		return 0;
 	__u32 zero = 0;
 	struct buffer *buffer = bpf_map_lookup_elem(&scratch, &zero);
 	if (!buffer)
 		return 0;
 	struct seccomp_filter *filter = BPF_CORE_READ(task, seccomp.filter);
+	bool has_filter = filter != NULL;
+	__u32 room = TASK_BYTES - FILTERS_AT_MOST * sizeof(struct filter_head);
 	for (int i = 0; i < FILTERS_AT_MOST && filter; i++) {
 		struct seccomp_filter___prog *with = (void *)filter;
 		struct sock_fprog_kern *program = BPF_CORE_READ(with, prog, orig_prog);
@@ -64,13 +70,19 @@ int each_filter(struct bpf_iter__task *context)
 			instructions = BPF_CORE_READ(program, filter);
 		}
 		__u32 bytes = head.length * 8;
-		if (bytes > FILTER_BYTES || !instructions ||
+		/* More than the room of a task would end the iterator, and with it every later task. */
+		if (bytes > FILTER_BYTES || bytes > room || !instructions ||
 		    bpf_probe_read_kernel(buffer->bytes, bytes, instructions) != 0)
 			head.length = bytes = 0;
-		bpf_seq_write(context->meta->seq, &head, sizeof(head));
-		if (bytes > 0 && bytes <= FILTER_BYTES)
-			bpf_seq_write(context->meta->seq, buffer->bytes, bytes);
+		room -= bytes;
+		/* Where the output is full, the kernel drops what this call wrote, and asks for the task again. */
+		if (bpf_seq_write(context->meta->seq, &head, sizeof(head)) != 0)
+			return 0;
+		if (bytes > 0 && bytes <= FILTER_BYTES &&
+		    bpf_seq_write(context->meta->seq, buffer->bytes, bytes) != 0)
+			return 0;
 		filter = BPF_CORE_READ(filter, prev);
 	}
+	*is_written = has_filter;
 	return 0;
 }

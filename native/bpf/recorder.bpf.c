@@ -24,10 +24,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
 
 /*
- * Returns whether a process has a name of a container runtime's own processes inside a container's mount namespace. The
- * application begins with the execve of another name.
+ * Returns whether a process has a name of a container runtime's own processes inside a container's mount namespace. Anybody
+ * can have such a name: is_inside() and is_outside() tell whose the program is.
  */
-INLINE bool is_runtime(__u64 comm)
+INLINE bool has_runtime_name(__u64 comm)
 {
 #define NAME(a, b, c, d, e, f)                                                                     \
 	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 |   \
@@ -39,9 +39,37 @@ INLINE bool is_runtime(__u64 comm)
 	       (comm & 0xFFFFFFFF) == NAME('e', 'x', 'e', 0, 0, 0);
 }
 
-INLINE bool is_runc_init(__u64 comm)
+INLINE bool has_init_name(__u64 comm)
 {
 	return (comm & 0xFFFFFFFFFFFFULL) == NAME('r', 'u', 'n', 'c', ':', '[');
+}
+
+/*
+ * Returns whether a program's file is on a mount of the current task's mount namespace. A runtime's own program is on one of
+ * the host's, or in memory.
+ */
+GLOBAL int is_inside(__u64 file)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct vfsmount *mounted = BPF_CORE_READ((struct file *)file, f_path.mnt);
+	struct mount *mount = (void *)mounted - bpf_core_field_offset(struct mount, mnt);
+	return mounted && BPF_CORE_READ(mount, mnt_ns) == BPF_CORE_READ(task, nsproxy, mnt_ns);
+}
+
+/*
+ * Returns whether the current task, by its name the process from which runc starts a program, is one: a container's own
+ * processes run a program of the container, have a parent in it, or are the first process of its slot.
+ */
+GLOBAL int is_outside(__u32 index)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	if (slot && slot->pid == bpf_get_current_pid_tgid() >> 32)
+		return 0;
+	if (BPF_CORE_READ(task, real_parent, nsproxy, mnt_ns) ==
+	    BPF_CORE_READ(task, nsproxy, mnt_ns))
+		return 0;
+	return !is_inside((__u64)BPF_CORE_READ(task, mm, exe_file));
 }
 
 INLINE __u64 comm_of(struct task_struct *task, bool direct)
@@ -154,7 +182,7 @@ INLINE int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret
 	}
 	__u64 word = word_of(task, mntns, direct);
 	__u32 index = (__u32)word - 1;
-	if (!(__u32)word || (!mode && is_runc_init(comm_of(task, direct))))
+	if (!(__u32)word || (!mode && has_init_name(comm_of(task, direct)) && is_outside(index)))
 		return 0;
 	/* In the child a fork ends too; the parent's call is the one that counts. */
 	if (traits & SECCO_FORKS && !ret)
@@ -210,7 +238,7 @@ INLINE int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 	__u64 word = last->word;
 	if (!(__u32)word)
 		return 0;
-	if (!last->filter && is_runc_init(comm_of(task, direct)))
+	if (!last->filter && has_init_name(comm_of(task, direct)) && is_outside((__u32)word - 1))
 		return 0;
 	__u32 row = last->row;
 	if (is_unknown_filter(word) && may_be_denied(ret, nr))
@@ -246,7 +274,8 @@ INLINE int on_prepare_exec(void)
 	if (abi == X32 ? (nr & ~X32_BIT) == X32_EXECVEAT
 		       : nr == (abi == COMPAT ? COMPAT_EXECVEAT : NR_EXECVEAT))
 		note |= SECCO_BY_EXECVEAT;
-	if (is_runtime(comm_of(typed, true)))
+	if (has_runtime_name(comm_of(typed, true)) &&
+	    !is_inside((__u64)BPF_CORE_READ(task, mm, exe_file)))
 		note |= SECCO_BY_RUNTIME;
 	*exec_place(task) = note;
 	return 0;
@@ -297,7 +326,8 @@ INLINE int on_exec(struct linux_binprm *program, bool direct)
 	if (!config.sees_execveat && bpf_core_field_exists(program->fdpath))
 		fdpath = READ(program, fdpath) != 0;
 	__u32 asked = exec_asked(fdpath);
-	if (!mode && !is_runtime(comm_of(task, direct))) {
+	if (!mode && (!has_runtime_name(comm_of(task, direct)) ||
+		      is_inside((__u64)BPF_CORE_READ(program, file)))) {
 		__u64 word = find(key_of(mntns, cgroup));
 		__u64 began = claim(mntns, cgroup, 0, 1, SECCO_ENTRY_POINT);
 		if (word == began && asked & SECCO_BY_RUNTIME)
@@ -307,24 +337,42 @@ INLINE int on_exec(struct linux_binprm *program, bool direct)
 	if (!(asked & SECCO_BY_EXECVEAT))
 		return 0;
 	__u64 word = resolve(ANY_CALL);
-	if (!(__u32)word || (!mode && is_runc_init(comm_of(task, direct))))
+	__u32 index = (__u32)word - 1;
+	if (!(__u32)word || (!mode && has_init_name(comm_of(task, direct)) && is_outside(index)))
 		return 0;
 	/* sys_exit adds one execve afterwards: subtracted here, so that both counts are exact then. */
-	__u32 index = (__u32)word - 1;
 	__u32 abi = abi_of(READ(task, thread_info.THREAD_WORD), 0);
 	add(index, abi, abi == COMPAT ? COMPAT_EXECVEAT : NR_EXECVEAT, 1);
 	add(index, abi, abi == COMPAT ? COMPAT_EXECVE : NR_EXECVE, -1);
 	return 0;
 }
 
+/*
+ * Returns how the current process ends, as its parent's wait(2) will have it (wait_task_zombie() in kernel/exit.c): one
+ * status for all threads if one of them ended the group, else that of the first thread.
+ */
+INLINE __u32 ending_of(struct task_struct *task)
+{
+	__u32 status = BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT
+			       ? BPF_CORE_READ(task, signal, group_exit_code)
+			       : BPF_CORE_READ(task, group_leader, exit_code);
+	return SECCO_ENDED | (status & 0xFFFF);
+}
+
 /* Counts the end of a process in all parts of its container: user space then looks whether any process is left. */
 GLOBAL int note_exit(__u32 mntns, __u64 cgroup)
 {
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	for (__u32 part = SECCO_ENTRY_POINT; part <= SECCO_SESSION; part++) {
 		__u32 index = (__u32)find(key_of(mntns, cgroup) ^ SECCO_PART_KEY(part)) - 1;
 		struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
-		if (slot)
-			__sync_fetch_and_add(&slot->exits, 1);
+		if (!slot)
+			continue;
+		if (slot->pid == tgid)
+			slot->ending = ending_of(task);
+		slot->last_exit = bpf_ktime_get_ns();
+		__sync_fetch_and_add(&slot->exits, 1);
 	}
 	return 0;
 }
@@ -347,10 +395,10 @@ INLINE int on_process_exit(bool direct)
 		state.baseline_tid = 0;
 		return 0;
 	}
-	__u64 word = 0;
+	__u64 word = resolve(KNOWN_ONLY);
 	__u32 mode = READ(task, seccomp.mode);
-	if (mode || !is_runc_init(comm_of(task, direct)))
-		word = resolve(KNOWN_ONLY);
+	if (!mode && has_init_name(comm_of(task, direct)) && is_outside((__u32)word - 1))
+		word = 0;
 	if (is_last) {
 		forget_process(bpf_get_current_pid_tgid() >> 32);
 		note_exit(mntns, cgroup_of(task, direct));

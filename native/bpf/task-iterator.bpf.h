@@ -10,6 +10,7 @@ struct bpf_iter_meta {
 } CORE;
 struct task_struct___id {
 	__s32 pid;
+	__s32 tgid;
 } CORE;
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;

@@ -5,8 +5,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	secco::SharedTexts shared;
-	secco::RuncReading reading(&shared);
+	/* As in StateWatch, which keeps one: its thread may outlive a run, and a check for leaks may come in between. */
+	static secco::SharedTexts shared;
+	static secco::RuncReading reading(&shared);
 	struct stat about = {};
 	const auto state = secco::parse_state({ reinterpret_cast<const char *>(data), size }, about,
 					      "id", &reading);

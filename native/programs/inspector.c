@@ -135,9 +135,9 @@ static int by_iterator(const char *path, const int *pids, size_t count)
 	if (!wanted || bpf_map__set_max_entries(wanted, count + 1) != 0 ||
 	    bpf_object__load(object) != 0)
 		return reason("cannot load the iterator");
-	uint8_t one = 1;
+	uint8_t not_written = 0;
 	for (size_t i = 0; i < count; i++)
-		if (bpf_map_update_elem(bpf_map__fd(wanted), &pids[i], &one, BPF_ANY) != 0)
+		if (bpf_map_update_elem(bpf_map__fd(wanted), &pids[i], &not_written, BPF_ANY) != 0)
 			return reason("cannot name a process");
 	struct bpf_link *link = bpf_program__attach(bpf_object__next_program(object, NULL));
 	int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;

@@ -4,7 +4,7 @@
 #define SECCO_FILTERS_H
 
 /* An iterator's output for one task has to fit into 32 KiB; filters of runtimes have some hundred instructions. */
-enum { FILTER_BYTES = 24576, FILTERS_AT_MOST = 8 };
+enum { FILTER_BYTES = 24576, FILTERS_AT_MOST = 8, TASK_BYTES = 32768 };
 
 struct filter_head {
 	int pid;

@@ -49,6 +49,9 @@
 #define SECCO_FULL (1U << 4) /* the entry has a key, and no slot was free */
 #define SECCO_WATCHED (1U << 5) /* the denied row has the numbers that its profile denies */
 
+/* Set in slot.ending once it is known how the first process ended; below it is its status, as wait(2) has it. */
+#define SECCO_ENDED (1U << 31)
+
 #define SECCO_SLOT_FREE 0
 #define SECCO_SLOT_USED 1
 #define SECCO_SLOT_RELEASED 2 /* unlinked; waits until no CPU can be counting in it */
@@ -154,6 +157,7 @@ struct secco_slot {
 	__u64 last_seen; /* changes only with `distinct` */
 	__u64 distinct;
 	__u64 unknown;
+	__u64 last_exit; /* when a process of the container ended last; 0: none has */
 	__u64 seen[SECCO_SEEN_WORDS]; /* bits of the three ABIs, one ABI after the other */
 	__u32 mntns;
 	__u32 pid;
@@ -169,7 +173,7 @@ struct secco_slot {
 	__u32 compat_arguments;
 	__u32 exits; /* changes when a process of the container ends: user space looks then whether any is left */
 	__u32 argument_denials; /* how many notes with arguments it has */
-	__u32 reserved;
+	__u32 ending; /* how the process `pid` ended: SECCO_ENDED | status; 0 while it runs, or if nobody saw its end */
 	char comm[SECCO_COMM];
 	char cgroup_name[SECCO_NAME];
 	char cgroup_parent[SECCO_NAME];
@@ -211,6 +215,7 @@ struct secco_denial {
 	__u64 count;
 	__u64 succeeded;
 	__s64 result;
+	__u64 first; /* when the first and the newest call ended, ns since the boot */
 	__u64 at;
 	__u32 pid;
 	__u32 reserved;

@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { pickLabels } from './labels.js'
 
 /**
@@ -11,16 +11,23 @@ import { pickLabels } from './labels.js'
 /** The program that created a container, and so wrote its OCI configuration. */
 export type Writer = 'cri' | 'cri-o' | 'containerd' | 'docker' | 'podman' | 'runc'
 
+/** Returns the name of a runtime as Secco shows it. @param callee the low-level runtime that was called, where nobody else is known */
+export const runtimeOf = (writer: Writer, callee: 'runc' | 'crun'): string => {
+  if (writer === 'cri') return 'containerd'
+  return writer === 'runc' ? callee : writer
+}
+
 type Labels = Record<string, string>
 
 /** containerd's bundles (runtime/v2/bundle.go), with their namespace. */
 const containerdBundle = /\/io\.containerd\.runtime\.[^/]+\/([^/]+)\/[^/]+$/
 /** Bundles of containers/storage: podman's and CRI-O's. */
-const storageBundle = /\/[a-z0-9]+-containers\/[^/]+\/userdata$/
+const storageBundle = /\/(?:overlay|vfs|btrfs|zfs|aufs)-containers\/([^/]+)\/userdata$/
 
 /**
  * Returns the program that created a container. runc writes the path of the bundle, and the creator chose it.
- * @param cgroup folder of its cgroup, whose name the creator chose.
+ * @param cgroup folder that the runtime made for it, whose name the creator chose. Never where its process is now: a container
+ * that may write its cgroup makes others inside of it. crun puts the process into one, `crio-ID.scope/container`.
  * @param otherwise the result if the bundle does not show it.
  */
 export function writerOf(bundle: string | undefined, cgroup: string, otherwise: Writer): Writer {
@@ -28,8 +35,11 @@ export function writerOf(bundle: string | undefined, cgroup: string, otherwise: 
   const [, namespace] = containerdBundle.exec(bundle) ?? []
   if (namespace === 'k8s.io') return 'cri'
   if (namespace !== undefined) return namespace === 'moby' ? 'docker' : 'containerd'
-  if (!storageBundle.test(bundle)) return otherwise
-  return basename(cgroup).startsWith('crio-') ? 'cri-o' : 'podman'
+  const [, id] = storageBundle.exec(bundle) ?? []
+  if (id === undefined) return otherwise
+  const names = [basename(cgroup), basename(dirname(cgroup))]
+  const isOfCrio = names.some((name) => name === `crio-${id}` || name === `crio-${id}.scope`)
+  return isOfCrio ? 'cri-o' : 'podman'
 }
 
 /** Keys that containerd's CRI sets after all others (internal/cri/annotations, DefaultCRIAnnotations). */

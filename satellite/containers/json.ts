@@ -34,6 +34,27 @@ export function parseRecord(text: string): Record<string, unknown> | undefined {
   }
 }
 
+/** Returns the texts of the values in a JSON array; none for anything else, also for malformed text. */
+export function listedTexts(text: string): string[] {
+  if (parseList(text).length === 0) return []
+  const texts: string[] = []
+  let [depth, from, isString] = [0, 0, false]
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at]
+    if (sign === '"') isString = !isString
+    else if (isString) at += sign === '\\' ? 1 : 0
+    else if (sign === '[' || sign === '{') {
+      if (++depth === 1) from = at + 1
+    } else if (sign === ']' || sign === '}') {
+      if (--depth === 0) texts.push(text.slice(from, at))
+    } else if (sign === ',' && depth === 1) {
+      texts.push(text.slice(from, at))
+      from = at + 1
+    }
+  }
+  return texts
+}
+
 /** Counts the members of all objects in a valid JSON text, those with equal keys too: each has one colon outside of strings. */
 function countWritten(text: string): number {
   let count = 0
@@ -74,6 +95,15 @@ export function parsePlain(text: string): Record<string, unknown> {
     throw new SeccoError('INVALID_DOCUMENT', 'JSON with escaped surrogates')
   }
   return value
+}
+
+/**
+ * Returns whether every parser reads the same object in a text: no member is there twice (some take the first, some the last),
+ * and no string has a NUL, where it ends for a program in C.
+ */
+export function isPlainJson(text: string): boolean {
+  const value = parseRecord(text)
+  return value !== undefined && countWritten(text) === countParsed(value) && !/\\u0000/.test(text)
 }
 
 /** Folds a key as Go's encoding/json does when it looks for a field: U+017F is an s, U+212A a k. */

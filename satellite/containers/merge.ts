@@ -1,9 +1,12 @@
 import type { Container } from './runtime.js'
 
+/** Runtimes that others call, and no runtime. */
+const callees: ReadonlySet<string> = new Set(['runc', 'crun', 'unknown'])
+
 /** Merges what two runtimes report of one container: process facts from the one that has them, and the name that is not an id. */
 export function mergeContainers(older: Container, newer: Container): Container {
   const live = newer.pid > 0 ? newer : older.pid > 0 ? older : newer
-  const specific = newer.runtime === 'runc' || newer.runtime === 'unknown' ? older : newer
+  const specific = callees.has(newer.runtime) ? older : newer
   const pick = <K extends keyof Container>(key: K): Container[K] | undefined =>
     newer[key] ?? older[key]
   const image = pick('image')

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { dropOldest } from '../../src/lib/drop-oldest.js'
 import { readPlainFile } from '../lib/plain-file.js'
-import { isRecord, parseRecord, stringsOf } from './json.js'
+import { isPlainJson, isRecord, parseRecord, stringsOf } from './json.js'
 
 /** The parts of an OCI configuration that Secco reads (runtime-spec, config.md and config-linux.md#seccomp). */
 export interface OciConfig {
@@ -68,20 +68,27 @@ export function parseOciConfig(text: string): OciConfig | undefined {
   }
 }
 
+/** BundleConfig is a configuration in a file. */
+export interface BundleConfig extends OciConfig {
+  /** Other parsers may read another content. */
+  isAmbiguous: boolean
+}
+
 /** The newest texts and their contents: many containers of a node have the same configuration. */
-const parsed = new Map<string, OciConfig | undefined>()
+const parsed = new Map<string, BundleConfig | undefined>()
 const parsedAtMost = 32
 
-function parseOnce(text: string): OciConfig | undefined {
+function parseOnce(text: string): BundleConfig | undefined {
   if (parsed.has(text)) return parsed.get(text)
   const config = parseOciConfig(text)
-  parsed.set(text, config)
+  const whole = config && { ...config, isAmbiguous: !isPlainJson(text) }
+  parsed.set(text, whole)
   dropOldest(parsed, parsedAtMost)
-  return config
+  return whole
 }
 
 /** Reads the `config.json` of a bundle; undefined if there is none or it cannot be read. */
-export async function readBundle(bundle: string): Promise<OciConfig | undefined> {
+export async function readBundle(bundle: string): Promise<BundleConfig | undefined> {
   try {
     const file = await readPlainFile(join(bundle, 'config.json'))
     return file === undefined ? undefined : parseOnce(file.bytes.toString('utf8'))

@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { withoutImageLabels, withoutReserved } from './believed.js'
+import { placeOf } from './bundle-place.js'
 import { imageDigestOf, ImageLabels } from './image-labels.js'
-import { isRecord, stringsOf } from './json.js'
-import { readBundle } from './oci-config.js'
+import { isPlainJson, isRecord, listedTexts, parseRecord, stringsOf } from './json.js'
+import { type BundleConfig, readBundle } from './oci-config.js'
 import { cgroupFolderOf, cgroupIdOf, mntnsOf } from './processes.js'
-import type { Container, ContainerRuntime } from './runtime.js'
+import { type Container, type ContainerRuntime, doubts } from './runtime.js'
 
 const run = promisify(execFile)
 
@@ -22,33 +23,75 @@ function findPodman(searchPath: string): string | undefined {
 /** The labels and annotations of images, by the images' ids; podman gives both to containers. */
 type ImagesOf = (id: string) => Promise<readonly Record<string, string>[] | undefined>
 
-async function toContainer(value: unknown, imagesOf: ImagesOf): Promise<Container | undefined> {
-  if (!isRecord(value) || typeof value['Id'] !== 'string') return undefined
+/** Answer is what podman says of one container or image. */
+interface Answer {
+  id: string
+  value: Record<string, unknown>
+  /** Other parsers may read another content. */
+  isAmbiguous: boolean
+}
+
+/**
+ * Returns what podman says of the containers, or images, that have one of these ids. podman looks for names too, and a name
+ * can have the form of another one's id: what is called like that is another one's answer, and two are none.
+ */
+function answersOf(text: string, ids: readonly string[]): Answer[] {
+  const answers = listedTexts(text).flatMap((one): Answer[] => {
+    const value = parseRecord(one)
+    const id = value?.['Id']
+    return value !== undefined && typeof id === 'string' && ids.includes(id)
+      ? [{ id, value, isAmbiguous: !isPlainJson(one) }]
+      : []
+  })
+  const count = (id: string): number => answers.filter((other) => other.id === id).length
+  return answers.filter(({ id }) => count(id) === 1)
+}
+
+/** Returns the folder of the OCI configuration; undefined for a container that has none yet. */
+function bundleOf(configPath: unknown): string | undefined {
+  const [, bundle] =
+    typeof configPath === 'string' ? (/^(.+)\/config\.json$/.exec(configPath) ?? []) : []
+  return bundle
+}
+
+/** Returns why it is not known who a container is. */
+function doubtOf(answer: Answer, bundle: string | undefined, oci: BundleConfig | undefined) {
+  if (answer.isAmbiguous) return doubts.answer
+  if (bundle !== undefined && placeOf(bundle, answer.id) === 'foreign') return doubts.bundle
+  return oci?.isAmbiguous === true ? doubts.config : undefined
+}
+
+async function toContainer(answer: Answer, imagesOf: ImagesOf): Promise<Container> {
+  const { id, value } = answer
   const state = isRecord(value['State']) ? value['State'] : {}
   const config = isRecord(value['Config']) ? value['Config'] : {}
-  const pid = typeof state['Pid'] === 'number' ? state['Pid'] : 0
-  const configPath = value['OCIConfigPath']
-  const bundle =
-    typeof configPath === 'string' ? configPath.replace(/\/config\.json$/, '') : undefined
+  const bundle = bundleOf(value['OCIConfigPath'])
   const oci = bundle === undefined ? undefined : await readBundle(bundle)
+  const doubt = doubtOf(answer, bundle, oci)
+  const pid = typeof state['Pid'] === 'number' && !answer.isAmbiguous ? state['Pid'] : 0
+  const mntns = pid > 0 ? mntnsOf(pid) : undefined
+  const folder = pid > 0 ? cgroupFolderOf(pid) : undefined
+  const cgroupId = folder === undefined ? undefined : cgroupIdOf(folder)
+  const process: Pick<Container, 'pid' | 'status' | 'mntns' | 'cgroupId'> = {
+    pid,
+    status: pid > 0 ? 'running' : 'stopped',
+    ...(mntns === undefined ? {} : { mntns }),
+    ...(cgroupId === undefined ? {} : { cgroupId })
+  }
+  if (doubt !== undefined)
+    return { id, runtime: 'unknown', name: id, labels: {}, doubt, ...process }
   const image = typeof value['Image'] === 'string' ? value['Image'] : ''
   const labels = { ...oci?.annotations, ...stringsOf(config['Labels']) }
   // Without an image (`podman run --rootfs`) there is nobody else who could have written them.
   const ofImage = image === '' ? [] : await imagesOf(image)
-  const mntns = pid > 0 ? mntnsOf(pid) : undefined
-  const folder = pid > 0 ? cgroupFolderOf(pid) : undefined
-  const cgroupId = folder === undefined ? undefined : cgroupIdOf(folder)
   return {
-    id: value['Id'],
+    id,
     runtime: 'podman',
-    name: typeof value['Name'] === 'string' ? value['Name'] : value['Id'],
-    pid,
-    status: pid > 0 ? 'running' : 'stopped',
+    name: typeof value['Name'] === 'string' ? value['Name'] : id,
     labels: withoutReserved(withoutImageLabels(labels, ofImage)),
+    ...process,
     ...(typeof value['ImageName'] === 'string' ? { image: value['ImageName'] } : {}),
     ...imageDigestOf(value['ImageDigest'] ?? image),
-    ...(mntns === undefined ? {} : { mntns }),
-    ...(cgroupId === undefined ? {} : { cgroupId }),
     ...(oci?.seccomp === undefined ? {} : { seccomp: oci.seccomp }),
     ...(bundle === undefined ? {} : { bundle })
   }
@@ -66,21 +109,22 @@ export function podmanRuntime(
     const podman = findPodman(searchPath)
     if (podman === undefined || ids.length === 0) return []
     const options = { timeout: 10_000, maxBuffer: 64 << 20 }
-    const output = await run(podman, [kind, 'inspect', ...ids], options).catch(() => undefined)
-    const answer: unknown = output === undefined ? [] : JSON.parse(output.stdout)
-    return Array.isArray(answer) ? (answer as unknown[]) : []
+    // It fails if one of them is gone, and then prints the others.
+    const output = await run(podman, [kind, 'inspect', ...ids], options).catch(
+      (error: unknown) => error as { stdout?: string }
+    )
+    return answersOf(output.stdout ?? '', ids)
   }
   const imagesOf: ImagesOf = (id) =>
     images.of(id, async () => {
       const [image] = await inspect('image', [id])
-      return isRecord(image)
-        ? [stringsOf(image['Labels']), stringsOf(image['Annotations'])]
-        : undefined
+      return image === undefined || image.isAmbiguous
+        ? undefined
+        : [stringsOf(image.value['Labels']), stringsOf(image.value['Annotations'])]
     })
   const containersOf = async (ids: readonly string[]): Promise<Container[]> => {
-    const answer = await inspect('container', ids)
-    const list = await Promise.all(answer.map((one) => toContainer(one, imagesOf)))
-    return list.filter((container) => container !== undefined)
+    const answers = await inspect('container', ids)
+    return Promise.all(answers.map((one) => toContainer(one, imagesOf)))
   }
   return {
     name: 'podman',

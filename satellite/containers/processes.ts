@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Addon, loadAddon } from '../../native/addon.js'
@@ -25,9 +25,23 @@ function factsOf(): Facts {
 }
 
 function readMntns(pid: number): number {
+  const found = mntnsAt(`/proc/${pid}/ns/mnt`)
+  if (found !== 0) return found
   try {
-    const match = /^mnt:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/ns/mnt`))
-    return Number(match?.[1] ?? 0)
+    // A first thread that ended has no namespace any more.
+    for (const tid of readdirSync(`/proc/${pid}/task`)) {
+      const own = mntnsAt(`/proc/${pid}/task/${tid}/ns/mnt`)
+      if (own !== 0) return own
+    }
+  } catch {
+    // It is gone.
+  }
+  return 0
+}
+
+function mntnsAt(path: string): number {
+  try {
+    return Number(/^mnt:\[(\d+)\]$/.exec(readlinkSync(path))?.[1] ?? 0)
   } catch {
     return 0
   }

@@ -36,6 +36,8 @@ export function openRegistry(
 
 /** ContainerRegistry knows all containers that exist now or existed lately. */
 export interface ContainerRegistry {
+  /** Whether a runtime is asked that has the labels of pods, which come a moment after the states of runc. */
+  readonly hasPodLabels: boolean
   /** Asks every runtime for all containers; calls during that share the answer. Never rejects. */
   refresh(): Promise<void>
   /** Takes the changes that the runtimes' folders reported since the last call. */
@@ -63,6 +65,7 @@ export interface ContainerRegistry {
 const runOf = ({ id, pid }: Container): string => `${id} ${pid}`
 
 class Registry implements ContainerRegistry {
+  readonly hasPodLabels: boolean
   readonly #runtimes: readonly ContainerRuntime[]
   readonly #logger: Logger
   readonly #index = new ContainerIndex()
@@ -78,6 +81,7 @@ class Registry implements ContainerRegistry {
 
   constructor(runtimes: readonly ContainerRuntime[], logger: Logger) {
     this.#runtimes = runtimes
+    this.hasPodLabels = runtimes.some(({ name }) => name === 'containerd')
     this.#logger = logger
     const onError = (error: unknown): void =>
       logger.error({ err: error }, 'containers could not be listed')

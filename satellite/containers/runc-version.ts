@@ -54,12 +54,17 @@ export function readRuncVersion(): Promise<RuncVersion> {
 const callers = new Set(['containerd', 'docker'])
 const ociRuntimes = new Set(['runc', 'crun'])
 
-/** Adds runc without a version if only runtimes that start it reported a version. */
+/**
+ * Adds runc without a version if no OCI runtime reported one, but there are runtimes that start runc.
+ * @param started runtimes of the node's containers: without containerd's socket, only they show that it is there
+ */
 export function withUnversionedRunc(
-  runtimes: readonly { name: string; version: string }[]
+  runtimes: readonly { name: string; version: string }[],
+  started: readonly string[]
 ): { name: string; version: string }[] {
+  const names = runtimes.map(({ name }) => name)
   const isSilent =
-    runtimes.some(({ name }) => callers.has(name)) &&
-    !runtimes.some(({ name }) => ociRuntimes.has(name))
+    [...names, ...started].some((name) => callers.has(name)) &&
+    !names.some((name) => ociRuntimes.has(name))
   return isSilent ? [...runtimes, { name: 'runc', version: '' }] : [...runtimes]
 }

@@ -6,12 +6,12 @@ import { openStateWatch, type RuncStateText } from '../../native/state-watch.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { dropOldest } from '../../src/lib/drop-oldest.js'
 import { parseList, parseRecord, stringsOf } from './json.js'
-import { believedAnnotations, type Writer, writerOf } from './believed.js'
+import { believedAnnotations, runtimeOf, type Writer, writerOf } from './believed.js'
 import { imageOf, nameOf, podOf } from './labels.js'
 import { hasAllPowers, seccompOf } from './oci-config.js'
 import { mntnsOf, startTimeOf } from './processes.js'
 import { readRuncVersion } from './runc-version.js'
-import type { Container, ContainerRuntime, RuntimeChanges } from './runtime.js'
+import { type Container, type ContainerRuntime, doubts, type RuntimeChanges } from './runtime.js'
 
 /** The state folders of runc itself, of docker, and of containerd (one folder per namespace). */
 export const defaultRuncRoots = [
@@ -45,22 +45,6 @@ function labelsOf(text: string): Record<string, string> {
   }
   return labels
 }
-
-/** The names of runtimes as Secco shows them. */
-const runtimeOfWriter: Record<Writer, string> = {
-  cri: 'containerd',
-  containerd: 'containerd',
-  docker: 'docker',
-  'cri-o': 'cri-o',
-  podman: 'podman',
-  runc: 'runc'
-}
-
-/** Why the identity of a container is unknown, for the log. */
-const doubts = {
-  bundle: 'its bundle is where no runtime of this node writes one',
-  config: 'the keys of its config.json are ambiguous'
-} as const
 
 /** The last result: most containers of a node have the same texts. */
 let lastPowers = { bounding: '', masked: '', all: false }
@@ -105,7 +89,7 @@ function toContainer(
   // One by one: V8 stores objects made by copying as hash tables, which take five times the memory.
   const container: Container = {
     id,
-    runtime: runtimeOfWriter[writer],
+    runtime: runtimeOf(writer, 'runc'),
     name: nameOf(labels, id),
     pid: 0,
     firstPid: state.pid,

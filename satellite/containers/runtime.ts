@@ -61,3 +61,10 @@ export interface ContainerRuntime {
   takeChanges?(): RuntimeChanges
   close?(): void
 }
+
+/** Why the identity of a container is unknown, for the log. */
+export const doubts = {
+  bundle: 'its bundle is where no runtime of this node writes one',
+  config: 'the keys of its config.json are ambiguous',
+  answer: "the keys of its runtime's answer are ambiguous"
+} as const

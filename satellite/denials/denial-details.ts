@@ -10,22 +10,13 @@ import type { ProfileVerdicts } from './verdict-cache.js'
 
 const ENOSYS = 38
 
-/** A note of the kernel, with the time of the first note of the same. */
-export type NotedDetail = KernelDetail & { firstAt: bigint }
-
 /** The kernel's newest notes of one slot: by `abi name`, and by arguments too if these decide the call. */
-export type KernelDetails = Map<string, NotedDetail>
-
-/** Returns a note with the time of the first one: the kernel keeps only the newest of each call. */
-export function notedDetail(detail: KernelDetail, before: NotedDetail | undefined): NotedDetail {
-  const isLater = before !== undefined && before.firstAt < detail.at
-  return { ...detail, firstAt: isLater ? before.firstAt : detail.at }
-}
+export type KernelDetails = Map<string, KernelDetail>
 
 /** A denial with the newest note of it, if there is one. */
 export interface DetailedDenial {
   denial: Denial
-  detail: NotedDetail | undefined
+  detail: KernelDetail | undefined
 }
 
 /** The key of a note in KernelDetails. */
@@ -65,7 +56,7 @@ export function deniedByArguments(
   profile: ProfileVerdicts,
   machine: Abi
 ): DetailedDenial[] {
-  const found = new Map<string, { denial: Denial; detail: NotedDetail }>()
+  const found = new Map<string, { denial: Denial; detail: KernelDetail }>()
   for (const detail of details.values()) {
     if (detail.arguments === undefined) continue
     const verdict = verdictOn(detail, profile, machine)

@@ -1,4 +1,4 @@
-import type { Recorder, Slot } from '../../native/types.js'
+import type { DenialDetail, Recorder, Slot } from '../../native/types.js'
 import type { AbiCounts, Condition, SyscallCount } from '../../src/api/gen/hub.js'
 import { dropOldest } from '../../src/lib/drop-oldest.js'
 import type { Logger } from '../../src/lib/log.js'
@@ -15,8 +15,6 @@ import {
   detailKey,
   isMismatch,
   type KernelDetails,
-  type NotedDetail,
-  notedDetail,
   toSyscallCount,
   verdictOn
 } from './denial-details.js'
@@ -90,9 +88,9 @@ export class DenialWatch {
     for (const detail of recorder.newDenials()) {
       const key = slotKey(detail)
       const watched = this.#watched.get(key)
-      const details = watched?.details ?? this.#early.get(key) ?? new Map<string, NotedDetail>()
+      const details = watched?.details ?? this.#early.get(key) ?? new Map<string, DenialDetail>()
       const own = detailKey(detail, machine)
-      details.set(own, notedDetail(detail, details.get(own)))
+      details.set(own, detail)
       if (watched !== undefined) changed.add(watched)
       else this.#keepEarly(key, details)
     }
@@ -128,6 +126,8 @@ export class DenialWatch {
     const { machine, timeOf, audited } = this.#options
     const counts = countsNotAllowed(abis, profile.of)
     if (counts === undefined) return audited?.join(slot, [], profile.of) ?? []
+    // A note that is older than the count would give its last call the time of the one before, for good.
+    this.refresh()
     const key = slotKey(slot)
     // A slot that ended before it could be watched has only its early notes.
     const watched = this.#watched.get(key) ?? this.#newSlot(key, profile, container)
@@ -168,7 +168,7 @@ export class DenialWatch {
       key,
       containerName: container.name,
       profile,
-      details: this.#early.get(key) ?? new Map<string, NotedDetail>(),
+      details: this.#early.get(key) ?? new Map<string, DenialDetail>(),
       total: 0,
       seen: 0,
       pace: new ReportPace()

@@ -1,4 +1,5 @@
 import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
+import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import type { Container } from '../containers/runtime.js'
 import { containerRef } from '../containers/container-ref.js'
 import type { Declared } from './declared.js'
@@ -28,6 +29,8 @@ export interface InspectedContainer {
   /** The filters were read at least once, or could not be. */
   tried: boolean
   check: FilterCheck | undefined
+  /** The profile that the filters were compared with. */
+  comparedWith: LinuxSeccomp | undefined
   /** The last reading; undefined before the first. */
   read: Reading | undefined
   /** The hub has its facts. */
@@ -51,6 +54,7 @@ export function inspectedContainer(
     dueAt: at,
     readFilters: -1,
     check: undefined,
+    comparedWith: undefined,
     tried: false,
     reported: false,
     file: undefined,
@@ -91,6 +95,11 @@ export function factsOf(
     same: read && check.same,
     difference: read ? check.difference : '',
     others: read ? check.others : 0,
-    allowed: read ? check.allowed : 0
+    allowed: read ? check.allowed : 0,
+    beyondDefault:
+      declared.kind === 'runtime-default' || declared.like !== undefined
+        ? { names: [...declared.beyond] }
+        : undefined,
+    likeDefault: declared.like
   }
 }

@@ -1,7 +1,7 @@
 import { startTimeOf } from '../containers/processes.js'
 import type { Container } from '../containers/runtime.js'
 import { type InspectedContainer, inspectedContainer } from './container-facts.js'
-import { timeOfTicks } from './process-facts.js'
+import { timeOfTicks } from '../lib/node-clock.js'
 
 /** InspectedSet holds the running containers that the inspector has seen. */
 export class InspectedSet {

@@ -8,7 +8,7 @@ import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
 import { ContainerChanges } from './container-changes.js'
 import { factsOf, type InspectedContainer } from './container-facts.js'
-import { declaredOf } from './declared.js'
+import { declaredOf, isSameProfile } from './declared.js'
 import { createDiskFiles } from './disk-files.js'
 import { FilterChecks } from './filter-checks.js'
 import { InspectedSet } from './inspected-set.js'
@@ -55,7 +55,7 @@ export function startInspector(options: InspectorOptions): Inspector {
  * Inspector follows every running container of the node: what it declares, what is on disk, and what the kernel
  * enforces. It reads a container when the registry reports it and again while it is young, its end when the
  * registry reports it or its process is gone, files when they change, and everything from time to time. The
- * kernel's filters are read once per container, and again when their number changes.
+ * kernel's filters are read once per container, and again when their number or what is declared changes.
  */
 export class Inspector {
   readonly #options: InspectorOptions
@@ -182,11 +182,18 @@ export class Inspector {
   /** The container's facts as of now; undefined if its process is gone. */
   #read(one: InspectedContainer): RunningContainer | undefined {
     const { container } = one
-    one.begun ||= hasBegun(container.pid)
+    // A program may have the name of a runtime; the runtime says when it has started it.
+    one.begun ||= container.status === 'running' || hasBegun(container.pid)
     const status = seccompStatusOf(container.pid)
     if (status === undefined) return undefined
     // The earlier check stays until the filters are read again, a second later.
     if (one.readFilters !== status.filters) one.readFilters = -1
+    // Whoever is root on the node can change what a container declares: the check says nothing about that.
+    if (one.tried && !isSameProfile(one.comparedWith, container.seccomp)) {
+      one.readFilters = -1
+      one.tried = false
+      one.check = undefined
+    }
     if (status.mode === 2 && one.readFilters === -1) this.#inspected.unread.add(one)
     const declared = declaredOf(container, (digest) => this.#known.withDigest(digest))
     one.file = declared.file
@@ -232,8 +239,9 @@ export class Inspector {
     one.readFilters = one.facts.filters
     one.tried = true
     const isFirst = one.check === undefined && filters !== undefined
-    one.check =
-      filters === undefined ? undefined : await this.#checks.check(filters, one.container.seccomp)
+    const { seccomp } = one.container
+    one.comparedWith = seccomp
+    one.check = filters === undefined ? undefined : await this.#checks.check(filters, seccomp)
     // The rest was read a moment ago; only the check is new.
     if (one.read === undefined || !this.#inspected.has(one)) return undefined
     const facts = factsOf(one, one.read)

@@ -1,9 +1,9 @@
 import {
   type Observation,
   DeniedCalls,
-  type RunningContainer,
+  RunningContainer,
   type SatelliteMessage,
-  type UsedSet
+  UsedSet
 } from '../../src/api/gen/hub.js'
 import { dropOldest } from '../../src/lib/drop-oldest.js'
 import type { Logger } from '../../src/lib/log.js'
@@ -12,30 +12,24 @@ import { createUsedSets } from './used-sets.js'
 
 export type LiveMessage = NonNullable<SatelliteMessage['body']>
 
-/** Containers, and sets, of one message: well below gRPC's limit. */
-const containersEach = 200
-const setsEach = 100
-/** Denials of one message; a hub accepts 128 KiB. */
-const denialBytes = 96 * 1024
+/** What one message has of containers, sets or denials; a hub accepts 128 KiB. */
+const bytesEach = 96 * 1024
 /** Sets that changed are collected this long. */
 const collectMs = 500
 /** Containers that the recorder named before the inspector saw them. */
 const mostEarly = 256
 
-/** Splits a list into slices; at least one, which may be empty. */
-function slicesOf<T>(list: readonly T[], size: number): T[][] {
-  const slices: T[][] = []
-  for (let at = 0; at === 0 || at < list.length; at += size) slices.push(list.slice(at, at + size))
-  return slices
-}
-
-/** Splits denials so that no message is too large. */
-function messagesOf(calls: readonly DeniedCalls[]): DeniedCalls[][] {
-  const messages: DeniedCalls[][] = []
+/** Splits a list so that no message is too large. */
+function messagesOf<T>(
+  list: readonly T[],
+  codec: { encode: (one: T) => { finish: () => Uint8Array } }
+): T[][] {
+  const messages: T[][] = []
   let bytes = Infinity
-  for (const one of calls) {
-    const own = DeniedCalls.encode(one).finish().length
-    if (bytes + own > denialBytes) {
+  for (const one of list) {
+    // With its key and its length.
+    const own = codec.encode(one).finish().length + 4
+    if (bytes + own > bytesEach) {
       messages.push([])
       bytes = 0
     }
@@ -74,7 +68,8 @@ export class LiveReporter {
   welcome(all: readonly RunningContainer[]): void {
     this.#generation += 1
     this.#learnKeys(all)
-    const slices = slicesOf(all, containersEach)
+    const parts = messagesOf(all, RunningContainer)
+    const slices = parts.length === 0 ? [[]] : parts
     for (const [at, containers] of slices.entries()) {
       this.#sendInventory({
         first: at === 0,
@@ -89,7 +84,8 @@ export class LiveReporter {
   changed(containers: readonly RunningContainer[], gone: readonly string[]): void {
     this.#learnKeys(containers)
     for (const key of gone) this.#forget(key)
-    for (const [at, slice] of slicesOf(containers, containersEach).entries()) {
+    const slices = messagesOf(containers, RunningContainer)
+    for (const [at, slice] of (slices.length === 0 ? [[]] : slices).entries()) {
       const goneNow = at === 0 ? [...gone] : []
       this.#sendInventory({ first: false, last: false, gone: goneNow, containers: slice })
     }
@@ -109,7 +105,7 @@ export class LiveReporter {
   }
 
   denied(calls: readonly DeniedCalls[]): void {
-    for (const containers of messagesOf(calls)) {
+    for (const containers of messagesOf(calls, DeniedCalls)) {
       this.#send({ $case: 'denials', value: { containers } })
     }
   }
@@ -141,9 +137,7 @@ export class LiveReporter {
   #sendSets(): void {
     const all = [...this.#changedSets.values()]
     this.#changedSets.clear()
-    for (let at = 0; at < all.length; at += setsEach) {
-      this.#send({ $case: 'used', value: { sets: all.slice(at, at + setsEach) } })
-    }
+    for (const sets of messagesOf(all, UsedSet)) this.#send({ $case: 'used', value: { sets } })
   }
 
   #sendInventory(part: {

@@ -1,4 +1,3 @@
-import { uptime } from 'node:os'
 import { procText } from '../lib/proc-text.js'
 
 /** The seccomp fields of a process (proc_pid_status(5)). */
@@ -18,30 +17,6 @@ export function seccompStatusOf(pid: number): SeccompStatus | undefined {
   const [, mode, filters] =
     /^\nSeccomp:\s+(\d+)(?:\nSeccomp_filters:\s+(\d+))?/.exec(text.slice(at, at + 64)) ?? []
   return { mode: Number(mode ?? 0), filters: Number(filters ?? 0) }
-}
-
-let bootMs: number | undefined
-
-/** Milliseconds since 1970 at boot, where process start times begin. Tries again if it is interrupted between two clocks. */
-function bootTime(): number {
-  let closest = { spanMs: Number.POSITIVE_INFINITY, bootMs: 0 }
-  for (let tries = 0; tries < 10 && closest.spanMs > 0; tries += 1) {
-    const before = Date.now()
-    const upMs = uptime() * 1000
-    const spanMs = Date.now() - before
-    if (spanMs < closest.spanMs) closest = { spanMs, bootMs: before - upMs }
-  }
-  return closest.bootMs
-}
-
-/**
- * Turns a start time in ticks into RFC 3339; a tick is 10 ms for user space on every Linux (USER_HZ). It uses the
- * uptime, because /proc/stat's btime is in whole seconds: that could attribute an earlier run of the same id to
- * this one.
- */
-export function timeOfTicks(ticks: number): string {
-  bootMs ??= bootTime()
-  return new Date(bootMs + ticks * 10).toISOString()
 }
 
 /** Names of a runtime's own process, until the container's program starts. */

@@ -20,10 +20,14 @@ export function procText(path: string): string | undefined {
   }
 }
 
-/** Returns the start time of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined if it is gone or dead. */
+/**
+ * Returns the start time of a process in clock ticks since boot (proc_pid_stat(5), field 22); undefined if it is gone or
+ * dead. A zombie with other threads (field 20) runs: only its first thread ended.
+ */
 export function startTicksOf(pid: number): number | undefined {
   const stat = procText(`/proc/${pid}/stat`)
   if (stat === undefined) return undefined
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 20)
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
+  const isDead = (fields[0] === 'Z' || fields[0] === 'X') && Number(fields[17]) < 2
+  return isDead ? undefined : Number(fields[19])
 }

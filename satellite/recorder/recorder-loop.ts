@@ -59,11 +59,12 @@ export async function startRecorderLoop(options: RecorderLoopOptions): Promise<R
 }
 
 /**
- * Returns what distinguishes the observations of a recorder that ends with its process: the next one counts from zero, and
- * its slots can have the same numbers. A pinned recorder continues, so its observations keep their ids.
+ * Returns what distinguishes the observations of a recorder from those of the next one, which counts from zero and whose
+ * slots can have the same numbers: when it began. Pins go on through restarts of the program, and new ones are made where a
+ * release has another layout: its counts must not be taken for those that are known.
  */
 function epochOf({ pinning }: Recorder): string {
-  return pinning.folder === undefined ? `+${Date.now().toString(36)}` : ''
+  return `+${(pinning.since ?? Date.now()).toString(36)}`
 }
 
 /** RecorderLoop turns what a recorder counts into observations. */
@@ -78,6 +79,8 @@ export class RecorderLoop {
   /** Containers that another release recorded in a layout that this one cannot read. */
   #unread = 0
   #stopped = false
+  /** When the recorder was attached again after it had been detached. */
+  #blindUntil = 0n
   /** The losses when the recorder was stopped: afterwards they cannot be read. */
   #lastLosses: Losses | undefined
 
@@ -91,7 +94,8 @@ export class RecorderLoop {
       prefix: `${options.node}/${options.bootId}${epochOf(recorder)}`,
       isExact: () => this.#check.isExact(),
       held: () => options.held?.() ?? new Set(),
-      durable: () => options.durable?.() ?? Promise.resolve()
+      durable: () => options.durable?.() ?? Promise.resolve(),
+      blindUntil: () => this.#blindUntil
     })
     this.#queue = new TaskQueue(logger, 'recorder loop failed; continuing')
     this.#timer = new ScanTimer({
@@ -153,6 +157,7 @@ export class RecorderLoop {
   /** Attaches at once, then adopts what runs already. */
   async attach(): Promise<void> {
     await this.#attach()
+    this.#blindUntil = process.hrtime.bigint()
     // Resolves when what was adopted has its name.
     await this.#queue.run(async () => {
       while (await this.#scan());

@@ -1,6 +1,12 @@
 import { probeCapabilities, proveRecorder } from '../../native/capabilities.js'
-import type { Recorder } from '../../native/types.js'
-import type { Capability, Condition, Losses, Observation } from '../../src/api/gen/hub.js'
+import type { Pinning, Recorder } from '../../native/types.js'
+import type {
+  Capability,
+  Condition,
+  Losses,
+  Observation,
+  RecordingGap
+} from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { Abi } from '../../src/syscalls/abi.js'
 import type { ContainerRegistry } from '../containers/registry.js'
@@ -9,6 +15,7 @@ import { type AuditLog, openAuditLog } from '../denials/audit-log.js'
 import { bootId } from '../lib/boot-id.js'
 import { attachEarly } from './adoption.js'
 import { Attachment } from './attachment.js'
+import { RecordingGaps } from './recording-gaps.js'
 import { openForSatellite, type RecorderPlace } from './open-recorder.js'
 import type { RecordMode } from './record-mode.js'
 import { type RecorderLoop, type RecorderLoopOptions, startRecorderLoop } from './recorder-loop.js'
@@ -24,6 +31,8 @@ interface RecordingOptions extends Pick<RecorderLoopOptions, 'onDenials'> {
   held: () => ReadonlySet<string>
   durable: () => Promise<void>
   givenUp: () => number
+  /** File about when this node recorded; without it gaps are not known. */
+  gapsFile?: string | undefined
   /** Called after the recorder was attached or detached. */
   onChange: () => void
   lingerMs?: number | undefined
@@ -77,6 +86,7 @@ export class Recording {
   readonly #opened: Opened
   readonly #listeners: ((observation: Observation) => void)[] = []
   #problem: string
+  readonly #gaps: RecordingGaps | undefined
   #loop: RecorderLoop | undefined
   #attachment: Attachment | undefined
 
@@ -84,6 +94,9 @@ export class Recording {
     this.#options = options
     this.#opened = opened
     this.#problem = opened.problem
+    const { gapsFile, logger } = options
+    if (gapsFile !== undefined)
+      this.#gaps = new RecordingGaps({ path: gapsFile, bootId: bootId(), logger })
   }
 
   /** Why nothing can be traced; empty if it can. */
@@ -100,6 +113,11 @@ export class Recording {
     return this.#opened.recorder?.attached ?? false
   }
 
+  /** Undefined without a recorder. */
+  get pinning(): Pinning | undefined {
+    return this.#loop === undefined ? undefined : this.#opened.recorder?.pinning
+  }
+
   capabilities(): Capability[] {
     const { capabilities, audit } = this.#opened
     return newestOf([...capabilities, ...(audit === undefined ? [] : [audit.capability()])])
@@ -107,6 +125,11 @@ export class Recording {
 
   conditions(): Condition[] {
     return this.#loop?.conditions() ?? []
+  }
+
+  /** When nothing was recorded although it should have been. */
+  gaps(): RecordingGap[] {
+    return this.#gaps?.list() ?? []
   }
 
   /** Undefined if nothing can be traced. */
@@ -152,6 +175,10 @@ export class Recording {
           for (const listener of this.#listeners) listener(observation)
         }
       })
+      const { adopted, folder } = recorder.pinning
+      // Otherwise it is detached on purpose now and then.
+      if (this.#options.record === 'always')
+        this.#gaps?.attached({ adopted, pinned: folder !== undefined })
     } catch (error) {
       recorder.stop()
       this.#problem = error instanceof Error ? error.message : String(error)
@@ -179,10 +206,16 @@ export class Recording {
     return (await this.#attachment?.hold()) ?? (() => undefined)
   }
 
+  /** Detaches at once, and removes the pins; nothing is observed any more. */
+  abandon(): void {
+    this.#opened.recorder?.stop()
+  }
+
   /** Observes every container a last time and stops. With `keep`, pinned programs continue to record. */
   async close(keep: boolean): Promise<void> {
     await this.#attachment?.close()
     await this.#loop?.stop({ keep })
+    await this.#gaps?.close()
     await this.#opened.audit?.stop()
   }
 }

@@ -8,15 +8,8 @@ import { namesBeyond, passSetOf, runtimeDefaultPassSet } from '../../src/seccomp
 import { runtimeDefault } from '../../src/seccomp/policy/runtime-default.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
 import { syscallName } from '../../src/syscalls/syscall-table.js'
+import type { Floor } from './floors.js'
 import { parseRevision } from './parse-revision.js'
-
-/**
- * The least strictness that this node accepts, whatever its hub sends. `approved`: a revision may allow more than
- * RuntimeDefault only by names that a person approved, as the hub reports with that person's name. `runtime-default`:
- * never more than RuntimeDefault.
- */
-export const floors = ['approved', 'runtime-default'] as const
-export type Floor = (typeof floors)[number]
 
 function weaker(revision: Revision, what: string): SeccoError {
   const { namespace, profile } = revision

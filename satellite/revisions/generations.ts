@@ -4,7 +4,7 @@ import type { Revision } from '../../src/api/gen/hub.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import { Worker } from '../../src/lib/worker.js'
-import { ensureFolder, writeDurable } from '../../src/lib/durable-file.js'
+import { ensureFolder, errnoOf, keepUnreadable, writeDurable } from '../../src/lib/durable-file.js'
 
 /** The newest approval of one profile that this node has seen. */
 interface Seen {
@@ -34,15 +34,24 @@ function notAfter(now: number, { createdAt, generation }: Seen): Seen {
 }
 
 async function load(path: string, logger: Logger, now: number): Promise<Map<string, Seen>> {
-  const text = await readFile(path, 'utf8').catch(() => undefined)
-  if (text === undefined) return new Map()
+  const lose = async (reason: string): Promise<void> => {
+    const kept = await keepUnreadable(path)
+    const facts = { code: 'STORE_CORRUPT', path, reason, kept }
+    logger.error(facts, 'generations cannot be read: older approvals may be taken')
+  }
   try {
-    const entries = Object.entries(JSON.parse(text) as Record<string, unknown>)
+    const entries = Object.entries(
+      JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>
+    )
+    const lost = entries.filter(([, seen]) => !isSeen(seen)).map(([key]) => key)
+    if (lost.length > 0)
+      await lose(`no generations: ${lost.length}: ${lost.slice(0, 5).join(', ')}`)
     return new Map(
       entries.flatMap(([key, seen]) => (isSeen(seen) ? [[key, notAfter(now, seen)]] : []))
     )
-  } catch {
-    logger.error({ code: 'STORE_CORRUPT', path }, 'generations cannot be read; starting empty')
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT')
+      await lose(error instanceof Error ? error.message : String(error))
     return new Map()
   }
 }

@@ -7,7 +7,8 @@ import { Worker } from '../../src/lib/worker.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { Container } from '../containers/runtime.js'
 import { revisionOf } from '../containers/seccomp-digest.js'
-import { checkFloor, checkHeld, CompiledFloor, type Floor } from './floor.js'
+import { checkFloor, checkHeld, CompiledFloor } from './floor.js'
+import type { Floor } from './floors.js'
 import { type Generations, openGenerations } from './generations.js'
 import { readHeld } from './held-bytes.js'
 import {
@@ -17,10 +18,11 @@ import {
   verifyInstalled
 } from './installer.js'
 
-const firstRetryMs = 1000
-const longestRetryMs = 60_000
-/** Unwanted and unused files stay ten minutes: a pod that was admitted with one has started by then. */
-const defaultTiming = { verifyMs: 60_000, collectMs: 10 * 60_000 }
+const [firstRetryMs, longestRetryMs] = [1000, 60_000]
+/** A pod that was admitted with a file has started by then. */
+const usualKeepMs = 10 * 60_000
+/** How often files are verified at least. */
+const verifyMs = 60_000
 
 export interface RevisionFilesOptions {
   root: string
@@ -31,19 +33,17 @@ export interface RevisionFilesOptions {
   dependencies?: InstallDependencies
   /** Default `approved`. */
   floor?: Floor | undefined
-  /** How often files are verified, and how long unwanted and unused ones stay (ms). */
-  timing?: { verifyMs: number; collectMs: number }
+  /** How long files stay that neither the hub nor a container needs (ms); default ten minutes. */
+  keepUnusedMs?: number | undefined
+  /** How often files are verified (ms). */
+  verifyMs?: number
 }
 
 const keyOf = (ref: RevisionRef): string => `${ref.namespace}/${ref.profile}/${ref.digest}`
 
 /** The status of a file that was valid on this node and is not any more: only the hub has its bytes. */
 const missing = ({ namespace, profile, digest }: RevisionRef): RevisionStatus => ({
-  namespace,
-  profile,
-  digest,
-  ready: false,
-  code: 'NOT_FOUND',
+  ...{ namespace, profile, digest, ready: false, code: 'NOT_FOUND' },
   message: 'the file is gone from this node, or its content does not match its name'
 })
 
@@ -60,7 +60,7 @@ export class RevisionFiles {
   readonly #generations: Generations
   readonly #floor: Floor
   readonly #compiledFloor: CompiledFloor
-  readonly #timing: { verifyMs: number; collectMs: number }
+  readonly #keepUnusedMs: number
   readonly #verifier: Worker
   readonly #received = new Map<string, Revision>()
   readonly #retries = new Map<string, Worker>()
@@ -81,9 +81,9 @@ export class RevisionFiles {
     this.#generations = generations
     this.#floor = options.floor ?? 'approved'
     this.#compiledFloor = new CompiledFloor(this.#floor, machine())
-    this.#timing = options.timing ?? defaultTiming
+    this.#keepUnusedMs = options.keepUnusedMs ?? usualKeepMs
     this.#verifier = new Worker(() => this.verify(), {
-      everyMs: this.#timing.verifyMs,
+      everyMs: options.verifyMs ?? Math.min(verifyMs, this.#keepUnusedMs),
       onError: (error) => options.logger.error({ err: error }, 'revisions could not be verified')
     })
   }
@@ -167,9 +167,12 @@ export class RevisionFiles {
     return attempt
   }
 
+  /** Of a profile one after the other: which one is the newest is known when its attempt has ended. */
   async #attemptNow(revision: Revision): Promise<RevisionStatus> {
     const { root, logger, dependencies } = this.#options
-    await this.#collecting
+    const ofProfile = keyOf({ ...revision, digest: '' })
+    const earlier = [...this.#attempts].filter(([key]) => key.startsWith(ofProfile))
+    await Promise.all([this.#collecting, ...earlier.map(([, attempt]) => attempt)])
     const status = await installRevision(root, revision, {
       accept: (given, seccomp) => this.#accept(given, seccomp),
       acceptHeld: this.#acceptHeld,
@@ -292,6 +295,6 @@ export class RevisionFiles {
     const now = performance.now()
     const since = this.#unwantedSince.get(key) ?? now
     this.#unwantedSince.set(key, since)
-    return now - since < this.#timing.collectMs
+    return now - since < this.#keepUnusedMs
   }
 }

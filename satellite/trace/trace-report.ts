@@ -1,4 +1,5 @@
 import type { AbiCounts, Losses, Observation, SyscallCount } from '../../src/api/gen/hub.js'
+import { sinceText } from '../../src/confinement/since-text.js'
 import type { SyscallSet } from '../../src/syscalls/syscall-set.js'
 
 /** What `secco trace -o json` prints: scripts rely on exactly this shape (DESIGN, "Interfaces"). */
@@ -6,6 +7,8 @@ export interface TraceReport {
   container: string
   /** Recorded from the first instruction to the end, and nothing was lost. */
   complete: boolean
+  /** Why it is not complete; only where it is not. */
+  incomplete?: string
   /** Calls and containers that could not be counted. */
   lost: number
   /** ABI → syscall → exact number of calls, of the parts that go into a profile: the entry point and probes. */
@@ -21,6 +24,29 @@ export interface TraceReport {
 /** Returns how many calls and containers a trace lacks. */
 export function lostIn(counted: Pick<Losses, 'tableFull' | 'recursionMisses'> | undefined): number {
   return counted === undefined ? 0 : counted.tableFull + counted.recursionMisses
+}
+
+/** TraceEnds are the facts that decide whether a trace is complete. */
+interface TraceEnds {
+  lost: number
+  /** Processes that the command left behind. */
+  remaining?: number
+  /** Something was counted. */
+  seen: boolean
+  /** Every part was counted from its first instruction. */
+  fromStart: boolean
+}
+
+/** Returns whether a trace is complete, or why it is not. */
+export function completenessOfTrace(ends: TraceEnds): { complete: boolean; incomplete?: string } {
+  const { lost, remaining = 0, seen, fromStart } = ends
+  const why = [
+    ...(lost > 0 ? ['something was lost'] : []),
+    ...(seen ? [] : ['nothing was counted']),
+    ...(seen && !fromStart ? [sinceText(false)] : []),
+    ...(remaining > 0 ? ['processes that it left behind still run'] : [])
+  ]
+  return why.length === 0 ? { complete: true } : { complete: false, incomplete: why.join(', ') }
 }
 
 /** By default a profile is learned from the entry point and from probes, not from people's sessions. */
@@ -80,7 +106,11 @@ export function reportOf(
 ): TraceReport {
   return {
     container,
-    complete: lost === 0 && observations.length > 0 && observations.every((one) => one.complete),
+    ...completenessOfTrace({
+      lost,
+      seen: observations.length > 0,
+      fromStart: observations.every((one) => one.complete)
+    }),
     lost,
     abis: sumAbis(observations.filter(isLearned).map((one) => one.abis)),
     denied: sumDenied(observations.map((one) => one.denied)),

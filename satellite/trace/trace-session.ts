@@ -15,7 +15,7 @@ import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
 import { namedCounts } from '../recorder/slots/observation.js'
 import { startRecorderLoop } from '../recorder/recorder-loop.js'
-import { lostIn, reportOf, sumAbis, type TraceReport } from './trace-report.js'
+import { completenessOfTrace, lostIn, reportOf, sumAbis, type TraceReport } from './trace-report.js'
 
 /** Processes that a command left in its cgroup get this long to end: pipes and children drain. */
 const drainMs = 1000
@@ -139,7 +139,10 @@ export async function traceCommand(
     const lost = lostIn(recorder.counters())
     const report = {
       container: command.join(' '),
-      complete: lost === 0 && remaining === 0 && slots.some((slot) => slot.complete),
+      ...completenessOfTrace({
+        ...{ lost, remaining, seen: slots.length > 0 },
+        fromStart: slots.some((slot) => slot.complete)
+      }),
       lost,
       abis: sumAbis(abis),
       denied: [],

@@ -19,7 +19,13 @@ function withFirst(count: SyscallCount, ...all: (SyscallCount | undefined)[]): S
   return { ...count, detail: { ...count.detail, firstAt } }
 }
 
-/** Takes the higher count; of equal ones the later, which may have more details. */
+/** Whether one replaces what was known: it has more calls, or as many and a note that is not older. */
+function isNewer(one: SyscallCount, before: SyscallCount): boolean {
+  if (one.count !== before.count) return one.count > before.count
+  return (one.detail?.at ?? '') >= (before.detail?.at ?? '')
+}
+
+/** Takes the higher count; of equal ones the one with the later note, which may have more details. */
 function mergeCounts(
   left: readonly SyscallCount[],
   right: readonly SyscallCount[]
@@ -27,7 +33,7 @@ function mergeCounts(
   const byKey = new Map<string, SyscallCount>()
   for (const one of [...left, ...right]) {
     const before = byKey.get(keyOf(one))
-    const newest = before === undefined || one.count >= before.count ? one : before
+    const newest = before === undefined || isNewer(one, before) ? one : before
     byKey.set(keyOf(one), withFirst(newest, before, one))
   }
   return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, one]) => one)

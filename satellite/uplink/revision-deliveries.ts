@@ -5,19 +5,23 @@ import { revisionPath } from '../../src/rules/profile-state.js'
 import { TaskQueue } from '../lib/task-queue.js'
 
 export interface RevisionHandlers {
-  /** Installs a revision and returns its status. Called one at a time, in order. */
+  /** Installs a revision and returns its status. Called in order, for a few at a time. */
   onRevision: (revision: Revision) => Promise<RevisionStatus>
   /** Takes the complete list of revisions that the hub wants on this node. */
   onDesired?: (revisions: RevisionRef[]) => Promise<void> | void
 }
 
-/** RevisionDeliveries handles what the hub delivers, one after the other, and reports the status of each revision. */
+/** Most of an installation is a wait, for the trial and for the disk. */
+const mostAtOnce = 4
+
+/** RevisionDeliveries handles what the hub delivers, in order, and reports the status of each revision. */
 export class RevisionDeliveries {
   readonly #handlers: RevisionHandlers
   readonly #report: (status: RevisionStatus) => void
   /** In order: a list must not overtake the revision that came before it. */
   readonly #queue: TaskQueue
   readonly #failing = new Map<string, RevisionStatus>()
+  readonly #installing = new Set<Promise<void>>()
 
   constructor(
     handlers: RevisionHandlers,
@@ -30,11 +34,14 @@ export class RevisionDeliveries {
   }
 
   revision(revision: Revision): void {
-    void this.#queue.run(() => this.#install(revision))
+    void this.#queue.run(() => this.#begin(revision))
   }
 
   desired(revisions: RevisionRef[]): void {
-    void this.#queue.run(() => this.#desire(revisions))
+    void this.#queue.run(async () => {
+      await Promise.all(this.#installing)
+      await this.#desire(revisions)
+    })
   }
 
   /** Reports a revision's status now, and to each new hub while it is not ready. */
@@ -50,8 +57,16 @@ export class RevisionDeliveries {
     return this.#failing.values()
   }
 
-  settled(): Promise<void> {
-    return this.#queue.settled()
+  async settled(): Promise<void> {
+    await this.#queue.settled()
+    await Promise.all(this.#installing)
+  }
+
+  /** Begins an installation once there is room for one more. */
+  async #begin(revision: Revision): Promise<void> {
+    while (this.#installing.size >= mostAtOnce) await Promise.race(this.#installing)
+    const one = this.#install(revision).finally(() => this.#installing.delete(one))
+    this.#installing.add(one)
   }
 
   async #install(revision: Revision): Promise<void> {

@@ -37,7 +37,7 @@ const defaultTiming: UplinkTiming = {
   firstMs: 250,
   baseMs: 1000,
   mostMs: 60_000,
-  flushMs: 5000
+  flushMs: 10_000
 }
 
 export interface UplinkOptions extends HubAddress, RevisionHandlers {

@@ -46,7 +46,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'WaitingForNodes',
     meaning: 'nodes still lack the revision; the message names them',
-    next: 'wait; if a node keeps lacking it, check its satellite'
+    next: 'wait; secco get nodes says which node holds profiles up for more than 5 minutes, and what to do'
   },
   {
     kind: 'SeccompProfile',
@@ -86,8 +86,9 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'AsDeclared',
     meaning:
-      'the declared profile, the file on disk and the filter in the kernel agree for every container under this profile',
-    next: 'nothing'
+      'no difference is known between the declared profile, the file on disk and the filter in the kernel; the message ' +
+      'says of how many containers the filter cannot be read',
+    next: 'nothing; secco doctor --node says why filters cannot be read'
   },
   {
     kind: 'SeccompProfile',
@@ -162,7 +163,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     meaning:
       'a canary, or audit with enforceAfter, ran on nodes of which none records denials: ' +
       'their time without denials does not count',
-    next: 'record denials there (--record always), or promote by hand: secco promote WORKLOAD enforce --reason WHY'
+    next: 'record denials there (--record always), or promote by hand: secco promote PROFILE enforce --reason WHY'
   },
   {
     kind: 'SeccompProfile',
@@ -181,6 +182,14 @@ export const conditionReasons: readonly ConditionReason[] = [
       "Secco's own pods have profiles that come with Secco; what is observed of them needs no approval",
     next: ''
   },
+  {
+    kind: 'SeccompProfile',
+    type: 'Ready',
+    status: 'Unknown',
+    reason: 'Uninstalled',
+    meaning: 'Secco was removed from the cluster: nothing delivers the profile any more',
+    next: 'install Secco again, or delete the profile'
+  },
   ...ruleConditionReasons,
   ...nodeConditionReasons
 ]
@@ -190,7 +199,7 @@ const kinds = ['SeccompProfile', 'SeccompRule', 'Node'] as const
 /** Introductions for conditions that no object of ours carries. */
 const places: Partial<Record<(typeof kinds)[number], string>> = {
   Node:
-    'Satellites report these conditions; `secco get nodes -o json` and the page Nodes show them. ' +
+    'Satellites report these conditions, and the hub `RevisionsHeld`; `secco get nodes -o json` and the page Nodes show them. ' +
     'A type that a node does not list is fine.\n' +
     'A revision that a node could not make ready is listed as `RevisionReady`, with an error code as its reason.\n\n'
 }
@@ -209,6 +218,15 @@ for, \`lastTransitionTime\` changes only when \`status\` does. Reasons are for p
 
 \`\`\`sh
 kubectl -n shop wait --for=condition=Ready seccompprofile/checkout.app --timeout=60s
+\`\`\`
+
+The active hub writes conditions when something changes, and nobody takes them back while no hub runs: \`Ready\` then stays as
+it was. What was changed meanwhile shows in \`-o wide\`: \`OBSERVED\` (\`status.observedGeneration\`) is smaller than
+\`GENERATION\`. \`secco get\` prints a note when no hub has run for a minute, to people who may read the Lease of
+the active hub. It is renewed every few seconds:
+
+\`\`\`sh
+kubectl -n secco-system get lease secco-hub -o custom-columns=HUB:.spec.holderIdentity,CONFIRMED:.spec.renewTime
 \`\`\`
 `
   const tables = kinds.flatMap((kind) => {

@@ -23,6 +23,12 @@ export const profileFieldRules: readonly FieldRule[] = [
     message: 'spec.extends must not name the profile itself'
   },
   {
+    // Not a list of type set: tools that apply a document would then leave the parents in place that others added.
+    path: 'spec.extends',
+    rule: 'self.all(one, self.exists_one(other, other == one))',
+    message: 'must name each profile once'
+  },
+  {
     path: 'spec.extends[]',
     rule: `self.matches('^(${namespace}/)?${name}$') && !self.contains('..')`,
     message: 'must be NAME or NAMESPACE/NAME of a SeccompProfile'

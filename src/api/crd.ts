@@ -35,6 +35,18 @@ const ready: PrinterColumn = {
   jsonPath: '.status.conditions[?(@.type=="Ready")].status'
 }
 
+/** Says whether a hub has seen the spec as it is: a status stays as it was while no hub runs. */
+const generations: PrinterColumn[] = [
+  { name: 'Generation', type: 'integer', jsonPath: '.metadata.generation', priority: 1 },
+  {
+    name: 'Observed',
+    type: 'integer',
+    jsonPath: '.status.observedGeneration',
+    description: 'generation that the status is about',
+    priority: 1
+  }
+]
+
 const definitions: Definition[] = [
   {
     kind: 'SeccompProfile',
@@ -75,6 +87,7 @@ const definitions: Definition[] = [
         jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
         priority: 1
       },
+      ...generations,
       age
     ]
   },
@@ -92,6 +105,7 @@ const definitions: Definition[] = [
       ready,
       { name: 'Priority', type: 'integer', jsonPath: '.spec.priority', priority: 1 },
       { name: 'WhenNotReady', type: 'string', jsonPath: '.spec.whenNotReady', priority: 1 },
+      ...generations,
       age
     ]
   }

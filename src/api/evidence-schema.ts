@@ -22,6 +22,16 @@ export const setOf = (description: string) =>
     { ...closed, description }
   )
 const bitmaps = Type.String({ description: 'base64 of a bitmap over syscall numbers, bit 0 first' })
+const bitmapsOf = (description: string) =>
+  Type.Object(
+    {
+      x86_64: Type.Optional(bitmaps),
+      i386: Type.Optional(bitmaps),
+      x32: Type.Optional(bitmaps),
+      aarch64: Type.Optional(bitmaps)
+    },
+    { ...closed, description }
+  )
 export const InstanceEvidence = Type.Object(
   {
     id: Type.String({ description: 'container id and generation, unique on its node' }),
@@ -40,19 +50,12 @@ export const InstanceEvidence = Type.Object(
     runtime: Type.Optional(Type.String({ description: 'container runtime and version' })),
     lost: Type.Optional(Type.Integer({ description: 'events that the recorder lost; normally 0' })),
     events: Type.Optional(
-      Type.Array(Type.String(), { description: 'start, serve, reload, stop, probe' })
+      Type.Array(Type.String(), {
+        description:
+          'start, serve, reload, probe; stop, killed (SIGKILL), killed SIGNAL (another one), ended (how is not known)'
+      })
     ),
-    observed: Type.Optional(
-      Type.Object(
-        {
-          x86_64: Type.Optional(bitmaps),
-          i386: Type.Optional(bitmaps),
-          x32: Type.Optional(bitmaps),
-          aarch64: Type.Optional(bitmaps)
-        },
-        { ...closed, description: 'syscalls that this instance used' }
-      )
-    ),
+    observed: Type.Optional(bitmapsOf('syscalls that this instance used')),
     serving: Type.Optional(
       Type.Object(
         { x86_64: Type.Optional(bitmaps), aarch64: Type.Optional(bitmaps) },
@@ -61,6 +64,18 @@ export const InstanceEvidence = Type.Object(
     )
   },
   { ...closed, description: 'what was recorded of one container instance' }
+)
+
+/** Calls that were used for the first time at one time. */
+export const FirstUse = Type.Object(
+  {
+    at: Type.String({
+      description:
+        'RFC 3339, by the clock of the node: in start-up when the instance was first seen'
+    }),
+    observed: bitmapsOf('syscalls that no instance is known to have used before')
+  },
+  { ...closed, description: 'syscalls that were used for the first time at one time' }
 )
 
 /** Values observed for one argument of one syscall. */

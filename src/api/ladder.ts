@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { ownWordOfName } from './mute-words.js'
 
 const closed = { additionalProperties: false } as const
 const digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
@@ -10,7 +11,10 @@ export const Mute = Type.Object(
   {
     syscall: Type.String({ pattern: '^[a-z0-9_]{1,64}$', description: 'the syscall' }),
     comm: Type.Optional(
-      Type.String({ maxLength: 15, description: 'only for processes with this name' })
+      Type.String({
+        maxLength: 15,
+        description: `only for processes with this name; ${ownWordOfName}`
+      })
     ),
     by: Type.Optional(Type.String({ maxLength: 253, description: 'who muted it' })),
     at: Type.Optional(Type.String({ description: 'when, RFC 3339' })),

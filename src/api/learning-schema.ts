@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 
 const closed = { additionalProperties: false } as const
 
@@ -68,4 +68,30 @@ export const SpecApproval = Type.Object(
     )
   },
   { ...closed, description: 'who approved spec.seccomp and spec.extends; optional' }
+)
+
+/** A profile that another one extends, as it was when that began. */
+export const ParentRef = Type.Object(
+  {
+    name: Type.String({ description: 'NAMESPACE/NAME' }),
+    uid: Type.String({ description: 'metadata.uid' })
+  },
+  { ...closed, description: 'a profile of another namespace' }
+)
+export type ParentRef = Static<typeof ParentRef>
+
+/** One approval: who approved what, and when. The list has the newest last. */
+export const Approval = Type.Object(
+  {
+    by: Type.String({ description: 'who approved: a person, or the policy of spec.promote' }),
+    at: Type.String({ description: 'when, RFC 3339' }),
+    reason: Type.Optional(Type.String({ description: 'why, in the words of the approver' })),
+    revision: Type.String({ description: 'digest of the first rendering of the approved content' }),
+    digest: Type.Optional(
+      Type.String({
+        description: 'digest of spec.seccomp and spec.extends at the time of the approval'
+      })
+    )
+  },
+  { ...closed, description: 'who approved what, and when' }
 )

@@ -1,3 +1,4 @@
+import { listed } from '../lib/plural.js'
 import type { LinuxSeccomp, SeccompSyscall } from './seccomp-profile.js'
 
 /** A rule with another effect in a kernel than its text states. */
@@ -26,11 +27,6 @@ const faked = {
   fix: 'set an errno of 1 or more, or omit it (default: 1, EPERM)'
 } as const
 
-function listed(names: readonly string[]): string {
-  const rest = names.length - 5
-  return names.slice(0, 5).join(', ') + (rest > 0 ? ` and ${rest} more` : '')
-}
-
 /**
  * Finds rules that nobody should approve or install, because they do not do what they state:
  *
@@ -46,7 +42,7 @@ export function misleadingRules(seccomp: LinuxSeccomp): MisleadingRule[] {
     found.push({ ...faked, field: 'defaultErrnoRet', subject: 'defaultAction' })
   }
   for (const [at, rule] of (seccomp.syscalls ?? []).entries()) {
-    const subject = listed(rule.names)
+    const subject = listed(rule.names, 5)
     if (isFaked(rule.action, rule.errnoRet)) {
       found.push({ ...faked, field: `syscalls[${at}].errnoRet`, subject })
     }

@@ -1,7 +1,22 @@
 import type { ConditionReason } from './condition-reason.js'
 
-/** Reasons of the conditions that a satellite reports for its node. */
+/** The next step for a node that holds up profiles. */
+export const holdsUpNext =
+  'read the log of its satellite; until that is fixed, no profile waits for the node after ' +
+  '`kubectl taint node NODE secco.dev/not-ready=held:NoSchedule` or `kubectl delete node NODE`'
+
+/** Reasons of the conditions of nodes: those that a satellite reports, and RevisionsHeld, which the hub sets. */
 export const nodeConditionReasons: readonly ConditionReason[] = [
+  {
+    kind: 'Node',
+    type: 'RevisionsHeld',
+    status: 'False',
+    reason: 'RevisionsLate',
+    meaning:
+      'the node is connected and has lacked revisions for more than 5 minutes: new pods of these profiles that could ' +
+      'run there get what `whenNotReady` says, on every node',
+    next: holdsUpNext
+  },
   {
     kind: 'Node',
     type: 'RecorderExact',

@@ -1,12 +1,25 @@
 import { stringify } from 'yaml'
 import type { SeccompProfile } from './seccomp-profile.js'
-import { validateObject } from './validate.js'
+import { validateStored } from './validate.js'
 import type { AnyObject } from './objects.js'
 import { limits } from './limits.js'
 import { checkText, invalidValue, readYaml } from './read-value.js'
 
 /** Longest text that is read, in bytes of UTF-8. */
 export const maxDocumentBytes = limits.documentBytes
+
+/**
+ * Checks a document that somebody wrote. Stored objects may name a profile twice: they are from before this check, and
+ * renderings take no account of it.
+ */
+function validateDocument(document: unknown, where: string): AnyObject {
+  const object = validateStored(document, where)
+  const parents = object.kind === 'SeccompProfile' ? (object.spec.extends ?? []) : []
+  const twice = parents.findIndex((one, at) => parents.indexOf(one) < at)
+  if (twice < 0) return object
+  const field = `spec.extends[${twice}]`
+  throw invalidValue(where, `repeats ${parents[twice] ?? ''}; name each profile once`, field)
+}
 
 function readAll(text: string, where: string): unknown[] {
   checkText(text, where)
@@ -21,19 +34,27 @@ function readAll(text: string, where: string): unknown[] {
 export function parseDocuments(text: string, where: string): AnyObject[] {
   const documents = readAll(text, where)
   return documents.map((document, index) =>
-    validateObject(document, documents.length > 1 ? `${where} (document ${index + 1})` : where)
+    validateDocument(document, documents.length > 1 ? `${where} (document ${index + 1})` : where)
   )
 }
 
-/** Exactly one object; else INVALID_DOCUMENT. */
-export function parseDocument(text: string, where: string): AnyObject {
+/** Returns the value of a text with exactly one document. */
+function readOne(text: string, where: string): unknown {
   const [first, ...others] = readAll(text, where)
   if (first === undefined) throw invalidValue(where, 'is empty; one document is expected')
   if (others.length > 0) {
     throw invalidValue(where, `has ${others.length + 1} documents; one is expected`)
   }
-  return validateObject(first, where)
+  return first
 }
+
+/** Exactly one object; else INVALID_DOCUMENT. */
+export const parseDocument = (text: string, where: string): AnyObject =>
+  validateDocument(readOne(text, where), where)
+
+/** Exactly one object of a store, which an earlier release may have accepted; else INVALID_DOCUMENT. */
+export const parseStored = (text: string, where: string): AnyObject =>
+  validateStored(readOne(text, where), where)
 
 /** Exactly one SeccompProfile; else INVALID_DOCUMENT with field `kind`. */
 export function parseProfileDocument(text: string, where: string): SeccompProfile {

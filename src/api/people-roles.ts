@@ -1,3 +1,4 @@
+import { quoted } from '../lib/shell-word.js'
 import { hubGroup, hubResource, hubSubresource } from './hub-path.js'
 import { apiGroup } from './names.js'
 
@@ -71,10 +72,6 @@ function roleWith({ verb, resource, group }: MissingRight): string | undefined {
   return peopleRoles.find(({ rules }) => rules.some(has))?.name
 }
 
-/** Quotes a word for a POSIX shell: the name of a user can have any characters. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
-
 /** Returns the command that gives a role to a user. */
 function bindingCommand(role: string, { namespace, user }: MissingRight): string {
   const [, home, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user) ?? []
@@ -95,11 +92,13 @@ export function missingRightHint(right: MissingRight): string {
   const [plural = '', ...subresource] = resource.split('/')
   const what = [group === '' ? plural : `${plural}.${group}`, ...subresource].join('/')
   const where = namespace === undefined ? 'in the whole cluster' : `in namespace ${namespace}`
-  const needs = `needs "${verb}" on ${what} ${where}`
+  const via = group === hubGroup ? ' (the way to the hub)' : ''
+  const needs = `needs "${verb}" on ${what}${via} ${where}`
   const role = roleWith(right)
   if (role === undefined) return `${needs}; ask an administrator of the cluster`
   const isList = (verb === 'list' && subresource[0] !== 'nodes') || group === hubGroup
   const isNarrowable = namespace === undefined && isList
-  const narrower = isNarrowable ? ', or name one namespace with -n' : ''
-  return `${needs}; ask for the role ${role}, for example ${bindingCommand(role, right)}${narrower}`
+  // Most people have rights in some namespaces only, and cannot use the command for all of them.
+  const narrower = isNarrowable ? 'name one namespace with -n; all of them: ' : ''
+  return `${narrower}${needs}; ask for the role ${role}, for example ${bindingCommand(role, right)}`
 }

@@ -14,7 +14,7 @@ export function invalidValue(
 }
 
 /** Returns the first line of a parser's message; the other lines quote the document, whose bytes belong on no terminal. */
-function firstLine(message: string): string {
+export function firstLine(message: string): string {
   const [line = ''] = message.split('\n')
   return line
     .replace(/[^\x20-\x7e]/g, '?')

@@ -23,7 +23,8 @@ export const ruleConditionReasons: readonly ConditionReason[] = [
     type: 'Ready',
     status: 'True',
     reason: 'Learning',
-    meaning: 'matching pods run under RuntimeDefault and are recorded',
+    meaning:
+      'matching pods are recorded; they run under RuntimeDefault, or the mode that was set for their own profile',
     next: ''
   },
   {
@@ -57,7 +58,7 @@ export const ruleConditionReasons: readonly ConditionReason[] = [
     reason: 'WaitingForNodes',
     meaning:
       'nodes lack the revision; pods that could run on them get what spec.whenNotReady specifies',
-    next: 'wait; if a node keeps lacking it, check its satellite'
+    next: 'wait; secco get nodes says which node holds profiles up for more than 5 minutes, and what to do'
   },
   {
     kind: 'SeccompRule',
@@ -100,5 +101,13 @@ export const ruleConditionReasons: readonly ConditionReason[] = [
     reason: 'NotOverruled',
     meaning: 'no other rule decides about pods that the rule selects any more',
     next: 'nothing: the rule decides about its pods again'
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'Ready',
+    status: 'Unknown',
+    reason: 'Uninstalled',
+    meaning: 'Secco was removed from the cluster: the rule assigns nothing any more',
+    next: 'install Secco again, or delete the rule'
   }
 ]

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { limits } from './limits.js'
-import { InstanceEvidence, LearnedArgument, setOf } from './evidence-schema.js'
-import { Learn, Promote, SpecApproval } from './learning-schema.js'
+import { FirstUse, InstanceEvidence, LearnedArgument, setOf } from './evidence-schema.js'
+import { Approval, Learn, ParentRef, Promote, SpecApproval } from './learning-schema.js'
 import { Ladder, LadderStep, Mute } from './ladder.js'
 import { apiVersion, namePattern, namespacePattern } from './names.js'
 import { seccompActions, seccompArchitectures, seccompOperators } from './seccomp-words.js'
@@ -126,6 +126,11 @@ export const Condition = Type.Object(
 )
 export type Condition = Static<typeof Condition>
 
+export const ObservedGeneration = Type.Integer({
+  description:
+    'metadata.generation that the status is about; a smaller one: no hub has seen the newest spec yet'
+})
+
 export const WorkloadRef = Type.Object(
   {
     kind: Type.String({
@@ -151,22 +156,6 @@ export const WorkloadRef = Type.Object(
   }
 )
 export type WorkloadRef = Static<typeof WorkloadRef>
-
-/** One approval: who approved what, and when. The list has the newest last. */
-const Approval = Type.Object(
-  {
-    by: Type.String({ description: 'who approved: a person, or the policy of spec.promote' }),
-    at: Type.String({ description: 'when, RFC 3339' }),
-    reason: Type.Optional(Type.String({ description: 'why, in the words of the approver' })),
-    revision: Type.String({ description: 'digest of the first rendering of the approved content' }),
-    digest: Type.Optional(
-      Type.String({
-        description: 'digest of spec.seccomp and spec.extends at the time of the approval'
-      })
-    )
-  },
-  { ...closed, description: 'who approved what, and when' }
-)
 
 export const SeccompProfileSpec = Type.Object(
   {
@@ -198,8 +187,12 @@ export const SeccompProfileSpec = Type.Object(
   }
 )
 
+const digestOf = (description: string) =>
+  Type.Optional(Type.String({ pattern: '^sha256:[0-9a-f]{64}$', description }))
+
 export const SeccompProfileStatus = Type.Object(
   {
+    observedGeneration: Type.Optional(ObservedGeneration),
     observed: Type.Optional(setOf('every syscall that was observed; only grows')),
     probes: Type.Optional(setOf('syscalls that exec probes and scripts used')),
     sessions: Type.Optional(setOf('syscalls that exec sessions on a terminal used')),
@@ -213,26 +206,35 @@ export const SeccompProfileStatus = Type.Object(
         description: 'the newest instances in which syscalls were observed'
       })
     ),
+    firstUsed: Type.Optional(
+      Type.Array(FirstUse, {
+        description: 'when calls were used for the first time by any instance, oldest first'
+      })
+    ),
     lastNew: Type.Optional(
       Type.String({ description: 'when observed last grew, RFC 3339, by the clock of the hub' })
     ),
-    revision: Type.Optional(
-      Type.String({
-        pattern: '^sha256:[0-9a-f]{64}$',
+    revision: digestOf(
+      'digest of the newest rendering; nodes store it as secco/NAMESPACE/NAME/DIGEST.json'
+    ),
+    previousRevision: digestOf(
+      'what people approved before, rendered without emergency blocks: for rollback and whenNotReady: Previous'
+    ),
+    approvedRevision: digestOf(
+      'digest of what is approved, rendered without emergency blocks; absent until the revision changes: as revision'
+    ),
+    earlierRevisions: Type.Optional(
+      Type.Array(Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }), {
         description:
-          'digest of the newest rendering; nodes store it as secco/NAMESPACE/NAME/DIGEST.json'
+          'earlier renderings of this profile, newest last: spec.ladder can name these and the others of this status'
       })
     ),
-    previousRevision: Type.Optional(
-      Type.String({
-        pattern: '^sha256:[0-9a-f]{64}$',
-        description: 'the rendering before the newest, for whenNotReady: Previous'
-      })
-    ),
-    auditRevision: Type.Optional(
-      Type.String({
-        pattern: '^sha256:[0-9a-f]{64}$',
-        description: 'digest of the newest rendering for audit'
+    auditRevision: digestOf('digest of the newest rendering for audit'),
+    parents: Type.Optional(
+      Type.Array(ParentRef, {
+        description:
+          'profiles of other namespaces that spec.extends names, as they were when it began to: ' +
+          'another one that gets the name of one of them later is not extended'
       })
     ),
     nodes: Type.Optional(

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { apiVersion, namePattern, namespacePattern } from './names.js'
-import { Condition, ObjectMeta } from './seccomp-profile.js'
+import { Condition, ObjectMeta, ObservedGeneration } from './seccomp-profile.js'
 
 const closed = { additionalProperties: false } as const
 
@@ -73,7 +73,9 @@ export const SeccompRuleSpec = Type.Object(
           maxItems: 64,
           description:
             "images of the containers, as their pods name them: 'nginx', 'registry.example.com/shop/*', 'nginx:1.27*', " +
-            "'nginx@sha256:…'; '*' stands for any characters; without a tag every tag and digest; default: all"
+            "'nginx@sha256:…'; '*' stands for any characters; without a tag every tag and digest; a pattern with a tag does " +
+            'not match a name that has only a digest, and a tag beside a digest is not what a runtime runs: leave tags out ' +
+            "where the rule must hold; an image that is named by its id ('sha256:…') matches every pattern; default: all"
         }
       )
     ),
@@ -132,6 +134,7 @@ export const SeccompRule = Type.Object(
     status: Type.Optional(
       Type.Object(
         {
+          observedGeneration: Type.Optional(ObservedGeneration),
           conditions: Type.Optional(
             Type.Array(Condition, { description: 'Ready: the rule is in use' })
           )

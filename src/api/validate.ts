@@ -1,16 +1,24 @@
-import { Compile } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
+import { Errors } from 'typebox/value'
 import { SeccoError } from '../lib/errors.js'
-import type { AnyObject } from './objects.js'
+import { isSeccompProfile, isSeccompRule } from './gen/checks.js'
+import { knownPart } from './known-part.js'
+import type { AnyObject, Kind } from './objects.js'
 import { describeMisleading, misleadingRules } from './misleading-rules.js'
 import { namePattern, namespacePattern, rootNamespace } from './names.js'
 import { SeccompProfile } from './seccomp-profile.js'
 import { SeccompRule } from './seccomp-rule.js'
 
-const validators = {
-  SeccompProfile: { schema: SeccompProfile, validator: Compile(SeccompProfile) },
-  SeccompRule: { schema: SeccompRule, validator: Compile(SeccompRule) }
-} as const
+/** Returns the schema of a kind. A table of them would load both, and their package, for every command. */
+const schemaOf = (kind: Kind) => (kind === 'SeccompProfile' ? SeccompProfile : SeccompRule)
+const isOfKind = { SeccompProfile: isSeccompProfile, SeccompRule: isSeccompRule }
+
+/** Returns what is wrong with a document, and its schema; undefined for a document that is right. */
+function errorsOf(kind: Kind, document: unknown) {
+  if (isOfKind[kind](document)) return undefined
+  const schema = schemaOf(kind)
+  return { schema, errors: Errors(schema, document) }
+}
 
 const maxDepth = 32
 
@@ -83,18 +91,30 @@ function invalidDocument(
   return new SeccoError(code ?? 'INVALID_DOCUMENT', `${where}: ${subject}: ${message}`, { field })
 }
 
-/** Rejects own `__proto__` keys, too deep nesting and numbers that JavaScript cannot hold exactly. */
-function checkShape(value: unknown, where: string, field = '', depth = 0): void {
-  if (depth > maxDepth)
-    throw invalidDocument(where, field, `is nested deeper than ${maxDepth} levels`)
-  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
-    throw invalidDocument(where, field, `must be at most ${Number.MAX_SAFE_INTEGER}`)
-  }
+/** Returns the place that a list of keys leads to: `spec.syscalls[0].action`. */
+function placeOf(keys: readonly (string | number)[]): string {
+  return keys.reduce<string>((place, key) => {
+    if (typeof key === 'number') return `${place}[${key}]`
+    return place === '' ? key : `${place}.${key}`
+  }, '')
+}
+
+/**
+ * Rejects own `__proto__` keys, too deep nesting and numbers that JavaScript cannot hold exactly.
+ * @param keys where the value is; made to a text for an error alone, for a hub checks thousands of objects at its start
+ */
+function checkShape(value: unknown, where: string, keys: (string | number)[] = []): void {
+  if (keys.length > maxDepth)
+    throw invalidDocument(where, placeOf(keys), `is nested deeper than ${maxDepth} levels`)
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
+    throw invalidDocument(where, placeOf(keys), `must be at most ${Number.MAX_SAFE_INTEGER}`)
   if (typeof value !== 'object' || value === null) return
-  for (const key of Object.keys(value)) {
-    const inner = Array.isArray(value) ? `${field}[${key}]` : field === '' ? key : `${field}.${key}`
-    if (key === '__proto__') throw invalidDocument(where, inner, 'is not a known key')
-    checkShape((value as Record<string, unknown>)[key], where, inner, depth + 1)
+  const members = Array.isArray(value) ? value.entries() : Object.entries(value)
+  for (const [key, member] of members) {
+    keys.push(key)
+    if (key === '__proto__') throw invalidDocument(where, placeOf(keys), 'is not a known key')
+    checkShape(member, where, keys)
+    keys.pop()
   }
 }
 
@@ -177,12 +197,8 @@ function checkRule(rule: SeccompRule, where: string): void {
   }
 }
 
-/**
- * Checks a document against the schemas of its kind, strictly: an unknown key is an error. `where`
- * (a file, a request) begins the message. Throws SeccoError INVALID_DOCUMENT or INVALID_NAME whose
- * message and `field` name the path of the first problem and what is accepted there.
- */
-export function validateObject(document: unknown, where: string): AnyObject {
+/** Rejects what is no object of a kind of ours, or has a name that is none. */
+function checkHead(document: unknown, where: string): asserts document is { kind: Kind } {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw invalidDocument(where, '', 'must be a mapping with apiVersion, kind, metadata and spec')
   }
@@ -192,16 +208,39 @@ export function validateObject(document: unknown, where: string): AnyObject {
     throw invalidDocument(where, 'kind', 'must be one of SeccompProfile, SeccompRule')
   }
   checkNames(document, where)
-  const { schema, validator } = validators[kind]
-  const errors = validator.Errors(document)
-  // "schema is false" repeats an unknown key without naming the known ones.
-  const first = errors.find((error) => error.keyword !== 'boolean') ?? errors[0]
-  if (first !== undefined) {
-    const { field, message } = explain(first, schema)
+}
+
+/**
+ * Checks a document against the schemas of its kind, strictly: an unknown key is an error. `where`
+ * (a file, a request) begins the message. Throws SeccoError INVALID_DOCUMENT or INVALID_NAME whose
+ * message and `field` name the path of the first problem and what is accepted there.
+ */
+export function validateObject(document: unknown, where: string): AnyObject {
+  checkHead(document, where)
+  const { kind } = document
+  const wrong = errorsOf(kind, document)
+  if (wrong !== undefined) {
+    // "schema is false" repeats an unknown key without naming the known ones.
+    const first = wrong.errors.find((error) => error.keyword !== 'boolean') ?? wrong.errors[0]
+    if (first === undefined) throw invalidDocument(where, '', `is no ${kind}`)
+    const { field, message } = explain(first, wrong.schema)
     throw invalidDocument(where, field, message)
   }
   const object = document as AnyObject
   if (object.kind === 'SeccompProfile') checkProfile(object, where)
   else checkRule(object, where)
   return object
+}
+
+/**
+ * Checks a document that is read: as `validateObject`, but what its status has that this release does not know is dropped.
+ * Only Secco writes a status, and a later release may have written it.
+ */
+export function validateStored(document: unknown, where: string): AnyObject {
+  checkHead(document, where)
+  const { kind } = document
+  // Nothing is copied where that is not needed: a hub reads thousands of objects at its start.
+  if (!('status' in document) || isOfKind[kind](document)) return validateObject(document, where)
+  const status = knownPart(schemaOf(kind).properties.status, document.status)
+  return validateObject({ ...document, status }, where)
 }

@@ -1,5 +1,13 @@
+import { rootNamespace } from '../api/names.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
-import { boundChange, boundDocument } from '../seccomp/policy/approval.js'
+import {
+  type ApprovalDecision,
+  approvedDigest,
+  boundChange,
+  boundDocument,
+  decided,
+  withValidApproval
+} from '../seccomp/policy/approval.js'
 import type { Kind, Objects } from '../api/objects.js'
 import type { ObjectRef, Store } from '../store/store.js'
 
@@ -46,4 +54,29 @@ export function approvingStore(store: Store, writer: () => Writer): Store {
     update: <K extends Kind>(kind: K, ref: ObjectRef, change: Change<K>) =>
       store.update(kind, ref, approvedChange(kind, change, writer()))
   }
+}
+
+/** Whether a profile allows something that no approval in its spec or its status is about. */
+function isUnrecorded({ spec, status }: SeccompProfile): boolean {
+  if (spec.approval !== undefined) return false
+  if (spec.seccomp === undefined && spec.extends === undefined) return false
+  return status?.approvals?.at(-1)?.digest !== approvedDigest(spec)
+}
+
+/**
+ * Applies a profile. Whoever applies it approves what it allows: in a cluster the spec carries that approval and the hub
+ * lists it, in a folder it is listed here.
+ */
+export async function applyProfile(
+  store: Pick<Store, 'apply' | 'update'>,
+  profile: SeccompProfile,
+  decision: ApprovalDecision
+): Promise<void> {
+  const kind = 'SeccompProfile'
+  const applied = await store.apply(kind, withValidApproval(profile, decision))
+  const { namespace = rootNamespace, name } = applied.metadata
+  if (!isUnrecorded(applied)) return
+  await store.update(kind, { namespace, name }, (now) =>
+    isUnrecorded(now) ? decided(now, decision) : now
+  )
 }

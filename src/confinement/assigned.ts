@@ -8,6 +8,10 @@ export interface Assigned {
   mode: string
   rule: string
   outcome: string
+  /** Why it has this outcome; a `DecisionReason` unless somebody else wrote the annotation. */
+  reason: string
+  /** `RuntimeDefault` if its author had stated that; empty otherwise, and of pods that an earlier version admitted. */
+  author: string
 }
 
 const nameForm = new RegExp(namePattern)
@@ -19,7 +23,8 @@ export function assignedOf(
   annotation: string | undefined,
   container: string
 ): Assigned | undefined {
-  if (annotation === undefined || annotation.length > longest) return undefined
+  // Most containers have none: an error of the parser would cost more than all the rest of their views.
+  if (annotation === undefined || annotation === '' || annotation.length > longest) return undefined
   try {
     const all = JSON.parse(annotation) as Record<string, Record<string, unknown>> | null
     if (all === null || !Object.hasOwn(all, container)) return undefined
@@ -37,7 +42,9 @@ export function assignedOf(
       revision: isNamed && isDigest ? text('revision') : '',
       mode: text('mode'),
       rule: text('rule'),
-      outcome: text('outcome')
+      outcome: text('outcome'),
+      reason: text('reason'),
+      author: text('author')
     }
   } catch {
     return undefined

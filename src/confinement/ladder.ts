@@ -2,6 +2,7 @@ import type { Ladder, LadderStep } from '../api/ladder.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { SeccoError } from '../lib/errors.js'
 import { plural } from '../lib/plural.js'
+import { previousRevisionOf } from '../rules/previous-revision.js'
 import type { LadderMode } from '../rules/profile-state.js'
 
 /** The newest steps that a profile's history keeps. */
@@ -75,11 +76,14 @@ function mustNotGoDown(
   { mode, force }: PromoteOptions
 ): void {
   if (force === true || modes.indexOf(mode) >= modes.indexOf(from)) return
+  const nevertheless = `add --force to promote to ${mode} nevertheless`
+  const canRollBack = rollbackLadder(profile, { at: '', by: '', reason: '' }) !== profile
+  const rollback = `run secco rollback ${labelOf(profile)} --reason WHY, or `
   throw new SeccoError(
     'INVALID_ARGUMENT',
     `${labelOf(profile)} is in ${from} mode; ${mode} is less strict: denied syscalls would only be logged`,
     {
-      hint: `run secco rollback ${labelOf(profile)} --reason WHY, or add --force to promote to ${mode} nevertheless`
+      hint: canRollBack ? rollback + nevertheless : nevertheless
     }
   )
 }
@@ -112,7 +116,7 @@ export function promoteLadder(profile: SeccompProfile, options: PromoteOptions):
       ...words
     })
   }
-  const former = before.revision ?? profile.status?.previousRevision
+  const former = before.revision ?? previousRevisionOf(profile.status)
   if (before.mode === mode && former === undefined) {
     throw new SeccoError(
       'INVALID_ARGUMENT',
@@ -181,7 +185,7 @@ export function rollbackLadder(
   if (ladder?.canary !== undefined) {
     return step(`${ladder.mode} for ${ladder.canary.percent}%`, ladder.canary.from)
   }
-  const previous = profile.status?.previousRevision
+  const previous = previousRevisionOf(profile.status)
   if (ladder === undefined) {
     return previous === undefined
       ? profile
@@ -269,8 +273,7 @@ export function withMute(
   const who = mute.comm === undefined ? '' : ` of ${mute.comm}`
   return withStep(changed, {
     ...{ at, by, action: 'mute' },
-    // The stored history has these words: `heard` is not muted.
-    ...{ from: remove ? 'muted' : 'heard', to: remove ? 'heard' : 'muted' },
+    ...{ from: remove ? 'muted' : 'not muted', to: remove ? 'not muted' : 'muted' },
     reason: `${mute.syscall}${who}${reason === '' ? '' : `: ${reason}`}`
   })
 }

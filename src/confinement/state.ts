@@ -1,3 +1,6 @@
+import { listed, plural } from '../lib/plural.js'
+import { riskOf } from '../seccomp/policy/risk.js'
+
 /** How a container is confined: the one word, and why. */
 export const states = [
   'unconfined',
@@ -34,8 +37,14 @@ export type DriftKind = (typeof driftKinds)[number]
 export interface ConfinementFacts {
   running: boolean
   privileged: boolean
-  /** none, runtime-default, allow-all, revision, other. */
+  /** none, runtime-default, like-default, allow-all, revision, other. */
   declared: string
+  /** Of like-default: in what it differs, as `2 calls differ: without ptrace; with bpf`. */
+  like?: string | undefined
+  /** Of RuntimeDefault and like-default: calls that it allows beyond Docker's newest one for default capabilities. */
+  beyond?: readonly string[] | undefined
+  /** Its pod asks for RuntimeDefault: what the runtime made of that is its default, also in a version that is not known. */
+  asksForDefault?: boolean
   digest: string
   /** `sha256:…` that its annotation names; empty when none. */
   assignedDigest: string
@@ -57,6 +66,8 @@ export interface RevisionName {
 }
 
 const filterMode = 2
+/** Names that a reason lists. */
+const mostNamed = 8
 
 function wasCompared({ checked }: ConfinementFacts): boolean {
   return checked === 'bytes' || checked === 'table'
@@ -66,6 +77,17 @@ function certainty({ checked }: ConfinementFacts): string {
   if (checked === 'bytes') return "the kernel's filter is this one, byte for byte"
   if (checked === 'table') return "the kernel's filter answers every call as this one"
   return 'the kernel has a filter; which one could not be read'
+}
+
+/** Says what a default allows for more capabilities than the default ones, or in another version; '' where that is nothing. */
+function beyondWords({ beyond = [] }: ConfinementFacts): string {
+  if (beyond.length === 0) return ''
+  // Those first for which people look twice.
+  const rank = { high: 0, medium: 1, none: 2 } as const
+  const rankOf = (name: string): number => rank[riskOf(name)?.level ?? 'none']
+  const names = [...beyond].sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1))
+  const than = "more, or with more arguments, than Docker's newest default for default capabilities"
+  return `; allows ${plural(names.length, 'call')} ${than}: ${listed(names, mostNamed)}`
 }
 
 /** The state of a container, and the sentence that explains it. Pure. */
@@ -106,11 +128,20 @@ export function stateOf(
     const state = revision.mode === 'audit' ? 'audit' : 'enforced'
     return { state, why: `${revision.short}: ${certainty(facts)}${more}` }
   }
+  const certain = `${certainty(facts)}${more}${beyondWords(facts)}`
   if (facts.declared === 'runtime-default') {
-    return { state: 'runtime-default', why: `${certainty(facts)}${more}` }
+    return { state: 'runtime-default', why: certain }
   }
   if (facts.declared === 'allow-all') {
     return { state: 'other', why: 'its filter denies nothing: as good as none' }
+  }
+  if (facts.declared === 'like-default') {
+    const differs = facts.like === undefined ? '' : `, ${facts.like}`
+    if (facts.asksForDefault === true) {
+      const which = `what the runtime of its node makes of RuntimeDefault, like a published version${differs}`
+      return { state: 'runtime-default', why: `${which}; ${certain}` }
+    }
+    return { state: 'other', why: `like RuntimeDefault${differs}; ${certain}` }
   }
   const width = facts.allowed > 0 ? `, which allows ${facts.allowed} syscalls` : ''
   return { state: 'other', why: `a profile of somebody else${width}: ${certainty(facts)}${more}` }
@@ -145,6 +176,11 @@ export function driftOf(
   return found
 }
 
+/** Returns the word for a score of 0 to 100, on pages and on the command line alike. */
+export function riskWord(score: number): 'low' | 'medium' | 'high' {
+  return score >= 60 ? 'high' : score >= 35 ? 'medium' : 'low'
+}
+
 /** Returns the risk of a filter of which only the number of allowed syscalls is known. */
 function riskOfWidth(allowed: number, runtimeDefault: number): number {
   // Of some 380 names RuntimeDefault allows 300.
@@ -157,7 +193,12 @@ function riskOfWidth(allowed: number, runtimeDefault: number): number {
 export function riskOfState(
   state: ConfinementState,
   facts: Pick<ConfinementFacts, 'allowed' | 'declared'>,
-  known: { revision: number | undefined; runtimeDefault: number }
+  known: {
+    revision: number | undefined
+    runtimeDefault: number
+    /** Of RuntimeDefault, or a profile like it, that is in force: of what its node reports that it allows. */
+    like?: number | undefined
+  }
 ): number {
   switch (state) {
     case 'unconfined':
@@ -168,9 +209,15 @@ export function riskOfState(
     case 'enforced':
       return known.revision ?? riskOfWidth(facts.allowed, known.runtimeDefault)
     case 'audit':
-    case 'runtime-default':
       return known.runtimeDefault
+    case 'runtime-default':
+      // Without a report, what it allows beyond the default shows in the number alone.
+      return (
+        known.like ??
+        Math.max(known.runtimeDefault, riskOfWidth(facts.allowed, known.runtimeDefault))
+      )
     case 'other':
-      return facts.declared === 'allow-all' ? 100 : riskOfWidth(facts.allowed, known.runtimeDefault)
+      if (facts.declared === 'allow-all') return 100
+      return known.like ?? riskOfWidth(facts.allowed, known.runtimeDefault)
   }
 }

@@ -8,6 +8,8 @@ import {
   oldStart,
   startKey
 } from './old-records.js'
+import { runOf } from '../api/instance-id.js'
+import { laterTime } from './times.js'
 import type { HistoryCalls, WorkloadHistory } from './workload-history.js'
 
 /** The largest document of one workload, as the store keeps it. */
@@ -15,7 +17,7 @@ export const mostBytes = 65_536
 /** Bytes of a document around its history: names, labels and the punctuation of the manifest. */
 const manifestBytes = 2048
 /** After records were merged, so much is used: not every write has to merge some. */
-const roomShare = 0.9
+const roomShare = 0.95
 /** Groups of newly seen syscalls. */
 const mostGroups = 24
 
@@ -28,17 +30,26 @@ const sizeOf = (record: unknown): number => JSON.stringify(JSON.stringify(record
 
 type SizedRecord = OldRecord & { size: number }
 
-/** Returns the records that may be merged, the oldest first. */
+/**
+ * Returns the records that may be merged, the oldest first. A denial names its container and its pod by their start, which
+ * is kept as long.
+ */
 function oldestFirst({ starts, denials, events }: WorkloadHistory): SizedRecord[] {
+  const deniedAt = new Map<string, string>()
+  for (const { instance, last } of denials)
+    deniedAt.set(runOf(instance), laterTime(deniedAt.get(runOf(instance)) ?? '', last))
   const records: SizedRecord[] = [
-    ...starts.map((one) => ({ ...oldStart(one), size: sizeOf(one) })),
+    ...starts.map((one) => {
+      const old = oldStart(one)
+      return { ...old, at: laterTime(old.at, deniedAt.get(one.run) ?? ''), size: sizeOf(one) }
+    }),
     ...denials.map((one) => ({ ...oldDenial(one), size: sizeOf(one) })),
     ...events.map((one) => ({ ...oldEvent(one), size: sizeOf(one) }))
   ]
   return records.sort((a, b) => (a.at === b.at ? (a.key < b.key ? -1 : 1) : a.at < b.at ? -1 : 1))
 }
 
-/** Joins the oldest groups of newly seen syscalls with the group before them, at the earlier time. */
+/** Joins the oldest groups of newly seen syscalls with the group before them, between both times. */
 function fewGroups(calls: readonly HistoryCalls[]): HistoryCalls[] {
   const groups = [...calls]
   while (groups.length > mostGroups) {
@@ -49,7 +60,8 @@ function fewGroups(calls: readonly HistoryCalls[]): HistoryCalls[] {
     const before = groups.findIndex((one) => one.abi === later?.abi)
     const first = groups[before]
     if (later === undefined || first === undefined) break
-    groups[before] = { ...first, names: [...first.names, ...later.names].sort() }
+    const until = laterTime(first.until ?? first.at, later.until ?? later.at)
+    groups[before] = { ...first, until, names: [...first.names, ...later.names].sort() }
   }
   return groups
 }

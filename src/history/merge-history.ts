@@ -1,4 +1,5 @@
 import { EarlierSums } from './earlier-sums.js'
+import { mergeObjects } from './merge-objects.js'
 import {
   denialKey,
   eventKey,
@@ -11,6 +12,7 @@ import {
 import { earlierTime, laterTime } from './times.js'
 import type {
   EarlierHistory,
+  HistoryCaller,
   HistoryCalls,
   HistoryDenial,
   HistoryEvent,
@@ -49,10 +51,66 @@ function mergeStart(a: HistoryStart, b: HistoryStart): HistoryStart {
       complete: a.complete || b.complete
     },
     ...{ image: known(a.image, b.image), digest: known(a.digest, b.digest) },
-    ...{ pod: known(a.pod, b.pod), container: known(a.container, b.container) },
-    ...{ revision: known(a.revision, b.revision), ended: known(a.ended, b.ended) }
+    ...{ pod: known(a.pod, b.pod), podUid: known(a.podUid, b.podUid) },
+    container: known(a.container, b.container),
+    revision: known(a.revision, b.revision),
+    ...mergeEnd(a, b),
+    ending: known(a.ending, b.ending)
   })
 }
+
+/** An end that was seen is more precise than one that was not; of two that were not, both say something. */
+function mergeEnd(
+  a: HistoryStart,
+  b: HistoryStart
+): Pick<Partial<HistoryStart>, 'ended' | 'endedAfter'> {
+  if (a.ended === undefined || b.ended === undefined) {
+    const { ended, endedAfter } = a.ended === undefined ? b : a
+    return present({ ended, endedAfter })
+  }
+  if (a.endedAfter !== undefined && b.endedAfter !== undefined)
+    return {
+      ended: earlierTime(a.ended, b.ended),
+      endedAfter: laterTime(a.endedAfter, b.endedAfter)
+    }
+  const seen = [a, b].flatMap(({ ended, endedAfter }) =>
+    endedAfter === undefined ? (ended ?? []) : []
+  )
+  return { ended: seen.reduce(laterTime, '') }
+}
+
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const callerKey = (one: HistoryCaller): string => `${one.comm} ${one.answer} ${one.arguments ?? ''}`
+
+/** Keeps as many callers as names: the first in the order of their letters. */
+function mergeCallers(
+  a: readonly HistoryCaller[] = [],
+  b: readonly HistoryCaller[] = []
+): HistoryCaller[] | undefined {
+  const all = new Map<string, HistoryCaller>()
+  for (const one of [...a, ...b]) {
+    const before = all.get(callerKey(one)) ?? one
+    all.set(callerKey(one), {
+      ...one,
+      count: Math.max(before.count, one.count),
+      ...{ first: earlierTime(before.first, one.first), last: laterTime(before.last, one.last) }
+    })
+  }
+  const sorted = [...all].sort(([one], [other]) => byText(one, other))
+  return sorted.length === 0 ? undefined : sorted.slice(0, mostNames).map(([, one]) => one)
+}
+
+/** Returns when a hub heard of the larger count first; a report that is repeated is no news. */
+function mergeHeard(a: HistoryDenial, b: HistoryDenial): string | undefined {
+  if (a.count !== b.count) return a.count > b.count ? a.heard : b.heard
+  if (a.heard === undefined || b.heard === undefined) return undefined
+  return earlierTime(a.heard, b.heard)
+}
+
+/** Returns the earlier of two times, of which either may be unknown. */
+const firstKnown = (a: string | undefined, b: string | undefined): string | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : earlierTime(a, b)
 
 function mergeDenial(a: HistoryDenial, b: HistoryDenial): HistoryDenial {
   return present({
@@ -61,7 +119,10 @@ function mergeDenial(a: HistoryDenial, b: HistoryDenial): HistoryDenial {
     arguments: known(a.arguments, b.arguments),
     count: Math.max(a.count, b.count),
     ...{ first: earlierTime(a.first, b.first), last: laterTime(a.last, b.last) },
+    ...{ heard: mergeHeard(a, b), nodeTime: firstKnown(a.nodeTime, b.nodeTime) },
     processes: firstNames(a.processes, b.processes),
+    callers: mergeCallers(a.callers, b.callers),
+    profile: known(a.profile, b.profile),
     revision: known(a.revision, b.revision),
     expected: a.expected === true || b.expected === true ? true : undefined
   })
@@ -98,8 +159,6 @@ const events: Section<HistoryEvent> = {
   order: ({ at, id }) => `${at} ${id}`
 }
 
-const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
 /** Returns the first list itself when the second brings nothing. @param earlier takes what is only in sums */
 function mergeSection<Item>(
   { key, merge, old, order }: Section<Item>,
@@ -131,6 +190,7 @@ function mergeSection<Item>(
 interface FirstCall {
   run: string
   at: string
+  until: string | undefined
 }
 
 /** Keeps for each syscall the first report of it; returns the first list itself when the second brings nothing. */
@@ -141,14 +201,12 @@ function mergeCalls(
   const first = new Map<string, FirstCall>()
   let isNew = false
   for (const [side, list] of [a, b].entries()) {
-    for (const { abi, names, run, at } of list) {
+    for (const { abi, names, run, at, until } of list) {
       for (const name of names) {
         const key = `${abi} ${name}`
         const before = first.get(key)
-        const isEarlier =
-          before === undefined || at < before.at || (at === before.at && run < before.run)
-        if (!isEarlier) continue
-        first.set(key, { run, at })
+        if (before !== undefined && !isFirst({ run, at, until }, before)) continue
+        first.set(key, { run, at, until })
         isNew ||= side === 1
       }
     }
@@ -156,13 +214,21 @@ function mergeCalls(
   return isNew ? groupedCalls(first) : a
 }
 
+/** Returns whether a first use comes before another one; of two at one time the more precise one does. */
+function isFirst(one: FirstCall, other: FirstCall): boolean {
+  if (one.at !== other.at) return one.at < other.at
+  if (one.run !== other.run) return one.run < other.run
+  return (one.until ?? '') < (other.until ?? '')
+}
+
 function groupedCalls(first: ReadonlyMap<string, FirstCall>): HistoryCalls[] {
   const groups = new Map<string, HistoryCalls>()
-  for (const [key, { run, at }] of first) {
+  for (const [key, { run, at, until }] of first) {
     const split = key.lastIndexOf(' ')
     const [abi, name] = [key.slice(0, split), key.slice(split + 1)]
-    const place = `${at} ${run} ${abi}`
-    const group = groups.get(place) ?? { run, at, abi, names: [] }
+    const place = `${at} ${run} ${abi} ${until ?? ''}`
+    const span = until === undefined ? {} : { until }
+    const group: HistoryCalls = groups.get(place) ?? { run, at, ...span, abi, names: [] }
     group.names.push(name)
     groups.set(place, group)
   }
@@ -195,12 +261,15 @@ export function mergeHistories(a: WorkloadHistory, b: WorkloadHistory): Workload
     denials: mergeSection(denials, a.denials, b.denials, sums),
     events: mergeSection(events, a.events, b.events, sums)
   }
+  const before = a.objects ?? []
+  const objects = mergeObjects(before, b.objects)
   const earlier = sums?.result()
   const isSame =
     all.starts === a.starts &&
     all.calls === a.calls &&
     all.denials === a.denials &&
     all.events === a.events &&
+    objects === before &&
     earlier === a.earlier &&
     since === a.since &&
     profiles.join() === a.profiles.join()
@@ -210,6 +279,7 @@ export function mergeHistories(a: WorkloadHistory, b: WorkloadHistory): Workload
     ...{ workload: { namespace, kind, name, container }, profiles, since },
     ...{ starts: [...all.starts], calls: [...all.calls] },
     ...{ denials: [...all.denials], events: [...all.events] },
+    ...(objects.length === 0 ? {} : { objects: [...objects] }),
     ...(earlier === undefined ? {} : { earlier })
   }
 }

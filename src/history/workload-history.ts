@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { knownPart } from '../api/known-part.js'
+import { dropOldest } from '../lib/drop-oldest.js'
+import { isTime } from './times.js'
 
 /*
  * The history of one workload: what happened to it, in a form that can be merged. Every record has a key that
@@ -10,7 +13,7 @@ import { Compile } from 'typebox/compile'
 
 const closed = { additionalProperties: false } as const
 const Text = Type.String({ maxLength: 2048 })
-const Time = Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$' })
+const Time = Type.Refine(Type.String(), isTime)
 const Count = Type.Integer({ minimum: 0 })
 
 /** WorkloadKey names a workload: namespace, kind and name of the topmost owner, and the container. */
@@ -32,10 +35,16 @@ export const HistoryStart = Type.Object(
     image: Type.Optional(Text),
     digest: Type.Optional(Text),
     pod: Type.Optional(Text),
+    /** Another pod of the same name has another one. */
+    podUid: Type.Optional(Text),
     container: Type.Optional(Text),
     /** The revision that it began with. */
     revision: Type.Optional(Text),
-    ended: Type.Optional(Time)
+    ended: Type.Optional(Time),
+    /** Nobody saw its end, which was after this time and before `ended`. */
+    endedAfter: Type.Optional(Time),
+    /** How its first process ended: stop, killed, killed SIGSEGV; absent where that is not known. */
+    ending: Type.Optional(Text)
   },
   closed
 )
@@ -43,10 +52,27 @@ export type HistoryStart = Static<typeof HistoryStart>
 
 /** HistoryCalls are syscalls that the workload used for the first time, with the container that used them. */
 export const HistoryCalls = Type.Object(
-  { run: Text, at: Time, abi: Text, names: Type.Array(Text, { maxItems: 4096 }) },
+  {
+    run: Text,
+    at: Time,
+    /** Groups were joined: each call was first used between `at` and then, by any container. */
+    until: Type.Optional(Time),
+    abi: Text,
+    names: Type.Array(Text, { maxItems: 4096 })
+  },
   closed
 )
 export type HistoryCalls = Static<typeof HistoryCalls>
+
+/** HistoryCaller is the part of a denial that one process was given one answer for. */
+const HistoryCaller = Type.Object(
+  {
+    ...{ comm: Text, answer: Text, arguments: Type.Optional(Text) },
+    ...{ count: Count, first: Time, last: Time }
+  },
+  closed
+)
+export type HistoryCaller = Static<typeof HistoryCaller>
 
 /** HistoryDenial is what one container was denied of one syscall. `count` is the satellite's own, so it only grows. */
 export const HistoryDenial = Type.Object(
@@ -62,8 +88,16 @@ export const HistoryDenial = Type.Object(
     count: Count,
     first: Time,
     last: Time,
+    /** When the hub heard of `count` calls, where that was long after `last`: the node's clock is behind, or it was away. */
+    heard: Type.Optional(Time),
+    /** The time of the first report by the node's clock, where that is ahead: `first` and `last` are never later than now. */
+    nodeTime: Type.Optional(Time),
     /** Names of the processes that made the calls, as far as they are known. */
     processes: Type.Array(Text, { maxItems: 64 }),
+    /** Where processes, answers or arguments differ: what each of them counts of it. */
+    callers: Type.Optional(Type.Array(HistoryCaller, { maxItems: 64 })),
+    /** The profile that denied it; in the namespace of the workload. */
+    profile: Type.Optional(Text),
     revision: Type.Optional(Text),
     /** The profile denies it on purpose, and libc has an alternative. */
     expected: Type.Optional(Type.Boolean())
@@ -130,6 +164,21 @@ export const EarlierHistory = Type.Object(
 )
 export type EarlierHistory = Static<typeof EarlierHistory>
 
+/** HistoryObject is an object that has or had the name of a profile: one that is made again is another object. */
+export const HistoryObject = Type.Object(
+  {
+    profile: Text,
+    uid: Text,
+    /** When it was created. */
+    since: Time,
+    deleted: Type.Optional(Time),
+    /** How often it was there again after it had counted as deleted: a file that was away for a moment. */
+    returns: Type.Optional(Count)
+  },
+  closed
+)
+export type HistoryObject = Static<typeof HistoryObject>
+
 export const WorkloadHistory = Type.Object(
   {
     workload: WorkloadKey,
@@ -141,6 +190,8 @@ export const WorkloadHistory = Type.Object(
     calls: Type.Array(HistoryCalls),
     denials: Type.Array(HistoryDenial),
     events: Type.Array(HistoryEvent),
+    /** The objects of those profiles that a hub saw, so that a hub that starts knows which of them are gone. */
+    objects: Type.Optional(Type.Array(HistoryObject, { maxItems: 64 })),
     earlier: Type.Optional(EarlierHistory)
   },
   closed
@@ -148,12 +199,33 @@ export const WorkloadHistory = Type.Object(
 export type WorkloadHistory = Static<typeof WorkloadHistory>
 
 const checked = Compile(WorkloadHistory)
+const checkedRecords = {
+  ...{ starts: Compile(HistoryStart), calls: Compile(HistoryCalls) },
+  ...{ denials: Compile(HistoryDenial), events: Compile(HistoryEvent) }
+}
 
-/** Reads a stored history; undefined when the text is not one. */
+/** Returns a history without the records for which `parseHistory` would reject all of it. Pure. */
+export function withReadableRecords(history: WorkloadHistory): WorkloadHistory {
+  const { starts, calls, denials, events } = history
+  return {
+    ...history,
+    starts: starts.filter((one) => checkedRecords.starts.Check(one)),
+    calls: calls.filter((one) => checkedRecords.calls.Check(one)),
+    denials: denials.filter((one) => checkedRecords.denials.Check(one)),
+    events: events.filter((one) => checkedRecords.events.Check(one))
+  }
+}
+
+/**
+ * Reads a stored history, without what a later release wrote and this one does not know; undefined when the text is not a
+ * history.
+ */
 export function parseHistory(text: string): WorkloadHistory | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return checked.Check(value) ? value : undefined
+    if (checked.Check(value)) return value
+    const known = knownPart(WorkloadHistory, value)
+    return checked.Check(known) ? known : undefined
   } catch {
     return undefined
   }
@@ -168,26 +240,28 @@ export function workloadText({ namespace, kind, name, container }: WorkloadKey):
   return [namespace, kind, name, ...(container === '' ? [] : [container])].join('/')
 }
 
+/** Returns the workload of such a text, which anybody may have changed: compare `historyName`. */
+export function workloadOfText(text: string): WorkloadKey {
+  const [namespace = '', kind = '', name = '', container = ''] = text.split('/')
+  return { namespace, kind, name, container }
+}
+
+/** Names that were made last: each report of a container asks for the one of its workload. */
+const names = new Map<string, string>()
+const mostNames = 10_000
+
 /** Returns the name of the object that keeps the history of a workload: safe for files and for Kubernetes. */
 export function historyName(workload: WorkloadKey): string {
-  const hash = createHash('sha256').update(JSON.stringify(Object.values(ordered(workload))))
-  return `secco-history-${hash.digest('hex').slice(0, 40)}`
+  const text = JSON.stringify(Object.values(ordered(workload)))
+  const known = names.get(text)
+  if (known !== undefined) return known
+  const hash = createHash('sha256').update(text).digest('hex')
+  const name = `secco-history-${hash.slice(0, 40)}`
+  names.set(text, name)
+  dropOldest(names, mostNames)
+  return name
 }
 
 const ordered = ({ namespace, kind, name, container }: WorkloadKey): WorkloadKey => ({
   ...{ namespace, kind, name, container }
 })
-
-/**
- * Returns the run that an observation is about. A satellite that starts again may count the same container under
- * another generation (`node/boot/mntns.cgroup.generation`): that is not another start. A cgroup id is not used again.
- */
-export function runOf(instance: string): string {
-  const place = /^(.*\/\d+\.\d+)\.\d+((?:\.\d+)?)(?:\.(?:probe|session))?$/.exec(instance)
-  return place === null ? instance.replace(/\.(probe|session)$/, '') : `${place[1]}${place[2]}`
-}
-
-/** Returns the node of a run or an instance. */
-export function nodeOf(run: string): string {
-  return run.split('/')[0] ?? ''
-}

@@ -1,6 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink, link } from 'node:fs/promises'
+import { constants, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFile,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  stat,
+  unlink,
+  writeFile
+} from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { SeccoError } from './errors.js'
 
@@ -16,6 +27,9 @@ export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
+
+/** Content is what a file is to have; a large one comes in parts, so that nothing waits until all of it is made. */
+export type Content = string | Uint8Array | AsyncIterable<string>
 
 /** WRITE_FAILED that names the path and the errno. */
 export function writeFailed(path: string, error: unknown): SeccoError {
@@ -44,22 +58,26 @@ export async function ensureFolder(path: string, mode = 0o755): Promise<void> {
   }
 }
 
+/** Returns a file's name that nobody can know before. */
+const temporaryName = (): string =>
+  `${temporaryPrefix}${process.pid}-${randomBytes(6).toString('hex')}`
+
 /**
  * Writes and fsyncs a file of a temporary name beside `path`; `place` then puts it where it belongs. Its
  * name is durable only when its folder is synced.
  */
 async function writeAside(
   path: string,
-  content: string | Uint8Array,
+  content: Content,
   mode: number,
   place: (temporary: string) => Promise<void>
 ): Promise<void> {
-  const unique = `${temporaryPrefix}${process.pid}-${randomBytes(6).toString('hex')}`
+  const unique = temporaryName()
   const temporary = join(dirname(path), unique)
   let handle: FileHandle | undefined
   try {
     handle = await open(temporary, 'wx', mode)
-    await handle.writeFile(content)
+    await writeFile(handle, content)
     await handle.sync()
     await handle.close()
     handle = undefined
@@ -67,7 +85,7 @@ async function writeAside(
   } catch (error) {
     await handle?.close().catch(() => undefined)
     await unlink(temporary).catch(() => undefined)
-    throw writeFailed(path, error)
+    throw error instanceof SeccoError ? error : writeFailed(path, error)
   }
 }
 
@@ -83,13 +101,61 @@ async function syncAfter(path: string): Promise<void> {
  * Writes a file so that a crash at any moment leaves the old content or the new, never a part:
  * temporary name in the same folder, fsync, rename, fsync of the folder. WRITE_FAILED names the path.
  */
-export async function writeDurable(
-  path: string,
-  content: string | Uint8Array,
-  mode = 0o644
-): Promise<void> {
+export async function writeDurable(path: string, content: Content, mode = 0o644): Promise<void> {
   await writeAside(path, content, mode, (temporary) => rename(temporary, path))
   await syncAfter(path)
+}
+
+/** Replaces a file at once. It is whole, but a crash of the machine may lose it. @throws as the system calls do */
+export function replaceSync(path: string, content: string, mode: number): void {
+  const temporary = join(dirname(path), temporaryName())
+  try {
+    writeFileSync(temporary, content, { flag: 'wx', mode })
+    renameSync(temporary, path)
+  } catch (error) {
+    try {
+      unlinkSync(temporary)
+    } catch {
+      // It was never there.
+    }
+    throw error
+  }
+}
+
+/** Appends to a file that exists, durably. A crash or an error may leave a part of the content. */
+export async function appendDurable(path: string, content: Content): Promise<void> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(path, constants.O_WRONLY | constants.O_APPEND)
+    await writeFile(handle, content)
+    await handle.datasync()
+  } catch (error) {
+    throw writeFailed(path, error)
+  } finally {
+    await handle?.close().catch(() => undefined)
+  }
+}
+
+/** The end of the name under which a file is kept that could not be read. */
+export const asideSuffix = '.unreadable'
+
+/**
+ * Keeps a file that could not be read, or not all of it, under a name of its own, for people. The file itself stays until
+ * it is written again. Returns the name; undefined when the file could not be kept.
+ */
+export async function keepUnreadable(path: string): Promise<string | undefined> {
+  const kept = path + asideSuffix
+  try {
+    await unlink(kept).catch(() => undefined)
+    await link(path, kept)
+    return kept
+  } catch {
+    // Not every file system has hard links.
+    return copyFile(path, kept).then(
+      () => kept,
+      () => undefined
+    )
+  }
 }
 
 /** Writes several files of one folder, whose names become durable together. */
@@ -102,6 +168,24 @@ export async function writeAllDurable(
   }
   const [first] = files
   if (first !== undefined) await syncAfter(first.path)
+}
+
+/**
+ * Writes two files of one folder: the first is durable before the second gets its name, and on a disk that is full
+ * neither gets one.
+ * @param isStill asked last: without it the second one is not written, for somebody else has
+ */
+export async function writeInOrderDurable(
+  first: { path: string; content: string },
+  second: { path: string; content: string },
+  isStill: () => Promise<boolean>,
+  mode = 0o644
+): Promise<void> {
+  await writeAside(second.path, second.content, mode, async (temporary) => {
+    await writeDurable(first.path, first.content, mode)
+    await ((await isStill()) ? rename(temporary, second.path) : unlink(temporary))
+  })
+  await syncAfter(second.path)
 }
 
 /**

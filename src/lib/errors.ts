@@ -123,6 +123,10 @@ export const errorKinds = {
   }
 } as const satisfies Record<string, ErrorKind>
 
+/** Returns the HTTP status of an error. */
+export const httpStatusOf = ({ code, retryAfter }: SeccoError): number =>
+  retryAfter === undefined ? errorKinds[code].http : 429
+
 export type ErrorCode = keyof typeof errorKinds
 
 interface SeccoErrorOptions {
@@ -133,6 +137,8 @@ interface SeccoErrorOptions {
   field?: string
   /** Exit code of the command instead of the usual one for failures. */
   exitCode?: number
+  /** Too many requests: seconds after which the next one may be accepted. HTTP then answers 429. */
+  retryAfter?: number
 }
 
 /** Any failure a user can see. `message` says what happened and names the thing it happened to. */
@@ -142,6 +148,7 @@ export class SeccoError extends Error {
   readonly hint: string
   readonly field: string | undefined
   readonly exitCode: number | undefined
+  readonly retryAfter: number | undefined
 
   constructor(code: ErrorCode, message: string, options: SeccoErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -149,6 +156,7 @@ export class SeccoError extends Error {
     this.hint = options.hint ?? errorKinds[code].hint
     this.field = options.field
     this.exitCode = options.exitCode
+    this.retryAfter = options.retryAfter
   }
 }
 

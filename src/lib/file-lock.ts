@@ -79,7 +79,7 @@ async function breakStale(path: string, nonce: string, deadline: number): Promis
   }
 }
 
-/** Returns the nonce of this taking. */
+/** Returns the nonce of this taking. @param deadline by performance.now(): the clock of the machine may be set */
 async function acquire(path: string, deadline: number): Promise<string> {
   for (;;) {
     const taken = await tryAcquire(path)
@@ -89,7 +89,7 @@ async function acquire(path: string, deadline: number): Promise<string> {
       await breakStale(path, owner.nonce, deadline)
       continue
     }
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       const holder = owner?.identity === undefined ? 'another process' : `pid ${owner.identity.pid}`
       throw new SeccoError('STORE_LOCKED', `${path} is held by ${holder}`)
     }
@@ -107,7 +107,7 @@ export async function withFileLock<T>(
   timeoutMs: number,
   work: () => Promise<T>
 ): Promise<T> {
-  const nonce = await acquire(path, Date.now() + timeoutMs)
+  const nonce = await acquire(path, performance.now() + timeoutMs)
   try {
     return await work()
   } finally {
@@ -122,7 +122,7 @@ export async function sweepLock(path: string): Promise<void> {
   try {
     const owner = await readOwner(path)
     if (owner !== undefined && isStale(owner))
-      await breakStale(path, owner.nonce, Date.now() + 1000)
+      await breakStale(path, owner.nonce, performance.now() + 1000)
   } catch {
     // Somebody else sweeps it, or the folder is read-only: nothing is held up by it.
   }

@@ -9,11 +9,11 @@ export interface FolderWatch {
 
 /**
  * Calls `changed` after something happened in one of the folders and then `debounceMs` of silence
- * (at most four times that), with the paths that it happened to where nothing else did; and every `pollMs`
- * in any case: inotify may be out of watches and network file systems have none.
+ * (at most four times that), with the paths that it happened to where nothing else did; and `poll` every `pollMs`:
+ * inotify may be out of watches and network file systems have none.
  */
 export function watchFolders(
-  changed: (paths?: readonly string[]) => void,
+  { changed, poll }: { changed: (paths?: readonly string[]) => void; poll: () => void },
   { debounceMs, pollMs }: { debounceMs: number; pollMs: number }
 ): FolderWatch {
   const watchers = new Map<string, FSWatcher>()
@@ -23,7 +23,7 @@ export function watchFolders(
   let paths: Set<string> | undefined = new Set()
 
   function stir(path?: string): void {
-    const now = Date.now()
+    const now = performance.now()
     if (path === undefined) paths = undefined
     else paths?.add(path)
     if (pending === undefined) waitingSince = now
@@ -42,8 +42,8 @@ export function watchFolders(
     watchers.delete(folder)
   }
 
-  const poll = setInterval(() => changed(), pollMs)
-  poll.unref()
+  const polling = setInterval(poll, pollMs)
+  polling.unref()
   return {
     follow(folders) {
       const wanted = new Set(folders)
@@ -69,7 +69,7 @@ export function watchFolders(
     },
     close() {
       clearTimeout(pending)
-      clearInterval(poll)
+      clearInterval(polling)
       for (const folder of [...watchers.keys()]) drop(folder)
     }
   }

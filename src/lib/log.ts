@@ -20,6 +20,13 @@ function timestamp(): string {
   return `,"time":"${secondText}${String(now % 1000).padStart(3, '0')}Z"`
 }
 
+/** Controls that JSON leaves as they are; terminals obey them. Those of ASCII it escapes itself. */
+const controls = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** Escapes controls: a process chooses its name, and `kubectl logs` shows it on a terminal. */
+const withoutControls = (line: string): string =>
+  line.replace(controls, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
 /** JSON lines with `time` (RFC 3339), `level` as a word, `msg` and `component`; `kubectl logs` is the audit trail. */
 export function createLogger(component: string, destination?: DestinationStream): Logger {
   return createRootLogger(destination).child({ component })
@@ -31,7 +38,8 @@ export function createRootLogger(destination?: DestinationStream): Logger {
     base: null,
     level: 'info',
     timestamp,
-    formatters: { level: (label: string) => ({ level: label }) }
+    formatters: { level: (label: string) => ({ level: label }) },
+    hooks: { streamWrite: withoutControls }
   }
   const to = destination ?? pino.destination({ fd: process.stdout.fd, maxLength: mostPending })
   survive(to)

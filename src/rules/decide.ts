@@ -1,9 +1,10 @@
 import { labels } from '../api/names.js'
 import type { ContainerDecision, Decision, PodDecisionKind, PodReason } from './decision.js'
-import { allowIgnoreLabel } from './exclusions.js'
+import { allowIgnoreLabel } from '../api/opt-out.js'
 import { containerWarning, denialMessage, looseningWarnings } from './explain.js'
 import type { ContainerFacts, ExistingProfile, PodFacts } from './facts.js'
 import { maxContainers, maxLabels } from './limits.js'
+import { labelWarnings } from './label-warnings.js'
 import { isObserved, observedOnly } from './observe.js'
 import { createReach, type Reach } from './reach.js'
 import type { Resolution } from './resolve.js'
@@ -11,7 +12,7 @@ import type { Labels } from './selector.js'
 import { namespaceLabels, type Snapshot } from './snapshot.js'
 import { isOurs, isStrange } from './secco-path.js'
 import { resolveLayers, type Tightened } from './tighten.js'
-import { type Wishes, wishesFor, wishesForContainer } from './wishes.js'
+import { type Wish, type Wishes, wishesFor, wishesForContainer } from './wishes.js'
 
 function untouched(
   decision: PodDecisionKind,
@@ -46,30 +47,33 @@ function isAuthorsLocalhost(profile: ExistingProfile | undefined): boolean {
   return path !== undefined && path !== '' && !isOurs(path)
 }
 
-/** Whether an earlier decision of Secco set this path. */
-function ownPath(profile: ExistingProfile | undefined): string | undefined {
-  const path = profile?.type === 'Localhost' ? profile.localhostProfile : undefined
-  return path?.startsWith('secco/') === true ? path : undefined
-}
-
 function isUnconfined(container: ContainerFacts, facts: PodFacts): boolean {
   return (container.seccomp ?? facts.podSeccomp)?.type === 'Unconfined'
 }
 
-/** Ephemeral containers (kubectl debug) get RuntimeDefault: a profile learned from others would break them. */
-function decideEphemeral(container: ContainerFacts): ContainerDecision {
+/**
+ * Ephemeral containers (kubectl debug) get RuntimeDefault: a profile learned from others would break them. A rule selects
+ * them with their pod, whatever their names, or by their own image.
+ */
+function decideEphemeral(container: ContainerFacts, { layers }: Wishes): ContainerDecision {
   const { name, kind, index } = container
   const base = { container: name, kind, index }
   if (container.existed) return { ...base, outcome: 'skipped', reason: 'existed' }
   if (container.privileged) return { ...base, outcome: 'skipped', reason: 'privileged' }
-  if (isAuthorsLocalhost(container.seccomp)) {
+  const wishes = layers.flat().filter((wish) => wish.selectsDebug(container))
+  if (wishes.length === 0) return { ...base, outcome: 'skipped', reason: 'no-rule' }
+  const isAuthors = isAuthorsLocalhost(container.seccomp)
+  // Nobody knows what the author's file allows: see decideContainer().
+  if (isAuthors && !wishes.some(({ mode, platform }) => platform && mode === 'enforce')) {
     return { ...base, outcome: 'kept', reason: 'author-localhost' }
   }
+  const stated = container.seccomp?.type === 'Unconfined' ? 'Unconfined' : undefined
+  const overrides = isAuthors ? 'Localhost' : stated
   return {
     ...base,
     outcome: 'runtime-default',
     reason: 'ephemeral',
-    ...(container.seccomp?.type === 'Unconfined' ? { overrides: 'Unconfined' as const } : {})
+    ...(overrides === undefined ? {} : { overrides })
   }
 }
 
@@ -84,7 +88,7 @@ function fromResolution(
   container: ContainerFacts,
   facts: PodFacts,
   { resolution, loosening }: Tightened & { resolution: Resolution },
-  reach: Reach
+  { reach, root }: { reach: Reach; root: Wish | undefined }
 ): ContainerDecision {
   const { outcome, reason, wish, profile, beside, revision, mode = wish.mode, canary } = resolution
   const overrides = isUnconfined(container, facts)
@@ -108,6 +112,7 @@ function fromResolution(
       : { revision: revision.digest, localhostProfile: revision.path }),
     ...lackingOf(resolution, reach),
     ...(overrides === undefined ? {} : { overrides }),
+    ...(root === undefined || root.source === wish.source ? {} : { limitedBy: root.source }),
     ...(loosening.length === 0 ? {} : { loosening })
   }
 }
@@ -125,19 +130,21 @@ function decideContainer(
   reach: Reach
 ): ContainerVerdict {
   if (container.kind === 'ephemeral') {
-    return { decision: decideEphemeral(container), denied: false }
+    return { decision: decideEphemeral(container, wishes), denied: false }
   }
   const { name, kind, index } = container
   const base = { container: name, kind, index }
   const author = container.seccomp ?? facts.podSeccomp
-  const given = ownPath(container.seccomp)
+  const { given } = container
+  const own = wishesForContainer(snapshot, wishes, container)
   const tightened = resolveLayers(
     snapshot,
-    wishesForContainer(snapshot, wishes, container),
+    own,
     author?.type === 'RuntimeDefault' ? 'runtime-default' : 'unconfined',
     reach,
     {
       name: facts.name,
+      owner: facts.owner,
       ...(facts.turn === undefined ? {} : { turn: facts.turn }),
       ...(given === undefined ? {} : { given })
     }
@@ -161,18 +168,18 @@ function decideContainer(
     return { decision: { ...base, ...why }, denied: false }
   }
   return {
-    decision: fromResolution(container, facts, { ...tightened, resolution }, reach),
+    decision: fromResolution(
+      container,
+      facts,
+      { ...tightened, resolution },
+      { reach, root: own.root }
+    ),
     denied: resolution.outcome === 'denied'
   }
 }
 
-function isWritten(decision: ContainerDecision): boolean {
-  return (
-    decision.outcome === 'assigned' ||
-    decision.outcome === 'learn' ||
-    decision.outcome === 'runtime-default'
-  )
-}
+const isWritten = ({ outcome }: ContainerDecision): boolean =>
+  outcome === 'assigned' || outcome === 'learn' || outcome === 'runtime-default'
 
 /** Returns the container, or the pod, that names a path below `secco/` which Secco never writes. */
 function strangeContainer(facts: PodFacts): string | undefined {
@@ -228,8 +235,12 @@ function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
     return { ...untouched('denied', 'strange-path'), allowed: false, message }
   }
   if (Object.keys(facts.labels).length > maxLabels) return tooMany('labels', maxLabels)
+  // The sender of the review wrote the labels: they do not decide whether a rule selects the stored pod.
+  if (facts.isStoredUnknown === true && facts.containers.length > maxContainers) {
+    return tooMany('containers', maxContainers)
+  }
   const namespace = namespaceLabels(snapshot, facts.namespace)
-  const warnings: string[] = []
+  const warnings = facts.subresource === '' ? labelWarnings(facts) : []
   if (Object.hasOwn(facts.labels, labels.ignore) && facts.labels[labels.ignore] === 'true') {
     if (mayIgnore(snapshot, namespace)) return untouched('ignored', 'opt-out')
     warnings.push(`secco: label ${labels.ignore} is not honoured in namespace ${facts.namespace}`)
@@ -265,14 +276,15 @@ function decideFully(snapshot: Snapshot, facts: PodFacts): Decision {
     warnings.push(...looseningWarnings(decision))
   }
   const written = containers.find(isWritten)
-  const told =
+  const reported =
     containers.find((c) => isWritten(c) && c.reason !== 'other-container') ??
     written ??
     containers.find((c) => c.reason !== 'no-rule') ??
     containers[0]
   return {
-    decision: written === undefined ? (told?.outcome === 'kept' ? 'kept' : 'skipped') : 'patched',
-    reason: told?.reason ?? 'no-rule',
+    decision:
+      written === undefined ? (reported?.outcome === 'kept' ? 'kept' : 'skipped') : 'patched',
+    reason: reported?.reason ?? 'no-rule',
     allowed: true,
     message: '',
     podRuntimeDefault: written !== undefined && podBecomesRuntimeDefault(facts, containers),

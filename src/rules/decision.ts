@@ -51,6 +51,8 @@ export interface ContainerDecision {
   lacking?: readonly string[]
   /** The author's choice that is overridden: an explicit Unconfined, or a file under an enforcing rule of the root namespace. */
   overrides?: 'Unconfined' | 'Localhost'
+  /** The rule of the root namespace that sets the limit, when another rule tightens it. */
+  limitedBy?: string
   /** Rules and labels of the namespace that were ignored, because they would have loosened the result. */
   loosening?: readonly string[]
 }

@@ -18,6 +18,8 @@ export interface ContainerFacts {
   index: number
   hasSecurityContext: boolean
   seccomp: ExistingProfile | undefined
+  /** The path of the revision that it runs under, where `seccomp` is what its author stated. */
+  given?: string
   privileged: boolean
   /** The container existed before this request, so it cannot change any more (ephemeral containers on UPDATE). */
   existed: boolean
@@ -41,8 +43,16 @@ export interface PodFacts {
   containers: readonly ContainerFacts[]
   /** Constraints on the nodes that the pod could run on. */
   placement: Placement
-  /** Number of earlier pods of its workload, where nothing else distinguishes them; for canaries. */
+  /**
+   * Number of earlier pods of its workload, where nothing else distinguishes them; for canaries. A second review of a pod
+   * has that of the first.
+   */
   turn?: number
   windows: boolean
+  /** The mirror of a static pod, which its node sends. */
   mirror: boolean
+  /** The pod has the annotation of mirror pods, and somebody else sends it: it is decided about as any other pod. */
+  claimsMirror?: boolean
+  /** The stored pod of an update was not read, because the review had too much before it. */
+  isStoredUnknown?: boolean
 }

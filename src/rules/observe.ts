@@ -24,9 +24,9 @@ export function isObserved(installed: InstallMode, namespace: Labels): boolean {
  */
 export function observedOnly(decision: Decision, namespace: string): Decision {
   if (decision.decision !== 'patched' && decision.decision !== 'denied') return decision
-  const told = decision.allowed ? decision.warnings : [decision.message, ...decision.warnings]
-  const warnings = told.map((text) => text.replace(/^secco: /, 'secco would: '))
-  const how = `secco: observe only, nothing was changed: kubectl label namespace ${namespace} ${modeLabel}=enabled`
+  const messages = decision.allowed ? decision.warnings : [decision.message, ...decision.warnings]
+  const warnings = messages.map((text) => text.replace(/^secco: /, 'secco would: '))
+  const how = `secco: observe only, nothing was changed: kubectl label --overwrite namespace ${namespace} ${modeLabel}=enabled`
   return {
     ...decision,
     decision: 'observed',

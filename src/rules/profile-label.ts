@@ -62,3 +62,18 @@ export function isProfileOf(profile: KnownProfile | undefined, place: ContainerP
   if (profile === undefined) return place.kind === 'container' && place.index === 0
   return profile.container === undefined || profile.container === place.name
 }
+
+/**
+ * Returns the name of the profile that a pod's labels give a container; undefined when they give it none.
+ * @param profileOf returns a profile of the pod's namespace
+ */
+export function labelledProfile(
+  labels: Labels,
+  place: ContainerPlace,
+  profileOf: (name: string) => KnownProfile | undefined
+): string | undefined {
+  const own = containerProfileLabel(labels, place.name)?.name
+  if (own !== undefined) return own
+  const name = podProfileLabel(labels)?.name
+  return name !== undefined && isProfileOf(profileOf(name), place) ? name : undefined
+}

@@ -1,4 +1,4 @@
-import type { SeccompProfile } from '../api/seccomp-profile.js'
+import type { SeccompProfile, WorkloadRef } from '../api/seccomp-profile.js'
 
 /** State of a profile for the admission decision: computed by the hub, read from a snapshot. */
 export interface RevisionState {
@@ -21,6 +21,8 @@ export interface ProfileState {
   approved: boolean
   /** The container that it was learned from, `spec.workload.container`; absent: it is for every container of a pod. */
   container?: string
+  /** The workload that it was learned from, from `spec.workload`. */
+  workload?: Pick<WorkloadRef, 'kind' | 'name'>
   enforce?: RevisionState
   audit?: RevisionState
   /** The enforce revision before the newest one, for whenNotReady: Previous. */
@@ -44,13 +46,22 @@ export function profileKey(namespace: string, name: string): string {
   return `${namespace}/${name}`
 }
 
+/** Returns the namespace and the name of such a key. */
+export function refOfKey(key: string): { namespace: string; name: string } {
+  const [namespace = '', name = ''] = key.split('/')
+  return { namespace, name }
+}
+
 /** Path of a revision's file below the kubelet's seccomp root. */
 export function revisionPath(namespace: string, name: string, digest: string): string {
   return `secco/${namespace}/${name}/${digest.replace(/^sha256:/, '')}.json`
 }
 
-/** Returns the part of a profile's state that says which container it was learned from. */
-export function learnedFrom({ spec }: Pick<SeccompProfile, 'spec'>): { container?: string } {
-  const container = spec.workload?.container
-  return container === undefined || container === '' ? {} : { container }
+/** Returns the part of a profile's state that says which workload and container it was learned from. */
+export function learnedFrom({
+  spec
+}: Pick<SeccompProfile, 'spec'>): Pick<ProfileState, 'container' | 'workload'> {
+  if (spec.workload === undefined) return {}
+  const { kind, name, container = '' } = spec.workload
+  return { workload: { kind, name }, ...(container === '' ? {} : { container }) }
 }

@@ -5,7 +5,7 @@ import { rootNamespace } from '../api/names.js'
 import type { ProfileState, RevisionState, LadderMode } from './profile-state.js'
 import type { Reach } from './reach.js'
 import type { Snapshot } from './snapshot.js'
-import { findProfile, type Wish } from './wishes.js'
+import { findProfile, strictness, type Wish } from './wishes.js'
 
 /** Result of a wish, given which files the nodes have. */
 export interface Resolution {
@@ -25,18 +25,26 @@ export interface Resolution {
 }
 
 /** Facts of a pod that decide between revisions. */
-export type Candidate = Pick<PodFacts, 'name' | 'turn'> & {
-  /** A path of Secco that the container already has: a second call must decide the same. */
+export type Candidate = Pick<PodFacts, 'name' | 'owner' | 'turn'> & {
+  /**
+   * The path of the revision that the running container has: it keeps its side of a canary. What a new pod comes with does
+   * not count: its author may have written it.
+   */
   given?: string
 }
 
-const strictness: Record<LadderMode, number> = { learn: 0, audit: 1, enforce: 2 }
+/** Movable is the part of a wish that a ladder may change. */
+export type Movable = Pick<Wish, 'mode' | 'platform'>
 
 /**
  * Whether the ladder of a profile may change the mode: of rules and labels of its own namespace, and of any rule
  * when the profile is in the root namespace; a rule of the root namespace may only be tightened.
  */
-function mayMove(wish: Wish, state: ProfileState, mode: LadderMode): boolean {
+export function mayMove(
+  wish: Movable,
+  state: Pick<ProfileState, 'namespace'>,
+  mode: LadderMode
+): boolean {
   if (state.namespace === rootNamespace || !wish.platform) return true
   return strictness[mode] >= strictness[wish.mode]
 }
@@ -58,26 +66,47 @@ export function modeState(
   return { mode, revision: pinned ?? (mode === 'learn' ? undefined : state[mode]) }
 }
 
-/** Returns the mode of pods that are not canaries; enforce without a ladder. Pure. */
-export function settledMode(state: ProfileState): ModeState {
-  const { mode, revision } = state.ladder?.canary?.from ?? state.ladder ?? { mode: 'enforce' }
-  return modeState(state, mode, revision)
+/**
+ * Returns the mode of pods that are not canaries: that of the wish without a ladder, and where the ladder may not move it
+ * that far. A person who may write a ladder also writes what its canary is compared with. Pure.
+ */
+export function settledMode(wish: Movable, state: ProfileState): ModeState {
+  const { ladder } = state
+  const place = ladder?.canary?.from ?? ladder
+  // A ladder that loosens the rule does not count, whatever its canary says.
+  const places = [ladder, place].filter((one) => one !== undefined)
+  if (place === undefined || !places.every(({ mode }) => mayMove(wish, state, mode))) {
+    return modeState(state, wish.mode)
+  }
+  return modeState(state, place.mode, place.revision)
+}
+
+/** What a label of a pod asks for, which no rule limits. */
+const ofLabel: Movable = { mode: 'enforce', platform: false }
+
+/**
+ * Returns what new containers get of a profile, as far as no rule limits its mode: while a canary runs, that of the
+ * canary and then that of the others. Pure.
+ */
+export function modesInUse(state: ProfileState): ModeState[] {
+  const { ladder } = state
+  const settled = settledMode(ofLabel, state)
+  if (ladder?.canary === undefined) return [settled]
+  return [modeState(state, ladder.mode, ladder.revision), settled]
 }
 
 function chooseMode(wish: Wish, state: ProfileState, pod: Candidate): Choice {
   const { ladder } = state
-  if (ladder === undefined || !mayMove(wish, state, ladder.mode)) {
-    return { ...modeState(state, wish.mode), canary: false }
+  const from = settledMode(wish, state)
+  if (ladder?.canary === undefined || !mayMove(wish, state, ladder.mode)) {
+    return { ...from, canary: false }
   }
   const to = modeState(state, ladder.mode, ladder.revision)
-  const { canary } = ladder
-  if (canary === undefined) return { ...to, canary: false }
-  const from = settledMode(state)
   if (pod.given !== undefined && pod.given === to.revision?.path) return { ...to, canary: true }
   if (pod.given !== undefined && pod.given === from.revision?.path) {
     return { ...from, canary: false }
   }
-  return isCanary(pod, canary.percent) ? { ...to, canary: true } : { ...from, canary: false }
+  return isCanary(pod, ladder.canary.percent) ? { ...to, canary: true } : { ...from, canary: false }
 }
 
 /** Learning needs no profile to exist yet: it is made from what is observed. */

@@ -9,12 +9,15 @@ export interface RuleIndex {
   unanchored: number
   /** Whether a rule selects images: otherwise their names need not be parsed. */
   usesImages: boolean
-  /** Matching rules, the most important first. */
+  /**
+   * Matching rules, the most important first.
+   * @param images undefined: not all are known, and every rule on images may match
+   */
   match(
     labels: Labels,
     namespace: string,
     namespaceLabels: Labels,
-    images: readonly ImageRef[]
+    images: readonly ImageRef[] | undefined
   ): CompiledRule[]
 }
 
@@ -135,9 +138,11 @@ export function buildRuleIndex(rules: readonly CompiledRule[]): RuleIndex {
       if (byImage.size > 0) {
         // A rule may name several of the pod's images: it is found once.
         const named = new Set<CompiledRule>()
-        for (const { repository } of images) {
-          for (const rule of byImage.get(repository) ?? []) named.add(rule)
-        }
+        const lists =
+          images === undefined || images.some(({ isId }) => isId === true)
+            ? byImage.values()
+            : images.map(({ repository }) => byImage.get(repository) ?? [])
+        for (const list of lists) for (const rule of list) named.add(rule)
         consider([...named])
       }
       for (const key of Object.keys(labels)) {

@@ -114,11 +114,16 @@ export function ruleMatches(
   labels: Labels,
   namespace: string,
   namespaceLabels: Labels,
-  images: readonly ImageRef[]
+  images: readonly ImageRef[] | undefined
 ): boolean {
   if (!rule.root && rule.namespace !== namespace) return false
   const { images: wanted } = rule
-  if (wanted !== undefined && !images.some((image) => wanted.matches(image))) return false
+  if (
+    wanted !== undefined &&
+    images !== undefined &&
+    !images.some((image) => wanted.matches(image))
+  )
+    return false
   return (
     selectorMatches(rule.pod, labels) && selectorMatches(rule.namespaceSelector, namespaceLabels)
   )

@@ -39,10 +39,24 @@ export interface Snapshot {
   options: SnapshotOptions
   /** Objects that could not be used as they are; everything else works. */
   problems: readonly RuleProblem[]
+  /** The same object as in an earlier snapshot while nothing but `profiles` and problems of profiles differ. */
+  surroundings: object
+}
+
+/** CompiledRules is what a snapshot makes of rules; it can be used again while the rules are the same. */
+export interface CompiledRules {
+  index: RuleIndex
+  problems: readonly RuleProblem[]
+}
+
+/** Compiles rules; 10,000 take some 50 ms. */
+export function compileForSnapshot(documents: readonly SeccompRule[]): CompiledRules {
+  const { rules, problems } = compileRules(documents)
+  return { index: buildRuleIndex(rules), problems }
 }
 
 export interface SnapshotSource {
-  rules?: readonly SeccompRule[]
+  rules?: readonly SeccompRule[] | CompiledRules
   profiles?: readonly ProfileState[]
   /** See Snapshot.within. Pure and quick; default: no revision is within another. */
   within?: (inner: string, outer: string) => boolean
@@ -50,6 +64,8 @@ export interface SnapshotSource {
   namespaces?: ReadonlyMap<string, Labels>
   /** Facts per node. The caller must not change the map later. */
   nodes?: ReadonlyMap<string, NodeFacts>
+  /** See Snapshot.surroundings; default: they differ from those of any other snapshot. */
+  surroundings?: object
   options?: {
     legacyAnnotations?: boolean
     ownNamespace?: string
@@ -79,7 +95,21 @@ function trustedLadder(state: ProfileState, problems: RuleProblem[]): ProfileSta
   return undefined
 }
 
+/** What was made of a state: states do not change, and most of them are in one snapshot after the other. */
+const trustedStates = new WeakMap<ProfileState, { state: ProfileState; problems: RuleProblem[] }>()
+
 function trustedProfile(state: ProfileState, problems: RuleProblem[]): ProfileState {
+  let known = trustedStates.get(state)
+  if (known === undefined) {
+    const own: RuleProblem[] = []
+    known = { state: checkedProfile(state, own), problems: own }
+    trustedStates.set(state, known)
+  }
+  problems.push(...known.problems)
+  return known.state
+}
+
+function checkedProfile(state: ProfileState, problems: RuleProblem[]): ProfileState {
   const { enforce, audit, previous } = state
   const ladder = trustedLadder(state, problems)
   for (const [name, revision] of Object.entries({ enforce, audit, previous })) {
@@ -93,6 +123,7 @@ function trustedProfile(state: ProfileState, problems: RuleProblem[]): ProfileSt
     name: state.name,
     approved: state.approved,
     ...(state.container === undefined ? {} : { container: state.container }),
+    ...(state.workload === undefined ? {} : { workload: state.workload }),
     ...(enforce !== undefined && trusted(state, enforce) ? { enforce } : {}),
     ...(audit !== undefined && trusted(state, audit) ? { audit } : {}),
     ...(previous !== undefined && trusted(state, previous) ? { previous } : {}),
@@ -100,12 +131,11 @@ function trustedProfile(state: ProfileState, problems: RuleProblem[]): ProfileSt
   }
 }
 
-/**
- * Builds a snapshot from documents and states. Pure; 10,000 rules take some 50 ms, so callers coalesce
- * changes and swap the result in.
- */
+/** Builds a snapshot from documents and states. Pure; callers coalesce changes and swap the result in. */
 export function buildSnapshot(source: SnapshotSource): Snapshot {
-  const { rules, problems } = compileRules(source.rules ?? [])
+  const { rules = [] } = source
+  const compiled = 'index' in rules ? rules : compileForSnapshot(rules)
+  const problems = [...compiled.problems]
   const profiles = new Map<string, ProfileState>()
   for (const state of source.profiles ?? []) {
     profiles.set(profileKey(state.namespace, state.name), trustedProfile(state, problems))
@@ -116,7 +146,7 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
   }
   const ownNamespace = source.options?.ownNamespace ?? rootNamespace
   return {
-    rules: buildRuleIndex(rules),
+    rules: compiled.index,
     profiles,
     within: source.within ?? (() => false),
     canaries: [...profiles.values()].some(({ ladder }) => ladder?.canary !== undefined),
@@ -134,7 +164,8 @@ export function buildSnapshot(source: SnapshotSource): Snapshot {
       joinTainted: source.options?.joinTainted ?? false,
       mode: source.options?.mode ?? 'enforce'
     },
-    problems
+    problems,
+    surroundings: source.surroundings ?? {}
   }
 }
 

@@ -54,8 +54,8 @@ function withoutRevision({ wish, profile }: Resolution): Resolution {
   return { outcome, reason: 'wider', wish, ...(profile === undefined ? {} : { profile }) }
 }
 
-/** The platform's own wish; profiles it did not name with their namespace count only within RuntimeDefault. */
-function resolveRoot(snapshot: Snapshot, wish: Wish, reach: Reach, pod: Candidate): Resolution {
+/** Resolves a wish whose bounded profiles count only within RuntimeDefault. */
+function resolveBounded(snapshot: Snapshot, wish: Wish, reach: Reach, pod: Candidate): Resolution {
   const resolution = resolveWish(snapshot, wish, reach, pod)
   const { profile, revision } = resolution
   if (revision === undefined || profile === undefined || !wish.bounded.includes(profile)) {
@@ -77,13 +77,13 @@ export function resolveLayers(
   pod: Candidate
 ): Tightened {
   const loosening: string[] = []
-  let current = root === undefined ? undefined : resolveRoot(snapshot, root, reach, pod)
+  let current = root === undefined ? undefined : resolveBounded(snapshot, root, reach, pod)
   const enforcedByRoot =
     current?.outcome === 'denied' ||
     (current?.outcome === 'assigned' && (current.mode ?? current.wish.mode) === 'enforce')
   if (current?.outcome === 'denied') return { resolution: current, loosening, enforcedByRoot }
   for (const wish of tenants) {
-    const candidate = resolveWish(snapshot, wish, reach, pod)
+    const candidate = resolveBounded(snapshot, wish, reach, pod)
     if (candidate.outcome === 'denied') return { resolution: candidate, loosening, enforcedByRoot }
     const limit: Width = current === undefined ? author : widthOf(current)
     if (!isNotWider(snapshot, widthOf(candidate), limit)) {

@@ -1,15 +1,19 @@
 import { labels, rootNamespace } from '../api/names.js'
 import type { Mode, WhenNotReady } from '../api/seccomp-rule.js'
 import type { ContainerFacts, PodFacts } from './facts.js'
-import { parseImage } from './image.js'
+import { type ImageRef, parseImage } from './image.js'
+import { maxContainers } from './limits.js'
+import { learnedName } from './object-name.js'
 import {
   containerProfileLabels,
   isProfileOf,
+  labelledProfile,
   podProfileLabel,
   type ProfileLabel
 } from './profile-label.js'
 import { profileKey, type ProfileState } from './profile-state.js'
 import type { CompiledRule } from './rule.js'
+import type { Labels } from './selector.js'
 import type { Snapshot } from './snapshot.js'
 
 /**
@@ -25,19 +29,29 @@ export interface Wish {
   /** Candidates for the profile, in order; the first that exists is used. Empty when no profile is named. */
   profiles: readonly string[]
   /**
-   * Those of them that the platform's rule did not name with their namespace: their content is the
-   * workload's people's, so they count only within RuntimeDefault.
+   * Those of them that the rule did not name, or the platform's rule not with their namespace: their content is
+   * the workload's people's, or they are chosen by what a pod says of itself, so they count only within RuntimeDefault.
    */
   bounded: readonly string[]
   matches: (container: Pick<ContainerFacts, 'name' | 'image'>) => boolean
+  /** Whether it selects a debug container: with the pod, or by the image of the debug container. */
+  selectsDebug: (container: Pick<ContainerFacts, 'image'>) => boolean
   /** Whether it is a rule of the root namespace, which other layers only tighten. */
   platform: boolean
   /** Whether it names its containers; otherwise they are those that the profile was learned from. */
   namesContainers: boolean
   /** Whether a profile that does not exist yet is learned from the pod's first container alone. */
   learnsFirst: boolean
+  /** Set where no profile is named: a container is learned into the profile of its own, `name.container`. */
+  learnedAs?: LearnedAs
   /** The profile is another container's: this one gets RuntimeDefault. */
   beside?: true
+}
+
+/** LearnedAs is the workload that a pod says it is of. */
+interface LearnedAs extends NonNullable<ProfileState['workload']> {
+  /** Whether its profiles count only within RuntimeDefault. */
+  isBounded: boolean
 }
 
 /** Rank of each mode by strictness. */
@@ -69,7 +83,25 @@ function matcherOf({ matchesContainer, images }: CompiledRule): Wish['matches'] 
   return ({ name, image }) => matchesContainer(name) && images.matches(parseImage(image))
 }
 
-function wishOfRule(rule: CompiledRule, namespace: string): Wish {
+function debugMatcherOf({ images }: CompiledRule, ofPod: Images): Wish['selectsDebug'] {
+  if (images === undefined || ofPod === undefined) return () => true
+  let selectsPod: boolean | undefined
+  return ({ image }) => {
+    selectsPod ??= ofPod.some((one) => images.matches(one))
+    return selectsPod || images.matches(parseImage(image))
+  }
+}
+
+/** Returns the workload that a pod is learned as; the name of a bare pod may be empty, as it is not known yet. */
+function workloadOf({ owner, name }: PodFacts): Omit<LearnedAs, 'isBounded'> {
+  if (owner === '') return { kind: 'Pod', name }
+  const at = owner.indexOf('/')
+  return { kind: owner.slice(0, at), name: owner.slice(at + 1) }
+}
+
+function wishOfRule(rule: CompiledRule, facts: PodFacts, images: Images): Wish {
+  const { namespace } = facts
+  const learnsOwn = rule.mode === 'learn' && rule.profile === undefined
   return {
     source: rule.key,
     mode: rule.mode,
@@ -77,10 +109,12 @@ function wishOfRule(rule: CompiledRule, namespace: string): Wish {
     profiles: profilesOfRule(rule, namespace),
     bounded: boundedOfRule(rule, namespace),
     matches: matcherOf(rule),
+    selectsDebug: debugMatcherOf(rule, images),
     platform: rule.root,
     // Whoever creates a pod names its containers: a rule of the platform holds for all of them, unless it names some.
     namesContainers: rule.root || rule.namesContainers,
-    learnsFirst: false
+    learnsFirst: false,
+    ...(learnsOwn ? { learnedAs: { ...workloadOf(facts), isBounded: true } } : {})
   }
 }
 
@@ -96,9 +130,13 @@ function wishOfLabel(facts: PodFacts, label: ProfileLabel | undefined, learn: bo
       name === undefined ? [] : [profileKey(namespace, name), profileKey(rootNamespace, name)],
     bounded: [],
     matches: container === undefined ? () => true : (one) => one.name === container,
+    selectsDebug: () => true,
     platform: false,
     namesContainers: container !== undefined,
-    learnsFirst: learn
+    learnsFirst: learn,
+    ...(learn && label === undefined
+      ? { learnedAs: { ...workloadOf(facts), isBounded: false } }
+      : {})
   }
 }
 
@@ -119,11 +157,28 @@ function wishesOfLabels(facts: PodFacts): Wish[] {
 
 /** All wishes for a pod, by layer; within a layer the most important first. */
 export interface Wishes {
+  namespace: string
+  labels: Labels
   layers: readonly (readonly Wish[])[]
   matched: readonly string[]
 }
 
-const none: Wishes = { layers: [], matched: [] }
+const none: Wishes = { namespace: '', labels: {}, layers: [], matched: [] }
+
+/** Images of containers; undefined: not all of them are known. */
+type Images = readonly ImageRef[] | undefined
+
+/** Returns the images of some containers, as far as any rule asks for them. */
+function imagesOf(
+  snapshot: Snapshot,
+  { containers }: PodFacts,
+  isWanted: (container: ContainerFacts) => boolean
+): Images {
+  // Of a pod with more containers than are read, some images are not known: it must not slip past a rule on images.
+  if (containers.length > maxContainers) return undefined
+  if (!snapshot.rules.usesImages) return []
+  return containers.filter(isWanted).map(({ image }) => parseImage(image))
+}
 
 /** Collects the wishes for a pod from rules and labels. */
 export function wishesFor(
@@ -131,22 +186,20 @@ export function wishesFor(
   facts: PodFacts,
   namespaceLabels: Readonly<Record<string, string>>
 ): Wishes {
-  const images = snapshot.rules.usesImages
-    ? // Nothing is assigned to ephemeral containers: their image selects no rule.
-      facts.containers
-        .filter(({ kind }) => kind !== 'ephemeral')
-        .map(({ image }) => parseImage(image))
-    : []
+  const ofPod = imagesOf(snapshot, facts, ({ kind }) => kind !== 'ephemeral')
+  const debugs = imagesOf(snapshot, facts, ({ kind, existed }) => kind === 'ephemeral' && !existed)
+  const images = ofPod && debugs && [...ofPod, ...debugs]
   const rules = snapshot.rules.match(facts.labels, facts.namespace, namespaceLabels, images)
   const ofLabels = wishesOfLabels(facts)
   if (rules.length === 0 && ofLabels.length === 0) return none
   const root: Wish[] = []
   const own: Wish[] = []
-  for (const rule of rules) (rule.root ? root : own).push(wishOfRule(rule, facts.namespace))
+  for (const rule of rules) (rule.root ? root : own).push(wishOfRule(rule, facts, ofPod))
   const layers = [root, own, ofLabels]
   const matched = new Set<string>()
   for (const layer of layers) for (const wish of layer) matched.add(wish.source)
-  return { layers, matched: [...matched] }
+  const { namespace, labels } = facts
+  return { namespace, labels, layers, matched: [...matched] }
 }
 
 /** Wishes of each layer for one container: the root namespace, then the namespace's rules, then the labels. */
@@ -190,12 +243,48 @@ function wishOfLayer(
   return beside
 }
 
+/** Whether a profile was learned from this container of this workload. */
+function isLearnedFrom(
+  state: ProfileState | undefined,
+  { kind, name }: LearnedAs,
+  container: AboutContainer
+): state is ProfileState {
+  const isOfWorkload = state?.workload?.kind === kind && state.workload.name === name
+  return isOfWorkload && isProfileOf(state, container)
+}
+
+/**
+ * Names the profile that a container is learned into, once a person has set its mode: from then on the ladder decides
+ * about new pods, although neither label nor rule names the profile. Whoever creates a pod chooses what it is learned as,
+ * so a rule gives such a profile only within RuntimeDefault, which is what it gives otherwise. A label needs no such bound:
+ * who chooses it could name any profile of the namespace.
+ */
+function withOwnProfile(
+  snapshot: Snapshot,
+  { namespace, labels }: Wishes,
+  wish: Wish,
+  container: AboutContainer
+): Wish {
+  const { learnedAs } = wish
+  if (learnedAs === undefined || learnedAs.name === '') return wish
+  const key = profileKey(namespace, learnedName(learnedAs.name, container.name))
+  const state = snapshot.profiles.get(key)
+  if (!isLearnedFrom(state, learnedAs, container) || state.ladder === undefined) return wish
+  const profileOf = (name: string) => snapshot.profiles.get(profileKey(namespace, name))
+  // The container is learned into the profile that a label gives it.
+  if (labelledProfile(labels, container, profileOf) !== undefined) return wish
+  return { ...wish, profiles: [key], bounded: learnedAs.isBounded ? [key] : [] }
+}
+
 /** The wish of each layer for this container. */
 export function wishesForContainer(
   snapshot: Snapshot,
   wishes: Wishes,
   container: AboutContainer
 ): ContainerWishes {
-  const [root, ...tenants] = wishes.layers.map((layer) => wishOfLayer(snapshot, layer, container))
+  const [root, ...tenants] = wishes.layers.map((layer) => {
+    const wish = wishOfLayer(snapshot, layer, container)
+    return wish && withOwnProfile(snapshot, wishes, wish, container)
+  })
   return { root, tenants: tenants.filter((wish) => wish !== undefined) }
 }

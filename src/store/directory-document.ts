@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { SeccoError } from '../lib/errors.js'
 import { maxDocumentBytes } from '../api/parse.js'
 import type { AnyObject, Kind, Objects } from '../api/objects.js'
@@ -8,15 +9,15 @@ export interface DocumentCodec {
   parse(text: string, where: string): AnyObject
   /** Validates an object that a program made. INVALID_DOCUMENT names the field. */
   validate(object: unknown, where: string): AnyObject
+  /** Validates an object that this store wrote. What its status has that this release does not know is dropped. */
+  restore(object: unknown, where: string): AnyObject
   serialize(object: AnyObject): string
 }
 
-/**
- * The store's bookkeeping lives in one annotation, not in metadata: an API server rejects the creation of
- * an object that already has a resourceVersion, and `kubectl apply` must accept the folder.
- */
+/** Where earlier versions of Secco kept the version of an object: in its YAML, where the status was, too. */
 const storeAnnotation = 'secco.dev/store'
 
+/** What a store keeps of the history of an object, in metadata. */
 interface Bookkeeping {
   resourceVersion?: string
   generation?: number
@@ -46,7 +47,7 @@ function parseBookkeeping(text: string | undefined): Bookkeeping {
 }
 
 /** Lifts the bookkeeping out of the annotation into metadata. */
-function fromDisk<K extends Kind>(object: Objects[K]): Objects[K] {
+function withoutAnnotation<K extends Kind>(object: Objects[K]): Objects[K] {
   const { [storeAnnotation]: kept, ...annotations } = object.metadata.annotations ?? {}
   const metadata = { ...object.metadata, ...parseBookkeeping(kept) }
   if (Object.keys(annotations).length > 0) metadata.annotations = annotations
@@ -54,11 +55,49 @@ function fromDisk<K extends Kind>(object: Objects[K]): Objects[K] {
   return { ...object, metadata }
 }
 
-function toDisk(object: AnyObject): AnyObject {
-  const { resourceVersion, generation, uid, creationTimestamp, ...metadata } = object.metadata
-  const kept = JSON.stringify({ resourceVersion, generation, uid, creationTimestamp })
-  metadata.annotations = { ...metadata.annotations, [storeAnnotation]: kept }
-  return { ...object, metadata }
+/** Returns the metadata that people write: an API server rejects the creation of an object with a resourceVersion. */
+function writtenMetadata({ metadata }: AnyObject): AnyObject['metadata'] {
+  const written = { ...metadata }
+  delete written.resourceVersion
+  delete written.generation
+  delete written.uid
+  delete written.creationTimestamp
+  return written
+}
+
+/** Returns the part of an object that people write. */
+function writtenPart<K extends Kind>(object: Objects[K]): Objects[K] {
+  const written = { ...object, metadata: writtenMetadata(object) }
+  delete written.status
+  return written
+}
+
+/** Returns whether two objects have the same YAML. */
+export function isSameDocument(left: AnyObject, right: AnyObject): boolean {
+  return isDeepStrictEqual(writtenPart(left), writtenPart(right))
+}
+
+/** Returns the version that follows. */
+export function nextResourceVersion({ resourceVersion = '0' }: Bookkeeping): string {
+  const version = Number(resourceVersion)
+  return String((Number.isSafeInteger(version) ? version : 0) + 1)
+}
+
+/** Returns the object of a YAML that somebody edited, with what Secco kept: the edit counts as a write. */
+export function editedObject<K extends Kind>(edited: Objects[K], kept: Objects[K]): Objects[K] {
+  const { generation = 1, uid, creationTimestamp } = kept.metadata
+  const isSameSpec = isDeepStrictEqual(edited.spec, kept.spec)
+  const metadata = {
+    ...writtenMetadata(edited),
+    resourceVersion: nextResourceVersion(kept.metadata),
+    generation: isSameSpec ? generation : generation + 1,
+    ...(uid !== undefined && { uid }),
+    ...(creationTimestamp !== undefined && { creationTimestamp })
+  }
+  const object: Objects[K] = { ...edited, metadata }
+  delete object.status
+  if (kept.status !== undefined) object.status = kept.status
+  return object
 }
 
 /** Whether an object is of that kind. */
@@ -88,25 +127,40 @@ export function checkPlace<K extends Kind>(
   return object
 }
 
-/** Text of a file → object with its bookkeeping in metadata. INVALID_DOCUMENT names file and field. */
+/** Place says which object a document has to be, and which file it is. */
+interface Place<K extends Kind> {
+  kind: K
+  namespace: string
+  name: string
+  where: string
+}
+
+/**
+ * Returns the object of a YAML, and whether it has parts that are no longer kept there. INVALID_DOCUMENT names file and
+ * field.
+ */
 export function readDocument<K extends Kind>(
   codec: DocumentCodec,
   text: string,
-  place: { kind: K; namespace: string; name: string; where: string }
-): Objects[K] {
-  const object = codec.parse(text, place.where)
-  return fromDisk(checkPlace(object, place.kind, place.namespace, place.name, place.where))
+  { kind, namespace, name, where }: Place<K>
+): { object: Objects[K]; isOld: boolean } {
+  const object = checkPlace(codec.parse(text, where), kind, namespace, name, where)
+  const isOld =
+    object.status !== undefined || object.metadata.annotations?.[storeAnnotation] !== undefined
+  return { object: withoutAnnotation(object), isOld }
 }
 
-/** Object → text of its file. TOO_LARGE for what could not be read back. */
+/** Returns the YAML of an object. TOO_LARGE for what could not be read back. */
 export function writeDocument(codec: DocumentCodec, object: AnyObject, where: string): string {
-  const text = codec.serialize(toDisk(object))
+  return checkSize(codec.serialize(writtenPart(object)), where)
+}
+
+/** Returns the text. TOO_LARGE for more than a document may have. */
+export function checkSize(text: string, where: string): string {
   const size = Buffer.byteLength(text)
-  if (size > maxDocumentBytes) {
-    throw new SeccoError(
-      'TOO_LARGE',
-      `${where}: would have ${size} bytes; at most ${maxDocumentBytes} are accepted`
-    )
-  }
-  return text
+  if (size <= maxDocumentBytes) return text
+  throw new SeccoError(
+    'TOO_LARGE',
+    `${where}: would have ${size} bytes; at most ${maxDocumentBytes} are accepted`
+  )
 }

@@ -3,15 +3,21 @@ import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { rootNamespace } from '../api/names.js'
 import { SeccoError } from '../lib/errors.js'
-import { ensureFolder, errnoOf, sweepTemporary, writeDurable } from '../lib/durable-file.js'
+import {
+  asideSuffix,
+  ensureFolder,
+  errnoOf,
+  sweepTemporary,
+  writeDurable
+} from '../lib/durable-file.js'
 import { withFileLock } from '../lib/file-lock.js'
 import { extension } from './directory-layout.js'
 import {
-  asideSuffix,
   historyConflict,
+  historyIn,
   historyObject,
-  historyText,
-  type HistoryStore
+  type HistoryStore,
+  type StoredHistory
 } from './history-store.js'
 
 /** The folder of the histories, below the root namespace: `kubectl apply` takes them like the other documents. */
@@ -21,11 +27,11 @@ const nameForm = /^secco-history-[0-9a-f]{1,64}$/
 const versionOf = (document: string): string =>
   createHash('sha256').update(document).digest('hex').slice(0, 32)
 
-function textIn(document: string): string {
+function storedIn(document: string): Pick<StoredHistory, 'text' | 'about'> {
   try {
-    return historyText(JSON.parse(document))
+    return historyIn(JSON.parse(document))
   } catch {
-    return ''
+    return { text: '', about: '' }
   }
 }
 
@@ -40,7 +46,7 @@ export function directoryHistory(root: string, lockTimeoutMs: number): HistorySt
   async function get(name: string) {
     try {
       const document = await readFile(pathOf(name), 'utf8')
-      return { text: textIn(document), version: versionOf(document) }
+      return { ...storedIn(document), version: versionOf(document) }
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined
       throw error

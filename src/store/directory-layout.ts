@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { namePattern, namespacePattern } from '../api/names.js'
+import { asideSuffix } from '../lib/durable-file.js'
 import { SeccoError } from '../lib/errors.js'
 import type { Kind } from '../api/objects.js'
 import type { ObjectRef } from './store.js'
@@ -12,10 +13,19 @@ export const pluralOf = {
 } as const satisfies Record<Kind, string>
 
 export const kinds = Object.keys(pluralOf) as Kind[]
+/** The part of an object that people write. */
 export const extension = '.yaml'
+/**
+ * The part that Secco writes. It is JSON, but not by name: `kubectl apply -f FOLDER` reads .json, .yaml and .yml
+ * (FileExtensions in k8s.io/cli-runtime/pkg/resource). As long as the other extension, for the longest name.
+ */
+export const statusExtension = '.stat'
+/** The end of the name of a status that could not be read, and that another one has replaced. */
+export const lostExtension = statusExtension + asideSuffix
 
 /** NAME_MAX (255 bytes) less the extension. */
 const longestName = 250
+const longestLostName = 255 - lostExtension.length
 const nameForm = new RegExp(namePattern)
 const namespaceForm = new RegExp(namespacePattern)
 
@@ -28,17 +38,16 @@ export function isObjectName(text: string): boolean {
   return nameForm.test(text) && !text.includes('..') && text.length <= longestName
 }
 
-/** INVALID_NAME unless both parts are safe path segments. */
+/** Checks that a namespace is a safe path segment. @throws SeccoError INVALID_NAME */
+export function checkNamespace(namespace: string): void {
+  if (isNamespace(namespace)) return
+  const problem = `namespace ${JSON.stringify(namespace)} is not a valid name`
+  throw new SeccoError('INVALID_NAME', problem, { field: 'metadata.namespace' })
+}
+
+/** Checks that both parts are safe path segments. @throws SeccoError INVALID_NAME */
 export function checkRef(ref: ObjectRef): void {
-  if (!isNamespace(ref.namespace)) {
-    throw new SeccoError(
-      'INVALID_NAME',
-      `namespace ${JSON.stringify(ref.namespace)} is not a valid name`,
-      {
-        field: 'metadata.namespace'
-      }
-    )
-  }
+  checkNamespace(ref.namespace)
   if (!isObjectName(ref.name)) {
     throw new SeccoError('INVALID_NAME', `name ${JSON.stringify(ref.name)} is not a valid name`, {
       field: 'metadata.name'
@@ -53,6 +62,29 @@ export function kindFolder(root: string, kind: Kind, namespace: string): string 
 /** `<root>/<namespace>/<plural>/<name>.yaml`. */
 export function objectPath(root: string, kind: Kind, ref: ObjectRef): string {
   return join(kindFolder(root, kind, ref.namespace), ref.name + extension)
+}
+
+/** `<root>/<namespace>/<plural>/<name>.stat`. */
+export function statusPath(root: string, kind: Kind, ref: ObjectRef): string {
+  return join(kindFolder(root, kind, ref.namespace), ref.name + statusExtension)
+}
+
+/** Where a status that cannot be read is kept. Only names of more than 239 characters can share a place. */
+export function lostPath(root: string, kind: Kind, ref: ObjectRef, stamp = ''): string {
+  const name = ref.name.slice(0, longestLostName - stamp.length)
+  return join(kindFolder(root, kind, ref.namespace), name + stamp + lostExtension)
+}
+
+/** Returns the object whose file this is, by its place alone. */
+export function refOfPath(root: string, path: string): { kind: Kind; ref: ObjectRef } | undefined {
+  const [namespace = '', plural, file = '', ...deeper] = relative(root, path).split(sep)
+  const kind = kinds.find((known) => pluralOf[known] === plural)
+  const form = [extension, statusExtension].find((end) => file.endsWith(end))
+  if (kind === undefined || form === undefined || deeper.length > 0) return undefined
+  const name = file.slice(0, -form.length)
+  return isNamespace(namespace) && isObjectName(name)
+    ? { kind, ref: { namespace, name } }
+    : undefined
 }
 
 /** The lock beside an object; hashed because name + suffix may be longer than a file name can be. */

@@ -2,15 +2,27 @@ import type { Dirent } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { historyFolder } from './directory-history.js'
-import { extension, isNamespace, isObjectName, kinds, pluralOf } from './directory-layout.js'
+import {
+  extension,
+  isNamespace,
+  isObjectName,
+  kinds,
+  lostExtension,
+  pluralOf,
+  statusExtension
+} from './directory-layout.js'
 import { rootNamespace } from '../api/names.js'
 import { errnoOf } from '../lib/durable-file.js'
 import type { Kind } from '../api/objects.js'
 import type { ObjectRef, StoreProblem } from './store.js'
 
 /** What the folder's names say, before any document is read. */
-interface Listing {
+export interface Listing {
   files: { kind: Kind; ref: ObjectRef; path: string }[]
+  /** Statuses without a document. */
+  orphans: { kind: Kind; ref: ObjectRef; path: string }[]
+  /** Temporary files and locks. */
+  hidden: string[]
   /** Folders to watch, the root among them. */
   folders: string[]
   /** Names that cannot be what they are meant to be. */
@@ -23,9 +35,9 @@ async function entriesOf(folder: string, listing: Listing): Promise<Dirent[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true })
     listing.folders.push(folder)
-    return entries
-      .filter((entry) => !entry.name.startsWith('.'))
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
+    const isHidden = ({ name }: Dirent) => name.startsWith('.')
+    listing.hidden.push(...entries.filter(isHidden).map(({ name }) => join(folder, name)))
+    return entries.filter((entry) => !isHidden(entry)).sort((a, b) => (a.name < b.name ? -1 : 1))
   } catch (error) {
     const errno = errnoOf(error)
     // A folder that was removed between two calls is simply gone.
@@ -41,28 +53,40 @@ function report(listing: Listing, path: string, entry: Dirent, message: string):
   listing.problems.push({ where: path, message: what })
 }
 
+const lostHelp =
+  'holds a status that could not be read, and another one has replaced it: restore ' +
+  `NAME${statusExtension} from a backup, or remove this file`
+
 async function listKind(
   folder: string,
   kind: Kind,
   namespace: string,
   listing: Listing
 ): Promise<void> {
-  for (const entry of await entriesOf(folder, listing)) {
+  const entries = await entriesOf(folder, listing)
+  const names = new Set(entries.map(({ name }) => name))
+  for (const entry of entries) {
     const path = join(folder, entry.name)
-    const name = entry.name.slice(0, -extension.length)
-    if (!entry.isFile() || !entry.name.endsWith(extension)) {
+    const form = [extension, statusExtension].find((end) => entry.name.endsWith(end))
+    const name = entry.name.slice(0, -(form?.length ?? 0))
+    if (entry.name.endsWith(lostExtension)) {
+      listing.problems.push({ where: path, message: lostHelp })
+    } else if (!entry.isFile() || form === undefined) {
       report(listing, path, entry, `is ignored: documents here are files named NAME${extension}`)
     } else if (!isObjectName(name)) {
       report(listing, path, entry, `is ignored: ${JSON.stringify(name)} is not a valid name`)
-    } else {
+    } else if (form === extension) {
       listing.files.push({ kind, ref: { namespace, name }, path })
+    } else if (!names.has(name + extension)) {
+      listing.orphans.push({ kind, ref: { namespace, name }, path })
     }
   }
 }
 
 /** Lists the folder, following no links. Never throws. */
 export async function listFolder(root: string): Promise<Listing> {
-  const listing: Listing = { files: [], folders: [], problems: [], unlisted: [] }
+  const empty = { files: [], orphans: [], hidden: [], folders: [], problems: [], unlisted: [] }
+  const listing: Listing = empty
   for (const entry of await entriesOf(root, listing)) {
     const path = join(root, entry.name)
     if (!entry.isDirectory()) {

@@ -5,6 +5,8 @@ import { SeccoError } from '../lib/errors.js'
 export interface StoredHistory {
   /** Empty when the document has none: somebody edited it. */
   text: string
+  /** The workload, for people; empty when somebody removed it. */
+  about: string
   version: string
 }
 
@@ -35,9 +37,6 @@ export interface HistoryStore {
 export const historyLabel = 'secco.dev/history'
 const aboutAnnotation = 'secco.dev/workload'
 
-/** The end of the name of a copy that was set aside. */
-export const asideSuffix = '.unreadable'
-
 /** Returns the ConfigMap that keeps a history. */
 export function historyObject(name: string, about: string, text: string) {
   return {
@@ -52,11 +51,18 @@ export function historyObject(name: string, about: string, text: string) {
   }
 }
 
-/** Returns the text in such a ConfigMap; empty when somebody removed it. */
-export function historyText(object: unknown): string {
-  const { data } = (object ?? {}) as { data?: { history?: unknown } | null }
-  const text = data?.history
-  return typeof text === 'string' ? text : ''
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+/** Returns what such a ConfigMap keeps. */
+export function historyIn(object: unknown): Pick<StoredHistory, 'text' | 'about'> {
+  const { data, metadata } = (object ?? {}) as {
+    data?: Record<string, unknown> | null
+    metadata?: { annotations?: Record<string, unknown> | null } | null
+  }
+  return {
+    text: textOf(data?.['history']),
+    about: textOf(metadata?.annotations?.[aboutAnnotation])
+  }
 }
 
 export function historyConflict(name: string): SeccoError {

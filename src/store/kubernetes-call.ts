@@ -14,16 +14,31 @@ export type ApiCall = (
     body?: unknown
     contentType?: string
     timeoutMs?: number
+    /** Whether it does no harm to make the call twice; default: all but POST. */
+    isRepeatable?: boolean
+    /** What the call does, for its errors; default: method and path. */
+    what?: string
   }
 ) => Promise<unknown>
 
 /** No answer in this time is a failure. */
 const defaultTimeoutMs = 15_000
 
+/** The API server closes a connection without requests after 90 s: one that is used again by then has a margin. */
+const idle = { keepAlive: true, timeout: 60_000 }
+/** Shared: the connections of one agent are kept apart by what TLS depends on. */
+const agents = { 'http:': new HttpAgent(idle), 'https:': new Agent(idle) }
+
 interface ApiResponse {
   status: number
   text: string
 }
+
+/**
+ * Whether a request failed because the server had closed the kept connection that it was sent on, for example because
+ * the API server was restarted. See the documentation of Node's request.reusedSocket.
+ */
+class StaleConnection extends Error {}
 
 function send(
   url: URL,
@@ -39,7 +54,10 @@ function send(
       incoming.on('error', reject)
       incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text }))
     })
-    outgoing.on('error', reject)
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      const isStale = outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '')
+      reject(isStale ? new StaleConnection(error.message, { cause: error }) : error)
+    })
     outgoing.end(payload)
   })
 }
@@ -50,11 +68,6 @@ function send(
  * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID_DOCUMENT, TOO_LARGE, UNAVAILABLE.
  */
 export function createApiCall(config: KubeConfig): ApiCall {
-  const agents = {
-    'http:': new HttpAgent({ keepAlive: true }),
-    'https:': new Agent({ keepAlive: true })
-  }
-
   async function ask(...[method, path, given = {}]: Parameters<ApiCall>): Promise<ApiResponse> {
     const cluster = config.getCurrentCluster()
     if (cluster === null)
@@ -66,10 +79,11 @@ export function createApiCall(config: KubeConfig): ApiCall {
     const options: RequestOptions = {}
     // Each time: tokens and certificates are renewed behind it.
     await config.applyToHTTPSOptions(options)
-    // Theirs is a new one each time; what a connection depends on is in the request's own options.
-    if (cluster.proxyUrl === undefined) {
-      options.agent = url.protocol === 'http:' ? agents['http:'] : agents['https:']
-    }
+    // Theirs keeps the certificates that it was made with; ours goes by those of the request. What creates an object
+    // cannot be repeated when a kept connection turns out to be closed: it gets a new one.
+    const kept = url.protocol === 'http:' ? agents['http:'] : agents['https:']
+    const { isRepeatable = method !== 'POST' } = given
+    if (cluster.proxyUrl === undefined) options.agent = isRepeatable && kept
     const payload = given.body === undefined ? undefined : JSON.stringify(given.body)
     const type = given.contentType ?? 'application/json'
     const headers = {
@@ -80,11 +94,16 @@ export function createApiCall(config: KubeConfig): ApiCall {
         : { 'content-type': type, 'content-length': Buffer.byteLength(payload) })
     }
     const signal = AbortSignal.timeout(given.timeoutMs ?? defaultTimeoutMs)
-    return send(url, { ...options, method, headers, signal }, payload)
+    const on = (agent: RequestOptions['agent']): Promise<ApiResponse> =>
+      send(url, { ...options, method, headers, signal, agent }, payload)
+    return on(options.agent).catch((error: unknown) => {
+      if (error instanceof StaleConnection) return on(false)
+      throw error
+    })
   }
 
   return async (...args) => {
-    const [method, path] = args
+    const [method, path, { what = `${method} ${path}` } = {}] = args
     try {
       const { status, text } = await ask(...args)
       if (status >= 400) {
@@ -92,7 +111,7 @@ export function createApiCall(config: KubeConfig): ApiCall {
       }
       return JSON.parse(text) as unknown
     } catch (error) {
-      throw fromApiServer(error, `${method} ${path}`)
+      throw fromApiServer(error, what)
     }
   }
 }
@@ -110,11 +129,12 @@ export async function* listPages(
   call: ApiCall,
   path: string,
   narrow: Readonly<Record<string, string>> = {},
-  limit = pageSize
+  limit = pageSize,
+  what = `GET ${path}`
 ): AsyncGenerator<ListPage> {
   for (let next = ''; ; ) {
     const query = { ...narrow, limit, ...(next === '' ? {} : { continue: next }) }
-    const page = (await call('GET', path, { query, timeoutMs: 60_000 })) as ListPage
+    const page = (await call('GET', path, { query, timeoutMs: 60_000, what })) as ListPage
     yield page
     next = page.metadata.continue ?? ''
     if (next === '') return
@@ -125,11 +145,12 @@ export async function* listPages(
 export async function listCollection(
   call: ApiCall,
   path: string,
-  narrow: Readonly<Record<string, string>> = {}
+  narrow: Readonly<Record<string, string>> = {},
+  what?: string
 ): Promise<{ items: RawObject[]; resourceVersion: string }> {
   const items: RawObject[] = []
   let resourceVersion = ''
-  for await (const page of listPages(call, path, narrow)) {
+  for await (const page of listPages(call, path, narrow, pageSize, what)) {
     // No spreading: a page of 500 is small, but the list it joins need not be.
     for (const item of page.items ?? []) items.push(item)
     resourceVersion = page.metadata.resourceVersion ?? ''

@@ -2,11 +2,13 @@ import { ApiException } from '@kubernetes/client-node'
 import { apiGroup, rootNamespace } from '../api/names.js'
 import { missingRightHint } from '../api/people-roles.js'
 import { type ErrorCode, SeccoError, toSeccoError } from '../lib/errors.js'
+import { namespaceField } from './store.js'
 
 /** What the API server says in a metav1.Status. */
 interface Status {
   reason?: string
   message?: string
+  details?: { kind?: string; causes?: { reason?: string }[] }
 }
 
 function statusOf(body: unknown): Status {
@@ -85,11 +87,15 @@ export function fromApiServer(error: unknown, what: string): SeccoError {
     const text = cause === '' ? message : `${message}: ${cause}`
     return new SeccoError('UNAVAILABLE', `${what}: ${text}`, { cause: error })
   }
-  const code = codeOf(status)
-  const said = statusOf((error as { body?: unknown }).body).message
+  const { message: said, details } = statusOf((error as { body?: unknown }).body)
+  // A namespace that is being deleted takes nothing new: for a writer it is gone.
+  const ends = details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') === true
+  const code = ends ? 'NOT_FOUND' : codeOf(status)
+  const isNamespaceGone = ends || (code === 'NOT_FOUND' && details?.kind === 'namespaces')
   const hint = code === 'FORBIDDEN' ? forbiddenHint(said ?? '') : hints[code]
   return new SeccoError(code, `${what}: ${said ?? `HTTP ${status}`}`, {
     cause: error,
-    ...(hint === undefined ? {} : { hint })
+    ...(hint === undefined ? {} : { hint }),
+    ...(isNamespaceGone ? { field: namespaceField } : {})
   })
 }

@@ -1,12 +1,7 @@
+import { asideSuffix } from '../lib/durable-file.js'
 import { rootNamespace } from '../api/names.js'
 import { SeccoError } from '../lib/errors.js'
-import {
-  asideSuffix,
-  historyLabel,
-  historyObject,
-  historyText,
-  type HistoryStore
-} from './history-store.js'
+import { historyIn, historyLabel, historyObject, type HistoryStore } from './history-store.js'
 import { type ApiCall, listPages } from './kubernetes-call.js'
 
 const collection = `/api/v1/namespaces/${rootNamespace}/configmaps`
@@ -34,14 +29,14 @@ export function kubernetesHistory(call: ApiCall): HistoryStore {
       for await (const { items } of listPages(call, collection, narrow, pageSize)) {
         for (const raw of items ?? []) {
           const { name } = raw.metadata
-          yield { name, text: historyText(raw), version: versionOf(raw) }
+          yield { name, ...historyIn(raw), version: versionOf(raw) }
         }
       }
     },
     async get(name) {
       try {
         const raw = await call('GET', `${collection}/${name}`)
-        return { text: historyText(raw), version: versionOf(raw) }
+        return { ...historyIn(raw), version: versionOf(raw) }
       } catch (error) {
         if (hasCode(error, 'NOT_FOUND')) return undefined
         throw error

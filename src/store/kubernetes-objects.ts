@@ -1,38 +1,31 @@
 import { isDeepStrictEqual } from 'node:util'
-import {
-  CustomObjectsApi,
-  type KubeConfig,
-  PatchStrategy,
-  setHeaderOptions
-} from '@kubernetes/client-node'
-import { apiGroup, apiVersion } from '../api/names.js'
-import { validateObject } from '../api/validate.js'
+import type { KubeConfig } from '@kubernetes/client-node'
+import { apiVersion } from '../api/names.js'
+import { validateObject, validateStored } from '../api/validate.js'
 import { SeccoError } from '../lib/errors.js'
-import { checkRef, pluralOf } from './directory-layout.js'
-import { fromApiServer, httpStatus } from './kubernetes-errors.js'
+import { checkNamespace, checkRef, pluralOf } from './directory-layout.js'
+import { type ApiCall, createApiCall, listCollection } from './kubernetes-call.js'
 import type { RawObject } from './kubernetes-reflector.js'
+import { patchOf } from './merge-patch.js'
 import type { AnyObject, Kind, Objects } from '../api/objects.js'
 import type { ObjectRef, Store } from './store.js'
 
-const group = apiGroup
-const version = apiVersion.slice(apiGroup.length + 1)
-/** Objects per page of a list. */
-const pageSize = 500
 /** How often an update is tried when another client writes between our read and our write. */
 const attempts = 20
 
-const applyPatch = setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply)
-const mergePatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch)
+const applyPatch = 'application/apply-patch+yaml'
+const mergePatch = 'application/merge-patch+json'
 
-/** One page of a list. */
-interface ListPage {
-  items: RawObject[]
-  metadata: { resourceVersion?: string; continue?: string }
+function collectionPath(kind: Kind, namespace?: string): string {
+  const place = namespace === undefined ? '' : `namespaces/${namespace}/`
+  return `/apis/${apiVersion}/${place}${pluralOf[kind]}`
 }
 
-function place(kind: Kind, ref: ObjectRef) {
-  return { group, version, plural: pluralOf[kind], ...ref }
-}
+const pathOf = (kind: Kind, { namespace, name }: ObjectRef): string =>
+  `${collectionPath(kind, namespace)}/${name}`
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof SeccoError && error.code === 'NOT_FOUND'
 
 /** Returns the object without what the API server adds for itself (managedFields). */
 export function readObject<K extends Kind>(kind: K, raw: unknown): Objects[K] {
@@ -40,7 +33,7 @@ export function readObject<K extends Kind>(kind: K, raw: unknown): Objects[K] {
   const kept: RawObject['metadata'] & { managedFields?: unknown } = { ...metadata }
   delete kept.managedFields
   const object = { ...rest, apiVersion, kind, metadata: kept }
-  return validateObject(object, `${kind} ${kept.namespace ?? ''}/${kept.name}`) as Objects[K]
+  return validateStored(object, `${kind} ${kept.namespace ?? ''}/${kept.name}`) as Objects[K]
 }
 
 /** Returns the document for server-side apply: only our fields, without the server's and without status. */
@@ -60,27 +53,6 @@ function appliedDocument(object: AnyObject): object {
   }
 }
 
-interface Members {
-  [key: string]: unknown
-}
-
-const isMembers = (value: unknown): value is Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Returns `after` as a merge patch (RFC 7396) of `before`, with null for every member that is removed. */
-function patchOf(before: Members, after: Members): { patch: Members; removes: boolean } {
-  const gone = Object.keys(before).filter((key) => after[key] === undefined)
-  const patch: Members = Object.fromEntries(gone.map((key) => [key, null]))
-  let removes = gone.length > 0
-  for (const [key, value] of Object.entries(after)) {
-    const old = before[key]
-    const inner = isMembers(old) && isMembers(value) ? patchOf(old, value) : undefined
-    patch[key] = inner?.patch ?? value
-    removes ||= inner?.removes === true
-  }
-  return { patch, removes }
-}
-
 /** Reads and writes of single objects, with the identity of the configuration. */
 type KubernetesObjects = Pick<Store, 'get' | 'apply' | 'update' | 'delete'> & {
   /** @param namespace default: all */
@@ -97,25 +69,17 @@ const appliedParts = ({ spec, metadata: { labels, annotations } }: AnyObject) =>
   annotations
 ]
 
-async function call<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw fromApiServer(error, what)
-  }
-}
-
 function described(kind: Kind, { namespace, name }: ObjectRef): string {
   return `${kind} ${namespace}/${name}`
 }
 
 /** ObjectClient sends the requests for single objects to the API server. */
 class ObjectClient {
-  readonly #api: CustomObjectsApi
+  readonly #call: ApiCall
   readonly #fieldManager: string
 
-  constructor(api: CustomObjectsApi, fieldManager: string) {
-    this.#api = api
+  constructor(call: ApiCall, fieldManager: string) {
+    this.#call = call
     this.#fieldManager = fieldManager
   }
 
@@ -123,32 +87,20 @@ class ObjectClient {
     kind: Kind,
     namespace?: string
   ): Promise<{ items: RawObject[]; resourceVersion: string }> {
-    const plural = pluralOf[kind]
-    const items: RawObject[] = []
-    let next: string | undefined
-    for (;;) {
-      const from = next === undefined ? {} : { _continue: next }
-      const where = { group, version, limit: pageSize, ...from }
-      const page = (await call(`list ${plural}`, () =>
-        namespace === undefined
-          ? this.#api.listCustomObjectForAllNamespaces({ ...where, resourcePlural: plural })
-          : this.#api.listNamespacedCustomObject({ ...where, plural, namespace })
-      )) as ListPage
-      items.push(...page.items)
-      next = page.metadata.continue
-      if (next === undefined || next === '') {
-        return { items, resourceVersion: page.metadata.resourceVersion ?? '' }
-      }
-    }
+    if (namespace !== undefined) checkNamespace(namespace)
+    return listCollection(this.#call, collectionPath(kind, namespace), {}, `list ${pluralOf[kind]}`)
   }
 
   async get<K extends Kind>(kind: K, ref: ObjectRef): Promise<Objects[K] | undefined> {
     checkRef(ref)
     try {
-      return readObject(kind, await this.#api.getNamespacedCustomObject(place(kind, ref)))
+      return readObject(
+        kind,
+        await this.#call('GET', pathOf(kind, ref), { what: described(kind, ref) })
+      )
     } catch (error) {
-      if (httpStatus(error) === 404) return undefined
-      throw fromApiServer(error, described(kind, ref))
+      if (isMissing(error)) return undefined
+      throw error
     }
   }
 
@@ -168,13 +120,19 @@ class ObjectClient {
   async update<K extends Kind>(
     kind: K,
     ref: ObjectRef,
-    change: (object: Objects[K]) => Objects[K]
+    change: (object: Objects[K]) => Objects[K],
+    seen?: Objects[K]
   ): Promise<Objects[K]> {
+    let known = seen
     for (let attempt = 1; ; attempt++) {
-      const existing = await this.get(kind, ref)
+      const existing = known ?? (await this.get(kind, ref))
       if (existing === undefined) throw new SeccoError('NOT_FOUND', `no ${described(kind, ref)}`)
       const changed = change(structuredClone(existing))
-      if (isDeepStrictEqual(existing, changed)) return existing
+      const isSame = isDeepStrictEqual(existing, changed)
+      if (isSame && known === undefined) return existing
+      known = undefined
+      // What was seen may be old: whether there is nothing to write is decided about what is there.
+      if (isSame) continue
       validateObject(changed, described(kind, ref))
       try {
         return await this.#replace(kind, ref, existing, changed)
@@ -189,21 +147,22 @@ class ObjectClient {
   async delete(kind: Kind, ref: ObjectRef): Promise<boolean> {
     checkRef(ref)
     try {
-      await this.#api.deleteNamespacedCustomObject(place(kind, ref))
+      await this.#call('DELETE', pathOf(kind, ref), { what: `delete ${described(kind, ref)}` })
       return true
     } catch (error) {
-      if (httpStatus(error) === 404) return false
-      throw fromApiServer(error, `delete ${described(kind, ref)}`)
+      if (isMissing(error)) return false
+      throw error
     }
   }
 
   async #create<K extends Kind>(kind: K, ref: ObjectRef, body: object): Promise<Objects[K]> {
-    const { namespace } = ref
-    const fieldManager = this.#fieldManager
-    const where = { group, version, plural: pluralOf[kind], namespace, fieldManager, body }
-    const made: unknown = await call(`create ${described(kind, ref)}`, () =>
-      this.#api.createNamespacedCustomObject(where)
-    )
+    const query = { fieldManager: this.#fieldManager }
+    const what = `create ${described(kind, ref)}`
+    const made = await this.#call('POST', collectionPath(kind, ref.namespace), {
+      query,
+      body,
+      what
+    })
     return readObject(kind, made)
   }
 
@@ -218,12 +177,8 @@ class ObjectClient {
     const { patch, removes } = patchOf({ ...existing.spec }, { ...object.spec })
     if (!removes) return resourceVersion
     const metadata = resourceVersion === undefined ? {} : { resourceVersion }
-    const body = { metadata, spec: patch }
-    const where = { ...place(kind, ref), body, fieldManager: this.#fieldManager }
-    const patched: unknown = await call(`update ${described(kind, ref)}`, () =>
-      this.#api.patchNamespacedCustomObject(where, mergePatch)
-    )
-    return resourceVersion && readObject(kind, patched).metadata.resourceVersion
+    const patched = await this.#merge(kind, ref, { metadata, spec: patch })
+    return resourceVersion && patched.metadata.resourceVersion
   }
 
   async #patch<K extends Kind>(
@@ -237,12 +192,43 @@ class ObjectClient {
         ? wanted.metadata.resourceVersion
         : await this.#removeMembers(kind, ref, existing, wanted)
     const metadata = { ...wanted.metadata, ...(resourceVersion && { resourceVersion }) }
-    const body = appliedDocument({ ...wanted, metadata })
-    const where = { ...place(kind, ref), body, fieldManager: this.#fieldManager, force: true }
-    const applied: unknown = await call(`apply ${described(kind, ref)}`, () =>
-      this.#api.patchNamespacedCustomObject(where, applyPatch)
-    )
+    const applied = await this.#call('PATCH', pathOf(kind, ref), {
+      query: { fieldManager: this.#fieldManager, force: true },
+      contentType: applyPatch,
+      what: `apply ${described(kind, ref)}`,
+      body: appliedDocument({ ...wanted, metadata })
+    })
     return readObject(kind, applied)
+  }
+
+  /**
+   * Writes the members of metadata and spec that differ, and no others: the API server makes our field manager an owner
+   * of what we write, and a member that we own besides a GitOps tool can no longer be removed by that tool.
+   */
+  async #change<K extends Kind>(
+    kind: K,
+    ref: ObjectRef,
+    { metadata: before, spec: old }: Objects[K],
+    { metadata: after, spec }: Objects[K]
+  ): Promise<Objects[K]> {
+    const { resourceVersion } = before
+    const metadata = {
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      labels: patchOf(before.labels ?? {}, after.labels ?? {}).patch,
+      annotations: patchOf(before.annotations ?? {}, after.annotations ?? {}).patch
+    }
+    const body = { metadata, spec: patchOf({ ...old }, { ...spec }).patch }
+    return this.#merge(kind, ref, body)
+  }
+
+  async #merge<K extends Kind>(kind: K, ref: ObjectRef, body: object): Promise<Objects[K]> {
+    const patched = await this.#call('PATCH', pathOf(kind, ref), {
+      query: { fieldManager: this.#fieldManager },
+      contentType: mergePatch,
+      what: `update ${described(kind, ref)}`,
+      body
+    })
+    return readObject(kind, patched)
   }
 
   /** Writes the parts in which `changed` differs from `existing`, each with the version that was read. */
@@ -254,35 +240,32 @@ class ObjectClient {
   ): Promise<Objects[K]> {
     let written = existing
     if (!isDeepStrictEqual(appliedParts(existing), appliedParts(changed))) {
-      // Applied, not replaced: our field manager owns what we write, so that a later apply can remove it.
-      const { resourceVersion } = existing.metadata
-      const metadata = { ...changed.metadata, ...(resourceVersion && { resourceVersion }) }
-      written = await this.#patch(kind, ref, { ...changed, metadata }, existing)
+      written = await this.#change(kind, ref, existing, changed)
     }
     if (isDeepStrictEqual(existing.status, changed.status)) return written
-    const body = { ...written, status: changed.status ?? {} }
-    const where = { ...place(kind, ref), body, fieldManager: this.#fieldManager }
-    const replaced: unknown = await call(`update ${described(kind, ref)}`, () =>
-      this.#api.replaceNamespacedCustomObjectStatus(where)
-    )
+    const replaced = await this.#call('PUT', `${pathOf(kind, ref)}/status`, {
+      query: { fieldManager: this.#fieldManager },
+      what: `update ${described(kind, ref)}`,
+      body: { ...written, status: changed.status ?? {} }
+    })
     return readObject(kind, replaced)
   }
 }
 
 /**
- * Reads and writes single objects. Server-side apply with our field manager (KEP-555) writes metadata and
- * spec, a replace writes status. `update` is optimistic: it reads, changes, writes with the version that it
- * read, and retries after a conflict. Spec and status are two writes, spec first. Server-side apply keeps what
- * another manager owns (kubectl, a GitOps tool). If a change removes a member of the spec, the spec is therefore
+ * Reads and writes single objects. `apply` is a server-side apply with our field manager (KEP-555), which keeps what
+ * another manager owns (kubectl, a GitOps tool). If a document lacks a member of the spec, the spec is therefore
  * patched first: a spec that still has the member is not the one that was approved.
+ * `update` is optimistic: it reads, changes, writes with the version that it read, and retries after a conflict. A
+ * merge patch writes what differs of metadata and spec, a replace writes status: two writes, spec first.
  */
 export function kubernetesObjects(config: KubeConfig, fieldManager = 'secco'): KubernetesObjects {
-  const client = new ObjectClient(config.makeApiClient(CustomObjectsApi), fieldManager)
+  const client = new ObjectClient(createApiCall(config), fieldManager)
   return {
     listRaw: (kind, namespace) => client.list(kind, namespace),
     get: (kind, ref) => client.get(kind, ref),
     apply: (kind, object) => client.apply(kind, object),
-    update: (kind, ref, change) => client.update(kind, ref, change),
+    update: (kind, ref, change, seen) => client.update(kind, ref, change, seen),
     delete: (kind, ref) => client.delete(kind, ref)
   }
 }

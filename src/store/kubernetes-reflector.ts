@@ -5,7 +5,13 @@ import { httpStatus } from './kubernetes-errors.js'
 export type ReflectorEvent = 'listed' | 'watching' | 'ended' | 'expired' | 'failed'
 
 export interface RawObject {
-  metadata: { namespace?: string; name: string; resourceVersion?: string }
+  metadata: {
+    namespace?: string
+    name: string
+    resourceVersion?: string
+    uid?: string
+    deletionTimestamp?: string
+  }
   [key: string]: unknown
 }
 
@@ -69,12 +75,12 @@ class CollectionReflector {
       try {
         if (!listed) await this.list()
         listed = true
-        const began = Date.now()
+        const began = performance.now()
         const end = await this.#watchOnce()
         this.#report(end === 'relist' ? 'expired' : 'ended')
         listed = end === 'resume'
         // Pause so that a server that ends every watch at once is not called in a tight loop.
-        if (Date.now() - began < 1000) await this.#pause()
+        if (performance.now() - began < 1000) await this.#pause()
       } catch (error) {
         this.#report('failed', error)
         await this.#pause()

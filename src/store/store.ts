@@ -6,6 +6,9 @@ export interface ObjectRef {
   name: string
 }
 
+/** The field that NOT_FOUND names when the namespace of an object is missing, or is being deleted. */
+export const namespaceField = 'metadata.namespace'
+
 /** A document that could not be read. It is left as it is; everything else works. */
 export interface StoreProblem {
   /** Where the document is, e.g. a file path. */
@@ -14,9 +17,22 @@ export interface StoreProblem {
   message: string
 }
 
+/** DeletedEvent says that an object counts as deleted. */
+export interface DeletedEvent {
+  type: 'deleted'
+  kind: Kind
+  ref: ObjectRef
+  /** The object that had the name; undefined where that is not known. */
+  uid?: string
+  /** The object's own deletion time (RFC 3339), where it has one. */
+  at?: string
+  /** The object is still there, and cannot be read: another event follows when it can be, or when it is gone. */
+  isUnreadable?: true
+}
+
 export type StoreEvent =
   | { type: 'applied'; object: AnyObject }
-  | { type: 'deleted'; kind: Kind; ref: ObjectRef }
+  | DeletedEvent
   | { type: 'problem'; problem: StoreProblem }
   | { type: 'resolved'; where: string }
 
@@ -34,17 +50,23 @@ export interface Store {
   /**
    * Read–modify–write of an existing object, safe against other processes. `change` must be pure: it
    * may be called again after a conflict. Returning the same object writes nothing. NOT_FOUND when
-   * there is none.
+   * there is none. `seen` is the object as a watch reported it: the first attempt begins with it, where reading is a
+   * request.
    */
   update<K extends Kind>(
     kind: K,
     ref: ObjectRef,
-    change: (object: Objects[K]) => Objects[K]
+    change: (object: Objects[K]) => Objects[K],
+    seen?: Objects[K]
   ): Promise<Objects[K]>
   /** True when something was deleted. */
   delete(kind: Kind, ref: ObjectRef): Promise<boolean>
-  /** Calls back for everything that exists, then for every change. Returns how to stop. */
+  /**
+   * Calls back for everything that exists, then for every change. Returns how to stop. Listeners may keep the objects but
+   * share them: they must not change them.
+   */
   watch(listener: (event: StoreEvent) => void): Promise<() => void>
+  /** What could not be read so far; a watch or a list reads everything, or everything of a kind. */
   problems(): StoreProblem[]
   /** What happened to workloads. It is no object of the API, and outlives those objects. */
   readonly history: HistoryStore

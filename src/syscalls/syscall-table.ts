@@ -53,3 +53,8 @@ export function isKnownSyscall(name: string): boolean {
 
 /** Every name of any ABI, sorted by code unit. */
 export const knownSyscalls: readonly string[] = [...known].sort()
+
+/** Returns whether at least one of the ABIs has a syscall of this name. */
+export function existsOn(abis: readonly Abi[], name: string): boolean {
+  return abis.some((abi) => syscallNumber(abi, name) !== undefined)
+}

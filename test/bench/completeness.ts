@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { freePort } from '../helpers/child-program.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { buildRootfs } from '../../cli/walk-through/rootfs.js'
 import { runtimeDefault } from '../../src/seccomp/policy/runtime-default.js'
@@ -71,14 +72,6 @@ const filters: readonly { seccomp: LinuxSeccomp; noNewPrivileges: boolean }[] = 
   { seccomp: runtimeDefault(), noNewPrivileges: true },
   { seccomp: runtimeDefault(), noNewPrivileges: false }
 ]
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 async function servePage(): Promise<{ server: Server; url: string }> {
   const server = createServer((_request, response) => response.end('a page\n'))

@@ -1,10 +1,13 @@
 import { benchAdmission } from './admission.js'
 import { attackedLimits, benchAttackedCreations } from './attacked-creations.js'
+import { benchCli, cliLimits } from './cli.js'
 import { benchEstimate, estimateTable } from './estimate.js'
-import { benchDenialLatency } from './denial-latency.js'
+import { benchFleet, fleetLimitNodes, fleetLimits } from './fleet/fleet.js'
+import { benchDenialLatency, denialLatencyLimits } from './denial-latency.js'
 import { benchHostileReviews, hostileLimits } from './hostile-reviews.js'
 import { benchHistory, historyLimits } from './history.js'
 import { benchInventory } from './inventory.js'
+import { benchManyObjects, manyObjectsLimits } from './many-objects.js'
 import { benchPages } from './pages.js'
 import { proofNames, runProof } from './proofs.js'
 import { benchRecorder } from './recorder.js'
@@ -12,9 +15,17 @@ import { recorderLimits } from './recorder-limits.js'
 import { type BenchRow, cell, judge, type Limit, ratioCell } from './row.js'
 import { benchSatellite } from './satellite.js'
 import { benchSimulation } from './simulation.js'
+import { benchStore, storeLimits } from './store.js'
 
 /** What `npm run bench` measures. */
-const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[]>> = {
+const benches: Record<
+  string,
+  (options: {
+    rounds: number
+    nodes: readonly number[]
+    profiles: readonly number[]
+  }) => Promise<BenchRow[]>
+> = {
   recorder: benchRecorder,
   admission: benchAdmission,
   'hostile-reviews': benchHostileReviews,
@@ -23,9 +34,13 @@ const benches: Record<string, (options: { rounds: number }) => Promise<BenchRow[
   'completeness-estimate': benchEstimate,
   history: benchHistory,
   inventory: benchInventory,
+  'many-objects': benchManyObjects,
   'denial-latency': benchDenialLatency,
   simulation: benchSimulation,
-  pages: benchPages
+  pages: benchPages,
+  fleet: benchFleet,
+  cli: benchCli,
+  store: benchStore
 }
 
 /** What their rows must reach, else the command exits with 1. */
@@ -33,12 +48,18 @@ const limits: Record<string, readonly Limit[]> = {
   recorder: recorderLimits,
   'hostile-reviews': hostileLimits,
   history: historyLimits,
-  'attacked-creations': attackedLimits
+  'denial-latency': denialLatencyLimits,
+  'attacked-creations': attackedLimits,
+  'many-objects': manyObjectsLimits,
+  cli: cliLimits
 }
+
+/** Options that take a value. */
+const valued = ['--rounds', '--nodes', '--profiles']
 
 const usage =
   `usage: npm run --silent bench -- [${Object.keys(benches).join('|')}]… [--rounds N] ` +
-  '[--json]\n' +
+  '[--nodes N,… (fleet)] [--profiles N,… (store)] [--json]\n' +
   `       npm run --silent bench -- ${proofNames.join('|')} [--rounds N] [--minutes N] ` +
   '[--beside CHECKOUT] [--json]\n'
 
@@ -75,25 +96,37 @@ export function limitTable(rows: readonly BenchRow[]): string {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const at = args.indexOf('--rounds')
-  const rounds = at < 0 ? 9 : Number(args[at + 1])
-  const names = args.filter((arg, index) => !arg.startsWith('--') && (at < 0 || index !== at + 1))
+  const valueOf = (flag: string, other: string): string => {
+    const at = args.indexOf(flag)
+    return at < 0 ? other : (args[at + 1] ?? '')
+  }
+  const rounds = Number(valueOf('--rounds', '9'))
+  const nodes = valueOf('--nodes', '100,400').split(',').map(Number)
+  const profiles = valueOf('--profiles', '100,1000').split(',').map(Number)
+  const isValue = (index: number) => valued.includes(args[index - 1] ?? '')
+  const names = args.filter((arg, index) => !arg.startsWith('--') && !isValue(index))
   if (args.includes('--help')) {
     process.stdout.write(usage)
     return 0
   }
-  const flags = args.filter((arg) => arg.startsWith('--') && arg !== '--rounds' && arg !== '--json')
+  const known = [...valued, '--json']
+  const flags = args.filter((arg) => arg.startsWith('--') && !known.includes(arg))
   const unknown = [...names.filter((name) => !Object.hasOwn(benches, name)), ...flags]
-  if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
+  const isCount = (value: number) => Number.isInteger(value) && value > 0
+  if (unknown.length > 0 || ![rounds, ...nodes, ...profiles].every(isCount)) {
+    const wrong = `${valued.join(', ')} take whole numbers`
     process.stderr.write(
-      `error: ${unknown.length > 0 ? `no bench ${unknown.join(', ')}` : '--rounds takes a whole number'}\n${usage}`
+      `error: ${unknown.length > 0 ? `no bench ${unknown.join(', ')}` : wrong}\n${usage}`
     )
     return 1
   }
   const rows: BenchRow[] = []
   for (const name of names.length > 0 ? names : Object.keys(benches)) {
     process.stderr.write(`bench: ${name}, ${rounds} interleaved rounds …\n`)
-    rows.push(...judge((await benches[name]?.({ rounds })) ?? [], limits[name] ?? []))
+    // The fleet's limits are for one number of nodes, and those of the store for two numbers of profiles.
+    const fleet = nodes.includes(fleetLimitNodes) ? fleetLimits : []
+    const own = { ...limits, fleet, store: storeLimits(profiles) }[name] ?? []
+    rows.push(...judge((await benches[name]?.({ rounds, nodes, profiles })) ?? [], own))
   }
   const [timed, estimates] = [true, false].map((is) =>
     rows.filter(({ estimate }) => (estimate === undefined) === is)

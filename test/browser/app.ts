@@ -37,7 +37,7 @@ export interface App extends RuncContainer {
   /** Under a filter, or without any. */
   start: (seccomp: LinuxSeccomp | undefined) => Promise<void>
   signal: (signal: string) => Promise<void>
-  stop: () => Promise<void>
+  stop: () => Promise<unknown>
   /** What the kernel says: 0 without a filter, 2 under one (proc(5), Seccomp). */
   kernelMode: () => Promise<string>
 }

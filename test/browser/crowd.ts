@@ -23,7 +23,8 @@ export function crowd(rows = crowdRows) {
   const nodes = all.map((at) => ({ ...node, name: `worker-${at}`, connected: at % 1000 !== 999 }))
   const denials = all.map((at) => ({
     ...denial,
-    ...{ namespace: `ns-${at % 40}`, profile: `w-${at}.app`, container: `c${at}`, expected: false }
+    ...{ namespace: `ns-${at % 40}`, profile: `w-${at}.app`, container: `c${at}`, expected: false },
+    state: 'open' as const
   }))
   return {
     ...base,

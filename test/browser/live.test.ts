@@ -3,11 +3,13 @@ import { t, test } from 'tap'
 import { apiVersion } from '../../src/api/names.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import type { DenialView } from '../../webhook/views/denial-view.js'
+import { noteReads } from '../helpers/noted-reads.js'
+import { isNightly } from '../helpers/fuzz.js'
 import { until } from '../helpers/until.js'
-import { crowd, crowdPages } from './crowd.js'
 import { logIn } from './rig.js'
 import { serve, withBrowser } from './serve.js'
 import { town } from './town.js'
+import { discoveryOfTown } from './town-discovery.js'
 
 t.setTimeout(900_000)
 
@@ -15,7 +17,8 @@ const [sample] = town.denials()
 if (sample === undefined) throw new Error('no denial')
 const opened: DenialView = {
   ...sample,
-  ...{ syscall: 'kexec_load', expected: false, count: 1, at: '2026-01-01T23:00:00.000Z' }
+  ...{ syscall: 'kexec_load', expected: false, state: 'open', count: 1 },
+  at: '2026-01-01T23:00:00.000Z'
 }
 
 const rule: SeccompRule = {
@@ -43,7 +46,7 @@ const says = (page: Page, place: string, words: RegExp) =>
 
 test('live: a denial appears, a stopped hub is reported, and a filled form stays', async (t) => {
   const denials = [...town.denials()]
-  const rig = await serve({ ...town, denials: () => denials })
+  const rig = await serve({ ...town, denials: () => [...denials] })
   let closed = false
   t.teardown(() => (closed ? undefined : rig.app.close()))
   await withBrowser(async (browser) => {
@@ -56,11 +59,13 @@ test('live: a denial appears, a stopped hub is reported, and a filled form stays
     denials.push({
       ...first,
       syscall: 'kexec_load',
-      expected: false,
+      ...{ expected: false, state: 'open' as const },
       at: '2026-01-01T23:00:00.000Z'
     })
     await page.getByText('kexec_load').first().waitFor()
-    t.ok(Date.now() - began < 10_000, `${Date.now() - began} ms`)
+    const shownMs = Date.now() - began
+    t.comment(`shown after ${shownMs} ms`)
+    if (isNightly) t.ok(shownMs < 10_000)
     t.equal(await page.getByLabel('Search').inputValue(), 'half a word')
     // Fifty a second: one rendering a second, whatever comes.
     const before = process.cpuUsage()
@@ -72,7 +77,8 @@ test('live: a denial appears, a stopped hub is reported, and a filled form stays
           syscall: 'read',
           container: `c${round}-${at}`,
           count: round,
-          expected: false
+          expected: false,
+          state: 'open'
         })
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
@@ -91,7 +97,7 @@ test('live: a denial appears, a stopped hub is reported, and a filled form stays
 
 test('live: every part of the page shows the same change', async (t) => {
   const denials: DenialView[] = []
-  const rig = await serve({ ...town, denials: () => denials })
+  const rig = await serve({ ...town, denials: () => [...denials] })
   t.teardown(() => rig.app.close())
   await withBrowser(async (browser) => {
     const { page } = await logIn(browser, rig.link())
@@ -133,13 +139,13 @@ test('live: typed text, open details and focus survive, wherever the focus is', 
     await page.locator('tbody summary').click()
     const why = page.locator('tbody').getByLabel('Why')
     await why.fill('its agent tries it')
-    const button = page.locator('tbody').getByRole('button', { name: /^Keep denied/ })
+    const button = page.locator('tbody').getByRole('button', { name: /^Mute/ })
     await button.focus()
     denials.push({ ...opened, container: 'other', count: 41 })
     await says(page, 'tbody', /\b42\b/)
     t.equal(await why.inputValue(), 'its agent tries it')
     t.ok(await why.isVisible(), 'what was open is open')
-    t.match(await page.evaluate('document.activeElement.textContent'), /^Keep denied/)
+    t.match(await page.evaluate('document.activeElement.textContent'), /^Mute/)
     // Where an action of another form reloads the page.
     denials.push({ ...opened, syscall: 'swapon' })
     const other = page.locator('tbody tr', { hasText: 'swapon' })
@@ -218,6 +224,30 @@ test('live: typed text, open details and focus survive, wherever the focus is', 
   })
 })
 
+test('live: counts of calls go on, wherever the focus is', async (t) => {
+  const discovery = discoveryOfTown()
+  const rig = await serve({ ...town, discovery })
+  t.teardown(() => rig.app.close())
+  await withBrowser(async (browser) => {
+    const { page } = await logIn(browser, rig.link())
+    await page.goto(`${rig.origin}/workloads/shop/checkout.app`)
+    const cell = page.locator('#grid a.c[data-call="read"]')
+    // It has the focus then, and the panel beside the grid shows the same number.
+    await cell.click()
+    await says(page, '[data-live="call"]', /observed \d/)
+    const focused = 'document.activeElement.dataset.call'
+    for (const trillions of [5, 6]) {
+      noteReads(discovery, trillions * 1e12)
+      const words = new RegExp(`observed ${trillions}\\d{12} times`)
+      await says(page, '[data-live="call"]', words)
+      await until('the grid', async () =>
+        words.test((await cell.textContent()) ?? '') ? true : undefined
+      )
+      t.equal(await page.evaluate(focused), 'read')
+    }
+  })
+})
+
 test('live: a new row above keeps caret, selected text and scroll position', async (t) => {
   const denials: DenialView[] = [opened]
   const rig = await serve({ ...town, objects: [], denials: () => denials, foreign: [mute] })
@@ -260,39 +290,5 @@ test('live: a new row above keeps caret, selected text and scroll position', asy
     await says(page, 'tbody', /reboot[^]*kexec_load/)
     t.equal(await page.evaluate('String(getSelection())'), selected, 'the selected text')
     t.equal(await why.inputValue(), 'its agent tries it')
-  })
-})
-
-/** Scrolls from top to bottom and says how often the page was busy for longer than a person notices (50 ms). */
-const scrollThrough = `(async () => {
-  let long = 0
-  const observer = new PerformanceObserver((list) => { long += list.getEntries().length })
-  observer.observe({ type: 'longtask' })
-  const frame = () => new Promise((done) => requestAnimationFrame(done))
-  const steps = 60
-  for (let at = 0; at <= steps; at += 1) {
-    scrollTo(0, (document.documentElement.scrollHeight * at) / steps)
-    await frame()
-  }
-  await frame()
-  long += observer.takeRecords().length
-  observer.disconnect()
-  return long
-})()`
-
-test('smooth: no long task while somebody scrolls through the pages of 5,000 rows', async (t) => {
-  const rig = await serve(crowd())
-  t.teardown(() => rig.app.close())
-  await withBrowser(async (browser) => {
-    const { page } = await logIn(browser, rig.link())
-    const workload = '/workloads/shop/checkout.app'
-    for (const [name, path] of Object.entries({ ...crowdPages, workload })) {
-      await page.goto(`${rig.origin}${path}`)
-      // A heavy page is heavy each time; what else runs on the machine is not there every time.
-      let best = Number.POSITIVE_INFINITY
-      for (let round = 0; round < 12 && best > 0; round += 1)
-        best = Math.min(best, await page.evaluate<number>(scrollThrough))
-      t.equal(best, 0, `${name}: long tasks while scrolling`)
-    }
   })
 })

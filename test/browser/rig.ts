@@ -8,6 +8,7 @@ import type { Webhook } from '../helpers/admit.js'
 import { spawnSecco } from '../helpers/secco-command.js'
 import { uiToken } from '../helpers/state-folder.js'
 import { until } from '../helpers/until.js'
+import { removeUpPins } from '../helpers/up-recorder.js'
 
 /** Where every page is kept as a picture, for people to look at. */
 export const pictures = join(repositoryRoot, 'build', 'pictures')
@@ -54,8 +55,9 @@ export async function startSecco(): Promise<RunningSecco> {
   child.stderr.on('data', (chunk: Buffer) => (logged += chunk.toString()))
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const stop = async () => {
-    child.kill('SIGTERM')
+    child.kill('SIGINT')
     await ended
+    removeUpPins(state)
     await rm(state, { recursive: true, force: true })
   }
   try {
@@ -70,6 +72,8 @@ export async function startSecco(): Promise<RunningSecco> {
     return { state, ...printed, token: await uiToken(state), stop }
   } catch (error) {
     child.kill('SIGKILL')
+    await ended
+    removeUpPins(state)
     throw error
   }
 }

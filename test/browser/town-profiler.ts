@@ -29,6 +29,7 @@ const trace: RunningTrace = {
   },
   ...{ by: 'dev-checkout', startedAt, ended: false, problem: '', connected: true },
   ...{ complete: true, lost: 0, denied: [] },
+  rate: 1100,
   rates: Array.from({ length: 60 }, (_, at) => 900 + ((at * 137) % 400)),
   calls: () => calls
 }

@@ -127,6 +127,8 @@ function nodeView(name: string, at: number): NodeView {
       missed: 0,
       givenUp: 0
     },
+    gaps: [],
+    holdsUp: [],
     conditions: []
   }
 }
@@ -143,6 +145,7 @@ const denied = (profile: string, syscall: string, more: Partial<DenialView>): De
   ...{
     action: 'SCMP_ACT_ERRNO',
     count: 1,
+    answer: 'EPERM',
     errno: 1,
     signal: '',
     pid: 41_233,
@@ -150,20 +153,27 @@ const denied = (profile: string, syscall: string, more: Partial<DenialView>): De
     at: hour('14:19:52')
   },
   ...{ lastSeen: hour('14:19:52'), succeeded: 0, expected: false, muted: false },
+  ...{ state: more.expected === true ? 'expected' : 'open', closedAt: '', hint: 'look' },
+  call: syscall,
   ...more
 })
 
 const denials: readonly DenialView[] = [
-  denied('checkout.app', 'clone3', { errno: 38, expected: true, count: 66, at: hour('12:00:01') }),
+  denied('checkout.app', 'clone3', {
+    ...{ answer: 'ENOSYS', errno: 38, expected: true, count: 66 },
+    at: hour('12:00:01')
+  }),
   denied('storefront.nginx', 'socket', { comm: 'curl', at: hour('11:44:03') }),
   denied('checkout.app', 'unlink', {
     action: 'SCMP_ACT_LOG',
+    answer: 'logged',
     errno: 0,
     count: 3,
     at: hour('12:06:19')
   }),
   denied('checkout.app', 'fdatasync', {
     action: 'SCMP_ACT_LOG',
+    answer: 'logged',
     errno: 0,
     count: 14,
     at: hour('14:19:31')
@@ -210,7 +220,7 @@ function inventoryOf(resident: Resident, index: number): InventoryItem[] {
         workload: `${kind}/${name}`
       },
       ...stateIn(resident, at),
-      ...{ profile: mode === 'learn' ? '' : key, learned: key },
+      ...{ profile: mode === 'learn' ? '' : key, sharedWith: [], learned: key },
       ...{ stale: name === 'redis' && at === 2, canary: false, ephemeral: false },
       drift: isAstray(resident, at)
         ? [
@@ -230,6 +240,7 @@ function loose(name: string, state: InventoryItem['state'], at: number): Invento
   return {
     ...{
       key: `loose/${name}/${at}`,
+      sharedWith: [],
       node: 'worker-2',
       runtime: 'containerd',
       id: `${name}${at}`,

@@ -164,6 +164,10 @@ test('the secco command', async (t) => {
       code: 0,
       stdout: /web applied in shop/
     })
+    t.match(await secco(state, ['profile', 'show', 'shop/web']), {
+      stdout:
+        /Revision: +none: the hub has not rendered it yet\n[^]*Approved: +by \S+, \d+s ago: applied as a document \(not rendered yet\)\n/
+    })
     t.match(await secco(state, ['rule', 'apply', '-f', '-'], rule), {
       code: 0,
       stdout: /web applied in secco-system/

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import process from 'node:process'
 import type { Command } from 'commander'
@@ -20,7 +20,8 @@ const runners: Record<string, string> = {
   'five-minutes': 'test/e2e/five-minutes.test.ts',
   embedded: 'test/e2e/documents.test.ts',
   cluster: 'test/e2e/cluster-command.test.ts',
-  strict: 'test/e2e/strict.test.ts'
+  strict: 'test/e2e/strict.test.ts',
+  gitops: 'test/webhook/cluster/gitops.test.ts'
 }
 
 test('every sh block is run by a test, or gives the reason why it is not', (t) => {
@@ -156,6 +157,30 @@ test('every path of the tree that a document names exists', (t) => {
     'src/lib/errors.ts',
     'bin/setup'
   ])
+  t.end()
+})
+
+/** Names in backticks that are written like a function or constant of the code. */
+const namedInCode = (document: string): string[] =>
+  [...document.matchAll(/`([a-z]+[A-Z]\w*)[`(]/g)].map(([, name = '']) => name)
+
+test('every function that CONTRIBUTING.md names exists', (t) => {
+  const code = ['cli', 'src', 'webhook', 'satellite', 'test', 'bin'].flatMap((folder) =>
+    readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.(ts|tsx|mjs)$/.test(path))
+      .map((path) => readFileSync(join(repositoryRoot, folder, path), 'utf8'))
+  )
+  const isDefined = (name: string) => {
+    const definition = new RegExp(`^(export )?(async )?(function|const) ${name}\\b`, 'm')
+    return code.some((text) => definition.test(text))
+  }
+  const names = namedInCode(readDocument('CONTRIBUTING.md'))
+  t.ok(names.length > 5, `${names.length} names`)
+  t.same(
+    names.filter((name) => !isDefined(name)),
+    []
+  )
+  t.notOk(isDefined('hubsOfNowhere'), 'a name that is not defined is found')
   t.end()
 })
 

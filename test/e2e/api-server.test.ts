@@ -384,7 +384,7 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
         return tried.warnings.length === 0 ? undefined : tried
       })
       t.equal(warned.status, 201)
-      t.match(warned.warnings.join(), /secco: no seccomp filter on container app, sidecar/)
+      t.match(warned.warnings.join(), /secco: no seccomp filter on container app and 1 more/)
     }
   )
 
@@ -450,10 +450,36 @@ test('a real API server with the real webhook', { skip, timeout: 300_000 }, asyn
       t.same(answer.warnings, [], 'and the policy on paths takes it for no hand')
       const unlabelled = asPod(await kube.call('POST', dry, given({ tier: 'other' })))
       t.same(profilesOf(unlabelled)[0], { type: 'RuntimeDefault' })
-      const ignored = asPod(
-        await kube.call('POST', dry, given({ tier: 'map', 'secco.dev/ignore': 'true' }))
+      const optOut = given({ tier: 'map', 'secco.dev/ignore': 'true' })
+      const ignored = async () => profilesOf(asPod(await kube.call('POST', dry, optOut)))[0]
+      t.same(await ignored(), localhost, 'only a namespace allows to opt out')
+      const mayOptOut = (value: string | null) =>
+        kube.do(
+          'PATCH',
+          '/api/v1/namespaces/shop',
+          { metadata: { labels: { 'secco.dev/allow-ignore': value } } },
+          { contentType: 'application/merge-patch+json' }
+        )
+      await mayOptOut('true')
+      await until('the label of the namespace to count', async () =>
+        (await ignored())?.['type'] === 'RuntimeDefault' ? true : undefined
       )
-      t.same(profilesOf(ignored)[0], { type: 'RuntimeDefault' })
+      await mayOptOut(null)
+      await until('the label of the namespace to be gone', async () =>
+        (await ignored())?.['type'] === 'Localhost' ? true : undefined
+      )
+      for (const count of [500, 4000]) {
+        const many = given({ tier: 'map' })
+        const containers = Array.from({ length: count }, (_, nth) => ({
+          ...{ name: `c${nth}`, image: 'i' }
+        }))
+        const large = await kube.call('POST', dry, { ...many, spec: { containers } })
+        const left = large.status === 201 ? profilesOf(asPod(large)) : []
+        t.ok(
+          left.every((one) => one?.['type'] === 'Localhost'),
+          `${count} containers: ${large.status}, and none without the profile`
+        )
+      }
       const without = given({ tier: 'map' })
       const bare = { ...without, spec: { containers: [{ name: 'app', image: 'nginx' }] } }
       t.same(

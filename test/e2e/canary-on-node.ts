@@ -39,7 +39,11 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   const { kube } = cluster
   const use = await useSecco(cluster, namespace, secco.state)
   const me = (...args: string[]) => asAdministrator(given, ...args)
-  const podOf = (name: string): Json => testPod({ name, labels }, [testContainer('app')])
+  // The ordinal of a StatefulSet's pod decides about its side of a canary; dry runs have no turn.
+  const set = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'api', uid: 'none' }
+  const ownerReferences = [{ ...set, controller: true }]
+  const podOf = (ordinal: number): Json =>
+    testPod({ name: `api-${ordinal}`, labels, ownerReferences }, [testContainer('app')])
   const profilePath = `/apis/secco.dev/v1alpha1/namespaces/${namespace}/seccompprofiles/api`
   const containers = async (): Promise<ContainerView[]> => {
     const { stdout } = await me('ps', '-n', namespace, '-o', 'json')
@@ -54,7 +58,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   }
   await use.create('seccompprofiles', { ...profile })
   const good = await use.delivered('api')
-  await use.given(podOf('api-0'), good.enforce)
+  await use.given(podOf(0), good.enforce)
   await use.create('deployments', testDeployment('api', labels, 4))
   const before = await use.ready('app=api', 4)
   for (const pod of before) {
@@ -75,7 +79,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   const promoted = await me('promote', `${namespace}/api`, 'enforce', ...share)
   t.equal(promoted.code, 0, promoted.stderr)
   t.match(promoted.stdout, /canary: 25% get enforce sha256:\w+, the others enforce sha256:\w+/)
-  await use.given(podOf('api-1'), good.enforce)
+  await use.given(podOf(1), good.enforce)
   await cluster.kubectl('-n', namespace, 'rollout', 'restart', 'deployment/api')
   const old = new Set(before.map(({ metadata }) => metadata.name))
   const pods = await use.ready('app=api', 4, ({ metadata }) => !old.has(metadata.name))
@@ -115,7 +119,7 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   t.strictSame(later, [])
 
   // Whoever comes gets the former revision; nobody was restarted for it.
-  await use.given(podOf('api-0'), good.enforce)
+  await use.given(podOf(0), good.enforce)
   for (const pod of await use.ready('app=api', 4)) {
     t.ok(pods.some(({ metadata }) => metadata.uid === pod.metadata.uid))
     t.equal(pod.status.containerStatuses?.[0]?.restartCount, 0)
@@ -126,7 +130,10 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   }
   const { name } = hit.metadata
   const explained = await me('explain', name, '-n', namespace)
-  t.match(explained.stdout, /A new container would get api@[0-9a-f]{8}; .*kubectl rollout restart/)
+  t.match(
+    explained.stdout,
+    /A new container would get api@[0-9a-f]{8}; .*kubectl --kubeconfig \S+ rollout restart/
+  )
   const events = await until('what pods and the profile are told', async () => {
     const list = await kube.do('GET', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`)
     const all = list['items'] as Event[]

@@ -89,7 +89,7 @@ test('rotation while reviews keep flowing', { skip, timeout: 900_000 }, async (t
   for (const name of [namespace, 'shop']) {
     await kube.do('POST', '/api/v1/namespaces', { metadata: { name } })
   }
-  const call = createApiCall(await loadKubeconfig(cluster.kubeconfig))
+  const call = createApiCall(await loadKubeconfig({ files: cluster.kubeconfig }))
   const logger = createLogger('webhook', quiet)
   const secretPath = `/api/v1/namespaces/${namespace}/secrets/secco-certificates`
   const configurations = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations'

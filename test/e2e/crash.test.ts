@@ -2,7 +2,6 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { readFile, rm, stat } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { machine, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,6 +16,7 @@ import {
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
+import { freePorts } from '../helpers/child-program.js'
 import { runs } from '../helpers/fuzz.js'
 import { makePulseRootfs, pulseCalls } from '../helpers/pulse.js'
 import { seededRandom } from '../helpers/random.js'
@@ -29,20 +29,6 @@ const seed = Number(process.env['SECCO_TEST_SEED'] ?? Date.now() % 1_000_000)
 const ref = { namespace: 'default', name: 'crash-pulse' }
 const [abi] = abisOfMachine(machine())
 const tracing = probeTracing()
-
-/** Ports that were free a moment ago: both programs must find each other again after each start. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  return Promise.all(
-    servers.map(async (server) => {
-      await once(server, 'listening')
-      const address = server.address()
-      server.close()
-      await once(server, 'close')
-      return typeof address === 'object' && address !== null ? address.port : 0
-    })
-  )
-}
 
 type Program = 'satellite' | 'hub'
 

@@ -58,7 +58,7 @@ test('the commands of the guides, as they are written, on a running Secco', {
       t.equal(code, 0, `${path}:${String(line)}: ${text}\n${code === 0 ? '' : output}`)
     }
   } finally {
-    secco.kill('SIGTERM')
+    secco.kill('SIGINT')
     await ended
   }
 })

@@ -225,8 +225,13 @@ test('unprofiled: attached only while something needs it', {
   t.strictSame(links(at.pin), [], 'not even by a pin')
 
   const plain = at.id('plain')
-  await at.runc('run', '-d', '-b', await at.bundleOf(['/probe', 'getsid', 'wait']), plain)
-  await told((now) => now.attached)
+  const begin = async (id: string, bundle: string): Promise<void> => {
+    await at.runc('create', '-b', bundle, id)
+    // A machine that is busy may otherwise run the first instruction before anybody attaches.
+    await told((now) => now.attached)
+    await at.runc('start', id)
+  }
+  await begin(plain, await at.bundleOf(['/probe', 'getsid', 'wait']))
   const one = await seen((each) => isOf(plain)(each) && namesIn(each).includes('pause'))
   t.match(one, { complete: true }, 'attached before its first instruction')
   t.ok(namesIn(one).includes('getsid'))
@@ -275,7 +280,7 @@ test('unprofiled: attached only while something needs it', {
   t.ok(readyToo)
   const trial = at.id('trial')
   const asks = ['/probe', 'getsid', 'wait']
-  await at.runc('run', '-d', '-b', await at.bundleOf(asks, inAudit.seccomp), trial)
+  await begin(trial, await at.bundleOf(asks, inAudit.seccomp))
   const logged = await seen((each) => isOf(trial)(each) && each.denied.length > 0)
   t.match(logged, { complete: true, revision: inAudit.digest })
   t.ok(logged.denied.some(({ name }) => name === 'getsid'))

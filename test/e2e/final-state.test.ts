@@ -243,6 +243,31 @@ test('the final state, as the API server holds it', { skip, timeout: 300_000 }, 
     }
   })
 
+  await t.test('only the node that a pod names creates its mirror', async (t) => {
+    const mark = { 'kubernetes.io/config.mirror': 'x' }
+    const on = (nodeName: string) => ({
+      ...{ labels: labelled, annotations: mark, spec: { nodeName } }
+    })
+    const nodes = ['system:nodes', 'system:masters']
+    const senders: [what: string, pod: PodParts, as: CallOptions, problem: boolean][] = [
+      ['its node', on('node-a'), { asUser: 'system:node:node-a', asGroups: nodes }, false],
+      ['another node', on('node-a'), { asUser: 'system:node:node-b', asGroups: nodes }, true],
+      ['a node of no name', on('node-a'), { asUser: 'system:node:', asGroups: nodes }, true],
+      ['no node, with their group', on('node-a'), { asUser: 'eve', asGroups: nodes }, true],
+      [
+        'no node, with the name of one',
+        on('node-a'),
+        { asUser: 'system:node:node-a', asGroups: ['system:masters'] },
+        true
+      ]
+    ]
+    for (const [what, pod, as, problem] of senders) {
+      const { status, warnings, body } = await create('shop', pod, as)
+      t.equal(status, 201, `${what}: ${String(body['message'])}`)
+      t.equal(noFilter.test(warnings.join()), problem, what)
+    }
+  })
+
   await t.test('the audit log has it', async (t) => {
     const event = await until(
       'an audit event',

@@ -1,23 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { t, test } from 'tap'
 import { probeTracing } from '../../native/recorder.js'
 import { shortcomings, walkReadme } from './readme-walk.js'
+import { freePort } from '../helpers/child-program.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
 t.setTimeout(900_000)
 const probe = probeTracing()
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port was given')
-  return address.port
-}
 
 test("a newcomer's five minutes: the README's commands, on a workload of one's own", {
   skip: probe.available ? false : (probe.reason ?? 'nothing can be traced')

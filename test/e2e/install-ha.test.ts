@@ -136,7 +136,7 @@ test('two of each: one of each goes, and nobody notices', {
       `${sent} creations in ${seconds.toFixed(1)} s: ${failed.length} failed, ${unpatched} unpatched`
     )
     t.same(failed.slice(0, 3), [])
-    t.equal(unpatched, 0)
+    t.equal(unpatched, 0, cluster.failedOpen().join('; ') || 'each was patched')
   })
 
   await t.test('each hub is deleted: the other one writes, satellites come to it', async (t) => {
@@ -161,7 +161,7 @@ test('two of each: one of each goes, and nobody notices', {
       `${sent} creations in ${seconds.toFixed(1)} s: ${failed.length} failed, ${unpatched} unpatched`
     )
     t.same(failed.slice(0, 3), [])
-    t.equal(unpatched, 0)
+    t.equal(unpatched, 0, cluster.failedOpen().join('; ') || 'each was patched')
     // Learned and delivered by hubs that were not there before.
     const pods = await listPods(cluster, 'shop', 'secco.dev/learn')
     const at = Date.now()
@@ -187,6 +187,10 @@ test('two of each: one of each goes, and nobody notices', {
   })
 
   await t.test('every verb knows all nodes, whichever replica it reaches', async (t) => {
-    await verbsOverTwoHubs(t, { cluster, shop, path })
+    await verbsOverTwoHubs(t, { cluster, shop, path }).catch(async (error: unknown) => {
+      t.comment(await told())
+      const hubs = await kubectl(['-n', namespace, 'get', 'lease,pods', '-o', 'wide'])
+      throw new Error(`${(error as Error).message}\n${hubs.stdout}`, { cause: error })
+    })
   })
 })

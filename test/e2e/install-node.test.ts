@@ -8,7 +8,11 @@ import { version } from '../../src/lib/version.js'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
 import type { Json } from '../helpers/kube.js'
 import { kubectlOf } from '../helpers/kubectl.js'
-import { applyInstall, saidByInstallation } from '../helpers/kubernetes/apply-install.js'
+import {
+  applyInstall,
+  saidByInstallation,
+  untilInstalled
+} from '../helpers/kubernetes/apply-install.js'
 import { measuring } from '../helpers/kubernetes/measuring.js'
 import { confinedBy, confinementOfOwnPods, watchOwnPods } from '../helpers/kubernetes/own-pods.js'
 import {
@@ -25,16 +29,13 @@ import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.
 import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { until } from '../helpers/until.js'
+import { checkUnusedFiles } from './files-on-node.js'
 
 const unable = whyNoNode()
 const found = unable === undefined ? await findNodePrograms() : { skip: unable }
 const skip = found.skip ?? false
 const image = `docker.io/library/secco:${version}`
 const namespace = 'secco-system'
-
-interface Workload {
-  status?: { readyReplicas?: number; numberReady?: number; desiredNumberScheduled?: number }
-}
 
 test('what secco install prints runs on a real node', { skip, timeout: 1_500_000 }, async (t) => {
   if (found.programs === undefined) return
@@ -51,29 +52,8 @@ test('what secco install prints runs on a real node', { skip, timeout: 1_500_000
   t.teardown(() => own.stop())
   await applyInstall(kubectl, ['--small', '--image', image])
 
-  const get = (path: string) => kube.do('GET', `/apis/apps/v1/namespaces/${namespace}/${path}`)
+  await untilInstalled(kube, kubectl)
   const told = (): Promise<string> => saidByInstallation(kubectl)
-  try {
-    await until(
-      'the central service to be ready',
-      async () => {
-        const { status } = (await get('deployments/secco')) as Workload
-        return status?.readyReplicas === 2 ? true : undefined
-      },
-      { timeoutMs: 180_000, everyMs: 500 }
-    )
-    await until(
-      'the satellite to be ready',
-      async () => {
-        const { status } = (await get('daemonsets/secco-satellite')) as Workload
-        return status?.numberReady === 1 ? true : undefined
-      },
-      { timeoutMs: 180_000, everyMs: 500 }
-    )
-  } catch (error) {
-    t.comment(await told())
-    throw error
-  }
 
   await t.test('the satellite has its capabilities and a filter, and nothing more', async (t) => {
     const { items } = (await kube.do(
@@ -85,7 +65,10 @@ test('what secco install prints runs on a real node', { skip, timeout: 1_500_000
     const pid = await cluster.node().pidOf(containerIdOf(pod as never, 'satellite'))
     const status = readFileSync(`/proc/${pid}/status`, 'utf8')
     const bits = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`)
-    const numbers: Record<string, bigint> = { BPF: 39n, PERFMON: 38n, SYS_PTRACE: 19n }
+    const numbers: Record<string, bigint> = {
+      ...{ BPF: 39n, PERFMON: 38n },
+      ...{ SYS_PTRACE: 19n, DAC_READ_SEARCH: 2n }
+    }
     const wanted = satelliteCapabilities.reduce(
       (sum, name) => sum | (1n << (numbers[name] ?? 63n)),
       0n
@@ -189,12 +172,16 @@ test('what secco install prints runs on a real node', { skip, timeout: 1_500_000
     ])
   })
 
-  await t.test('pods that wait for a node that joins start under their profile', async (t) => {
+  const learnedName = async (): Promise<string> => {
     const profiles = '/apis/secco.dev/v1alpha1/namespaces/live/seccompprofiles'
     const { items } = (await kube.do('GET', profiles)) as {
       items: { metadata: { name: string } }[]
     }
-    const name = items[0]?.metadata.name ?? ''
+    return items[0]?.metadata.name ?? ''
+  }
+
+  await t.test('pods that wait for a node that joins start under their profile', async (t) => {
+    const name = await learnedName()
     const secco = (...args: string[]) =>
       runSecco([...args, '-n', 'live', '--kubeconfig', cluster.kubeconfig])
     const approved = await secco('profile', 'approve', name, '--reason', 'a test')
@@ -216,19 +203,33 @@ test('what secco install prints runs on a real node', { skip, timeout: 1_500_000
     }
     const { stdout } = await kubectl(['-n', 'live', 'get', 'events', '-o', 'json'])
     const events = JSON.parse(stdout) as { items: { reason: string; message: string }[] }
-    const failed = events.items.filter(({ reason }) => /^Failed/.test(reason))
+    const failed = events.items
+      .filter(({ reason }) => /^Failed/.test(reason))
+      .map(({ reason, message }) => `${reason}: ${message}`)
+    // The kubelet of a busy node reads the token's volume a moment late and tries again: no container was tried by then.
+    const isOfOthers = /^FailedScheduling: |^FailedMount: .*"kube-api-access-/
     t.strictSame(
-      failed.filter(({ reason }) => reason !== 'FailedScheduling'),
+      failed.filter((one) => !isOfOthers.test(one)),
       [],
       'no CreateContainerError'
     )
     t.match(
-      failed.map(({ message }) => message).join('\n'),
+      failed.join('\n'),
       /0\/2 nodes are available[^]*untolerated taint/,
       'the node had the taint'
     )
     const deleted = ['delete', 'pods', '-l', 'wave=join', '--wait=true']
     t.equal((await kubectl(['-n', 'live', ...deleted])).code, 0)
+  })
+
+  await t.test('files that no pod uses are removed; one that a pod uses stays', async (t) => {
+    const daemonSet = ['-n', namespace, 'daemonset/secco-satellite']
+    const more = { op: 'add', path: '/spec/template/spec/containers/0/args/-' }
+    const patch = JSON.stringify([{ ...more, value: '--keep-unused=2s' }])
+    t.equal((await kubectl(['patch', ...daemonSet, '--type', 'json', '-p', patch])).code, 0)
+    const rolled = await kubectl(['rollout', 'status', ...daemonSet, '--timeout=120s'])
+    t.equal(rolled.code, 0, rolled.stderr)
+    await checkUnusedFiles(t, { cluster, kubectl, namespace: 'live', name: await learnedName() })
   })
 
   await t.test('uninstall: recorders detached, nothing left', async (t) => {

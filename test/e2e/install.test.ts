@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'tap'
+import { type Test, test } from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { installObjects } from '../../cli/install/objects.js'
 import { defaultOptions, type Manifest } from '../../cli/install/options.js'
-import { pathOf } from '../../cli/install/uninstall.js'
+import { pathOf } from '../../cli/install/installed-objects.js'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
 import { freePort, start } from '../helpers/child-program.js'
 import { startCluster } from '../helpers/cluster.js'
@@ -32,6 +32,12 @@ const templateOf = (objects: readonly Manifest[], name: string) => {
   })
   return (one as unknown as { spec: PodTemplate }).spec.template
 }
+
+const ready = (status: string, reason: string) => ({
+  ...{ type: 'Ready', status, reason, message: 'of a test' },
+  lastTransitionTime: '2026-01-01T00:00:00Z'
+})
+const quiet = { ...ready('False', 'AuditQuiet'), type: 'WouldDeny' }
 
 test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
   if (found.programs?.kubectl === undefined) return
@@ -73,7 +79,10 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
     }
     const { stdout, stderr, code } = await runSecco(['install', '--dry-run', '--mode', 'enforce'])
     t.match({ stdout, code }, { stdout: '', code: 0 })
-    t.match(stderr, /DaemonSet as root with BPF, PERFMON, SYS_PTRACE, hostPID, not privileged/)
+    t.match(
+      stderr,
+      /DaemonSet as root with BPF, PERFMON, SYS_PTRACE, DAC_READ_SEARCH, hostPID, not privileged/
+    )
     t.match((await runSecco(['install', '--ha', '--small'])).stderr, /exclude each other/)
   })
 
@@ -285,6 +294,31 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
     t.equal(answer.status, 201, 'nobody answers, and it is created all the same')
   })
 
+  /** What `secco get` says of a hub that does not run. */
+  async function noteOfHub(t: Test): Promise<void> {
+    const noteWith = async (spec: object | undefined) => {
+      const lease = {
+        ...{ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', spec },
+        metadata: { namespace: 'secco-system', name: 'secco-hub' }
+      }
+      if (spec !== undefined) await kubectl(['apply', '-f', '-'], JSON.stringify(lease))
+      const listed = await secco('get', 'profiles', '-n', 'secco-system')
+      t.match(listed.stdout, 'kept')
+      return listed.stderr
+    }
+    t.match(
+      await noteWith(undefined),
+      /^note: no hub runs in this cluster: this list may be out of date\n {2}next: kubectl/
+    )
+    const old = '2026-01-02T03:04:05.000000Z'
+    t.match(
+      await noteWith({ renewTime: old }),
+      'no hub has run in this cluster since 2026-01-02T03:04:05Z'
+    )
+    const now = new Date().toISOString().replace('Z', '000Z')
+    t.equal(await noteWith({ renewTime: now }), '')
+  }
+
   await t.test(
     'uninstall keeps profiles, says what it would do, and waits for nobody',
     async (t) => {
@@ -298,8 +332,22 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
         const made = await kubectl(['apply', '-f', '-'], JSON.stringify(profile))
         return made.code === 0 ? true : undefined
       })
+      const status = { conditions: [ready('True', 'AllNodesReady'), quiet] }
+      await kubectl([
+        ...['-n', 'secco-system', 'patch', 'seccompprofile', 'kept', '--subresource', 'status'],
+        ...['--type', 'merge', '-p', JSON.stringify({ status })]
+      ])
+      const conditionsOf = async () => {
+        const { stdout } = await kubectl([
+          ...['-n', 'secco-system', 'get', 'seccompprofile', 'kept', '-o', 'json']
+        ])
+        return (JSON.parse(stdout) as { status: typeof status }).status.conditions
+      }
+      t.equal((await conditionsOf()).length, 2)
+      await noteOfHub(t)
       const dry = await secco('uninstall', '--dry-run')
       t.equal(dry.code, 0, dry.stderr)
+      t.match(dry.stdout, '\nwould make Ready unknown on 1 profile of secco.dev\n')
       t.match(dry.stdout, /^would delete MutatingWebhookConfiguration secco\n/, 'first of all')
       t.notMatch(dry.stdout, /CustomResourceDefinition|^would delete Namespace/m)
       t.equal((await kubectl(['get', 'mutatingwebhookconfiguration', 'secco'])).code, 0)
@@ -307,7 +355,11 @@ test('secco install and uninstall', { skip, timeout: 1_500_000 }, async (t) => {
       t.equal(done.code, 0, done.stderr)
       t.match(done.stdout, /^delete MutatingWebhookConfiguration secco\n/)
       t.match(done.stderr, /kept: the CRDs, all profiles and rules, namespace secco-system/)
-      t.equal((await kubectl(['-n', 'secco-system', 'get', 'seccompprofile', 'kept'])).code, 0)
+      t.match(done.stdout, '\nmake Ready unknown on 1 profile of secco.dev\n')
+      const [gone, kept] = await conditionsOf()
+      t.match(gone, { type: 'Ready', status: 'Unknown', reason: 'Uninstalled' })
+      t.not(gone?.lastTransitionTime, quiet.lastTransitionTime)
+      t.same(kept, quiet, 'every other condition stays as it was')
       t.equal((await secco('uninstall')).stdout, '', 'again: nothing to do')
     }
   )

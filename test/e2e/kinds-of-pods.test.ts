@@ -110,6 +110,11 @@ const kinds: readonly Kind[] = [
     options: { asUser: 'system:node:node-a', asGroups: ['system:nodes', 'system:masters'] }
   },
   {
+    name: 'claims to be a mirror; its author is no node',
+    spec: { ...plain, nodeName: 'node-a' },
+    annotations: { 'kubernetes.io/config.mirror': 'x' }
+  },
+  {
     name: 'Windows',
     spec: {
       os: { name: 'windows' },

@@ -135,6 +135,14 @@ test('from a labelled Deployment to an enforced filter', {
       { code: 1, stderr: /accepts tokens.*has a certificate \(UNAUTHENTICATED\)\n {2}next: / },
       'the administrator of this cluster has a certificate'
     )
+    t.match(
+      await runSecco(['--kubeconfig', cluster.kubeconfig, '--as', 'ann', 'ps']),
+      {
+        code: 1,
+        stderr: /cannot be asked as ann: a forwarded port.*\(UNAUTHENTICATED\)\n {2}next: install/
+      },
+      'a forwarded port of the hub does not know another user'
+    )
     // All that the pod did has been taken in when its end has.
     await shop.patch(deployment, { spec: { replicas: 0 } })
     // News that is no news to a profile is written more and more seldom.

@@ -1,13 +1,20 @@
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
 import { type Test, test } from 'tap'
+import { pinsOfState } from '../../cli/programs/up-pins.js'
 import { probeTracing } from '../../native/recorder.js'
 import { repositoryRoot } from '../helpers/repository.js'
+import { makeBundle, makeRootfs, run } from '../helpers/runc-bundle.js'
 import { runSecco, spawnSecco } from '../helpers/secco-command.js'
+import { until } from '../helpers/until.js'
+import { removeUpPins } from '../helpers/up-recorder.js'
 
 const free = [
   '--listen',
@@ -21,7 +28,10 @@ const tracing = probeTracing()
 
 async function stateFolder(t: Test): Promise<string> {
   const state = await mkdtemp(join(tmpdir(), 'secco-loop-'))
-  t.teardown(() => rm(state, { recursive: true, force: true }))
+  t.teardown(async () => {
+    removeUpPins(state)
+    await rm(state, { recursive: true, force: true })
+  })
   return state
 }
 
@@ -47,7 +57,11 @@ function ask(url: string, ca: string): Promise<{ status: number; body: string }>
 test('secco up prints its addresses, serves, rejects a second one and stops cleanly', async (t) => {
   const state = await stateFolder(t)
   const child = spawnSecco(['up', '-o', 'json', '--state', state, ...free])
-  t.teardown(() => child.kill('SIGKILL'))
+  t.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  })
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
@@ -83,7 +97,11 @@ test('secco up prints its addresses, serves, rejects a second one and stops clea
 test('a taken port is said with the next step', async (t) => {
   const state = await stateFolder(t)
   const child = spawnSecco(['up', '-o', 'json', '--state', state, ...free])
-  t.teardown(() => child.kill('SIGKILL'))
+  t.teardown(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   const taken = new URL((JSON.parse(line.toString()) as UpAddresses).webhook).host
   const other = await stateFolder(t)
@@ -91,8 +109,61 @@ test('a taken port is said with the next step', async (t) => {
     code: 1,
     stderr: /\(PORT_IN_USE\)\n {2}next: /
   })
-  child.kill('SIGTERM')
+  child.kill('SIGINT')
   await once(child, 'close')
+})
+
+test('where no packages can be fetched Secco runs without the walk-through', {
+  skip: tracing.available ? false : (tracing.reason ?? 'nothing can be traced')
+}, async (t) => {
+  const state = await stateFolder(t)
+  const programs = join(state, 'programs')
+  await mkdir(programs)
+  for (const name of ['apt-get', 'apt-cache'])
+    await writeFile(join(programs, name), '#!/bin/sh\necho E: no network >&2\nexit 100\n', {
+      mode: 0o755
+    })
+  const env = { PATH: `${programs}:${process.env['PATH'] ?? ''}` }
+  const args = ['up', '--walk-through', '--state', join(state, 'own'), ...free]
+  t.match(await runSecco([...args, '--once'], { env }), {
+    code: 1,
+    stderr: /Debian packages could not be listed: .*no network.*\(UNAVAILABLE\)\n {2}next: check/
+  })
+  const child = spawnSecco(args, env)
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  const ended = once(child, 'close')
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  await until('it to run', () => /^Running\./m.test(stderr) || undefined)
+  t.match(stderr, /The walk-through is skipped: Debian packages .*no network\n {2}next: check/)
+  child.kill('SIGINT')
+  t.strictSame(await ended, [0, null], stderr)
+})
+
+test('the example of a walk-through that was killed is removed', async (t) => {
+  const state = await stateFolder(t)
+  const root = join(state, 'runc')
+  const rootfs = await makeRootfs()
+  const bundle = await makeBundle(rootfs, { args: ['/probe', 'wait'] })
+  for (const id of ['walk-through-nginx', 'other']) {
+    const args = ['--root', root, 'run', '-d', '--bundle', bundle, id]
+    const [code] = (await once(spawn('runc', args, { stdio: 'ignore' }), 'exit')) as [number]
+    t.equal(code, 0, id)
+  }
+  t.teardown(async () => {
+    await run('runc', ['--root', root, 'delete', '--force', 'other'])
+    for (const folder of [bundle, dirname(rootfs)]) await rm(folder, { recursive: true })
+  })
+  const up = await runSecco(['up', '--once', '--state', state, ...free])
+  t.match(up, { code: 0, stderr: /removed walk-through-nginx, a container of a walk-through/ })
+  const { stdout } = await run('runc', ['--root', root, 'list', '-q'])
+  t.equal(stdout.trim(), 'other', 'a container of somebody else stays')
+  // A folder that runc does not know, as a container that was only half made leaves it.
+  await mkdir(join(root, 'walk-through-open'))
+  t.notMatch((await runSecco(['up', '--once', '--state', state, ...free])).stderr, /removed walk/)
 })
 
 test('the walk-through: the whole loop once', {
@@ -108,6 +179,7 @@ test('the walk-through: the whole loop once', {
     ...free
   ])
   t.equal(code, 0, stderr)
+  t.notOk(existsSync(dirname(pinsOfState(state))), 'nothing is left in the kernel')
   for (const said of [
     /without a filter.*keyctl succeeds, bpf succeeds, unshare succeeds, mount succeeds, ptrace succeeds/,
     /observed: \d\d syscalls/,

@@ -7,7 +7,13 @@ import { promisify } from 'node:util'
 import { test } from 'tap'
 import process from 'node:process'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
-import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kubernetes/pods.js'
+import {
+  askPod,
+  containerIdOf,
+  testContainer,
+  testPod,
+  untilPod
+} from '../helpers/kubernetes/pods.js'
 import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { runSeccoInCluster } from '../helpers/kubernetes/secco-in-cluster.js'
 import { repositoryRoot } from '../helpers/repository.js'
@@ -75,9 +81,8 @@ test('a real cluster with two nodes, and nothing of it afterwards', {
     t.equal(web.spec.nodeName, 'node-2')
     const pid = await node.pidOf(containerIdOf(web, 'app'))
     t.equal(seccompOf(pid), '2', '/proc/PID/status')
-    const answer = await fetch(`http://${web.status.podIP ?? ''}:8080/call/getsid`)
     t.equal(
-      await answer.text(),
+      await askPod(web, '/call/getsid'),
       'getsid denied errno 99\n',
       'served from the pod, denied by the profile'
     )

@@ -1,7 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { machine, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
@@ -9,6 +7,7 @@ import { readKernelFilters } from '../../native/kernel-filters.js'
 import { probeTracing } from '../../native/recorder.js'
 import { compileFilter } from '../../native/trial-load.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { freePort } from '../helpers/child-program.js'
 import { repositoryRoot } from '../helpers/repository.js'
 import { compileAttack, parseAttempts } from '../../cli/walk-through/attack.js'
 import { writeBundle } from '../../cli/walk-through/bundle.js'
@@ -29,14 +28,6 @@ import { spawnSecco } from '../helpers/secco-command.js'
 
 const starts = 20
 const grants = ['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE', 'CAP_BPF']
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 const servers = allServers.filter(({ name }) => name === 'nginx' || name === 'redis')
 /** Empty folders that either of them writes to. */

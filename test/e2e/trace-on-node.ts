@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Test } from 'tap'
 import { namespace } from '../../cli/install/names.js'
+import { isNightly } from '../helpers/fuzz.js'
 import type { Pod } from '../helpers/kubernetes/pods.js'
 import type { RealCluster } from '../helpers/kubernetes/real-cluster.js'
 import type { SeccoAtWork } from '../helpers/kubernetes/secco-on-host.js'
@@ -60,7 +61,7 @@ export async function traceOnNode(t: Test, { cluster, secco, shop, pod }: Given)
   const countedMs = performance.now() - asked
   t.match(getsid(counted), { since: 7, total: 8 }, 'exactly those, beside all since it began')
   t.comment(`started in ${Math.round(startedMs)} ms, counted ${Math.round(countedMs)} ms later`)
-  t.ok(startedMs < 3000 && countedMs < 3000, 'within seconds')
+  if (isNightly) t.ok(startedMs < 3000 && countedMs < 3000, 'within seconds')
 
   await t.test('secco trace through the API server, beside the other trace', async (t) => {
     const words = ['--kubeconfig', cluster.kubeconfig, 'trace', name, '--for', '6s', '-o', 'json']

@@ -11,13 +11,12 @@ import { containerIdOf, testContainer, testPod, untilPod } from '../helpers/kube
 import { asAdministrator } from '../helpers/kubernetes/administrator-token.js'
 import { useSecco } from '../helpers/kubernetes/secco-in-use.js'
 import { spawnSecco } from '../helpers/secco-command.js'
+import { isNightly } from '../helpers/fuzz.js'
 import { until } from '../helpers/until.js'
 import { replaceFile, whileDamaged } from '../helpers/while-damaged.js'
 
 /** What operators are promised: so long after a change `secco ps` says what is. */
 const promisedMs = 5000
-/** Other clusters run beside this one. */
-const limitMs = 3 * promisedMs
 const patienceMs = 180_000
 const namespace = 'truth'
 const configuration = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/secco'
@@ -188,7 +187,7 @@ export async function tenStates(t: Test, given: OnNode): Promise<void> {
   })
   await use.create('pods', podOf('missed', profiled('enforced')))
   await port(443)
-  await started('missed', 'unconfined \\(should be protected\\)')
+  await started('missed', 'unconfined \\(not protected\\)')
   // Last: the next revision makes the one that runs stale.
   const { spec } = approved('stale', ['sysinfo', 'getpriority'])
   const path = `/apis/secco.dev/v1alpha1/namespaces/${namespace}/seccompprofiles/stale`
@@ -200,9 +199,10 @@ export async function tenStates(t: Test, given: OnNode): Promise<void> {
   await ps.stop()
 
   t.comment(`ms from the change to the line of secco ps: ${JSON.stringify(times)}`)
-  for (const [name, ms] of Object.entries(times)) {
-    t.ok(ms <= limitMs, `${name}: known within ${limitMs} ms (${ms} ms)`)
-  }
+  // Otherwise other clusters run beside this one.
+  if (isNightly)
+    for (const [name, ms] of Object.entries(times))
+      t.ok(ms <= promisedMs, `${name}: known within ${promisedMs} ms (${ms} ms)`)
   t.equal(Object.keys(times).length, 10, 'ten states')
 
   const listed = await asAdministrator(given, 'ps', '-n', namespace, '-o', 'json')
@@ -224,17 +224,17 @@ export async function tenStates(t: Test, given: OnNode): Promise<void> {
 
   const words: Record<string, RegExp> = {
     open: /unconfined; it was started without a seccomp profile/,
-    plain: /runtime-default; the kernel's filter is this one, byte for byte/,
-    privileged: /not-protectable; privileged: the runtime puts no filter on it/,
+    plain: /RuntimeDefault; the kernel's filter is this one, byte for byte/,
+    privileged: /not protectable; privileged: the runtime puts no filter on it/,
     audited: /audit; audited@[0-9a-f]{8}: .*byte for byte[^]*rule truth\/audited/i,
     enforced: /enforced; enforced@[0-9a-f]{8}: .*byte for byte[^]*is on 1 of 1 node/,
     stale:
-      /A new container would get stale@[0-9a-f]{8}; this one keeps its own until it restarts: kubectl delete pod/,
+      /A new container would get stale@[0-9a-f]{8}; this one keeps its own until it restarts: kubectl --kubeconfig \S+ delete pod/,
     changed: /enforced; changed@[0-9a-f]{8}: .*byte for byte/,
     deleted: /enforced; deleted@[0-9a-f]{8}: .*byte for byte/,
     wrong: /Drift: assigned wrong@[0-9a-f]{8}, started with another profile[^]*started without it/,
     missed:
-      /It should be protected: .*without the webhook[^]*does not know an answer of the webhook/
+      /It should be protected: .*its pod has no decision of Secco[^]*does not know an answer of the webhook/
   }
   const explained = await Promise.all(
     Object.keys(words).map(
@@ -293,7 +293,9 @@ export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Pr
   )
   const good = await asAdministrator(given, 'doctor')
   t.equal(good.code, 0, good.stdout + good.stderr)
-  t.equal(good.stdout.match(/^✓ /gm)?.length, 9)
+  // After an empty line the checks of the hub follow.
+  const chainOf = ({ stdout }: { stdout: string }): string => stdout.split('\n\n')[0] ?? ''
+  t.equal(chainOf(good).match(/^✓ /gm)?.length, 9)
   const filter = "the kernel's filter is that revision +secco-doctor@\\w+: .*byte for byte"
   const denial = 'a denial is recorded with its process +getsid by \\S+ got EPERM'
   for (const link of [
@@ -304,7 +306,7 @@ export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Pr
   ]) {
     t.match(good.stdout, new RegExp(`✓ ${link} on node-1, node-2$`, 'm'), link)
   }
-  t.match(good.stdout, /the whole chain works\n$/)
+  t.match(chainOf(good), /the whole chain works$/)
   t.comment(good.stdout)
 
   const { metadata, ...rest } = await kube.do('GET', configuration)
@@ -316,9 +318,12 @@ export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Pr
     unasked.stdout,
     /✗ the API server is configured to call the webhook +there is no MutatingWebh/
   )
-  t.match(unasked.stdout, /next: secco install .* kubectl apply -f -/)
+  t.match(
+    unasked.stdout,
+    /next: secco --kubeconfig \S+ install .* kubectl --kubeconfig \S+ apply -f -/
+  )
   t.match(unasked.stdout, /· the webhook patches a pod that asks for it +not tried/)
-  t.match(unasked.stdout, /\nnot tried: node-2 \(beyond --nodes 1\)\n$/)
+  t.match(chainOf(unasked), /\nnot tried: node-2 \(beyond --nodes 1\)$/)
   t.comment(unasked.stdout)
   await kube.do('POST', configuration.replace(/\/secco$/, ''), {
     ...rest,
@@ -331,7 +336,10 @@ export async function doctorInCluster(t: Test, given: Omit<OnNode, 'needs'>): Pr
   const away = await asAdministrator(given, 'doctor')
   t.equal(away.code, 1)
   t.match(away.stdout, /✗ Secco is installed.* +deployment secco is scaled to 0/)
-  t.match(away.stdout, /next: kubectl -n secco-system scale deployment secco --replicas=2/)
+  t.match(
+    away.stdout,
+    /next: kubectl --kubeconfig \S+ -n secco-system scale deployment secco --replicas=2/
+  )
   t.comment(away.stdout)
   await until(
     'the namespace of the doctor to be gone',

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { names, namespace } from '../../cli/install/names.js'
-import type { Radius } from '../../webhook/confinement/what-if/blast-radius.js'
+import type { Radius } from '../../webhook/confinement/what-if/radius.js'
 import type { ContainerView } from '../../webhook/confinement/containers/container-view.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
 import type { Explained } from '../../webhook/confinement/explain.js'

@@ -5,6 +5,8 @@ export interface Webhook {
   webhook: string
   /** PEM, base64. */
   caBundle: string
+  /** A name in its certificate; default: that of the address. */
+  serverName?: string
 }
 
 interface Response {
@@ -13,7 +15,11 @@ interface Response {
 }
 
 /** Sends the review of a new object to a path of the webhook. */
-function review({ webhook, caBundle }: Webhook, path: string, object: object): Promise<Response> {
+function review(
+  { webhook, caBundle, serverName: servername }: Webhook,
+  path: string,
+  object: object
+): Promise<Response> {
   const resource = { group: '', version: 'v1', resource: path === '/mutate' ? 'pods' : 'nodes' }
   const body = {
     ...{ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' },
@@ -30,7 +36,8 @@ function review({ webhook, caBundle }: Webhook, path: string, object: object): P
     const ca = Buffer.from(caBundle, 'base64').toString()
     const url = webhook.replace('127.0.0.1', 'localhost')
     const headers = { 'content-type': 'application/json' }
-    const call = request(`${url}${path}`, { method: 'POST', ca, headers, agent: false }, (got) => {
+    const options = { method: 'POST', ca, headers, agent: false, servername }
+    const call = request(`${url}${path}`, options, (got) => {
       let answer = ''
       got.on('data', (chunk: Buffer) => (answer += chunk.toString()))
       got.on('end', () => resolve((JSON.parse(answer) as { response: Response }).response))
@@ -38,6 +45,13 @@ function review({ webhook, caBundle }: Webhook, path: string, object: object): P
     call.once('error', reject)
     call.end(JSON.stringify(body))
   })
+}
+
+/** A pod whose name ends with an ordinal is one of a StatefulSet: the ordinal decides about its side of a canary. */
+function ownersOf(pod: string): { ownerReferences?: object[] } {
+  const name = /^(.+)-\d+$/.exec(pod)?.[1]
+  const owner = { apiVersion: 'apps/v1', kind: 'StatefulSet', uid: 'uid-2', controller: true }
+  return name === undefined ? {} : { ownerReferences: [{ ...owner, name }] }
 }
 
 /** The patch of a new pod; empty when it gets none. */
@@ -48,7 +62,8 @@ export async function admitted(
   annotations: Record<string, string> = {}
 ): Promise<string> {
   const response = await review(webhook, '/mutate', {
-    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, labels, annotations } },
+    ...{ apiVersion: 'v1', kind: 'Pod' },
+    metadata: { name: pod, labels, annotations, ...ownersOf(pod) },
     spec: { containers: [{ name: 'app', image: 'app' }] }
   })
   return Buffer.from(response.patch ?? '', 'base64').toString()

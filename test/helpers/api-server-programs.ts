@@ -136,7 +136,8 @@ async function build(
         `${folder}.lock`,
         'sh',
         '-c',
-        '[ -e "$1/cluster" ] || { nice go build -trimpath -buildvcs=false -ldflags "$2" -o "$3/cluster" . && mv -T "$3" "$1"; }',
+        '[ -e "$1/cluster" ] || { nice go build -trimpath -buildvcs=false -gcflags=all=-dwarf=false ' +
+          '-ldflags "$2" -o "$3/cluster" . && mv -T "$3" "$1"; }',
         'build',
         folder,
         flags,
@@ -149,6 +150,8 @@ async function build(
           CGO_ENABLED: '0',
           GOFLAGS: '-mod=readonly',
           GOWORK: 'off',
+          // Of the compilers' time a good part is collection of memory, and they need little of it.
+          GOGC: '400',
           // An interrupted go leaves its folder behind: it goes with ours.
           GOTMPDIR: temporary
         },

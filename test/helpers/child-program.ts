@@ -3,19 +3,33 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { GivenUp } from './until.js'
 
-/** A free port of loopback. Somebody else may take it before it is used: the start is tried again then. */
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
+/** Below the ports that a kernel gives to who asks for any (net.ipv4.ip_local_port_range). */
+const [lowestPort, ports] = [16_000, 16_000]
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => {
-        if (address !== null && typeof address === 'object') resolve(address.port)
-        else reject(new Error('no port'))
-      })
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
+}
+
+/**
+ * A free port of loopback for a program that is started again and again on it: whoever asks the kernel for any port
+ * does not get it meanwhile.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = lowestPort + Math.floor(Math.random() * ports)
+    if (await isFree(port)) return port
+  }
+}
+
+/** Different ports as freePort() returns them. */
+export async function freePorts(count: number): Promise<number[]> {
+  const found = new Set<number>()
+  while (found.size < count) found.add(await freePort())
+  return [...found]
 }
 
 /** A program that was started, and the end of what it said. */

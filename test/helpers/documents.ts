@@ -15,16 +15,40 @@ interface ShellBlock {
   reason?: string
 }
 
-/** Documents that people write. The decision records keep their words; the reference is generated. */
+/** Documents that people write. The decision records keep their words; most of the reference is generated. */
 export function documentPaths(): string[] {
   const inDocs = readdirSync(join(repositoryRoot, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md') && !/^(adr|reference)\//.test(name))
+    .filter((name) => name.endsWith('.md') && !/^(adr|reference)\/(?!statements)/.test(name))
     .map((name) => `docs/${name}`)
   return ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'ARCHITECTURE.md', ...inDocs.sort()]
 }
 
 export const readDocument = (path: string): string =>
   readFileSync(join(repositoryRoot, path), 'utf8')
+
+/** A row of a table in a document, and the heading that it is below. */
+export interface TableRow {
+  heading: string
+  /** In the order of the columns, without the spaces around them. */
+  cells: string[]
+}
+
+/** Returns the rows of the tables in a document in their order, without titles. In a cell `\|` stands for a bar. */
+export function tableRows(document: string): TableRow[] {
+  const rows: TableRow[] = []
+  let heading = ''
+  let isBody = false
+  for (const line of document.split('\n')) {
+    heading = /^#+ (.+)$/.exec(line)?.[1] ?? heading
+    if (!line.startsWith('|')) isBody = false
+    else if (/^\|[ :|-]+\|$/.test(line)) isBody = true
+    else if (isBody) {
+      const cells = line.replace(/^\||\|\s*$/g, '').split(/(?<!\\)\|/)
+      rows.push({ heading, cells: cells.map((cell) => cell.trim().replaceAll('\\|', '|')) })
+    }
+  }
+  return rows
+}
 
 /** Returns the `sh` blocks of a document in their order. */
 export function shellBlocks(path: string, document: string): ShellBlock[] {

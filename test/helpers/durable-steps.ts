@@ -17,9 +17,10 @@ import {
 import { createLogger } from '../../src/lib/log.js'
 import { openDirectoryStore } from '../../src/store/directory.js'
 import { createDenialSaver } from '../../webhook/hub/denial-file.js'
-import { createNodeSaver } from '../../webhook/hub/nodes/node-file.js'
+import { createNodeLog } from '../../webhook/hub/nodes/node-log.js'
+import { createNodes } from '../../webhook/hub/nodes/nodes.js'
 import { openRevisionFiles } from '../../webhook/hub/revisions/revision-files.js'
-import { profileOf } from '../src/store/contract.js'
+import { observe, profileOf } from '../src/store/contract.js'
 import { allowing, revisionOf, trialThatWorks } from '../satellite/revision-of.js'
 import { mark } from './file-calls.js'
 import { quiet } from './quiet.js'
@@ -64,6 +65,11 @@ await step('store.update', () =>
     spec: { ...profile.spec, extends: ['secco-system/nodejs'] }
   }))
 )
+await step('store.update of the status', () =>
+  store.update('SeccompProfile', { namespace: 'shop', name: 'web' }, (profile) =>
+    observe(profile, ['read'])
+  )
+)
 await step('store.delete', () => store.delete('SeccompProfile', { namespace: 'shop', name: 'web' }))
 await store.close()
 
@@ -79,8 +85,14 @@ await step('denials', () => {
   return denials.settled()
 })
 await denials.close()
-const nodes = createNodeSaver(at('nodes.json'), () => [], 0, logger)
-await step('nodes', () => nodes.flush())
+const nodes = createNodeLog(root, createNodes([]), 0, logger)
+for (const name of ['nodes', 'nodes: append']) {
+  await step(name, () => {
+    nodes.changed()
+    return nodes.settled()
+  })
+}
+await nodes.close()
 const revisions = await openRevisionFiles(at('revisions'))
 await step('revision of the hub', () => revisions.keep(digestOf('{}'), '{}'))
 

@@ -100,6 +100,20 @@ function syncBetween({ calls }: Step, path: string, after: number, before: numbe
   )
 }
 
+/** Returns the call by which a file got its name. */
+function placedAt({ calls }: Step, path: string): FileCall | undefined {
+  return calls.find(({ name, paths }) => /^(rename|link)/.test(name) && paths.at(-1) === path)
+}
+
+/** Returns what is wrong with the order of two files of one folder: the first name is durable before the second is given. */
+export function orderProblem(step: Step, first: string, second: string): string | undefined {
+  const [earlier, later] = [placedAt(step, first), placedAt(step, second)]
+  if (earlier === undefined || later === undefined) return 'one of them got no name'
+  if (!syncBetween(step, dirname(first), earlier.end, later.begin))
+    return 'there is no fsync of the folder between the two names'
+  return undefined
+}
+
 /**
  * Returns what is wrong with the way in which a file got its content; undefined when nothing is: written under a
  * temporary name, fsync, rename (or link), fsync of the folder, and only then acknowledged.
@@ -107,13 +121,14 @@ function syncBetween({ calls }: Step, path: string, after: number, before: numbe
 export function writeProblem(step: Step, path: string): string | undefined {
   const { calls, ack } = step
   const opened = calls.find(
-    ({ name, paths, text }) =>
-      name === 'openat' && paths.at(-1) === path && /O_(WRONLY|RDWR|TRUNC)/.test(text)
+    ({ name, paths, text, begin }) =>
+      begin < ack &&
+      name === 'openat' &&
+      paths.at(-1) === path &&
+      /O_(WRONLY|RDWR|TRUNC)/.test(text)
   )
   if (opened !== undefined) return 'it was opened for writing'
-  const placed = calls.find(
-    ({ name, paths }) => /^(rename|link)/.test(name) && paths.at(-1) === path
-  )
+  const placed = placedAt(step, path)
   if (placed === undefined) return 'nothing was renamed or linked to it'
   const temporary = placed.paths.findLast(
     (one, nth) => nth < placed.paths.length - 1 && one !== dirname(path)
@@ -127,6 +142,21 @@ export function writeProblem(step: Step, path: string): string | undefined {
   if (!syncBetween(step, dirname(path), placed.end, ack))
     return 'there is no fsync of its folder between its name and the acknowledgement'
   return undefined
+}
+
+/** Returns what is wrong with the way in which a file has grown: opened to append, written, fsync, and then acknowledged. */
+export function appendProblem(step: Step, path: string): string | undefined {
+  const { calls, ack } = step
+  const own = calls.filter(({ paths, begin }) => paths[0] === path && begin < ack)
+  const opened = calls.find(
+    ({ name, paths, begin }) => begin < ack && name === 'openat' && paths.at(-1) === path
+  )
+  if (opened?.text.includes('O_APPEND') !== true) return 'it was not opened to append'
+  const written = own.findLast(isWrite)
+  if (written === undefined) return 'nothing was written'
+  return syncBetween(step, path, written.end, ack)
+    ? undefined
+    : 'there is no fsync between its last write and the acknowledgement'
 }
 
 /** Returns what is wrong with the way in which a name changed: the call, then fsync of the folder, then acknowledged. */

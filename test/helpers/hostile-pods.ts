@@ -11,6 +11,21 @@ const keyed = (count: number) =>
 const container = (change: object) => ({ containers: [{ name: 'app', image: 'web:1', ...change }] })
 const poison = JSON.parse('{"__proto__":"x"}') as object
 const csi = { driver: 'd.example.com', volumeAttributes: poison }
+
+/**
+ * Pods that were ways around the webhook and that the API server would store: the first reads too long, the webhook's
+ * parser rejected the others.
+ */
+export const podsAroundWebhook: readonly [what: string, pod: Record<string, unknown>][] = [
+  ['1.3 MB of <', pod({}, container({ env: [{ name: 'A', value: '<'.repeat(1_300_000) }] }))],
+  ['a member __proto__ of a free-form map', pod({}, { volumes: [{ name: 'v', csi }] })],
+  [
+    '… of another',
+    pod({}, { volumes: [{ name: 'v', flexVolume: { driver: csi.driver, options: poison } }] })
+  ],
+  ['an ordinary pod', pod({})]
+]
+
 /** encoding/json of Go reads 10,000 levels (maxNestingDepth in scanner.go). */
 const depth = 9900
 const angles = '<'.repeat(requestBytes - 1000)

@@ -5,7 +5,7 @@ import { longestGap } from './longest-gap.js'
 import { snapshot } from './reviews.js'
 
 export type HostileRequest =
-  | { cert: string; key: string }
+  | { cert: string; key: string; clientCa?: string; port?: number }
   /** Watches the event loop until `unwatch`, whose answer is the longest turn in ms. */
   | 'watch'
   | 'unwatch'
@@ -29,8 +29,11 @@ async function answer(request: HostileRequest): Promise<number> {
     }
     default: {
       const logger = createLogger('webhook', { write: () => undefined })
-      const server = createAdmissionServer({ tls: request, getSnapshot: () => snapshot, logger })
-      return (await server.listen({ host: '127.0.0.1', port: 0 })).port
+      const server = createAdmissionServer({
+        ...{ tls: request, getSnapshot: () => snapshot, logger },
+        ...(request.clientCa === undefined ? {} : { clientCa: request.clientCa })
+      })
+      return (await server.listen({ host: '127.0.0.1', port: request.port ?? 0 })).port
     }
   }
 }

@@ -15,8 +15,17 @@ export const view = (
   ({
     ...{ key: `${node}/${name}`, node, name, id: name.repeat(8), namespace: 'shop', pod: name },
     ...{ workload: `Pod/${name}`, state: 'enforced', why: 'as it should be', revision: '' },
-    ...{ profile: '', drift: [], unprotected: null, canary: false, stale: false, denials: 0 },
-    ...{ expected: 0, syscalls: 40, since: '2026-11-25T10:00:00Z', risk: 0, ...more }
+    ...{
+      profile: '',
+      sharedWith: [],
+      gaps: [],
+      drift: [],
+      unprotected: null,
+      canary: false,
+      stale: false,
+      denials: 0
+    },
+    ...{ expected: 0, gaps: [], syscalls: 40, since: '2026-11-25T10:00:00Z', risk: 0, ...more }
   }) as ContainerView
 
 export const denial = (
@@ -29,8 +38,10 @@ export const denial = (
   return {
     ...{ key: `${node} ${instance} ${syscall} ${comm}`, node, instance, syscall, count, comm },
     ...{ abi: 'x86_64', action: 'SCMP_ACT_ERRNO', answer: 'EPERM', namespace: 'shop', pid: 7 },
-    ...{ workload: 'Pod/web', containerName: 'app', arguments: '', hint: 'look', at: 'then' },
+    ...{ workload: 'Pod/web', containerName: 'app', arguments: '', hint: 'look' },
+    at: '2026-11-25T08:30:00Z',
     ...{ profile: 'web', lastSeen: '2026-11-25T10:00:00Z', expected: false, mode: 'enforce' },
+    ...{ state: 'open', closedAt: '', call: syscall },
     ...more
   } as DenialView
 }
@@ -45,8 +56,8 @@ export interface FakeHub {
 }
 
 /**
- * Starts a hub that answers by path: with an error for `{ rejection }`, with NOT_FOUND for an unknown path, and with the
- * end of the connection for `break`.
+ * Starts a hub that answers by path: with an error for `{ rejection }`, with NOT_FOUND for an unknown path, with the
+ * end of the connection for `break`, and never for `hang`. A function may return a promise of its answer.
  */
 export async function hubWith(
   t: Test,
@@ -66,13 +77,15 @@ export async function hubWith(
       asked.push({ path, body })
       queries.push((request.url ?? '').split('?')[1] ?? '')
       const given = answers[path]
-      const answer = typeof given === 'function' ? (given as (b: unknown) => unknown)(body) : given
+      const answer =
+        typeof given === 'function' ? await (given as (b: unknown) => unknown)(body) : given
       if (path.endsWith('/stream') && answer !== undefined) {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
         response.write(': connected\n\n')
         streams.push(response)
         return
       }
+      if (answer === 'hang') return
       if (answer === 'break') {
         request.socket.destroy()
         return
@@ -101,13 +114,15 @@ export async function hubWith(
 /** Returns a hub of these replicas. @param list lists them again */
 export function hubOf(
   replicas: readonly [FakeHub, ...FakeHub[]],
-  list?: () => readonly [FakeHub, ...FakeHub[]]
+  list?: () => readonly [FakeHub, ...FakeHub[]],
+  settings: Omit<ConstructorParameters<typeof Hub>[1] & object, 'list'> = {}
 ): Hub {
   const accessOf = ([first, ...more]: readonly [FakeHub, ...FakeHub[]]): Replicas => [
     first.access,
     ...more.map(({ access }) => access)
   ]
-  return new Hub(accessOf(replicas), list && (() => Promise.resolve(accessOf(list()))))
+  const again = list && { list: () => Promise.resolve(accessOf(list())) }
+  return new Hub(accessOf(replicas), { ...settings, ...again })
 }
 
 /** Stops a replica: nothing listens on its port from then on. */
@@ -124,5 +139,5 @@ export const psArgs = {
 
 export const denialArgs = {
   ...{ output: 'json' as const, namespace: undefined, workload: undefined, since: undefined },
-  ...{ muted: false, expected: false, follow: undefined, now: psArgs.now }
+  ...{ muted: false, expected: false, closed: false, follow: undefined, now: psArgs.now }
 }

@@ -1,6 +1,6 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { toBitmap } from '../../src/syscalls/bitmap.js'
-import type { Instance } from '../../src/seccomp/review/evidence.js'
+import type { Instance } from '../../src/seccomp/review/evidence-item.js'
 
 export const start = Date.parse('2026-11-20T10:00:00Z')
 

@@ -19,6 +19,8 @@ export interface Kube {
 
 export interface CallOptions {
   contentType?: string
+  /** Accept; default application/json. */
+  accept?: string
   /** Sent as Impersonate-User: what a controller's service account would be. */
   asUser?: string
   /** Groups of the impersonated user. */
@@ -50,7 +52,7 @@ export function kubeClient(url: string, caPem: string, token: string, agent?: Ag
           timeout: 30_000,
           headers: {
             authorization: `Bearer ${token}`,
-            accept: 'application/json',
+            accept: options.accept ?? 'application/json',
             ...(payload === undefined
               ? {}
               : { 'content-type': options.contentType ?? 'application/json' }),

@@ -4,7 +4,7 @@ import { createLogger } from '../../src/lib/log.js'
 import type { Store } from '../../src/store/store.js'
 import { DenialRows } from '../../webhook/hub/denials/denial-rows.js'
 import type { Denial } from '../../webhook/hub/denials/denial.js'
-import type { NodeState } from '../../webhook/hub/nodes/nodes.js'
+import type { NodeState } from '../../webhook/hub/nodes/node-state.js'
 import type {
   ContainerView,
   ContainerViews
@@ -49,6 +49,10 @@ export function replicas() {
       profile = { ...profile, spec: { ...profile.spec, ladder }, status }
     },
     pass: (ms: number) => (now += ms),
+    mute: (syscall: string) => {
+      const mute = [{ syscall, by: 'ann', at: new Date(start).toISOString() }]
+      profile = { ...profile, spec: { ...profile.spec, mute } }
+    },
     /** One container on each node, from the beginning or since the node is there. */
     replica(
       isElsewhere: (node: string) => boolean,
@@ -82,10 +86,10 @@ export function replicas() {
         recording,
         sources: {
           hub: { denialRows, node, profiles: () => new Map([['shop/web', state]]) },
-          ...{ store, isElsewhere, now: () => now },
+          ...{ store, isElsewhere, now: () => now, inCluster: true },
           logger: createLogger('test', { write: () => undefined })
         },
-        views: { list },
+        views: { list, reachedBy: list },
         restarts: { of: () => 0 }
       } as unknown as Confinement
       const watch = new LadderWatch(truth, () => [profile])
@@ -110,8 +114,7 @@ export function replicas() {
             ...{ action: 'SCMP_ACT_LOG', errno: 0, signal: '', at, lastSeen: at, expected: false }
           } as unknown as Denial
           denialRows.grow(denial, 1, at)
-        },
-        forget: () => denialRows.forget('shop', 'web')
+        }
       }
     }
   }

@@ -35,9 +35,12 @@ const unknownNames = ['nosuchcall', 'syscall_500', 'tuxcall2']
 /** Draws profiles as a hostile hub or a careless author might write them. */
 export class RandomFilters {
   readonly random: () => number
+  readonly #names: readonly string[]
 
-  constructor(seed: number) {
+  /** @param names the syscalls that profiles name */
+  constructor(seed: number, names: readonly string[] = knownSyscalls) {
     this.random = seededRandom(seed)
+    this.#names = names
   }
 
   pick<T>(list: readonly T[]): T {
@@ -85,7 +88,7 @@ export class RandomFilters {
 
   /** A profile of about 25 rules for a dozen names; some occur twice, some are unknown. */
   profile(): LinuxSeccomp {
-    const names = Array.from({ length: 12 }, () => this.pick(knownSyscalls))
+    const names = Array.from({ length: 12 }, () => this.pick(this.#names))
     const rules = names.flatMap((name) => {
       const only = this.random() < 0.5 ? Math.floor(this.random() * 3) : undefined
       return Array.from({ length: 1 + Math.floor(this.random() * 3) }, () => {

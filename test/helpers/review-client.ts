@@ -13,6 +13,11 @@ export interface ReviewLoad {
   /** Address that the client sends from; all of 127.0.0.0/8 is this machine. */
   localAddress: string
   connections: number
+  /** Reviews a second at most; default: as many as are answered. */
+  perSecond?: number
+  /** Whether each request has a connection of its own; default false. */
+  reconnects?: boolean
+  method?: string
   /** Bodies are sent in turns. */
   body: string | readonly string[]
   /** Where bodies are sent; default `/mutate`. */
@@ -42,16 +47,17 @@ function sendOne(
   agent: Agent
 ): Promise<{ status: number; isPatched: boolean }> {
   const { port, ca, cert, key, localAddress, path = '/mutate', mark = '"patch":' } = load
+  const { method = 'POST' } = load
   return new Promise((resolve) => {
     const headers = {
       'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
+      ...(method === 'GET' ? {} : { 'content-length': Buffer.byteLength(body) }),
       ...load.headers
     }
     const identity = cert === undefined || key === undefined ? {} : { cert, key }
     const target = { host: '127.0.0.1', port, ca, localAddress, agent, ...identity }
     const fail = () => resolve({ status: 0, isPatched: false })
-    const outgoing = request({ ...target, method: 'POST', path, headers }, (response) => {
+    const outgoing = request({ ...target, method, path, headers }, (response) => {
       let text = ''
       response.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')))
       response.on('error', fail)
@@ -60,7 +66,7 @@ function sendOne(
       )
     })
     outgoing.on('error', fail)
-    outgoing.end(body)
+    outgoing.end(method === 'GET' ? undefined : body)
   })
 }
 
@@ -68,15 +74,21 @@ let isEnded = false
 
 async function run(load: ReviewLoad): Promise<ReviewTally> {
   isEnded = false
-  const agent = new Agent({ keepAlive: true, maxSockets: load.connections })
+  const agent = new Agent({ keepAlive: load.reconnects !== true, maxSockets: load.connections })
   const tally: ReviewTally = { patched: 0, others: 0, statuses: {}, ms: 0 }
   const bodies = [load.body].flat()
   const began = performance.now()
   let left = load.count ?? Infinity
   let turn = 0
   const isOver = () => isEnded || left <= 0 || performance.now() - began > (load.ms ?? Infinity)
-  const client = async (): Promise<void> => {
+  const everyMs = (load.connections * 1000) / (load.perSecond ?? Infinity)
+  const client = async (_: unknown, i: number): Promise<void> => {
+    // The connections of a slow client send one after the other.
+    let due = began + (everyMs * i) / load.connections
     while (!isOver()) {
+      const early = due - performance.now()
+      if (early > 0) await delay(early)
+      due = Math.max(due + everyMs, performance.now())
       left -= 1
       const { status, isPatched } = await sendOne(load, bodies[turn++ % bodies.length] ?? '', agent)
       if (Object.keys(tally.statuses).length === 0) process.send?.('begun')

@@ -8,9 +8,10 @@ import { repositoryRoot } from './repository.js'
  */
 export function spawnSecco(
   args: readonly string[],
-  extra: Record<string, string> = {}
+  extra: Record<string, string> = {},
+  within: readonly string[] = []
 ): ChildProcessWithoutNullStreams {
-  const command = [process.execPath, join(repositoryRoot, 'bin/secco'), ...args]
+  const command = [...within, process.execPath, join(repositoryRoot, 'bin/secco'), ...args]
   return spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', ...command], {
     env: { ...process.env, NO_COLOR: '1', ...extra }
   })
@@ -22,13 +23,13 @@ export interface Outcome {
   stderr: string
 }
 
-/** Runs `secco` to its end. */
+/** Runs `secco` to its end. @param options.within a command and its arguments that starts it */
 export function runSecco(
   args: readonly string[],
-  options: { env?: Record<string, string>; input?: string } = {}
+  options: { env?: Record<string, string>; input?: string; within?: readonly string[] } = {}
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawnSecco(args, options.env)
+    const child = spawnSecco(args, options.env, options.within)
     let [stdout, stderr] = ['', '']
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))

@@ -58,12 +58,16 @@ async function prepare(
   )
 }
 
-/** @param namespaces labels of the namespaces to create, by name */
+/**
+ * @param namespaces labels of the namespaces to create, by name
+ * @param more further arguments of kube-apiserver
+ */
 export async function startShippedCluster(
   programs: ApiServerPrograms,
-  namespaces: Readonly<Record<string, Record<string, string>>>
+  namespaces: Readonly<Record<string, Record<string, string>>>,
+  more: readonly string[] = []
 ): Promise<ShippedCluster> {
-  const cluster = await startCluster(programs)
+  const cluster = await startCluster(programs, more)
   const { kube } = cluster
   await prepare(cluster, namespaces).catch(async (error: unknown) => {
     await cluster.stop()

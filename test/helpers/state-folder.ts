@@ -4,8 +4,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Observation } from '../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { objectPath } from '../../src/store/directory-layout.js'
+import { objectPath, statusPath } from '../../src/store/directory-layout.js'
+import { decodeStatusFile } from '../../src/store/directory-status.js'
 import { parseProfileDocument } from '../../src/api/parse.js'
+import { validateObject } from '../../src/api/validate.js'
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -58,7 +60,7 @@ export function readSpool(folder: string): Observation[] {
   })
 }
 
-/** The stored profile, read from the file itself; throws when it is not a whole document. */
+/** The stored profile, read from the files themselves; throws when one is not whole. */
 export function readProfile(
   objects: string,
   ref: { namespace: string; name: string }
@@ -66,7 +68,12 @@ export function readProfile(
   const where = objectPath(objects, 'SeccompProfile', ref)
   const bytes = read(where)
   if (bytes === undefined) return undefined
-  return parseProfileDocument(bytes.toString(), where)
+  const profile = parseProfileDocument(bytes.toString(), where)
+  const kept = read(statusPath(objects, 'SeccompProfile', ref))
+  if (kept === undefined) return profile
+  const { object } = decodeStatusFile(kept.toString())
+  const { status } = validateObject(object, where) as SeccompProfile
+  return { ...profile, ...(status && { status }) }
 }
 
 /** The token by which the command line enters the API of a state folder's hub. */

@@ -24,7 +24,7 @@ export const mayImport: Record<string, readonly string[]> = (() => {
     'src/lib': [],
     'src/syscalls': ['src/lib'],
     'src/api': ['src/lib', 'src/syscalls'],
-    'src/seccomp': ['src/lib', 'src/syscalls', 'src/api'],
+    'src/seccomp': ['src/lib', 'src/syscalls', 'src/api', 'src/history'],
     'src/store': ['src/lib', 'src/syscalls', 'src/api'],
     'src/rules': ['src/lib', 'src/syscalls', 'src/api'],
     'src/history': ['src/lib', 'src/syscalls', 'src/api'],

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { isMainThread, parentPort, Worker } from 'node:worker_threads'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 /**
  * A Service in front of replicas, as kube-proxy's rules make one: each new connection goes to the next endpoint,
@@ -12,21 +12,42 @@ interface TcpBalancer {
   port: number
   /** Ports of loopback that are ready. */
   setTargets(ports: readonly number[]): void
+  /** While it is cut nothing gets through, either way, and nobody is told; then all of it does, as TCP sends it again. */
+  cut(value: boolean): void
   /** New connections that found nobody. */
   denied(): number
   close(): Promise<void>
 }
 
+interface Place {
+  host: string
+  port: number
+}
+
 type Told = { listening: number } | { denied: number }
 
 /** The thread. Its parent ends it. */
-async function serve(parent: NonNullable<typeof parentPort>): Promise<void> {
+async function serve(parent: NonNullable<typeof parentPort>, at: Place): Promise<void> {
   let targets: readonly number[] = []
   let turn = 0
   let denied = 0
+  let isCut = false
+  const pairs = new Set<[Socket, Socket]>()
+  const connectPair = ([one, other]: [Socket, Socket]): void => {
+    one.pipe(other)
+    other.pipe(one)
+  }
+  const cutPair = (pair: [Socket, Socket]): void => {
+    // A stream that is only paused goes on with the next drain of what it is piped to.
+    for (const socket of pair) socket.unpipe().pause()
+  }
   const tell = (told: Told): void => parent.postMessage(told)
-  parent.on('message', (ports: readonly number[]) => {
-    targets = ports
+  parent.on('message', (message: readonly number[] | boolean) => {
+    if (typeof message !== 'boolean') targets = message
+    else {
+      isCut = message
+      for (const pair of pairs) (isCut ? cutPair : connectPair)(pair)
+    }
   })
   const server = createServer((inner) => {
     const port = targets[turn++ % Math.max(1, targets.length)]
@@ -45,22 +66,29 @@ async function serve(parent: NonNullable<typeof parentPort>): Promise<void> {
       if (error.code === 'ECONNREFUSED') nobody()
       else inner.destroy()
     })
+    const pair: [Socket, Socket] = [inner, outer]
+    pairs.add(pair)
     // pipe() hands an end on; what is left is a side that went without one.
     outer.on('close', () => inner.destroy())
-    inner.on('close', () => outer.destroy())
-    inner.pipe(outer)
-    outer.pipe(inner)
+    inner.on('close', () => {
+      pairs.delete(pair)
+      outer.destroy()
+    })
+    ;(isCut ? cutPair : connectPair)(pair)
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(at.port, at.host)
   await once(server, 'listening')
   const address = server.address()
   tell({ listening: address !== null && typeof address === 'object' ? address.port : 0 })
 }
 
-if (!isMainThread && parentPort !== null) await serve(parentPort)
+if (!isMainThread && parentPort !== null) await serve(parentPort, workerData as Place)
 
-export async function startTcpBalancer(): Promise<TcpBalancer> {
-  const worker = new Worker(fileURLToPath(import.meta.url))
+/** @param at where it listens; port 0: any */
+export async function startTcpBalancer(
+  at: Place = { host: '127.0.0.1', port: 0 }
+): Promise<TcpBalancer> {
+  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: at })
   let denied = 0
   const port = await new Promise<number>((resolve, reject) => {
     worker.once('error', reject)
@@ -72,6 +100,7 @@ export async function startTcpBalancer(): Promise<TcpBalancer> {
   return {
     port,
     setTargets: (ports) => worker.postMessage(ports),
+    cut: (value) => worker.postMessage(value),
     denied: () => denied,
     close: async () => {
       await worker.terminate()

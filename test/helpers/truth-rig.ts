@@ -13,6 +13,7 @@ import { makeBundle, makeRootfs, run } from './runc-bundle.js'
 import { runSecco, spawnSecco } from './secco-command.js'
 import { uiToken } from './state-folder.js'
 import { until } from './until.js'
+import { removeUpPins } from './up-recorder.js'
 import { words } from '../../src/seccomp/data/words.js'
 
 /** Others may keep this machine busy. */
@@ -62,6 +63,8 @@ export function profileOf(name: string, more: readonly string[]): SeccompProfile
 
 interface Addresses extends Webhook {
   ui: string
+  /** The pinned recorder of an earlier run goes on. */
+  adopted: boolean
 }
 
 interface Change {
@@ -73,21 +76,31 @@ interface Change {
 }
 
 /** A whole Secco on a state folder of its own, and real containers of runc, or of a containerd, beside it. */
-export async function everything(options: { seccompFolder?: string; containerd?: boolean } = {}) {
+export async function everything(
+  options: {
+    seccompFolder?: string
+    containerd?: boolean
+    /** A containerd that the caller has started, and stops. */
+    beside?: { socket: string; runcRoot: string }
+    pin?: 'off'
+  } = {}
+) {
   const state = await mkdtemp(join(tmpdir(), 'secco-truth-'))
   const rootfs = await makeRootfs()
   await writeFile(join(state, 'again.c'), again)
   await run('gcc', ['-O1', '-static', '-o', join(rootfs, 'again'), join(state, 'again.c')])
   const containerd =
     options.containerd === true ? await startContainerd(join(state, 'ctd')) : undefined
+  const daemon = containerd ?? options.beside
   const root = join(state, 'runc')
   const seccompRoot = join(state, options.seccompFolder ?? 'seccomp')
   const free = '127.0.0.1:0'
   const upArgs = [
     ...['up', '-o', 'json', '--state', state, '--seccomp-root', seccompRoot],
     ...['--listen', free, '--hub-listen', free, '--ui-listen', free, '--node', 'n1'],
-    ...['--runc-root', containerd?.runcRoot ?? root],
-    ...['--containerd-socket', containerd?.socket ?? join(state, 'none.sock')]
+    ...['--runc-root', daemon?.runcRoot ?? root],
+    ...['--containerd-socket', daemon?.socket ?? join(state, 'none.sock')],
+    ...(options.pin === undefined ? [] : ['--pin', options.pin])
   ]
   let log = ''
   const startUp = async () => {
@@ -111,8 +124,11 @@ export async function everything(options: { seccompFolder?: string; containerd?:
   const api = async <T>(path: string): Promise<T> =>
     (await (await fetch(`${up.addresses.ui}/api/v1/${path}`, { headers })).json()) as T
 
+  const page = async (path: string): Promise<string> =>
+    (await fetch(`${up.addresses.ui}${path}`, { headers })).text()
+
   return {
-    ...{ state, rootfs, seccompRoot, secco, json, api, containerd, log: () => log },
+    ...{ state, rootfs, seccompRoot, secco, json, api, page, containerd, log: () => log },
     get addresses() {
       return up.addresses
     },
@@ -141,6 +157,8 @@ export async function everything(options: { seccompFolder?: string; containerd?:
       })
     },
     file: (path: string) => join(seccompRoot, path),
+    /** The folder of a container below `runc --root`. */
+    folder: (id: string) => join(root, id),
     read: async (path: string) =>
       JSON.parse(await readFile(join(seccompRoot, path), 'utf8')) as LinuxSeccomp,
     async start(id: string, calls: readonly string[], change: Change): Promise<void> {
@@ -196,7 +214,7 @@ export async function everything(options: { seccompFolder?: string; containerd?:
     /** The path that a pod of this name gets. */
     admit: (pod: string, labels: Record<string, string>) => admit(up.addresses, pod, labels),
     /** Ends `secco up`; containers run on. */
-    async halt(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    async halt(signal: 'SIGTERM' | 'SIGKILL' | 'SIGINT' = 'SIGTERM'): Promise<void> {
       const { program } = up
       if (program.exitCode !== null || program.signalCode !== null) return
       program.kill(signal)
@@ -208,7 +226,8 @@ export async function everything(options: { seccompFolder?: string; containerd?:
     },
     async dispose() {
       for (const id of ids) await run('runc', ['--root', root, 'delete', '--force', id])
-      await this.halt()
+      await this.halt('SIGINT')
+      removeUpPins(state)
       await containerd?.stop()
       for (const path of [...bundles, state, dirname(rootfs)]) {
         await rm(path, { recursive: true, force: true })

@@ -24,9 +24,16 @@ export async function within<T>(
   }
 }
 
+/** A probe that takes long is called less often: who waits leaves the cores to what is waited for. */
+const share = 5
+const longestRestMs = 500
+
 interface UntilOptions {
   timeoutMs?: number
+  /** Shortest time between two calls of the probe. */
   everyMs?: number
+  /** The probe is the work itself: it is called at this pace, however long it takes. */
+  steady?: boolean
   /** Ends the wait with the signal's reason. */
   signal?: AbortSignal | undefined
 }
@@ -63,13 +70,14 @@ function wordsOf(last: unknown): string {
 export async function until<T>(
   what: string,
   probe: (note: Note) => Promise<T | undefined> | T | undefined,
-  { timeoutMs = 120_000, everyMs = 20, signal }: UntilOptions = {}
+  { timeoutMs = 120_000, everyMs = 20, steady = false, signal }: UntilOptions = {}
 ): Promise<T> {
   const end = Date.now() + timeoutMs
   let last: unknown
   const note: Note = (seen) => (last = seen)
   for (;;) {
     signal?.throwIfAborted()
+    const asked = performance.now()
     try {
       const answer = Promise.resolve().then(() => probe(note))
       const value = await orLate(answer, Math.max(1000, end - Date.now()))
@@ -81,6 +89,8 @@ export async function until<T>(
       last = error
     }
     if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}${wordsOf(last)}`)
-    await delay(everyMs)
+    const tookMs = performance.now() - asked
+    const restMs = steady ? 0 : Math.min(share * tookMs, longestRestMs)
+    await delay(Math.max(everyMs, restMs))
   }
 }

@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { repositoryRoot } from '../helpers/repository.js'
 import { mutants, type Mutant, mutate, type Row } from '../mutants/mutant.js'
+import { MutantRecord, stateOf } from '../mutants/record.js'
 import { problemOf, runMutants, summaryOf } from '../mutants/run-mutants.js'
 import { table } from '../mutants/table.js'
 
@@ -98,5 +99,32 @@ test('what becomes of a mutant', { timeout: 120_000 }, async (t) => {
   t.same(readdirSync(join(root, 'build/mutants')), [], 'no copy is left')
   t.same(readdirSync(root), before)
   t.match(summaryOf(results), [/^class/, /^made-up +12 +3 +2 +1 +6 +1$/, /^total +12/])
+  t.end()
+})
+
+test('a run that was ended goes on where it was', (t) => {
+  const path = join(t.testdir(), 'mutants.jsonl')
+  const [one, wrong, other] = mutants('made-up', [
+    ['one', 'It is greater.', ...inverted, 'most'],
+    ['wrong', 'It is greater.', ...inverted, 'most'],
+    ['other', 'It is tiny.', ...unseen, 'most']
+  ])
+  if (one === undefined || wrong === undefined || other === undefined) throw new Error('no rows')
+  const first = new MutantRecord(path, 'a', false)
+  const noticed = { mutant: one, outcome: 'noticed', seconds: 2, detail: 'most' } as const
+  first.add(noticed)
+  first.add({ mutant: wrong, outcome: 'error', seconds: 1, detail: 'no text' })
+  appendFileSync(path, '{"key":"cut o')
+  const second = new MutantRecord(path, 'a', true)
+  t.same(second.earlier(one), noticed)
+  t.equal(second.earlier(wrong), undefined, 'a row that was wrong is tried again')
+  t.equal(second.earlier(other), undefined)
+  const changed = { ...one, tests: ['test/other.test.ts'] }
+  t.equal(second.earlier(changed), undefined, 'a row that changed')
+  second.add({ ...noticed, mutant: other })
+  t.match(new MutantRecord(path, 'a', true).earlier(other), { outcome: 'noticed' })
+  t.equal(new MutantRecord(path, 'b', true).earlier(one), undefined, 'a checkout that changed')
+  t.equal(new MutantRecord(path, 'a', false).earlier(one), undefined, 'without --resume')
+  t.match(stateOf(repositoryRoot), /^[0-9a-f]{40,}\n/)
   t.end()
 })

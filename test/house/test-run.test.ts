@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { test } from 'tap'
+import { test, type Test } from 'tap'
 import { repositoryRoot } from '../helpers/repository.js'
 
 interface Tally {
@@ -9,38 +10,54 @@ interface Tally {
   skips: string[]
 }
 type Event = { kind: string; name: string }
+interface Queue {
+  left: string[]
+}
+interface RunOptions {
+  timeoutSeconds: number
+  timeoutOf?: (path: string) => number
+  envOf?: (path: string) => object
+  report: (event: Event) => void
+  onFile: (path: string, tally: Tally) => void
+  isShared?: () => boolean
+  stderr?: 'ignore'
+  signal?: AbortSignal
+}
 interface TestRun {
-  runFiles: (
-    paths: readonly string[],
-    options: {
-      jobs: number
-      timeoutSeconds: number
-      report: (event: Event) => void
-      onFile: (path: string, tally: Tally) => void
-      stderr?: 'ignore'
-      signal?: AbortSignal
-    }
-  ) => Promise<void>
+  runFiles: (paths: readonly string[], options: RunOptions & { jobs: number }) => Promise<void>
+  queueOf: (paths: readonly string[], after?: readonly Queue[]) => Queue
+  runLanes: (lanes: readonly (readonly Queue[])[], options: RunOptions) => Promise<void>
 }
 
 const bin = (name: string) => join(repositoryRoot, 'bin', name)
-const { runFiles } = (await import(bin('run-tap.mjs'))) as TestRun
+const { queueOf, runFiles, runLanes } = (await import(bin('run-tap.mjs'))) as TestRun
 const { affectedBy } = (await import(bin('affected.mjs'))) as {
   affectedBy: (changed: readonly string[], texts: ReadonlyMap<string, string>) => string[]
 }
 
-const tap = `import { test } from '${import.meta.resolve('tap')}'\n`
+const tap = `import { t, test } from '${import.meta.resolve('tap')}'\n`
+const one = `test('a', (t) => { t.ok(true); t.end() })`
 const holder = `import { spawn } from 'node:child_process'
 spawn('sleep', ['60'], { stdio: ['ignore', 'inherit', 'ignore'], detached: true }).unref()
 `
 
-test('what becomes of a test file', async (t) => {
+for (const shared of [false, true]) {
+  test(`what becomes of a test file, ${shared ? 'after others in a process' : 'alone'}`, (t) =>
+    checkFiles(t, shared))
+}
+
+async function checkFiles(t: Test, shared: boolean): Promise<void> {
   const cases: [name: string, text: string, tally: Partial<Tally>][] = [
     ['passes', `${tap}test('a', (t) => { t.ok(true); t.end() })`, { passed: 1, failed: 0 }],
     ['fails', `${tap}test('a', (t) => { t.ok(true); t.ok(false); t.end() })`, { failed: 1 }],
     ['skips', `${tap}test('a', { skip: 'why' }, () => {})\ntest('b', async (t) => t.ok(1))`, {}],
     ['says nothing', '', { passed: 0, failed: 1 }],
     ['throws', `${tap}throw new Error('x')`, { passed: 0, failed: 1 }],
+    [
+      'tears down wrongly',
+      `${tap}t.teardown(() => { throw new Error('x') })\n${one}`,
+      { failed: 1 }
+    ],
     ['is killed', `${tap}test('a', (t) => { t.ok(1); process.kill(process.pid, 9) })`, {}],
     ['ends early', `${tap}test('a', (t) => { t.ok(1); process.exit(0) })`, { failed: 1 }],
     ['takes too long', `${tap}test('a', () => new Promise((r) => setTimeout(r, 60_000)))`, {}],
@@ -60,7 +77,7 @@ test('what becomes of a test file', async (t) => {
     runFiles(
       names.map((name) => join(dir, `${name}.mjs`)),
       {
-        ...{ jobs: 4, timeoutSeconds, stderr: 'ignore' },
+        ...{ jobs: shared ? 1 : 4, timeoutSeconds, stderr: 'ignore', isShared: () => shared },
         report: ({ kind, name }) => {
           if (kind === 'failed') failed.push(name)
         },
@@ -84,6 +101,26 @@ test('what becomes of a test file', async (t) => {
     'the signal is named'
   )
   t.ok(Date.now() - began < 60_000, 'nobody waits for what a test left behind')
+}
+
+test('what a file does to its process is undone before the next one', async (t) => {
+  const first = `${tap}import { mock } from 'node:test'
+mock.timers.enable({ apis: ['setTimeout'] })
+t.setTimeout(1)
+t.teardown(() => { process.env.TORN = 'down' })
+test('a', (t) => { t.ok(true); t.end() })`
+  const second = `${tap}import { setTimeout } from 'node:timers'
+test('b', (t) => { t.equal(process.env.TORN, 'down'); setTimeout(() => t.end(), 20) })`
+  const dir = t.testdir({ 'first.mjs': first, 'second.mjs': second })
+  const got: Partial<Tally>[] = []
+  await runFiles([join(dir, 'first.mjs'), join(dir, 'second.mjs')], {
+    ...{ jobs: 1, timeoutSeconds: 50, isShared: () => true, report: () => undefined },
+    onFile: (_path, { passed, failed }) => got.push({ passed, failed })
+  })
+  t.strictSame(got, [
+    { passed: 1, failed: 0 },
+    { passed: 1, failed: 0 }
+  ])
 })
 
 test('after an abort no further file starts', async (t) => {
@@ -99,6 +136,48 @@ test('after an abort no further file starts', async (t) => {
     }
   })
   t.same(ended, ['one.mjs'])
+})
+
+test('of files that record one runs at a time, and those that wait come after them', async (t) => {
+  // Each file notes when it begins and ends, and ends after others began that run beside it.
+  const beside = (name: string): RegExp =>
+    name.startsWith('wait')
+      ? /(begin wait-[^]*){3}/
+      : /begin (record-1[^]*begin other-1|other-1[^]*begin record-1)/
+  const body = (name: string): string => `
+import { appendFileSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+${tap}test('a', async (t) => {
+  appendFileSync(process.env.NOTES, 'begin ${name} ' + process.env.TAP_TIMEOUT + '\\n')
+  while (!${String(beside(name))}.test(readFileSync(process.env.NOTES, 'utf8'))) await delay(20)
+  appendFileSync(process.env.NOTES, 'end ${name}\\n')
+  t.ok(true)
+})`
+  const names = ['record-1', 'record-2', 'wait-1', 'wait-2', 'wait-3', 'other-1', 'other-2']
+  const dir = t.testdir(Object.fromEntries(names.map((name) => [`${name}.mjs`, body(name)])))
+  const pathsOf = (kind: string): string[] =>
+    names.filter((name) => name.startsWith(kind)).map((name) => join(dir, `${name}.mjs`))
+  const recording = queueOf(pathsOf('record'))
+  const waiting = queueOf(pathsOf('wait'), [recording])
+  const others = queueOf(pathsOf('other'))
+  const ended: string[] = []
+  await runLanes([[recording, waiting, others], [others, waiting], [waiting]], {
+    ...{ timeoutSeconds: 50, report: () => undefined },
+    envOf: () => ({ NOTES: join(dir, 'notes') }),
+    timeoutOf: (path) => (basename(path).startsWith('record') ? 40 : 30),
+    onFile: (path, { passed }) => ended.push(...(passed > 0 ? [basename(path, '.mjs')] : []))
+  })
+  t.same([...ended].sort(), [...names].sort(), 'each file runs once')
+  const running = new Set<string>()
+  for (const line of readFileSync(join(dir, 'notes'), 'utf8').trim().split('\n')) {
+    const [what, name = '', limit] = line.split(' ')
+    if (what === 'begin') {
+      running.add(name)
+      t.equal(limit, name.startsWith('record') ? '40' : '30', `${name} has its own limit`)
+    } else running.delete(name)
+    const count = (kind: string) => [...running].filter((one) => one.startsWith(kind)).length
+    t.ok(count('record') === 0 || count('record') + count('wait') === 1, line)
+  }
 })
 
 test('the tests that a change touches', (t) => {

@@ -4,16 +4,18 @@ import { test } from 'tap'
 import { repositoryRoot } from '../helpers/repository.js'
 import { parseSource, type SourceFile } from '../helpers/source-tree.js'
 
-type Row = readonly [start: string, tier: string, how?: 'alone' | 'waiting']
+type Row = readonly [start: string, tier: string, how?: 'recording' | 'alone' | 'waiting']
 interface TestTiers {
   tiers: readonly string[]
   table: readonly Row[]
   needs: Readonly<Record<string, string>>
+  longest: readonly string[]
+  longestFirst: (one: string, other: string) => number
   rowOf: (path: string, rows?: readonly Row[]) => Row | undefined
   mayBeSkipped: (line: string, reasons?: readonly (readonly [string, RegExp])[]) => boolean
 }
 
-const { tiers, table, needs, rowOf, mayBeSkipped } = (await import(
+const { tiers, table, needs, longest, longestFirst, rowOf, mayBeSkipped } = (await import(
   join(repositoryRoot, 'bin/test-tiers.mjs')
 )) as TestTiers
 
@@ -102,6 +104,20 @@ test('no test file needs more than its tier has', (t) => {
   ])
   t.same(tooEarly(all, [['a/', 'integration']]), [`integration, but e2e is needed: ${way}`])
   t.same(tooEarly(all, [['a/', 'e2e']]), [])
+  t.end()
+})
+
+test('the longest files start first, then those of later tiers', (t) => {
+  const tests = [...files.keys()].filter((path) => path.endsWith('.test.ts'))
+  t.same(
+    longest.filter((start) => !tests.some((path) => path.startsWith(`test/${start}`))),
+    [],
+    'remove what has no file from the list of bin/test-tiers.mjs'
+  )
+  const [first = '', second = ''] = longest.map((start) => `build/test/${start}test.js`)
+  const unit = 'build/test/src/lib/pace.test.js'
+  const e2e = 'build/test/e2e/strict.test.js'
+  t.same([unit, e2e, second, first].sort(longestFirst), [first, second, e2e, unit])
   t.end()
 })
 

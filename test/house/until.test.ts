@@ -46,4 +46,12 @@ test('every wait ends, and prints what it saw last', async (t) => {
   t.equal(await until('the third', counted, { everyMs: 1 }), 3)
   const slow = () => delay(60, 'late but there')
   t.equal(await until('a slow answer', slow, { timeoutMs: 10 }), 'late but there')
+  const asked: number[] = []
+  const dear = async () => {
+    asked.push(performance.now())
+    await delay(40)
+    return asked.length === 3 ? asked : undefined
+  }
+  const [first = 0, , third = 0] = await until('a dear probe', dear, { everyMs: 1 })
+  t.ok(third - first >= 2 * 6 * 39, 'who waits works at most a sixth of the time')
 })

@@ -3,16 +3,15 @@ import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { modes } from '../../src/api/seccomp-rule.js'
 import { driftKinds, states } from '../../src/confinement/state.js'
-import { documentPaths, readDocument } from '../helpers/documents.js'
+import { documentPaths, readDocument, tableRows } from '../helpers/documents.js'
 
 const concepts = readDocument('docs/concepts.md')
 
 /** The first column of the table below a heading of docs/concepts.md. */
-function termsBelow(heading: string): string[] {
-  const [, part = ''] = concepts.split(new RegExp(`^#+ ${heading}$`, 'm'))
-  const [table = ''] = part.split(/^#/m)
-  return [...table.matchAll(/^\| (?!---)(.+?) \|/gm)].map(([, term = '']) => term.trim()).slice(1)
-}
+const termsBelow = (heading: string): string[] =>
+  tableRows(concepts)
+    .filter((row) => row.heading === heading)
+    .map(({ cells: [term = ''] }) => term)
 
 for (const [heading, words] of [
   ['States', states],

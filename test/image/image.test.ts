@@ -7,7 +7,8 @@ import { test } from 'tap'
 import { checkPair, isSignedBy } from '../../certs/pair.js'
 import { ociArchive } from '../../image/oci-archive.js'
 import { nodeRuntime } from '../../image/node-runtime.js'
-import { bundled, nativeFiles } from '../../image/parts.js'
+import { entryPoints } from '../../image/bundle.js'
+import { nativeFiles } from '../../image/parts.js'
 import { billPath, seccoImage } from '../../image/secco-image.js'
 import { parseLdd } from '../../image/shared-libraries.js'
 import { tar } from '../../image/tar.js'
@@ -123,7 +124,7 @@ test('the image: the same bytes each time, small, and it says what it is', async
   )
   const names = lists.flatMap(({ stdout }) => stdout.trim().split('\n'))
   for (const wanted of [
-    ...['usr/bin/node', 'usr/bin/secco', 'opt/secco/lib/secco.js', 'usr/share/doc/secco/LICENSE'],
+    ...['usr/bin/node', 'usr/bin/secco', 'opt/secco/lib/secco.cjs', 'usr/share/doc/secco/LICENSE'],
     ...['opt/secco/native/build/recorder.bpf.o', 'opt/secco/native/build/secco-launcher']
   ]) {
     t.ok(names.includes(wanted), wanted)
@@ -210,7 +211,7 @@ test('every thread of the program is a file of the image', async (t) => {
   }
   t.ok(started.length >= 3, started.join())
   t.same(
-    started.filter((thread) => !Object.keys(bundled).includes(thread)),
+    started.filter((thread) => !Object.keys(entryPoints).includes(thread)),
     []
   )
 })

@@ -12,8 +12,10 @@ const run = promisify(execFile)
 /** What a login shell of a small machine has: no Node among it. */
 const plain = { env: { PATH: '/usr/bin:/bin', HOME: '/root' } }
 const image = 'registry.example/team/secco:9'
+/** How small the files are is no part of this. */
+const level = 1
 const make = (folder: string) =>
-  writeRelease({ root: repositoryRoot, folder, image, runtime: nodeRuntime(repositoryRoot) })
+  writeRelease({ root: repositoryRoot, folder, image, runtime: nodeRuntime(repositoryRoot), level })
 
 test('a release', async (t) => {
   const folder = t.testdir({ first: {}, second: {}, unpacked: {} })

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { test } from 'tap'
-import { runs } from '../helpers/fuzz.js'
+import { isNightly } from '../helpers/fuzz.js'
 import { runKernels } from './run-kernels.js'
 
 const missing = ['qemu-system-x86_64', 'cpio', 'depmod', 'busybox', 'dpkg-deb'].filter(
@@ -15,7 +15,7 @@ const skip = reasons.length === 0 ? false : reasons.join('; ')
 
 // A boot takes most of a minute: `npm test` boots each kernel and each cgroup version once, `npm run test:nightly` all.
 const isWanted = (series: string, cgroup: string): boolean =>
-  runs(1) > 1 || (series === '6.1') === (cgroup === 'v1')
+  isNightly || (series === '6.1') === (cgroup === 'v1')
 
 // The guests run without hardware help: a boot takes 10 s on an idle machine, more beside others.
 test("the recorder on Debian's kernels", { skip, timeout: 1_750_000 }, async (t) => {

@@ -44,7 +44,10 @@ export class CheckoutCopy {
     rmSync(path, { recursive: true, force: true })
     mkdirSync(join(path, 'build'), { recursive: true })
     const names = readdirSync(root).filter((name) => !left.has(name) && name !== 'build')
-    const built = readdirSync(join(root, 'build')).filter((name) => name !== 'mutants')
+    // The bundle would hide the fault.
+    const built = readdirSync(join(root, 'build')).filter(
+      (name) => name !== 'mutants' && name !== 'bundle'
+    )
     for (const name of [...names, ...built.map((one) => join('build', one))])
       execFileSync('cp', ['-al', join(root, name), join(path, name)])
     symlinkSync(join(root, 'node_modules'), join(path, 'node_modules'))

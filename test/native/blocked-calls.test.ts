@@ -1,10 +1,11 @@
 import { execFile, spawn } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
+import { satelliteCapabilities } from '../../cli/install/satellite.js'
 import { holdFiles } from '../helpers/hold-file.js'
 import { until } from '../helpers/until.js'
 
@@ -66,4 +67,34 @@ test('blocked calls are read without opening the program of a container', { skip
     t.strictSame(JSON.parse(stdout), [pid, pid, compat ? 1 : 0, nr], abi)
     await release()
   }
+})
+
+test('with the capabilities of its pod the satellite reads the calls of other users', {
+  skip: process.getuid?.() === 0 ? false : 'not root: it cannot start a program of another user'
+}, async (t) => {
+  const nobody = ['--reuid=65534', '--clear-groups', 'sleep', '1000']
+  const program = spawn('setpriv', nobody, { stdio: 'ignore' })
+  t.teardown(() => program.kill('SIGKILL'))
+  const pid = program.pid ?? 0
+  await until(
+    'the program to sleep',
+    () => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n' || undefined
+  )
+  const script = `
+    const { loadAddon } = await import(${JSON.stringify(addon)})
+    const { ino } = (await import('node:fs')).statSync('/proc/self/ns/mnt')
+    console.log(JSON.stringify([...loadAddon().blockedCalls([${pid}], ino, false)]))`
+  const found = async (rights: readonly string[]): Promise<number[]> => {
+    const set = ['-all', ...rights.map((name) => `+${name.toLowerCase()}`)].join(',')
+    const poor = [`--bounding-set=${set}`, '--inh-caps=-all', 'env', '-u', 'NODE_OPTIONS']
+    const node = [process.execPath, '--input-type=module', '-e', script]
+    return JSON.parse((await run('setpriv', [...poor, ...node])).stdout) as number[]
+  }
+  const sleeping = await until('the call to be entered', async () => {
+    const calls = await found(satelliteCapabilities)
+    return calls.length > 0 ? calls : undefined
+  })
+  t.strictSame(sleeping.slice(0, 3), [pid, pid, 0])
+  const fewer = satelliteCapabilities.filter((name) => name !== 'DAC_READ_SEARCH')
+  t.strictSame(await found(fewer), [], 'and not without the right to read files of others')
 })

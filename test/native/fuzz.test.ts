@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
@@ -32,12 +31,12 @@ test('the parsers in C and C++ withstand any input', { skip, timeout: 4 * 3600_0
     .map((name) => name.replace(/\..*/, ''))
   const corpora = await readdir(join(native, 'fuzz/corpus'))
   t.same(corpora.sort(), targets.sort(), 'each target has a corpus')
-  const folder = await mkdtemp(join(tmpdir(), 'secco-fuzz-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  // Kept for the next run, with the inputs that a fault was found with.
+  const folder = join(native, 'build/fuzz-corpus')
   const count = runs(50_000)
   for (const target of targets) {
     const found = join(folder, target)
-    await mkdir(found)
+    await mkdir(found, { recursive: true })
     const options = [
       ...[
         '-close_fd_mask=1',

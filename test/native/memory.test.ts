@@ -1,11 +1,16 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { test } from 'tap'
+import { openRecorder, probeTracing } from '../../native/recorder.js'
 import { repositoryRoot } from '../helpers/repository.js'
 
 const megabyte = 1 << 20
+
+const probe = probeTracing()
+const skip = probe.available ? false : `nothing can be traced here: ${probe.reason ?? ''}`
 
 /** Sees one large block freed, then holds twenty of a megabyte; says by how much malloc's heap has grown with them. */
 const program = `
@@ -42,4 +47,20 @@ async function growth(how: 'small' | 'as it is'): Promise<number> {
 test('large blocks leave no holes in the heap of malloc', async (t) => {
   t.ok((await growth('small')) < 4 * megabyte)
   t.ok((await growth('as it is')) > 16 * megabyte, 'by itself glibc puts them there')
+})
+
+test('a table of 4096 slots is no resident memory of its reader', { skip }, (t) => {
+  const resident = (): number =>
+    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+  // The first one brings in the libraries.
+  openRecorder().stop()
+  const before = resident()
+  const recorder = openRecorder()
+  recorder.attach()
+  recorder.slots()
+  recorder.seen()
+  const grown = resident() - before
+  recorder.stop()
+  t.ok(grown < 12 * 1024, `${grown} KiB`)
+  t.end()
 })

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { test } from 'tap'
 import { packageRoot } from '../../native/paths.js'
@@ -41,9 +41,10 @@ function cgroupOf(pid: number): bigint {
 async function startContainer(
   rootfs: string,
   args: string[],
-  filtered: boolean
+  filtered: boolean,
+  program = '/calls'
 ): Promise<Container> {
-  const bundle = await makeBundle(rootfs, { args: ['/calls', ...args] })
+  const bundle = await makeBundle(rootfs, { args: [program, ...args] })
   if (!filtered) {
     const path = join(bundle, 'config.json')
     const config = JSON.parse(await readFile(path, 'utf8')) as { linux: { seccomp?: unknown } }
@@ -68,9 +69,9 @@ async function startContainer(
     pid: state.pid,
     mntns: statSync(`/proc/${state.pid}/ns/mnt`).ino,
     cgroup: cgroupOf(state.pid),
-    exec: (...call) => ended(spawn('runc', ['exec', id, '/calls', ...call], { stdio: 'ignore' })),
+    exec: (...call) => ended(spawn('runc', ['exec', id, program, ...call], { stdio: 'ignore' })),
     session: (...call) => {
-      const command = `runc exec -t ${id} /calls ${call.join(' ')}`
+      const command = `runc exec -t ${id} '${program}' ${call.join(' ')}`
       return ended(spawn('script', ['-qec', command, '/dev/null'], { stdio: 'ignore' }))
     },
     stop: async () => {
@@ -228,4 +229,38 @@ test('parts of a container', { skip, timeout: 300_000 }, async (t) => {
     t.equal(counts[0]?.get(nr.getpriority), 12_000)
     for (const slot of slots) recorder.release(slot.index, slot.generation)
   })
+})
+
+/** Names of a runtime's own processes inside a container. */
+const runtimeNames = ['exe', 'runc', 'crun', 'youki', 'runc:[2:INIT]']
+
+test('a program that has the name of a runtime is counted', {
+  skip,
+  timeout: 300_000
+}, async (t) => {
+  const rootfs = await makeRootfs()
+  const source = join(packageRoot(), 'test', 'native', 'calls.c')
+  const calls = join(rootfs, 'calls')
+  execFileSync('cc', ['-O1', '-pthread', '-static', '-o', calls, source])
+  for (const name of runtimeNames) await copyFile(calls, join(rootfs, name))
+  t.teardown(() => rm(dirname(rootfs), { recursive: true }))
+  for (const hook of ['tp_btf', 'raw_tp'] as const) {
+    for (const name of runtimeNames) {
+      await t.test(`${hook}: ${name}`, async (t) => {
+        const recorder = openRecorder({ hook })
+        recorder.attach()
+        const container = await startContainer(rootfs, ['serve', '7'], false, `/${name}`)
+        await until(() => byPart(recorder, container, nr.getpriority).entry === 7)
+        await container.exec('native', '11')
+        await container.session('native', '13')
+        t.same(byPart(recorder, container, nr.getpriority), { entry: 7, probe: 11, session: 13 })
+        t.ok(
+          slotsOf(recorder, container).every((slot) => slot.complete),
+          'from the first instruction'
+        )
+        await container.stop()
+        recorder.stop()
+      })
+    }
+  }
 })

@@ -15,7 +15,7 @@ const build = join(repositoryRoot, 'build/test')
 const excluded: Readonly<Record<string, string>> = {
   'blocked-calls.test.js': 'its own process loads no addon',
   'fuzz.test.js': 'loads no addon: its targets are built with AddressSanitizer by themselves',
-  'memory.test.js': 'measures the heap of glibc, which AddressSanitizer replaces'
+  'memory.test.js': 'measures memory, of which AddressSanitizer takes more'
 }
 
 /** g++ prints the name alone when it has no such library. */

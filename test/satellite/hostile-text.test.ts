@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import { parseArgumentsRecord, parseSeccompRecord } from '../../satellite/denials/audit-record.js'
 import { readCgroupName } from '../../satellite/containers/cgroup-name.js'
+import { Any, Container as StoredContainer } from '../../satellite/containers/gen/containerd.js'
+import { criRecordOf } from '../../satellite/containers/cri-record.js'
 import { parseList, parseRecord, stringsOf } from '../../satellite/containers/json.js'
 import { parseOciConfig } from '../../satellite/containers/oci-config.js'
 import { parseRuncVersion } from '../../satellite/containers/runc-version.js'
@@ -18,12 +20,30 @@ const config = JSON.stringify({
   linux: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] }, maskedPaths: [] }
 })
 
+const cri = JSON.stringify({
+  Version: 'v1',
+  Metadata: {
+    ...{ ID: 'a', SandboxID: 's', ImageRef: 'sha256:0' },
+    Config: { metadata: { name: 'app' }, labels: { 'io.kubernetes.pod.name': 'web' } }
+  }
+})
+
 const parsers: [string, readonly string[], (text: string) => unknown][] = [
   ['an audit record', [record], parseSeccompRecord],
   ["an audit record of a call's arguments", [call], parseArgumentsRecord],
   ['an OCI configuration', [config], parseOciConfig],
   ['labels', [config], (text) => stringsOf(parseRecord(text))],
   ['a list', ['["a=b","c"]'], parseList],
+  [
+    "CRI's record",
+    [cri],
+    (text) => {
+      const value = Buffer.from(text)
+      const key = 'io.containerd.cri.container.metadata'
+      const extensions = Object.fromEntries([[key, Any.fromPartial({ value })]])
+      return criRecordOf(StoredContainer.fromPartial({ id: 'a', extensions }), 'k8s.io')
+    }
+  ],
   ["runc's version", ['runc version 1.1.5+ds1\nspec: 1.0.2-dev\n'], parseRuncVersion],
   [
     "a cgroup's name",

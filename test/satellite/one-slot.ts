@@ -30,12 +30,14 @@ export function oneSlot(next: KernelState): Recorder {
     nsId: 0n,
     firstSeen: 0n,
     lastSeen: 0n,
+    lastExit: 0n,
     filtered: true,
     complete: true,
     distinct: next.distinct,
     part: 'entry',
     ignored: false,
     exits: 0,
+    ending: undefined,
     hasCompat: false
   })
   let given = -1

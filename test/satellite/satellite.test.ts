@@ -399,7 +399,9 @@ test('containers of containerd', { skip }, async (t) => {
     await containerd.stop()
     for (const path of [folder, dirname(rootfs)]) await rm(path, { recursive: true, force: true })
   })
-  matchLists(t, ends.status().runtimes, [{ name: 'runc' }, { name: 'containerd', version: /\d/ }])
+  // Where crun is installed, the node has it as well.
+  const runtimes = ends.status().runtimes.filter(({ name }) => name !== 'crun')
+  matchLists(t, runtimes, [{ name: 'runc' }, { name: 'containerd', version: /\d/ }])
   const labels = [
     'io.kubernetes.pod.namespace=shop',
     'io.kubernetes.pod.name=checkout-1',

@@ -23,10 +23,20 @@ export const resourceNames: Readonly<Record<Resource, string>> = {
   links: 'seccompprofiles/links'
 }
 
+/** Access is what somebody wants to do with a resource; without a namespace: in all of them. */
+export interface Access {
+  verb: Verb
+  resource: Resource
+  namespace: string | undefined
+  name: string | undefined
+}
+
 /** A user and the rights of the user. */
 export interface Identity {
   user: string
   can(verb: Verb, resource: Resource, namespace?: string, name?: string): Promise<boolean>
+  /** Rejects with UNAUTHENTICATED when the user's token is not valid any more. */
+  mustBeValid?(): Promise<void>
   /** In a cluster: a store that reads and writes with the user's own token. */
   objects?: Pick<Store, 'get' | 'apply' | 'update' | 'delete'>
 }
@@ -53,8 +63,10 @@ export interface Rights {
   /**
    * Returns undefined for an unknown token. `said` is the user name that a holder of the machine's own token states:
    * only root can read that file, so it is believed. Elsewhere it is ignored.
+   * @param client address of the sender: unknown tokens of one client are limited
+   * @throws SeccoError UNAVAILABLE
    */
-  ofToken(token: string, said: string | undefined): Promise<Identity | undefined>
+  ofToken(token: string, said: string | undefined, client?: string): Promise<Identity | undefined>
   /** Returns the identity of a user whom the API server names. */
   ofUser?: (user: ClusterUser, means: WritingMeans) => Promise<Identity>
   /** What programs of users without a token write for the hub. */

@@ -19,6 +19,8 @@ const defaultTiming: SessionTiming = {
 /** The oldest sessions and links are dropped beyond these numbers. */
 const mostSessions = 1000
 const mostLinks = 100
+/** Sessions of one person, who could otherwise end those of everybody else. */
+const mostOfOne = 50
 
 /** Sessions of browsers and the one-time links that open them. They are in memory, so a restart ends them. */
 export interface Sessions {
@@ -27,8 +29,13 @@ export interface Sessions {
   /** Uses a code. Returns undefined for one that is unknown, used or too old. */
   redeem(code: string): { id: string; identity: Identity } | undefined
   open(identity: Identity): string
-  /** Returns undefined for a session that is unknown or over. */
-  find(id: string): Identity | undefined
+  /**
+   * Returns undefined for a session that is unknown or over.
+   * @param isUse whether a person asks; an open page that loads itself is no use of the session. Default: true
+   */
+  find(id: string, isUse?: boolean): Identity | undefined
+  /** Returns whether `find` would find it; this is no use of the session. */
+  isOpen(id: string): boolean
   close(id: string): void
 }
 
@@ -47,7 +54,12 @@ export function createSessions(now: () => number, given: Partial<SessionTiming> 
   const timing = { ...defaultTiming, ...given }
   const sessions = new Map<string, Session>()
   const links = new Map<string, { identity: Identity; made: number }>()
+  const isOver = ({ opened, seen }: Session): boolean =>
+    now() - seen > timing.idleMs || now() - opened > timing.lifeMs
   const open = (identity: Identity): string => {
+    const own = [...sessions].filter(([, one]) => one.identity.user === identity.user)
+    const [oldest] = own
+    if (own.length >= mostOfOne && oldest !== undefined) sessions.delete(oldest[0])
     const id = secret()
     sessions.set(keyOf(id), { identity, opened: now(), seen: now() })
     dropOldest(sessions, mostSessions)
@@ -68,16 +80,20 @@ export function createSessions(now: () => number, given: Partial<SessionTiming> 
       return { id: open(found.identity), identity: found.identity }
     },
     open,
-    find(id) {
+    find(id, isUse = true) {
       const key = keyOf(id)
       const session = sessions.get(key)
       if (session === undefined) return undefined
-      if (now() - session.seen > timing.idleMs || now() - session.opened > timing.lifeMs) {
+      if (isOver(session)) {
         sessions.delete(key)
         return undefined
       }
-      session.seen = now()
+      if (isUse) session.seen = now()
       return session.identity
+    },
+    isOpen(id) {
+      const session = sessions.get(keyOf(id))
+      return session !== undefined && !isOver(session)
     },
     close: (id) => void sessions.delete(keyOf(id))
   }

@@ -1,9 +1,11 @@
+import { annotations } from '../../src/api/names.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import { decide } from '../../src/rules/decide.js'
 import type { Decision } from '../../src/rules/decision.js'
 import type { PodFacts } from '../../src/rules/facts.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
-import { buildPatch, type PatchOperation } from './patch.js'
+import { assignmentIn, buildPatch, type PatchOperation } from './patch.js'
+import type { PodTurns } from './pod-counter.js'
 import { podFacts } from './pod-facts.js'
 import { skippedDecision, respond, type ReviewResponse } from './respond.js'
 import { isAboutPod, readReview, type ReviewRequest } from './review.js'
@@ -27,17 +29,20 @@ function passed(request: ReviewRequest, decision: Decision): Admission {
   }
 }
 
+/** Returns the annotation of Secco that a pod came with: an answer of the first review, or a copy of another pod's. */
+function carriedBy({ annotations: own }: PodFacts): string | undefined {
+  return own !== undefined && Object.hasOwn(own, annotations.assigned)
+    ? own[annotations.assigned]
+    : undefined
+}
+
 /**
  * Returns the answer to a review. Pure.
  * A pod with a field of the wrong type is allowed with a warning: the API server itself rejects such a pod.
- * @param turnOf returns how many pods of a workload came before; not called for dry runs, nor without a canary.
+ * @param turns numbers the pods of a workload; not used for dry runs, nor without a canary.
  * @throws SeccoError INVALID_REVIEW when the envelope is wrong, so that there is nothing to answer to.
  */
-export function admit(
-  snapshot: Snapshot,
-  body: unknown,
-  turnOf?: (workload: string) => number
-): Admission {
+export function admit(snapshot: Snapshot, body: unknown, turns?: PodTurns): Admission {
   const request = readReview(body)
   if (!isAboutPod(request) || request.object === undefined) {
     return passed(
@@ -51,17 +56,30 @@ export function admit(
       operation: request.operation === 'UPDATE' ? 'UPDATE' : 'CREATE',
       subresource: request.subresource,
       namespace: request.namespace,
-      oldObject: request.oldObject
+      oldObject: request.oldObject,
+      user: request.user,
+      groups: request.groups
     })
   } catch (error) {
     const { message } = toSeccoError(error)
     return passed(request, skippedDecision('unreadable', `secco: pod left as it is: ${message}`))
   }
   // Pods that a controller creates have no name yet: only their number distinguishes them.
-  if (snapshot.canaries && turnOf !== undefined && !request.dryRun) {
-    facts = { ...facts, turn: turnOf(`${facts.namespace}/${facts.owner || facts.name}`) }
+  const isCounted = snapshot.canaries && !request.dryRun && facts.subresource === ''
+  const counted = isCounted ? turns : undefined
+  // Whoever creates a pod without a controller chooses its name: such pods of a namespace are counted together.
+  const workload = `${facts.namespace}/${facts.owner}`
+  const { name } = facts
+  const withSender = (annotation: string) => `${request.user}\n${name}\n${annotation}`
+  if (counted !== undefined) {
+    const carried = carriedBy(facts)
+    const known = carried === undefined ? undefined : withSender(carried)
+    facts = { ...facts, turn: counted.of(workload, known) }
   }
   const decision = decide(snapshot, facts)
   const patch = buildPatch(facts, decision, snapshot.options.legacyAnnotations)
+  const given = counted === undefined ? undefined : assignmentIn(patch)
+  if (given !== undefined && facts.turn !== undefined)
+    counted?.gave(workload, withSender(given), facts.turn)
   return { request, facts, decision, patch, response: respond(request.uid, decision, patch) }
 }

@@ -13,6 +13,8 @@ const mostAddresses = 4096
 export interface ClientGuard {
   /** Follows the connections of a server: those that come too fast are closed before their handshake. */
   watch(server: Server): void
+  /** Returns whether a connection has shown a certificate that is accepted. */
+  accepts(socket: Socket): boolean
   /** @throws SeccoError UNAUTHENTICATED; the connection ends with the answer, and the body is not read. */
   check(socket: Socket, response: ServerResponse): void
 }
@@ -36,7 +38,7 @@ class CertificateGuard implements ClientGuard {
   }
 
   check(socket: Socket, response: ServerResponse): void {
-    if (this.#isAccepted(socket)) {
+    if (this.accepts(socket)) {
       const address = socket.remoteAddress ?? ''
       if (!this.#proven.has(address)) {
         this.#proven.set(address, true)
@@ -52,7 +54,7 @@ class CertificateGuard implements ClientGuard {
     })
   }
 
-  #isAccepted(socket: Socket): boolean {
+  accepts(socket: Socket): boolean {
     if (!(socket instanceof TLSSocket) || !socket.authorized) return false
     // Node calls a resumed session of TLS 1.3 authorized even if its client never had a certificate.
     const certificate = socket.getPeerCertificate() as { subject?: { CN?: unknown } }
@@ -80,7 +82,7 @@ class CertificateGuard implements ClientGuard {
  */
 export function createClientGuard(
   names: readonly string[] = [],
-  now: () => number = Date.now
+  now: () => number = () => performance.now()
 ): ClientGuard {
   return new CertificateGuard(names, now)
 }

@@ -26,6 +26,8 @@ export interface DecisionLine {
   pod: string
   owner: string
   user: string
+  /** Whether the caller showed a certificate of the API server. Otherwise anybody may have invented the review and its user. */
+  proven: boolean
   decision: string
   rule: string | null
   profile: string | null
@@ -43,7 +45,11 @@ const maxContainers = 64
  * Returns the audit line of one decision. `rule`, `profile`, `revision` and `mode` are those of the first
  * container that a rule covers; `containers` has those of each container.
  */
-export function decisionLine(admission: Admission, durationMs: number): DecisionLine {
+export function decisionLine(
+  admission: Admission,
+  durationMs: number,
+  proven: boolean
+): DecisionLine {
   const { request, facts, decision } = admission
   const first = decision.containers.find((c) => c.rule !== undefined)
   return {
@@ -53,6 +59,7 @@ export function decisionLine(admission: Admission, durationMs: number): Decision
     pod: facts?.name.slice(0, maxName) ?? '',
     owner: facts?.owner.slice(0, 2 * maxName) ?? '',
     user: request.user,
+    proven,
     decision: decision.decision,
     rule: first?.rule ?? decision.matched[0] ?? null,
     profile: first?.profile ?? null,
@@ -74,22 +81,28 @@ export function decisionLine(admission: Admission, durationMs: number): Decision
   }
 }
 
-/** WriteDecision writes the audit line of one review. @param durationMs how long the decision took */
-export type WriteDecision = (uid: string, durationMs: number) => void
+/**
+ * WriteDecision writes the audit line of one review.
+ * @param durationMs how long the decision took
+ * @param proven whether the caller is known to be the API server
+ */
+export type WriteDecision = (uid: string, durationMs: number, proven: boolean) => void
 
 const message = 'admission decision'
 
 /** Returns the writer of a decision that is made once. */
 export function decisionWriter(logger: Logger, admission: Admission): WriteDecision {
-  return (_uid, durationMs) => logger.info(decisionLine(admission, durationMs), message)
+  return (_uid, durationMs, proven) =>
+    logger.info(decisionLine(admission, durationMs, proven), message)
 }
 
-/** Returns the writer of a decision that is repeated: all fields but uid and duration are serialised once. */
+/** Returns the writer of a decision that is repeated: all fields but those of the request are serialised once. */
 export function repeatedDecisionWriter(logger: Logger, admission: Admission): WriteDecision {
-  const line: Partial<DecisionLine> = decisionLine(admission, 0)
+  const line: Partial<DecisionLine> = decisionLine(admission, 0, false)
   delete line.uid
   delete line.durationMs
+  delete line.proven
   const child = logger.child(line)
-  return (uid, durationMs) =>
-    child.info({ uid, durationMs: Math.round(durationMs * 1000) / 1000 }, message)
+  return (uid, durationMs, proven) =>
+    child.info({ uid, proven, durationMs: Math.round(durationMs * 1000) / 1000 }, message)
 }

@@ -1,4 +1,5 @@
 import { annotations as names } from '../../src/api/names.js'
+import { assignedOf } from '../../src/confinement/assigned.js'
 import type { ContainerDecision, Decision } from '../../src/rules/decision.js'
 import { maxContainers } from '../../src/rules/limits.js'
 import type { ContainerKind, ExistingProfile, PodFacts } from '../../src/rules/facts.js'
@@ -59,11 +60,31 @@ function legacyValue(profile: ExistingProfile): string | undefined {
 }
 
 /** Returns a container's entry in `secco.dev/assigned`: only fields that a second call would repeat. */
-function assignment({ rule, profile, mode, revision, outcome, reason }: ContainerDecision) {
-  return { rule, profile, mode, revision, outcome, reason }
+function assignment(
+  { rule, profile, mode, revision, outcome, reason }: ContainerDecision,
+  author: string
+) {
+  return {
+    ...{ rule, profile, mode, revision, outcome, reason },
+    ...(author === '' ? {} : { author })
+  }
+}
+
+/** Returns `RuntimeDefault` if a container's author stated it: a pod that has a decision has Secco's in its place. */
+function authorOf(facts: PodFacts, { container, kind, index }: ContainerDecision): string {
+  const annotation = facts.annotations
+  const before =
+    annotation !== undefined && Object.hasOwn(annotation, names.assigned)
+      ? assignedOf(annotation[names.assigned], container)
+      : undefined
+  if (before !== undefined) return before.author === 'RuntimeDefault' ? before.author : ''
+  const own = facts.containers.find((one) => one.kind === kind && one.index === index)
+  const stated = own?.seccomp ?? facts.podSeccomp
+  return stated?.type === 'RuntimeDefault' ? stated.type : ''
 }
 
 function wantedAnnotations(
+  facts: PodFacts,
   decision: Decision,
   podProfile: ExistingProfile | undefined,
   legacy: boolean
@@ -80,7 +101,7 @@ function wantedAnnotations(
     if (legacy && value !== undefined) {
       wanted.set(names.legacyContainerPrefix + container.container, value)
     }
-    assigned.push([container.container, assignment(container)])
+    assigned.push([container.container, assignment(container, authorOf(facts, container))])
   }
   wanted.set(names.assigned, JSON.stringify(Object.fromEntries(assigned)))
   return wanted
@@ -107,6 +128,20 @@ function removeStaleAssignment(facts: PodFacts): PatchOperation[] {
   if (facts.annotations === undefined || !Object.hasOwn(facts.annotations, names.assigned))
     return []
   return [{ op: 'remove', path: `/metadata/annotations/${pointerSegment(names.assigned)}` }]
+}
+
+/** Returns the annotation that a patch gives the pod; undefined if the pod keeps what it has. */
+export function assignmentIn(patch: readonly PatchOperation[]): string | undefined {
+  const own = `/metadata/annotations/${pointerSegment(names.assigned)}`
+  for (const operation of patch) {
+    if (operation.op !== 'add') continue
+    const { path, value } = operation
+    if (path === own) return String(value)
+    const { annotations } = (path === '/metadata' ? value : {}) as { annotations?: unknown }
+    const all = path === '/metadata/annotations' ? value : annotations
+    if (all !== undefined) return (all as Record<string, string>)[names.assigned]
+  }
+  return undefined
 }
 
 const notOurs = new Set(['unmatched', 'ignored', 'kept', 'skipped'])
@@ -145,7 +180,7 @@ export function buildPatch(
     operations.push(setProfile(parent, existing.hasSecurityContext, profile))
   }
   if (onPod) {
-    const wanted = wantedAnnotations(decision, podProfile, legacyAnnotations)
+    const wanted = wantedAnnotations(facts, decision, podProfile, legacyAnnotations)
     operations.push(...annotationOperations(facts, wanted))
   }
   return operations

@@ -107,29 +107,50 @@ export interface PodRequest {
   /** The namespace of the request: a pod from a controller has none of its own yet. */
   namespace: string
   oldObject?: JsonObject | undefined
+  /** Who sends the request, as the API server authenticated them. */
+  user: string
+  groups: readonly string[]
 }
+
+/**
+ * Returns whether the sender is the node that the pod names. The API server lets a node create mirrors of its own static
+ * pods alone (NodeRestriction), while whoever may create pods may write their annotations.
+ */
+const isOwnNode = (spec: JsonObject, { user, groups }: PodRequest): boolean =>
+  typeof spec['nodeName'] === 'string' &&
+  groups.includes('system:nodes') &&
+  user === `system:node:${spec['nodeName']}`
 
 /**
  * Returns the facts of a pod (core/v1) that a decision depends on. It reads fixed paths only, and never recurses into,
  * clones or prints the pod, so depth and size do no harm.
+ *
+ * An update of `pods/ephemeralcontainers` changes nothing but that list: the API server restores all other fields of the
+ * pod, after the webhooks (podEphemeralContainersStrategy in pkg/registry/core/pod/strategy.go). Until then they are what
+ * the sender wrote, so they are read from the stored pod.
  * @throws SeccoError INVALID_REVIEW with the path of the field that has the wrong type.
  */
 export function podFacts(pod: JsonObject, request: PodRequest): PodFacts {
-  const metadata = objectAt(pod, 'metadata', 'metadata')
-  const spec = objectAt(pod, 'spec', 'spec') ?? {}
+  const isDebug = request.subresource !== ''
+  const stored = isDebug ? (request.oldObject ?? pod) : pod
+  const metadata = objectAt(stored, 'metadata', 'metadata')
+  const spec = objectAt(stored, 'spec', 'spec') ?? {}
+  const sent = objectAt(pod, 'spec', 'spec') ?? {}
   const labels = (metadata && stringsAt(metadata, 'labels', 'metadata.labels')) ?? {}
   const annotations = metadata && stringsAt(metadata, 'annotations', 'metadata.annotations')
   const context = objectAt(spec, 'securityContext', 'spec.securityContext')
   const earlier = ephemeralNames(request.oldObject)
   const containers: ContainerFacts[] = []
   for (const [list, kind] of containerLists) {
-    const entries = listAt(spec, list, `spec.${list}`)
+    const entries = listAt(kind === 'ephemeral' ? sent : spec, list, `spec.${list}`)
     for (let i = 0; i < entries.length; i++) {
       containers.push(containerFacts(entries[i], kind, i, `spec.${list}[${i}]`, earlier))
     }
   }
   const name = metadata && stringAt(metadata, 'name', 'metadata.name')
   const generated = metadata && stringAt(metadata, 'generateName', 'metadata.generateName')
+  const hasMark = annotations !== undefined && Object.hasOwn(annotations, mirrorAnnotation)
+  const fromNode = isOwnNode(spec, request)
   return {
     operation: request.operation,
     subresource: request.subresource,
@@ -149,6 +170,8 @@ export function podFacts(pod: JsonObject, request: PodRequest): PodFacts {
       tolerations: spec['tolerations']
     },
     windows: isWindows(spec),
-    mirror: annotations !== undefined && Object.hasOwn(annotations, mirrorAnnotation)
+    mirror: hasMark && fromNode,
+    ...(hasMark && !fromNode ? { claimsMirror: true } : {}),
+    ...(isDebug && request.oldObject === undefined ? { isStoredUnknown: true } : {})
   }
 }

@@ -1,5 +1,4 @@
-import { annotations, labels, mirrorAnnotation } from '../../src/api/names.js'
-import { allowIgnoreLabel } from '../../src/rules/exclusions.js'
+import { annotations, mirrorAnnotation } from '../../src/api/names.js'
 import { maxContainers } from '../../src/rules/limits.js'
 import { type InstallMode, modeLabel } from '../../src/rules/observe.js'
 import { reviewedResources, touchedNamespaces } from './webhook-configuration.js'
@@ -35,6 +34,42 @@ export interface FinalStatePolicyOptions {
   mode?: InstallMode
 }
 
+/** CEL: the request is `kubectl debug`, which arrives as UPDATE of `pods/ephemeralcontainers`. */
+export const isDebug = "(has(request.subResource) && request.subResource == 'ephemeralcontainers')"
+/** CEL: the request changes labels, annotations, finalizers, owners or images of a stored pod. No profile changes any more. */
+export const isChange = `(request.operation == 'UPDATE' && !${isDebug})`
+/** CEL for why a pod is as it is, at the end of a message. */
+export const cause = (ofNew: string): string =>
+  `(${isChange} ? 'a filter cannot be added to a running pod: recreate it' : ${text(ofNew)})`
+
+/** Policies also judge a stored pod whose labels or images change, so that something selects it now. */
+export const judgedResources = reviewedResources.map((one) =>
+  one.resources[0] === 'pods' ? { ...one, operations: ['CREATE', 'UPDATE'] } : one
+)
+
+export const labelsOf = (pod: string): string =>
+  `(has(${pod}.metadata.labels) ? ${pod}.metadata.labels : {})`
+
+/** Returns CEL for whether labels satisfy a selector of the rule, as `selectorMatches` computes it. */
+export function selects(selector: string, labels: string): string {
+  const value = `${labels}[e.key]`
+  const values = '(has(e.values) ? e.values : [])'
+  // A requirement that needs values and has none makes a rule that selects nothing.
+  const valid = `((e.operator in ['In', 'NotIn']) == (${values}.size() > 0))`
+  const holds = [
+    `e.operator == 'In' ? e.key in ${labels} && ${value} in ${values}`,
+    `e.operator == 'NotIn' ? !(e.key in ${labels} && ${value} in ${values})`,
+    `e.operator == 'Exists' ? e.key in ${labels}`,
+    `e.operator == 'DoesNotExist' && !(e.key in ${labels})`
+  ].join(' : ')
+  const pairs = `${selector}.matchLabels.all(k, k in ${labels} && ${labels}[k] == ${selector}.matchLabels[k])`
+  const expressions = `${selector}.matchExpressions.all(e, ${valid} && (${holds}))`
+  return [
+    `(!has(${selector}) || ((!has(${selector}.matchLabels) || ${pairs})`,
+    `(!has(${selector}.matchExpressions) || ${expressions})))`
+  ].join(' && ')
+}
+
 export const text = (value: string): string =>
   `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 export const privileged =
@@ -52,8 +87,10 @@ export const podType = {
 export const unconfined = `(${hasOwn} ? ${own}.type == 'Unconfined' : variables.podType in ['', 'Unconfined'])`
 /** CEL on `c`, a container: RuntimeDefault, given the variable podType. */
 export const runtimeDefault = `(${hasOwn} ? ${own}.type : variables.podType) == 'RuntimeDefault'`
+/** CEL on `c`, a container: a file on the node, given the variable podType. */
+export const localhost = `(${hasOwn} ? ${own}.type : variables.podType) == 'Localhost'`
 /** CEL: the pod carries a decision of Secco, or is none that gets one. */
-export const isDecided = "request.operation == 'UPDATE' || variables.assigned != ''"
+export const isDecided = `${isDebug} || variables.assigned != ''`
 
 /** Returns CEL for a list of the pod's containers; empty when the pod has none. */
 export const listOf = (list: string) => `(has(object.spec.${list}) ? object.spec.${list} : [])`
@@ -74,7 +111,7 @@ export const earlier = {
     ' ? oldObject.spec.ephemeralContainers.map(c, c.name) : []'
 }
 
-/** Whether every other expression is within its cost limit. */
+/** CEL: every other expression is within its cost limit. */
 export const isSmall = `variables.containerCount <= ${maxContainers}`
 
 /** Returns the validation that denies pods with more containers than Secco decides about. */
@@ -84,16 +121,26 @@ export const smallEnough = (otherwise: string, who: string) => ({
   reason: 'Forbidden'
 })
 
+/** Returns CEL for the first name of a list, and how many more there are: a message of more than 5 KiB is not shown. */
+export const first = (list: string): string =>
+  `variables.${list}[0] + (variables.${list}.size() > 1 ? ' and ' + string(variables.${list}.size() - 1) + ' more' : '')`
+
 /**
- * Returns CEL for the names of the judged containers that fulfil a condition on `c`. An UPDATE is `kubectl debug`:
- * only the ephemeral containers are new; the others were judged when the pod was created.
+ * Returns the variable with the judged containers that fulfil a condition on `c`; none of a pod that has too many. By
+ * `kubectl debug` only the ephemeral containers are new; the others were judged when the pod was created.
  */
-export function judged(condition: string): string {
-  const named = (list: string) => `${listOf(list)}.filter(c, ${condition}).map(c, c.name)`
-  const made = ['containers', 'initContainers'].map(named).join(' + ')
-  const added = named('ephemeralContainers')
-  return `request.operation == 'UPDATE' ? ${added}.filter(n, !(n in variables.earlier)) : ${made}`
+export function judged(name: string, condition: string): { name: string; expression: string } {
+  const made = `(${listOf('containers')} + ${listOf('initContainers')})`
+  const added = `${listOf('ephemeralContainers')}.filter(c, !(c.name in variables.earlier))`
+  const all = `(${isDebug} ? ${added} : ${made})`
+  return { name, expression: `!(${isSmall}) ? [] : ${all}.filter(c, ${condition})` }
 }
+
+/** Returns the variable with the names of those of an earlier variable's containers that fulfil a condition on `c`. */
+export const namesIn = (name: string, list: string, condition: string) => ({
+  name,
+  expression: `variables.${list}.filter(c, ${condition}).map(c, c.name)`
+})
 
 export const notWindows = {
   name: 'not-windows',
@@ -105,12 +152,13 @@ export const notWindows = {
     ].join(' && ')
   ].join(' && ')
 }
-/** Only the kubelet can mark a pod as a mirror pod: the annotation does not count on anybody else's pod. */
+/** Only the node that a pod names can mark it as a mirror pod: the annotation does not count on anybody else's pod. */
 export const notMirror = {
   name: 'not-mirror',
   expression: [
     `!(has(object.metadata.annotations) && '${mirrorAnnotation}' in object.metadata.annotations`,
-    "has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups)"
+    "has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups",
+    "has(object.spec.nodeName) && request.userInfo.username == 'system:node:' + object.spec.nodeName)"
   ].join(' && ')
 }
 export const assigned = {
@@ -120,22 +168,6 @@ export const assigned = {
     `? object.metadata.annotations['${annotations.assigned}'] : ''`
   ].join(' ')
 }
-
-/**
- * Returns the variable that does what decide() does: the label counts where the namespace allows it, else where the
- * installation does. A matchCondition cannot do this: it does not get the namespace.
- */
-export const optedOut = (allowIgnore: boolean) => ({
-  name: 'optedOut',
-  expression: [
-    `has(object.metadata.labels) && '${labels.ignore}' in object.metadata.labels && object.metadata.labels['${labels.ignore}'] == 'true'`,
-    [
-      `(namespaceObject != null && has(namespaceObject.metadata.labels)`,
-      `'${allowIgnoreLabel}' in namespaceObject.metadata.labels`
-    ].join(' && ') +
-      ` ? namespaceObject.metadata.labels['${allowIgnoreLabel}'] == 'true' : ${allowIgnore})`
-  ].join(' && ')
-})
 
 /** Returns the variable that does what isObserved() does: the label of the namespace wins over the installation. */
 export const observed = (mode: InstallMode) => ({
@@ -155,7 +187,8 @@ export function policyOf(
     variables: object[]
     validations: object[]
     paramKind?: object
-  }
+  },
+  resourceRules: readonly object[] = judgedResources
 ) {
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
@@ -166,7 +199,7 @@ export function policyOf(
       matchConstraints: {
         matchPolicy: 'Equivalent',
         namespaceSelector: touchedNamespaces(options),
-        resourceRules: reviewedResources
+        resourceRules
       },
       ...spec
     }
@@ -200,7 +233,8 @@ export function bindingOf(
 }
 
 /**
- * Returns a policy that rejects what violates it, also when it cannot be evaluated, and its binding.
+ * Returns a policy and its binding. What violates the policy, or cannot be evaluated, is rejected, or met with the other
+ * validation actions if there are any.
  * @param name the name of the binding; that of the policy has `.secco.dev` behind it
  */
 export function strictPolicy(
@@ -211,8 +245,11 @@ export function strictPolicy(
     variables?: object[]
     validations: object[]
     auditAnnotations?: object[]
+    /** Default: Deny. */
+    validationActions?: readonly string[]
   }
 ): readonly object[] {
+  const { validationActions = ['Deny'], ...rules } = spec
   const labels = { 'app.kubernetes.io/name': 'secco' }
   const apiVersion = 'admissionregistration.k8s.io/v1'
   const policyName = `${name}.secco.dev`
@@ -221,12 +258,12 @@ export function strictPolicy(
     spec: {
       failurePolicy: 'Fail',
       matchConstraints: { matchPolicy: 'Equivalent', resourceRules: [resourceRule] },
-      ...spec
+      ...rules
     }
   }
   const binding = {
     ...{ apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata: { name, labels } },
-    spec: { policyName, validationActions: ['Deny'] }
+    spec: { policyName, validationActions }
   }
   return [policy, binding]
 }

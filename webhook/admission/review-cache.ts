@@ -3,7 +3,7 @@ import type { Snapshot } from '../../src/rules/snapshot.js'
 import { type Admission, admit } from './admit.js'
 import { decisionWriter, repeatedDecisionWriter, type WriteDecision } from './decision-log.js'
 import { type BodyText, parseText } from './parse-body.js'
-import { createPodCounter } from './pod-counter.js'
+import { createPodCounters } from './pod-counter.js'
 
 /** ReviewAnswer is the answer to a review, and how its audit line is written. */
 export interface ReviewAnswer {
@@ -18,8 +18,11 @@ export interface ReviewAnswer {
 }
 
 export interface ReviewCache {
-  /** @throws SeccoError INVALID_REVIEW. */
-  answer(snapshot: Snapshot, text: BodyText): ReviewAnswer
+  /**
+   * @param caller the address of a caller that nothing proves to be the API server; empty: the API server
+   * @throws SeccoError INVALID_REVIEW.
+   */
+  answer(snapshot: Snapshot, text: BodyText, caller?: string): ReviewAnswer
   /** Number of answers that are remembered. */
   readonly size: number
 }
@@ -58,7 +61,7 @@ export function createReviewCache(
   logger: Logger,
   limits: ReviewCacheLimits = defaultLimits
 ): ReviewCache {
-  const turns = createPodCounter()
+  const turnsOf = createPodCounters()
   let remembered = new Map<string, Remembered>()
   let of: Snapshot | undefined
 
@@ -83,7 +86,7 @@ export function createReviewCache(
   }
 
   return {
-    answer(snapshot, text) {
+    answer(snapshot, text, caller = '') {
       if (of !== snapshot) {
         remembered = new Map()
         of = snapshot
@@ -98,7 +101,7 @@ export function createReviewCache(
       const key = found === null ? '' : kept.slice(found[0].length)
       const known = uid === undefined ? undefined : remembered.get(key)
       if (uid !== undefined && known !== undefined) return again(key, known, uid)
-      const admission = admit(snapshot, parseText(text), turns)
+      const admission = admit(snapshot, parseText(text), turnsOf(caller))
       const answer = JSON.stringify(admission.response)
       const made = { admission, uid: admission.request.uid, answer }
       // A second "uid" later in the text would be the one that counts: such a text is not remembered.

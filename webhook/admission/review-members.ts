@@ -1,5 +1,5 @@
 import { annotations as names, mirrorAnnotation } from '../../src/api/names.js'
-import { maxContainers, maxLabels } from '../../src/rules/limits.js'
+import { maxContainers, maxLabels, maxPathLength } from '../../src/rules/limits.js'
 
 /** Wanted is the part of a value that is kept: members of an object, a part of each item of a list, or the whole value. */
 export type Wanted =
@@ -31,7 +31,7 @@ const longestPlacement = 16 * 1024
 const word: Wanted = { upTo: 512, instead: '"-"' }
 const objectName: Wanted = { upTo: 2048, instead: '"-"' }
 /** `secco/` is no path that Secco writes. */
-const file: Wanted = { upTo: 2048, instead: '"secco/"' }
+const file: Wanted = { upTo: maxPathLength, instead: '"secco/"' }
 const image: Wanted = { upTo: 2048, instead: '""' }
 /** The annotations that a patch may change, and that of mirror pods: one for each container that is read, in each list. */
 const annotations: Wanted = {
@@ -39,6 +39,8 @@ const annotations: Wanted = {
   prefix: names.legacyContainerPrefix,
   most: 3 * (maxContainers + 1)
 }
+/** A node has few groups; a sender of more is none. */
+const groups: Wanted = { upTo: 16 * 1024, instead: '[]' }
 const owners: Wanted = { upTo: 64 * 1024, instead: '[]' }
 
 const seccompProfile = members({ type: word, localhostProfile: file })
@@ -51,6 +53,35 @@ const containers: Wanted = {
   most: maxContainers
 }
 
+/** The stored pod decides about an update of `pods/ephemeralcontainers`. */
+const pod = members({
+  metadata: members({
+    name: objectName,
+    generateName: objectName,
+    labels: { most: maxLabels },
+    annotations,
+    ownerReferences: owners
+  }),
+  spec: members({
+    initContainers: containers,
+    containers,
+    ephemeralContainers: containers,
+    securityContext: members({ seccompProfile }),
+    nodeName: objectName,
+    nodeSelector: { upTo: longestPlacement, instead: '{}' },
+    affinity: members({
+      nodeAffinity: members({
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          upTo: longestPlacement,
+          instead: 'null'
+        }
+      })
+    }),
+    tolerations: { upTo: longestPlacement, instead: '[{"operator":"Exists"}]' },
+    os: members({ name: whole })
+  })
+})
+
 /** The members that `readReview` and `podFacts` read. A test compares the answers with those to whole reviews. */
 export const wantedOfReview = members({
   apiVersion: whole,
@@ -62,34 +93,8 @@ export const wantedOfReview = members({
     subResource: whole,
     namespace: whole,
     dryRun: whole,
-    userInfo: members({ username: whole }),
-    object: members({
-      metadata: members({
-        name: objectName,
-        generateName: objectName,
-        labels: { most: maxLabels },
-        annotations,
-        ownerReferences: owners
-      }),
-      spec: members({
-        initContainers: containers,
-        containers,
-        ephemeralContainers: containers,
-        securityContext: members({ seccompProfile }),
-        nodeName: objectName,
-        nodeSelector: { upTo: longestPlacement, instead: '{}' },
-        affinity: members({
-          nodeAffinity: members({
-            requiredDuringSchedulingIgnoredDuringExecution: {
-              upTo: longestPlacement,
-              instead: 'null'
-            }
-          })
-        }),
-        tolerations: { upTo: longestPlacement, instead: '[{"operator":"Exists"}]' },
-        os: members({ name: whole })
-      })
-    }),
-    oldObject: members({ spec: members({ ephemeralContainers: items({ name: whole }) }) })
+    userInfo: members({ username: whole, groups }),
+    object: pod,
+    oldObject: pod
   })
 })

@@ -1,10 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import { SeccoError } from '../../src/lib/errors.js'
+import { alwaysRead } from './body-budget.js'
 import { type BodyText, bodyText } from './parse-body.js'
 import type { ReadAnswer, ReadRequest } from './review-worker.js'
-
-/** Shorter bodies are read at once: less than a millisecond, about what it takes to hand a body to a thread. */
-const inlineBytes = 64 * 1024
 
 interface Waiting {
   resolve: (text: BodyText) => void
@@ -27,7 +25,7 @@ class ThreadedReviewReader implements ReviewReader {
   #last = 0
 
   read(body: Buffer<ArrayBuffer>): BodyText | Promise<BodyText> {
-    if (body.length <= inlineBytes) return bodyText(body)
+    if (body.length <= alwaysRead) return bodyText(body)
     const worker = (this.#worker ??= this.#start())
     const id = ++this.#last
     return new Promise((resolve, reject) => {

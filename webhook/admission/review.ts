@@ -3,6 +3,7 @@ import {
   booleanAt,
   isObject,
   type JsonObject,
+  listAt,
   objectAt,
   requiredObject,
   requiredString,
@@ -23,13 +24,15 @@ export interface ReviewRequest {
   namespace: string
   dryRun: boolean
   user: string
+  groups: readonly string[]
   object: JsonObject | undefined
   oldObject: JsonObject | undefined
 }
 
 /** The longest uid that is accepted: uids are echoed and logged, and a UUID has 36 characters. */
 const maxUid = 128
-const maxUser = 256
+/** A node's name has 253 characters, and `system:node:` before it. */
+const maxUser = 320
 
 /**
  * Reads the envelope of a review.
@@ -61,10 +64,14 @@ export function readReview(body: unknown): ReviewRequest {
     namespace: stringAt(request, 'namespace', 'request.namespace') ?? '',
     dryRun: booleanAt(request, 'dryRun', 'request.dryRun') ?? false,
     user: (user ?? '').slice(0, maxUser),
+    groups: userInfo === undefined ? [] : groupsOf(userInfo),
     object: objectAt(request, 'object', 'request.object'),
     oldObject: objectAt(request, 'oldObject', 'request.oldObject')
   }
 }
+
+const groupsOf = (userInfo: JsonObject): string[] =>
+  listAt(userInfo, 'groups', 'request.userInfo.groups').filter((one) => typeof one === 'string')
 
 /** Returns whether the review is about something that Secco changes: a new pod, or new ephemeral containers. */
 export function isAboutPod(request: ReviewRequest): boolean {

@@ -1,122 +1,108 @@
+import { isOptedOut, optedOut } from '../../src/api/opt-out.js'
 import { annotations, apiVersion, rootNamespace } from '../../src/api/names.js'
-import { maxImagesLength } from '../../src/rules/limits.js'
+import {
+  maxImagePairs,
+  maxImageProduct,
+  maxImagesLength,
+  maxNameProduct
+} from '../../src/rules/limits.js'
+import { fittingImages, imagePatterns } from './image-expressions.js'
 import {
   assigned,
   bindingOf,
+  cause,
   containerCount,
   earlier,
   type FinalStatePolicyOptions,
+  first,
+  isChange,
+  isDebug,
   isDecided,
   isSmall,
   judged,
+  labelsOf,
   listOf,
+  localhost,
+  namesIn,
   notMirror,
   notWindows,
   observed,
-  optedOut,
   podType,
   policyOf,
   privileged,
   runtimeDefault,
+  selects,
   smallEnough,
   unconfined
 } from './policy-parts.js'
 
-const labelsOf = (object: string) =>
-  `has(${object}.metadata.labels) ? ${object}.metadata.labels : {}`
+const allOf = `(${listOf('containers')} + ${listOf('initContainers')})`
+const imageOf = (container: string) => `(has(${container}.image) ? ${container}.image : '')`
+/** CEL for the images of new ephemeral containers: they select a rule for themselves. */
+const debugImages =
+  `(${isDebug} ? ${listOf('ephemeralContainers')}.filter(c, !(c.name in variables.earlier))` +
+  `.map(c, ${imageOf('c')}) : [])`
+/** Returns CEL for the images of a pod, each with its container: an update adds and removes no containers. */
+const imagesOf = (pod: string) =>
+  `(${['containers', 'initContainers']
+    .map((list) => `(has(${pod}.spec.${list}) ? ${pod}.spec.${list} : [])`)
+    .join(' + ')}).map(c, c.name + ' ' + ${imageOf('c')})`
+/** A text that is matched counts as ten characters more: CEL rounds up. */
+const lengthOf = (list: string) => `${list}.map(n, n.size() + 11).sum()`
 
-/** Returns CEL for whether labels satisfy a selector of the rule, as `selectorMatches` computes it. */
-function selects(selector: string, labels: string): string {
-  const value = `${labels}[e.key]`
-  const values = '(has(e.values) ? e.values : [])'
-  // A requirement that needs values and has none makes a rule that selects nothing.
-  const valid = `((e.operator in ['In', 'NotIn']) == (${values}.size() > 0))`
-  const holds = [
-    `e.operator == 'In' ? e.key in ${labels} && ${value} in ${values}`,
-    `e.operator == 'NotIn' ? !(e.key in ${labels} && ${value} in ${values})`,
-    `e.operator == 'Exists' ? e.key in ${labels}`,
-    `e.operator == 'DoesNotExist' && !(e.key in ${labels})`
-  ].join(' : ')
-  const pairs = `${selector}.matchLabels.all(k, k in ${labels} && ${labels}[k] == ${selector}.matchLabels[k])`
-  const expressions = `${selector}.matchExpressions.all(e, ${valid} && (${holds}))`
-  return [
-    `(!has(${selector}) || ((!has(${selector}.matchLabels) || ${pairs})`,
-    `(!has(${selector}.matchExpressions) || ${expressions})))`
-  ].join(' && ')
-}
-
-/** Returns CEL for whether a text is what a pattern with `*` stands for. No pattern has other signs of regular expressions than the dot. */
-const glob = (text: string, pattern: string) =>
-  `${text}.matches('(?s)^' + ${pattern}.replace('.', '[.]').replace('*', '.*') + '$')`
-
-const lastPart = (name: string) => `${name}.substring(${name}.lastIndexOf('/') + 1)`
-const isTagged = (name: string) => `${lastPart(name)}.contains(':')`
-
-/**
- * Returns CEL for a list of images as lists of repository, tag and digest, as `parseImage` computes them.
- * @param list a list of strings
- */
-function parsedImages(list: string): string {
-  const named = "i.split('@')[0]"
-  const digest = "i.contains('@') ? i.substring(i.indexOf('@') + 1) : ''"
-  const repository = `${isTagged('p[0]')} ? p[0].substring(0, p[0].lastIndexOf(':')) : p[0]`
-  const tag = `${isTagged('p[0]')} ? p[0].substring(p[0].lastIndexOf(':') + 1) : ''`
-  const isRegistry = "p[0].split('/')[0] == 'localhost' || p[0].split('/')[0].matches('[.:*]')"
-  const withRegistry = [
-    "!p[0].contains('/') ? (p[0].startsWith('*') ? p[0] : 'docker.io/library/' + p[0])",
-    `(${isRegistry}) ? p[0] : 'docker.io/' + p[0]`
-  ].join(' : ')
-  const rest = "p[0].substring(p[0].indexOf('/') + 1)"
-  const onHub = [
-    "!p[0].startsWith('docker.io/') && !p[0].startsWith('index.docker.io/') ? p[0]",
-    `${rest}.contains('/') || ${rest}.contains('*') ? 'docker.io/' + ${rest}`,
-    `'docker.io/library/' + ${rest}`
-  ].join(' : ')
-  return (
-    `${list}.map(i, [${named}, ${digest}])` +
-    `.map(p, [${repository}, ${tag}, p[1]])` +
-    `.map(p, [${withRegistry}, p[1], p[2]])` +
-    `.map(p, [${onHub}, p[1], p[2]])`
-  )
-}
-
-const shortName = "i[0].replace('docker.io/library/', 'docker.io/')"
-const matchesPattern = [
-  `(${glob('i[0]', 'p[0]')} || (p[0].contains('*') && i[0].startsWith('docker.io/library/') && ${glob(shortName, 'p[0]')}))`,
-  `(p[1] == '' || ${glob("(i[1] == '' && i[2] == '' ? 'latest' : i[1])", 'p[1]')})`,
-  "(p[2] == '' || p[2] == i[2])"
-].join(' && ')
-
-const fits = `variables.patterns.exists(p, ${matchesPattern})`
-const imagesOf = (list: string) => `${list}.map(c, has(c.image) ? c.image : '')`
-
-/** CEL for the names of the images' containers that fit one of the rule's patterns. */
+/** CEL about the names of containers and images, and the rule's patterns for them. */
 const named = [
   {
+    name: 'literalNames',
+    expression:
+      "has(params.spec.containers) ? params.spec.containers.filter(p, !p.contains('*')) : []"
+  },
+  {
+    name: 'nameRegex',
+    expression: [
+      "!has(params.spec.containers) || !params.spec.containers.exists(p, p.contains('*')) ? ''",
+      ` : '^(' + params.spec.containers.filter(p, p.contains('*')).map(p, p.replace('*', '.*')).join('|') + ')$'`
+    ].join('')
+  },
+  { name: 'names', expression: `${isSmall} ? ${allOf}.map(c, c.name) : []` },
+  {
     name: 'patterns',
-    expression: `has(params.spec.images) ? ${parsedImages('params.spec.images')} : []`
+    expression: imagePatterns
   },
   {
     name: 'images',
-    expression: `(${imagesOf(`(${listOf('containers')} + ${listOf('initContainers')})`)})`
+    expression: `has(params.spec.images) && ${isSmall} ? ${allOf}.map(c, ${imageOf('c')}) + ${debugImages} : []`
   },
+  { name: 'imagesLength', expression: 'variables.images.map(n, n.size()).sum()' },
   {
-    name: 'imagesLength',
-    expression: 'has(params.spec.images) ? variables.images.map(n, n.size()).sum() : 0'
+    name: 'comparable',
+    expression: [
+      `${lengthOf('variables.names')} * variables.nameRegex.size() <= ${maxNameProduct}`,
+      `variables.images.size() * variables.patterns.size() <= ${maxImagePairs}`,
+      `${lengthOf('variables.images')} * variables.patterns.map(p, p[3].size() + p[4].size()).sum() <= ${maxImageProduct}`
+    ].join(' && ')
   },
   {
     name: 'fitting',
-    expression: `!has(params.spec.images) ? [] : variables.images.filter(n, ${parsedImages('[n]')}.exists(i, ${fits}))`
+    expression: fittingImages
+  },
+  {
+    name: 'fitsPod',
+    expression: `${isDebug} && ${isSmall} && ${allOf}.exists(c, ${imageOf('c')} in variables.fitting)`
   }
 ]
 
+/** CEL on `c`, a container: what selects it now did not do so before the update. */
+const isNewlyCovered = ` && (!variables.selectedBefore || !(c.name + ' ' + ${imageOf('c')} in variables.imagesBefore))`
 /** CEL on `c`, a container: the rule names it. */
 const covered = [
-  `(!has(params.spec.containers) || params.spec.containers.exists(p, ${glob('c.name', 'p')}))`,
-  "(!has(params.spec.images) || (has(c.image) ? c.image : '') in variables.fitting)"
+  '(!has(params.spec.containers) || c.name in variables.literalNames' +
+    " || (variables.nameRegex != '' && c.name.matches(variables.nameRegex)))",
+  `(!has(params.spec.images) || ${imageOf('c')} in variables.fitting)`
 ].join(' && ')
-/** Every ephemeral container of a pod that a rule selects gets RuntimeDefault, whatever its name. */
-const isJudged = `!${privileged} && (request.operation == 'UPDATE' || (${covered}))`
+/** An ephemeral container gets RuntimeDefault where a rule selects its pod, whatever its name, or its own image. */
+const coveredDebug = `(!has(params.spec.images) || variables.fitsPod || ${imageOf('c')} in variables.fitting)`
+const isJudged = `!${privileged} && (${isDebug} ? ${coveredDebug} : (${covered}${isNewlyCovered}))`
 
 /** CEL: the hub has read this version of the rule, so that the webhooks had it a second ago. */
 const isAccepted = [
@@ -126,11 +112,44 @@ const isAccepted = [
 ].join(' && ')
 
 const who = "'secco: rule ' + params.metadata.namespace + '/' + params.metadata.name"
-const first = (list: string) =>
-  `variables.${list}[0] + (variables.${list}.size() > 1 ? ' and ' + string(variables.${list}.size() - 1) + ' more' : '')`
-const why = 'the secco webhook was not reached or was overruled'
-const areNamesShort = `variables.imagesLength <= ${maxImagesLength}`
-const judges = `variables.selected && ${isSmall} && ${areNamesShort} && variables.matches`
+const why = cause('the secco webhook was not reached or was overruled')
+const areImagesShort = `variables.imagesLength <= ${maxImagesLength}`
+
+/** What a pod must fulfil that the rule selects. */
+const validations = [
+  smallEnough('!variables.selected', who),
+  {
+    expression: `!variables.selected || ${areImagesShort}`,
+    messageExpression: `${who} + ' selects this pod, and the names of its images have more than ${maxImagesLength} characters'`,
+    reason: 'Forbidden'
+  },
+  {
+    expression: `!variables.selected || !(${areImagesShort}) || variables.comparable`,
+    messageExpression: `${who} + ' selects this pod, and has too many patterns for so many names of containers and images'`,
+    reason: 'Forbidden'
+  },
+  {
+    expression: 'variables.unconfined.size() == 0',
+    messageExpression:
+      `${who} + ' enforces a profile, but there is no seccomp filter on container ' + ` +
+      `${first('unconfined')} + '; ' + ${why}`,
+    reason: 'Forbidden'
+  },
+  {
+    expression: 'variables.ownFile.size() == 0',
+    messageExpression:
+      `${who} + ' enforces a profile, but container ' + ${first('ownFile')}` +
+      ` + ', added to the running pod, has a file of its own instead of RuntimeDefault; ' + ${why}`,
+    reason: 'Forbidden'
+  },
+  {
+    expression: 'variables.undecided.size() == 0',
+    messageExpression:
+      `${who} + ' enforces a profile, but container ' + ${first('undecided')}` +
+      ` + ' has neither one nor a reason for that in ${annotations.assigned}; ' + ${why}`,
+    reason: 'Forbidden'
+  }
+]
 
 /**
  * Returns the ValidatingAdmissionPolicy (admissionregistration.k8s.io/v1) on pods that an enforcing rule of the root
@@ -139,9 +158,12 @@ const judges = `variables.selected && ${isSmall} && ${areNamesShort} && variable
  * What a pod must have is what Secco's decision gives at least: a filter on every container that the rule names, and
  * Secco's annotation if that is RuntimeDefault.
  *
+ * A stored pod is judged again when its labels or images change, so that the rule names a container that it did not name
+ * before. No other change of a pod is judged, whatever the pod has.
+ *
  * No honest pod is denied. Not judged are: pods that decide() does not change (excluded namespaces, Secco's own
- * accounts, observe mode, opt-out where it counts, Windows, mirror pods, privileged containers), files of the author
- * (they stay while the profile is not ready), and rules that no hub has accepted yet in their present version: webhooks
+ * accounts, observe mode, opt-out where it counts, Windows, mirror pods, privileged containers), files of the author of
+ * the pod (they stay while the profile is not ready), and rules that no hub has accepted yet in their present version: webhooks
  * may not know them. A profile that is not approved, not distributed or only for canaries leaves RuntimeDefault and
  * the annotation with the reason. CEL cannot know who wrote an annotation: who invents one gets RuntimeDefault at least.
  * @returns the policy first, then its binding.
@@ -153,6 +175,10 @@ export function rulePolicy(options: FinalStatePolicyOptions = {}) {
     paramKind: { apiVersion, kind: 'SeccompRule' },
     matchConditions: [
       { name: 'enforces', expression: "params.spec.mode == 'enforce'" },
+      {
+        name: 'changes-what-is-selected',
+        expression: `!${isChange} || ${labelsOf('object')} != ${labelsOf('oldObject')} || ${imagesOf('object')} != ${imagesOf('oldObject')}`
+      },
       notWindows,
       notMirror,
       {
@@ -168,11 +194,25 @@ export function rulePolicy(options: FinalStatePolicyOptions = {}) {
         name: 'namespaceLabels',
         expression: `namespaceObject == null ? {} : (${labelsOf('namespaceObject')})`
       },
+      { name: 'labelsBefore', expression: `oldObject == null ? {} : ${labelsOf('oldObject')}` },
+      {
+        name: 'selectedBefore',
+        expression: [
+          isChange,
+          `!(${isOptedOut('oldObject', options.allowIgnore === true)})`,
+          selects('params.spec.podSelector', 'variables.labelsBefore')
+        ].join(' && ')
+      },
+      {
+        name: 'imagesBefore',
+        expression: `variables.selectedBefore ? ${imagesOf('oldObject')} : []`
+      },
       {
         name: 'selected',
         expression: [
           isAccepted,
           '!variables.optedOut && !variables.observed',
+          `(!variables.selectedBefore || (has(params.spec.images) && ${imagesOf('object')} != variables.imagesBefore))`,
           selects('params.spec.podSelector', 'variables.labels'),
           selects('params.spec.namespaceSelector', 'variables.namespaceLabels')
         ].join(' && ')
@@ -183,38 +223,18 @@ export function rulePolicy(options: FinalStatePolicyOptions = {}) {
       earlier,
       ...named,
       {
-        name: 'matches',
-        expression:
-          'variables.selected && (!has(params.spec.images) || variables.fitting.size() > 0)'
+        name: 'judges',
+        expression: `variables.selected && ${isSmall} && ${areImagesShort} && variables.comparable`
       },
-      { name: 'unconfined', expression: judged(`${isJudged} && ${unconfined}`) },
-      {
-        name: 'undecided',
-        expression: `${isDecided} ? [] : (${judged(`${isJudged} && ${runtimeDefault}`)})`
-      }
+      judged(
+        'covered',
+        `variables.judges && (!has(params.spec.images) || variables.fitting.size() > 0) && ${isJudged}`
+      ),
+      namesIn('unconfined', 'covered', unconfined),
+      namesIn('ownFile', 'covered', `${isDebug} && ${localhost}`),
+      namesIn('undecided', 'covered', `!(${isDecided}) && ${runtimeDefault}`)
     ],
-    validations: [
-      smallEnough('!variables.selected', who),
-      {
-        expression: `!variables.selected || !(${isSmall}) || ${areNamesShort}`,
-        messageExpression: `${who} + ' selects this pod, and the names of its images have more than ${maxImagesLength} characters'`,
-        reason: 'Forbidden'
-      },
-      {
-        expression: `!(${judges}) || variables.unconfined.size() == 0`,
-        messageExpression:
-          `${who} + ' enforces a profile, but there is no seccomp filter on container ' + ` +
-          `${first('unconfined')} + '; ${why}'`,
-        reason: 'Forbidden'
-      },
-      {
-        expression: `!(${judges}) || variables.undecided.size() == 0`,
-        messageExpression:
-          `${who} + ' enforces a profile, but container ' + ${first('undecided')}` +
-          ` + ' has neither one nor a reason for that in ${annotations.assigned}; ${why}'`,
-        reason: 'Forbidden'
-      }
-    ]
+    validations
   })
   const paramRef = { namespace: rootNamespace, selector: {}, parameterNotFoundAction: 'Allow' }
   return { policy, bindings: [bindingOf(name, 'secco-rules', options, { paramRef })] }

@@ -1,6 +1,7 @@
 import type { BypassedContainer, ConfinementSources } from '../confinement/containers/sources.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
-import { unpatchedContainers, unpatchedReason } from './unpatched-pods.js'
+import { type ContainerNames, unpatchedContainers, unpatchedReason } from './unpatched-pods.js'
+import type { Claims } from './false-claims.js'
 import type { ClusterPod, ClusterView } from './watch/cluster-view.js'
 import { onPodFacts } from './watch/pod-changes.js'
 
@@ -10,11 +11,13 @@ type PodSources = Pick<ConfinementSources, 'pod' | 'onPod' | 'bypassed' | 'onByp
 class PendingPods {
   readonly #view: ClusterView
   readonly #snapshot: () => Snapshot
+  readonly #claims: Claims
   #known = new WeakMap<ClusterPod, readonly BypassedContainer[]>()
   #knownFor: Snapshot | undefined
 
-  constructor(view: ClusterView, snapshot: () => Snapshot) {
+  constructor(view: ClusterView, snapshot: () => Snapshot, claims: Claims) {
     this.#view = view
+    this.#claims = claims
     this.#snapshot = snapshot
   }
 
@@ -23,20 +26,24 @@ class PendingPods {
     if (this.#knownFor !== snapshot) this.#known = new WeakMap()
     this.#knownFor = snapshot
     return [...this.#view.pods().values()]
-      .filter(({ phase }) => phase === 'Pending')
+      .filter(({ phase, isDeleted }) => phase === 'Pending' && isDeleted !== true)
       .flatMap((pod) => this.#of(snapshot, pod))
   }
 
   #of(snapshot: Snapshot, pod: ClusterPod): readonly BypassedContainer[] {
-    const known = this.#known.get(pod) ?? bypassedIn(snapshot, pod)
+    const known = this.#known.get(pod) ?? bypassedIn(snapshot, pod, this.#claims.of(pod))
     this.#known.set(pod, known)
     return known
   }
 }
 
-function bypassedIn(snapshot: Snapshot, pod: ClusterPod): BypassedContainer[] {
+function bypassedIn(
+  snapshot: Snapshot,
+  pod: ClusterPod,
+  falseClaims: ContainerNames
+): BypassedContainer[] {
   const { namespace, node, labels, owner, createdAt } = pod
-  return unpatchedContainers(snapshot, pod).map(({ container, rule }) => ({
+  return unpatchedContainers(snapshot, pod, falseClaims).map(({ container, rule }) => ({
     ...{ namespace, node, labels, workload: owner, createdAt, pod: pod.name, podUid: pod.uid },
     ...{ name: container, rule, message: unpatchedReason(rule) },
     image: pod.containers.find(({ name }) => name === container)?.image ?? ''
@@ -44,12 +51,16 @@ function bypassedIn(snapshot: Snapshot, pod: ClusterPod): BypassedContainer[] {
 }
 
 /** Returns what webhook/confinement reads of the cluster's pods; nothing outside of a cluster. */
-export function podSources(view: ClusterView | undefined, snapshot: () => Snapshot): PodSources {
+export function podSources(
+  view: ClusterView | undefined,
+  snapshot: () => Snapshot,
+  claims: Claims | undefined
+): PodSources {
   const none = () => () => undefined
-  if (view === undefined) {
+  if (view === undefined || claims === undefined) {
     return { pod: () => undefined, onPod: none, bypassed: () => [], onBypassed: none }
   }
-  const pending = new PendingPods(view, snapshot)
+  const pending = new PendingPods(view, snapshot, claims)
   const isPending = (pod: ClusterPod | undefined) => pod?.phase === 'Pending'
   return {
     pod: (uid) => view.pod(uid),

@@ -3,13 +3,14 @@ import type { Logger } from '../../src/lib/log.js'
 import { type ApiCall, createApiCall } from '../../src/store/kubernetes-call.js'
 import type { HubTiming } from '../hub/hub-timing.js'
 import type { HubCluster } from '../hub/nodes/hub-cluster.js'
-import type { NodeState } from '../hub/nodes/nodes.js'
+import type { NodeState } from '../hub/nodes/node-state.js'
 import type { FleetState } from '../hub/nodes/readiness.js'
 import { CloseSteps } from './close-steps.js'
 import { EventRecorder } from './events/events.js'
 import { type HubDuties, startHubDuties } from './hub-duties.js'
 import { clusterFleet, ownSource, summarySource } from './replicas/cluster-fleet.js'
 import { Leader } from './replicas/leader.js'
+import type { PublishedBlocks } from './replicas/summary-blocks.js'
 import { startSummaryWatch, type SummaryWatch } from './replicas/summary-watch.js'
 import type { ClusterView } from './watch/cluster-view.js'
 import { startInformers } from './watch/informers.js'
@@ -45,6 +46,9 @@ export interface JoinedCluster {
   call: ApiCall
   /** Returns the fleet as it is now. @param own the nodes of this process's hub, which count while it is active */
   fleet(own: readonly NodeState[]): FleetState
+  /** Returns what the active hub published of blocks; undefined when it knew of none. */
+  blocks(): PublishedBlocks | undefined
+  /** Calls the listener when the fleet or the published blocks changed. */
   onFleetChange(listener: () => void): () => void
   /** Returns whether the hub of this process is the active one. */
   isActive: () => boolean
@@ -121,6 +125,8 @@ function hubCluster(sources: HubSources): HubCluster {
     isCandidate: () => leader.isCandidate(),
     activeAddress: () => leader.leaderAddress(),
     standbyAddress: () => leader.standbyAddress(),
+    lastSign: () => leader.lastSign(),
+    vacantSince: () => leader.vacantSince(),
     reported: (paths) => summary.known(paths),
     referred: () => references.list(),
     podOf: (uid) => (uid === '' ? undefined : view.pod(uid)),
@@ -172,6 +178,7 @@ async function join(
     )
   const common = {
     ...{ view, call, fleet, isActive },
+    blocks: () => summary.current()?.blocks,
     isServed: () => isActive() || summary.ageMs() < servedMs,
     onFleetChange: (listener: () => void) => onFleetChange(view, summary, listener),
     advertise: (given: string) => void (own = given),

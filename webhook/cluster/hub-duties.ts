@@ -6,6 +6,7 @@ import type { Store } from '../../src/store/store.js'
 import type { Hub } from '../hub/hub.js'
 import type { CloseSteps } from './close-steps.js'
 import type { EventRecorder } from './events/events.js'
+import { startNodeEvents } from './events/node-events.js'
 import { startPolicyParameters } from './policy-parameters.js'
 import { encodeSummary } from './replicas/hub-summary.js'
 import type { Leader } from './replicas/leader.js'
@@ -13,6 +14,7 @@ import { startSummaryPublisher } from './replicas/summary-publisher.js'
 import type { SummaryWatch } from './replicas/summary-watch.js'
 import type { ClusterView } from './watch/cluster-view.js'
 import { StartupTaints } from './watch/startup-taint.js'
+import type { Claims } from './false-claims.js'
 import { startWriter } from './writer.js'
 
 /** HubDuties is the hub of this replica, and what it needs for its duties in a cluster. */
@@ -20,6 +22,7 @@ export interface HubDuties {
   hub: Hub
   store: Store
   snapshot: () => Snapshot
+  claims: Claims
   onSnapshot: (listener: () => void) => () => void
   rules: () => readonly SeccompRule[]
 }
@@ -44,7 +47,7 @@ function startPublisher(
 ): ReturnType<typeof startSummaryPublisher> {
   return startSummaryPublisher({
     ...{ call, namespace, id, logger },
-    content: () => encodeSummary(hub.nodes(), hub.desired().keys()),
+    content: () => encodeSummary(hub.nodes(), hub.desired().keys(), hub.unblocked()),
     mayWrite: () => leader.isLeader(),
     ...(renewMs === undefined ? {} : { renewMs })
   })
@@ -98,13 +101,14 @@ function removeTaints({ hub }: HubDuties, options: HubDutyOptions, closers: Clos
 
 /** Starts to write events, conditions of rules and policies' parameters. */
 async function startWriting(
-  { store, snapshot, rules, onSnapshot }: HubDuties,
+  { store, snapshot, claims, rules, onSnapshot }: HubDuties,
   options: HubDutyOptions,
   closers: CloseSteps
 ): Promise<void> {
   const { call, namespace, view, leader, events, logger } = options
   const mayWrite = (): boolean => leader.isLeader()
-  const writer = await startWriter({ store, view, events, snapshot, rules, logger, mayWrite })
+  const shared = { store, view, claims, events, snapshot, rules }
+  const writer = await startWriter({ ...shared, logger, mayWrite })
   closers.add(() => writer.close())
   const parameters = startPolicyParameters({ call, namespace, snapshot, logger, mayWrite })
   closers.add(() => parameters.close())
@@ -140,5 +144,8 @@ export function startHubDuties(
 ): StartedDuties {
   const announce = publishSummary(duties, options, closers)
   removeTaints(duties, options, closers)
+  const { view, events, leader } = options
+  const mayWrite = (): boolean => leader.isLeader()
+  closers.add(startNodeEvents({ hub: duties.hub, view, events, mayWrite }))
   return { announce, writing: startWriting(duties, options, closers) }
 }

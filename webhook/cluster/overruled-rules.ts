@@ -12,10 +12,13 @@ const isRule = (source: string) => source.includes('/') && !source.startsWith('l
 
 /**
  * Returns the rules that select a pod and decide about none of its containers, each with a rule that does. A rule of the
- * root namespace that another namespace's rule tightens is not overruled: it still sets the limit. Pure.
+ * root namespace that another namespace's rule tightens is not overruled: it still sets the limit. Another rule of the root
+ * namespace that would have set it is overruled by that one. Pure.
  */
 export function overruledRules({ matched, containers }: Decision): Overruled[] {
-  const deciding = new Set(containers.flatMap(({ rule }) => rule ?? []).filter(isRule))
+  const deciding = new Set(
+    containers.flatMap(({ rule, limitedBy }) => [rule ?? [], limitedBy ?? []].flat()).filter(isRule)
+  )
   return matched.filter(isRule).flatMap((rule) => {
     if (deciding.has(rule)) return []
     const by = [...deciding].find((other) => isRoot(other) || !isRoot(rule))

@@ -1,14 +1,15 @@
+import { rootNamespace } from '../../src/api/names.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
-import { modeState, settledMode } from '../../src/rules/resolve.js'
+import { settledMode } from '../../src/rules/resolve.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import { parametersLabel } from '../../src/seccomp/export/admission-policy.js'
 import { type ApiCall, listCollection } from '../../src/store/kubernetes-call.js'
 
 interface Parameters {
   metadata: { name: string }
-  data?: { profile?: string; localhostProfile?: string; mode?: string; whenNotReady?: string }
+  data?: PolicyWish & { profile?: string; localhostProfile?: string }
 }
 
 /** PolicyWish is what an exported policy asks for. */
@@ -17,20 +18,21 @@ interface PolicyWish {
   mode?: string
   /** `RuntimeDefault`: the previous revision is not used either. */
   whenNotReady?: string
+  /** `namespace/name` of the rule that was exported. */
+  rule?: string
 }
 
 /**
  * Returns the path that an exported MutatingAdmissionPolicy may put on pods now: the revision if every node has its
  * file, else in enforce the previous revision if that is asked for, else nothing. A policy knows no nodes, and no pod
- * waits for a file. A ladder decides the mode if there is one; a policy knows no canaries, so during a canary all pods
- * get what they had before. Pure.
+ * waits for a file. A ladder decides the mode if there is one, within what it may do to the rule; a policy knows no
+ * canaries, so during a canary all pods get what they had before. Pure.
  */
 export function policyPath(profile: ProfileState | undefined, wish: PolicyWish = {}): string {
   if (profile === undefined || !profile.approved || wish.mode === 'learn') return ''
-  const { mode, revision } =
-    profile.ladder === undefined && wish.mode === 'audit'
-      ? modeState(profile, 'audit')
-      : settledMode(profile)
+  const platform = wish.rule?.startsWith(`${rootNamespace}/`) === true
+  const wanted = wish.mode === 'audit' ? 'audit' : 'enforce'
+  const { mode, revision } = settledMode({ mode: wanted, platform }, profile)
   if (revision === undefined) return ''
   if (revision.ready) return revision.path
   const { previous } = profile

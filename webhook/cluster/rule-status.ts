@@ -1,3 +1,4 @@
+import { listed } from '../../src/lib/plural.js'
 import { rootNamespace } from '../../src/api/names.js'
 import type { Condition } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
@@ -14,6 +15,13 @@ function accepted(problems: readonly string[], observedGeneration: number): Want
     : { ...base, status: 'False', reason: 'Invalid', message: problems.join('; ').slice(0, 1024) }
 }
 
+/** Returns the key of the profile that a rule names; a rule that only learns needs none. */
+export function ruleProfile({ metadata, spec }: SeccompRule): string | undefined {
+  const { mode, profile } = spec
+  if (mode === 'learn' || profile === undefined) return undefined
+  return profileKey(profile.namespace ?? metadata.namespace ?? rootNamespace, profile.name)
+}
+
 /**
  * Returns the condition Ready: what a matching pod gets now. Reasons: Learning, ProfileReady, ProfileNotFound,
  * ProfileNotApproved, WaitingForNodes, PerNamespace (a profile of that name in each pod's namespace).
@@ -26,17 +34,18 @@ function ready(
   const base = { type: 'Ready', observedGeneration }
   const { mode, profile } = rule.spec
   if (mode === 'learn') {
-    const message = 'matching pods run under RuntimeDefault and are recorded'
+    const message =
+      'matching pods are recorded; they run under RuntimeDefault, or the mode that was set for their own profile'
     return { ...base, status: 'True', reason: 'Learning', message }
   }
-  if (profile === undefined) {
+  const key = ruleProfile(rule)
+  if (profile === undefined || key === undefined) {
     const message = `mode ${mode} needs spec.profile`
     return { ...base, status: 'False', reason: 'ProfileNotFound', message }
   }
-  const home = rule.metadata.namespace ?? rootNamespace
-  const key = profileKey(profile.namespace ?? home, profile.name)
   const state = states.get(key)
   if (state === undefined) {
+    const home = rule.metadata.namespace ?? rootNamespace
     if (profile.namespace === undefined && home === rootNamespace) {
       const message = `${key} does not exist: each pod gets ${profile.name} of its own namespace`
       return { ...base, status: 'Unknown', reason: 'PerNamespace', message }
@@ -69,9 +78,8 @@ function bypassed(
 ): Wanted | undefined {
   const base = { type: 'Bypassed', observedGeneration }
   if (pods.length > 0) {
-    const named = [...pods].sort().slice(0, mostNamed).join(', ')
-    const more = pods.length > mostNamed ? ` and ${pods.length - mostNamed} more` : ''
-    const message = `stored without a decision of Secco: ${named}${more}; recreate them`
+    const named = listed([...pods].sort(), mostNamed)
+    const message = `stored without a decision of Secco: ${named}; recreate them`
     return { ...base, status: 'True', reason: 'PodsNotPatched', message }
   }
   if (!before.some(({ type }) => type === 'Bypassed')) return undefined
@@ -90,10 +98,9 @@ function overruled(
 ): Wanted | undefined {
   const base = { type: 'Overruled', observedGeneration }
   if (winners.length > 0) {
-    const named = [...winners].sort().slice(0, mostNamed).join(', ')
-    const more = winners.length > mostNamed ? ` and ${winners.length - mostNamed} more` : ''
+    const named = listed([...winners].sort(), mostNamed)
     const message =
-      `selects pods that ${named}${more} ${winners.length === 1 ? 'decides' : 'decide'} about: ` +
+      `selects pods that ${named} ${winners.length === 1 ? 'decides' : 'decide'} about: ` +
       'the higher spec.priority wins, then the more specific selector, then the name'
     return { ...base, status: 'True', reason: 'OtherRuleWins', message }
   }
@@ -127,5 +134,12 @@ export function withRuleConditions(
     overruled(pods.overruledBy, before, generation)
   ].filter((one) => one !== undefined)
   const all = further.reduce((list, one) => setCondition(list, one, now), both)
-  return all === before ? rule : { ...rule, status: { ...rule.status, conditions: [...all] } }
+  const observed = rule.metadata.generation
+  // Each condition has the generation too: with another one they differ.
+  if (all === before) return rule
+  const status = { ...rule.status, conditions: [...all] }
+  return {
+    ...rule,
+    status: observed === undefined ? status : { ...status, observedGeneration: observed }
+  }
 }

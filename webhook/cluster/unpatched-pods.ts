@@ -1,12 +1,17 @@
 import { decide } from '../../src/rules/decide.js'
 import type { Decision } from '../../src/rules/decision.js'
-import type { ContainerFacts, PodFacts } from '../../src/rules/facts.js'
+import type { PodFacts } from '../../src/rules/facts.js'
 import { anywhere } from '../../src/rules/placement.js'
-import type { Snapshot } from '../../src/rules/snapshot.js'
+import { namespaceLabels, type Snapshot } from '../../src/rules/snapshot.js'
+import { wishesFor } from '../../src/rules/wishes.js'
+import { storedContainers, storedSeccomp } from '../confinement/containers/pod-facts.js'
 import { carriedAssignment } from './watch/carried-assignment.js'
 import type { EventText } from './events/events.js'
 import { type Overruled, overruledRules } from './overruled-rules.js'
 import type { ClusterPod } from './watch/cluster-view.js'
+
+/** Names of containers. */
+export type ContainerNames = Pick<ReadonlySet<string>, 'has'>
 
 /** UnpatchedContainer is a container that an enforcing rule selects, in a stored pod that Secco did not patch. */
 export interface UnpatchedContainer {
@@ -15,23 +20,15 @@ export interface UnpatchedContainer {
   rule: string
 }
 
-function containerFacts({ containers }: ClusterPod): ContainerFacts[] {
-  return containers
-    .filter(({ kind }) => kind !== 'ephemeral')
-    .map(({ name, kind, image = '', seccomp, localhostProfile, privileged = false }, index) => ({
-      ...{ name, image, kind, index, privileged, existed: false, hasSecurityContext: false },
-      seccomp: seccomp === undefined ? undefined : { type: seccomp, ...path(localhostProfile) }
-    }))
-}
-
-const path = (localhostProfile: string | undefined) =>
-  localhostProfile === undefined ? {} : { localhostProfile }
-
-function factsOf(pod: ClusterPod): PodFacts {
-  const { namespace, name, owner, labels } = pod
+/** Returns what a decision reads of a stored pod. */
+export function factsOf(pod: ClusterPod): PodFacts {
+  const { namespace, name, owner, labels, placement = anywhere } = pod
   return {
-    ...{ operation: 'CREATE', subresource: '', namespace, name, labels, placement: anywhere },
-    ...{ owner: `${owner.kind}/${owner.name}`, containers: containerFacts(pod) },
+    ...{ operation: 'CREATE', subresource: '', namespace, name, labels, placement },
+    ...{
+      owner: `${owner.kind}/${owner.name}`,
+      containers: storedContainers(pod.containers, storedSeccomp)
+    },
     ...{ hasMetadata: true, annotations: undefined, hasPodSecurityContext: false },
     ...{ podSeccomp: undefined, windows: false, mirror: false }
   }
@@ -42,10 +39,15 @@ const written = new Set(['assigned', 'runtime-default', 'learn'])
 /**
  * Returns the containers of a stored pod that would get something from an enforcing rule now and carry no decision of
  * Secco: the webhook was not reached, answered too late, or was overruled. Pure.
+ * @param falseClaims containers whose decision was invented; see FalseClaims
  */
-export function unpatchedContainers(snapshot: Snapshot, pod: ClusterPod): UnpatchedContainer[] {
+export function unpatchedContainers(
+  snapshot: Snapshot,
+  pod: ClusterPod,
+  falseClaims?: ContainerNames
+): UnpatchedContainer[] {
   const decision = decisionOf(snapshot, pod)
-  return decision === undefined ? [] : unpatchedOf(decision, pod)
+  return decision === undefined ? [] : unpatchedOf(snapshot, decision, pod, falseClaims)
 }
 
 /** Returns what would be decided about a stored pod now; undefined for pods that no rule is about any more. */
@@ -54,11 +56,41 @@ function decisionOf(snapshot: Snapshot, pod: ClusterPod): Decision | undefined {
   return decide(snapshot, factsOf(pod))
 }
 
-function unpatchedOf(
-  { decision, containers, matched }: Decision,
+/**
+ * Returns the ephemeral containers (`kubectl debug`) without the RuntimeDefault that they get where an enforcing rule selects
+ * their pod or their image. Nothing is noted about them in the pod's annotation.
+ */
+function unpatchedDebugs(
+  snapshot: Snapshot,
+  { containers }: Decision,
   pod: ClusterPod
 ): UnpatchedContainer[] {
-  const isBare = (container: string) => carriedAssignment(pod, container) === undefined
+  const debugs = containers.filter(
+    ({ kind, outcome, container }) =>
+      kind === 'ephemeral' &&
+      outcome === 'runtime-default' &&
+      pod.containers.find(({ name }) => name === container)?.seccomp !== 'RuntimeDefault'
+  )
+  if (debugs.length === 0) return []
+  const facts = factsOf(pod)
+  const { layers } = wishesFor(snapshot, facts, namespaceLabels(snapshot, pod.namespace))
+  const enforcing = layers.flat().filter(({ mode }) => mode === 'enforce')
+  return debugs.flatMap(({ container }) => {
+    const { image = '' } = facts.containers.find(({ name }) => name === container) ?? {}
+    const rule = enforcing.find((wish) => wish.selectsDebug({ image }))?.source
+    return rule === undefined ? [] : [{ container, rule }]
+  })
+}
+
+function unpatchedOf(
+  snapshot: Snapshot,
+  decided: Decision,
+  pod: ClusterPod,
+  falseClaims?: ContainerNames
+): UnpatchedContainer[] {
+  const { decision, containers, matched } = decided
+  const isBare = (container: string) =>
+    falseClaims?.has(container) === true || carriedAssignment(pod, container) === undefined
   if (decision === 'denied') {
     // Only the first container is decided about when whenNotReady: Deny rejects a pod.
     const [rule = ''] = matched
@@ -68,10 +100,11 @@ function unpatchedOf(
       .map(({ name }) => ({ container: name, rule }))
   }
   if (decision !== 'patched') return []
-  return containers
+  const bare = containers
     .filter(({ outcome, mode }) => written.has(outcome) && mode === 'enforce')
     .filter(({ container }) => isBare(container))
     .map(({ container, rule = '' }) => ({ container, rule }))
+  return [...bare, ...unpatchedDebugs(snapshot, decided, pod)]
 }
 
 /** Returns why a container lacks what a rule gives. */
@@ -100,10 +133,12 @@ export class UnpatchedPods {
   /** Computes a pod again. Returns what was not known of it before, and whether anything else is known now. */
   put(
     snapshot: Snapshot,
-    pod: ClusterPod
+    pod: ClusterPod,
+    falseClaims?: ContainerNames
   ): { added: readonly UnpatchedContainer[]; isChanged: boolean } {
     const decision = decisionOf(snapshot, pod)
-    const unpatched = decision === undefined ? [] : unpatchedOf(decision, pod)
+    const unpatched =
+      decision === undefined ? [] : unpatchedOf(snapshot, decision, pod, falseClaims)
     const overruled = decision === undefined ? [] : overruledRules(decision)
     const name = `${pod.namespace}/${pod.name}`
     const before = this.#pods.get(pod.uid) ?? { name, unpatched: [], overruled: [] }

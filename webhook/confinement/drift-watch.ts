@@ -7,17 +7,26 @@ import type { ConfinementSources } from './containers/sources.js'
 
 /** Conditions are written this long after the last change. */
 const settleMs = 1000
+const mostAway = 10_000
 
 const subjectOf = (view: ContainerView) => {
   const { key, node, namespace, workload, pod, name, profile, revision } = view
   return { container: key, node, namespace, workload, pod, name, profile, revision }
 }
 
+/** Returns in words of how many containers the filter in force was not compared; empty if of none. */
+function uncomparedText(own: readonly ContainerView[]): string {
+  const count = own.filter(({ checked }) => checked === 'mode').length
+  return count === 0 ? '' : `; of ${count} the filter in force cannot be read`
+}
+
 function driftCondition(own: readonly ContainerView[], drifted: readonly ContainerView[]) {
   const [first] = drifted
   const total = plural(own.length, 'container')
   if (first === undefined) {
-    const message = `${total} as declared`
+    // A container that starts is not known to differ, and soon is known not to: it changes only the number.
+    const read = own.filter(({ state }) => state !== 'starting')
+    const message = `${plural(read.length, 'container')} as declared${uncomparedText(read)}`
     return { type: 'Drifted', status: 'False', reason: 'AsDeclared', message } as const
   }
   const { kind, message = '' } = first.drift[0] ?? {}
@@ -63,6 +72,8 @@ export class DriftWatch {
   readonly #logged = new Map<string, Logged>()
   /** Profiles whose condition may have changed. */
   readonly #due = new Set<string>()
+  /** The last views of containers with drift whose node is away, by key. */
+  readonly #away = new Map<string, ContainerView>()
   readonly #stop: () => void
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> = Promise.resolve()
@@ -73,7 +84,9 @@ export class DriftWatch {
   constructor(sources: ConfinementSources, views: ContainerViews) {
     this.#sources = sources
     this.#views = views
-    this.#stop = views.onChange((changed, gone) => this.#follow(changed, gone))
+    this.#stop = views.onChange((changed, gone, isAway) =>
+      isAway ? this.#leave(gone) : this.#follow(changed, gone)
+    )
     this.#follow(views.list(), [])
   }
 
@@ -94,7 +107,30 @@ export class DriftWatch {
     await this.flush()
   }
 
-  #follow(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
+  /** Remembers what was wrong on a node that is away: nothing is known to have ended. */
+  #leave(gone: readonly ContainerView[]): void {
+    for (const view of gone) if (this.#logged.has(view.key)) this.#away.set(view.key, view)
+    for (const key of this.#away.keys()) {
+      if (this.#away.size <= mostAway) break
+      this.#away.delete(key)
+      this.#logged.delete(key)
+    }
+  }
+
+  /** Returns the containers that ended while their node was away, as its list shows now, or with their node. */
+  #endedAway(changed: readonly ContainerView[]): ContainerView[] {
+    for (const { key } of changed) this.#away.delete(key)
+    if (this.#away.size === 0) return []
+    const { hub } = this.#sources
+    const ended = [...this.#away.values()].filter(
+      ({ node }) => hub.inventory.isComplete(node) || hub.node(node) === undefined
+    )
+    for (const { key } of ended) this.#away.delete(key)
+    return ended
+  }
+
+  #follow(changed: readonly ContainerView[], left: readonly ContainerView[]): void {
+    const gone = [...left, ...this.#endedAway(changed)]
     for (const view of changed) {
       this.#log(view)
       this.#record(view)
@@ -103,7 +139,8 @@ export class DriftWatch {
       this.#logged.delete(view.key)
       this.#record({ ...view, drift: [], unprotected: null })
     }
-    for (const { profile } of [...changed, ...gone]) if (profile !== '') this.#due.add(profile)
+    for (const { profile, sharedWith } of [...changed, ...gone])
+      if (profile !== '') for (const each of [profile, ...sharedWith]) this.#due.add(each)
     if (this.#due.size > 0) this.#timer ??= setTimeout(() => void this.flush(), settleMs)
   }
 
@@ -153,13 +190,16 @@ export class DriftWatch {
   }
 
   async #write(profile: string): Promise<void> {
-    const { store, logger, isElsewhere } = this.#sources
+    const { store, logger, isElsewhere, hub } = this.#sources
+    // Of a node that is away nothing is known to have ended, either.
+    const isUnheard = (node: string): boolean =>
+      isElsewhere(node) || (hub.node(node) !== undefined && !hub.inventory.isComplete(node))
     const [namespace = '', name = ''] = profile.split('/')
-    const own = this.#views.list().filter((view) => view.profile === profile)
+    const own = this.#views.reachedBy(profile).filter((view) => view.profile !== '')
     const now = new Date(this.#sources.now()).toISOString()
     try {
       await store.update('SeccompProfile', { namespace, name }, (current) =>
-        withDrift(current, own, now, isElsewhere)
+        withDrift(current, own, now, isUnheard)
       )
     } catch (error) {
       const { code, message } = toSeccoError(error)

@@ -1,17 +1,28 @@
 import { assignedOf } from '../../src/confinement/assigned.js'
+import { type Pin, pinOf, pinText } from '../../src/confinement/pin.js'
+import { stateWords } from '../../src/confinement/state.js'
+import { quoted } from '../../src/lib/shell-word.js'
 import { plural } from '../../src/lib/plural.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { shortRevision } from '../../src/rules/revision-names.js'
 import type { Confinement } from './containers/confinement.js'
 import { findContainers, notRunning } from './containers/container-names.js'
-import type { ContainerView, DecidedContainer } from './containers/container-view.js'
-import { restartCommand } from './containers/restart-command.js'
+import {
+  type ContainerView,
+  type DecidedContainer,
+  revisionText
+} from './containers/container-view.js'
+import { findAmongReports } from './containers/found-among-reports.js'
+import { missingNodesOf } from './containers/missing-nodes.js'
+import { restartAfterDeletion, restartCommand } from './containers/restart-command.js'
 import { type ConfinementCall, type ConfinementRoute, textOf } from './containers/route.js'
 import { denialSentence } from './denials/denial-text.js'
-import { type DenialView, denialsOfRun } from './denials/denial-views.js'
+import { earlierDenials } from './denials/earlier-denials.js'
+import { type DenialView, denialsOfRun, settledDenialViews } from './denials/denial-views.js'
+import { hasRevision } from './denials/has-profile.js'
 import { whyEperm } from './denials/why-eperm.js'
 
-/** RevisionNodes counts the nodes that have the file of a revision. */
+/** RevisionNodes counts the nodes that have the file of a revision; none for a profile that Secco ships. */
 interface RevisionNodes {
   ready: number
   total: number
@@ -19,7 +30,7 @@ interface RevisionNodes {
 }
 
 function nodesOf(confinement: Confinement, { profile, revision }: ContainerView): RevisionNodes {
-  if (revision === '') return { ready: 0, total: 0, missing: [] }
+  if (revision === '' || profile === '') return { ready: 0, total: 0, missing: [] }
   const [namespace = '', name = ''] = profile.split('/')
   const path = revisionPath(namespace, name, revision)
   const { ready, total, waiting, failed } = confinement.sources.hub.readiness(path)
@@ -34,30 +45,82 @@ function ruleSentence(decided: DecidedContainer | undefined): string {
 }
 
 function revisionSentence(view: ContainerView, { ready, total, missing }: RevisionNodes): string {
-  const name = shortRevision(view.profile, view.revision)
+  const name = revisionText(view)
   const lacking = missing.length === 0 ? '' : `, missing on ${missing.slice(0, 5).join(', ')}`
   return `${name} is on ${ready} of ${plural(total, 'node')}${lacking}.`
 }
 
-function staleSentence(view: ContainerView): string {
-  const wanted = shortRevision(view.profile, view.wanted)
+/** Returns whether the profile of the revision under which a container runs does not exist any more. */
+function isOfDeletedProfile(confinement: Confinement, view: ContainerView): boolean {
+  const { revision, startedAt } = view
+  return [view.profile, ...view.sharedWith].every((key) => {
+    const [namespace = '', profile = ''] = key.split('/')
+    const times = { firstSeen: startedAt, lastSeen: startedAt }
+    return !hasRevision(confinement, { namespace, profile, revision, ...times }, key, startedAt)
+  })
+}
+
+function deletedSentence(confinement: Confinement, view: ContainerView): string {
+  const restart = restartAfterDeletion(view, view.profile, confinement.profile(view.profile))
+  return `The profile ${view.profile} of ${revisionText(view)} was deleted: this container keeps its filter until: ${restart}.`
+}
+
+function staleSentence(view: ContainerView, decided: DecidedContainer | undefined): string {
+  const own = decided?.decision.containers[0]
+  const profile = own?.revision === view.wanted ? (own.profile ?? view.profile) : view.profile
+  const wanted = shortRevision(profile, view.wanted)
   return `A new container would get ${wanted}; this one keeps its own until it restarts: ${restartCommand(view)}.`
 }
 
+/** Returns why a restart gives no revision where the profile may not be used. */
+function widerSentences(decided: DecidedContainer | undefined): string[] {
+  const own = decided?.decision.containers[0]
+  if (own?.outcome !== 'runtime-default' || own.reason !== 'wider') return []
+  const profile = own.profile ?? 'its profile'
+  return [
+    `A new container gets RuntimeDefault: ${profile} allows more, and its author or another rule states RuntimeDefault.`
+  ]
+}
+
+function unprotectedSentences(
+  view: ContainerView,
+  { message }: NonNullable<ContainerView['unprotected']>,
+  decided: DecidedContainer | undefined
+): string[] {
+  const should = `It should be protected: ${message}.`
+  // Where rules are only reported, the message has the command that changes that.
+  return decided?.decision.decision === 'observed'
+    ? [should]
+    : [should, `A new container gets it: ${restartCommand(view)}.`]
+}
+
+function revisionSentences(
+  confinement: Confinement,
+  view: ContainerView,
+  nodes: RevisionNodes
+): string[] {
+  if (view.revision === '' || view.profile === '') return []
+  if (isOfDeletedProfile(confinement, view)) return [deletedSentence(confinement, view)]
+  return [revisionSentence(view, nodes)]
+}
+
 function sentencesOf(
+  confinement: Confinement,
   view: ContainerView,
   decided: DecidedContainer | undefined,
   nodes: RevisionNodes,
-  denials: readonly DenialView[]
+  { denials, pin }: { denials: readonly DenialView[]; pin: Pin | undefined }
 ): string[] {
   const { unprotected } = view
   return [
-    `${view.name} (${view.workload}) runs on ${view.node}: ${view.state}; ${view.why}.`,
+    `${view.name} (${view.workload}) runs on ${view.node}: ${stateWords[view.state]}; ${view.why}.`,
     ...view.drift.map(({ message, since }) => `Drift: ${message} since ${since}.`),
-    ...(unprotected === null ? [] : [`It should be protected: ${unprotected.message}.`]),
+    ...(unprotected === null ? [] : unprotectedSentences(view, unprotected, decided)),
     ruleSentence(decided),
-    ...(view.revision === '' ? [] : [revisionSentence(view, nodes)]),
-    ...(view.stale ? [staleSentence(view)] : []),
+    ...widerSentences(decided),
+    ...revisionSentences(confinement, view, nodes),
+    ...(view.stale ? [staleSentence(view, decided)] : []),
+    ...(pin === undefined ? [] : [`${view.profile} is ${pinText(pin)}.`]),
     ...denials.map(denialSentence)
   ]
 }
@@ -69,6 +132,9 @@ function explain(confinement: Confinement, view: ContainerView) {
   const denials = denialsOfRun(confinement, view)
   const nodes = nodesOf(confinement, view)
   const pod = view.pod === '' ? view.name : view.pod
+  const noted = assignedOf(decided?.identity.assigned, view.name)
+  const profile = confinement.profile(view.profile)
+  const pin = profile && pinOf(profile)
   const unexpected = denials.filter(({ expected }) => !expected)
   return {
     container: view,
@@ -79,11 +145,16 @@ function explain(confinement: Confinement, view: ContainerView) {
     },
     warnings: decided?.decision.warnings ?? [],
     nodes,
-    answer: confinement.answers.find(view.namespace, pod, view.name) ?? null,
-    noted: assignedOf(decided?.identity.assigned, view.name) ?? null,
+    answer:
+      confinement.answers.find({
+        ...{ namespace: view.namespace, pod, container: view.name, noted },
+        createdAt: confinement.sources.pod(view.podUid)?.createdAt,
+        startedAt: view.startedAt
+      }) ?? null,
+    noted: noted ?? null,
     denials,
     restart: restartCommand(view),
-    words: sentencesOf(view, decided, nodes, unexpected)
+    words: sentencesOf(confinement, view, decided, nodes, { denials: unexpected, pin })
   }
 }
 
@@ -101,12 +172,18 @@ export function explainRoutes(confinement: Confinement): ConfinementRoute[] {
       needs: { verb: 'list', resource: 'containers' },
       namespaced: true,
       summary: 'Why a container has its profile: the rule that decides, and its denials',
-      handle(call) {
+      async handle(call) {
+        await settledDenialViews(confinement)
         const [name, namespace] = nameOf(call)
-        const found = findContainers(confinement, name, namespace).filter((view) =>
-          call.sees(view.namespace)
+        const found = await findAmongReports(confinement.sources.hub, () =>
+          findContainers(confinement, name, namespace).filter((view) => call.sees(view.namespace))
         )
-        if (found.length === 0) throw notRunning(name, `secco why-eperm ${name}`)
+        if (found.length === 0) {
+          const missingNodes = missingNodesOf(confinement.sources.hub)
+          const place = namespace === undefined ? '' : ` -n ${quoted(namespace)}`
+          const command = `secco why-eperm ${quoted(name)}${place}`
+          throw notRunning(name, command, { namespace, missingNodes })
+        }
         return { items: found.map((view) => explain(confinement, view)) }
       }
     },
@@ -115,7 +192,16 @@ export function explainRoutes(confinement: Confinement): ConfinementRoute[] {
       needs: { verb: 'list', resource: 'denials' },
       namespaced: true,
       summary: 'The denials of a container, and of ended containers of the same name',
-      handle: (call) => whyEperm(confinement, ...nameOf(call), call.sees)
+      async handle(call) {
+        await settledDenialViews(confinement)
+        const [name, namespace] = nameOf(call)
+        // Denials of an ended container of the name are an answer, too.
+        await findAmongReports(confinement.sources.hub, () => [
+          ...findContainers(confinement, name, namespace),
+          ...earlierDenials(confinement, name, namespace)
+        ])
+        return whyEperm(confinement, name, namespace, call.sees)
+      }
     }
   ]
 }

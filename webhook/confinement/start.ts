@@ -18,31 +18,27 @@ interface RunningConfinement extends Confinement {
 
 /** ProfileList keeps the profiles by key, as of their last change. */
 class ProfileList {
+  readonly all: () => readonly SeccompProfile[]
   #profiles: readonly SeccompProfile[] = []
   #byKey = new Map<string, SeccompProfile>()
 
-  constructor(sources: Pick<ConfinementSources, 'profiles' | 'onProfiles'>) {
-    const read = (): void => this.#read(sources.profiles())
-    read()
-    sources.onProfiles(read)
-  }
-
-  all(): readonly SeccompProfile[] {
-    return this.#profiles
+  constructor(profiles: () => readonly SeccompProfile[]) {
+    this.all = profiles
   }
 
   get(key: string): SeccompProfile | undefined {
+    const profiles = this.all()
+    // The list is another one after each change: with thousands of profiles it is read when somebody asks.
+    if (profiles !== this.#profiles) {
+      this.#profiles = profiles
+      this.#byKey = new Map(
+        profiles.map((one) => [
+          `${one.metadata.namespace ?? rootNamespace}/${one.metadata.name}`,
+          one
+        ])
+      )
+    }
     return this.#byKey.get(key)
-  }
-
-  #read(profiles: readonly SeccompProfile[]): void {
-    this.#profiles = profiles
-    this.#byKey = new Map(
-      profiles.map((one) => [
-        `${one.metadata.namespace ?? rootNamespace}/${one.metadata.name}`,
-        one
-      ])
-    )
   }
 }
 
@@ -56,13 +52,18 @@ function isAudit(revisions: RevisionIndex, view: ContainerView): boolean {
 
 /** Starts everything that follows how containers are confined, next to the hub's own work. */
 export function startConfinement(sources: ConfinementSources): RunningConfinement {
-  const profiles = new ProfileList(sources)
+  const profiles = new ProfileList(() => sources.profiles())
   const revisions = new RevisionIndex(sources)
   revisions.refresh()
   const views = createContainerViews(sources, revisions)
   const listed = new ListedContainers(sources, views)
   const drift = new DriftWatch(sources, views)
-  const restarts = watchRestarts(views, () => sources.now())
+  const restarts = watchRestarts(views, {
+    now: () => sources.now(),
+    recorded: (revision) => sources.hub.history.restartsUnder(revision),
+    podCreatedAt: (uid) => sources.pod(uid)?.createdAt,
+    profilesOf: (revision) => revisions.byDigest(revision).map(({ profile }) => profile)
+  })
   const recording = new DenialRecording({
     ...{ nodes: () => sources.hub.nodes(), node: (name) => sources.hub.node(name) },
     ...{ views, now: () => sources.now(), isAudit: (view) => isAudit(revisions, view) }

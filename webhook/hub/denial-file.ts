@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { isTime } from '../../src/history/times.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
-import { errnoOf, writeDurable } from '../../src/lib/durable-file.js'
+import { asideSuffix, errnoOf, writeDurable } from '../../src/lib/durable-file.js'
 import type { SavedDenials } from './denials/denial-rows.js'
 
 const Text = Type.String({ maxLength: 65_536 })
@@ -21,12 +22,14 @@ function membersOf<Name extends string, Schema>(names: readonly Name[], schema: 
 
 const saved = Compile(
   Type.Object({
-    since: Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?Z$' }),
+    since: Type.Refine(Type.String(), isTime),
     rows: Type.Array(
       Type.Object({
         ...membersOf(texts, Text),
         ...membersOf(counts, Count),
-        expected: Type.Boolean()
+        expected: Type.Boolean(),
+        ended: Type.Optional(Text),
+        deleted: Type.Optional(Text)
       })
     ),
     runs: Type.Record(Type.String(), Text)
@@ -34,8 +37,8 @@ const saved = Compile(
 )
 
 /**
- * Loads the denials that a hub knew before it was restarted. A file that cannot be read is logged, and the next
- * save replaces it: what is known begins now, and answers report that.
+ * Loads the denials that a hub knew before it was restarted. A file that cannot be read is set aside: what is known begins
+ * now, and answers report that.
  */
 export async function loadDenials(path: string, logger: Logger): Promise<SavedDenials | undefined> {
   try {
@@ -45,7 +48,13 @@ export async function loadDenials(path: string, logger: Logger): Promise<SavedDe
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') {
       const reason = error instanceof Error ? error.message : String(error)
-      logger.warn({ code: 'STORE_CORRUPT', where: path, reason }, 'earlier denials are not known')
+      const aside = path + asideSuffix
+      const kept = await rename(path, aside).then(
+        () => aside,
+        () => undefined
+      )
+      const facts = { code: 'STORE_CORRUPT', where: path, reason, kept }
+      logger.warn(facts, 'earlier denials are not known')
     }
     return undefined
   }

@@ -10,8 +10,8 @@ export interface DisconnectedNodes {
 interface DisconnectedNodesOptions {
   nodes: Nodes
   inventory: Pick<FleetInventory, 'forget'>
-  timing: Pick<HubTiming, 'graceMs' | 'forgetMs'>
-  /** Called from time to time: nodes may no longer count, by time alone. */
+  timing: Pick<HubTiming, 'graceMs' | 'forgetMs' | 'lateMs'>
+  /** Called from time to time: nodes may no longer count, or be late, by time alone. */
   aged: () => void
 }
 
@@ -28,7 +28,7 @@ export function watchDisconnectedNodes(options: DisconnectedNodesOptions): Disco
       }
       options.aged()
     },
-    Math.min(timing.graceMs, 60_000)
+    Math.min(timing.graceMs, timing.lateMs, 60_000)
   )
   ageing.unref()
   return { close: () => clearInterval(ageing) }

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js'
-import type { RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
+import type { RevisionOrigin, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
+import { dropOldest } from '../../src/lib/drop-oldest.js'
 import type { Logger } from '../../src/lib/log.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import type { Nodes } from './nodes/nodes.js'
@@ -20,6 +21,14 @@ const slice = 250
 /** Attempts to send the same bytes to the same session. */
 const mostAttempts = 3
 
+/** Revisions that are kept encoded: those of a rollout, while the nodes ask for them. */
+const mostEncoded = 64
+
+interface Encoded {
+  origin: RevisionOrigin | undefined
+  message: Promise<Buffer | undefined>
+}
+
 /** Fleet holds the sessions of connected satellites and sends them the revisions that they should have. */
 export class Fleet {
   readonly #nodes: Nodes
@@ -31,7 +40,11 @@ export class Fleet {
   readonly #sent = new WeakMap<Session, Map<string, number>>()
   /** When reading failed, by digest: thousands of nodes want the same bytes. */
   readonly #unreadable = new Map<string, number>()
+  /** Revisions as they are sent, by path. */
+  readonly #encoded = new Map<string, Encoded>()
   #round = 0
+  /** Asks again for bytes that could not be read. */
+  #again: NodeJS.Timeout | undefined
 
   constructor({ nodes, revisions, logger, unreadableMs = 5000 }: FleetOptions) {
     this.#nodes = nodes
@@ -89,6 +102,8 @@ export class Fleet {
   }
 
   end(code: status, details: string): void {
+    clearTimeout(this.#again)
+    this.#again = undefined
     for (const session of [...this.#sessions.values()]) session.end(code, details)
   }
 
@@ -100,6 +115,11 @@ export class Fleet {
   #serve(session: Session, desired: Buffer): void {
     this.#forgetUndesired(session)
     session.outbox.send(desired)
+    this.#feed(session)
+  }
+
+  /** Sends a session the bytes that it lacks, one revision after the other. */
+  #feed(session: Session): void {
     session.outbox.feed(() => this.#nextFor(session))
   }
 
@@ -128,17 +148,32 @@ export class Fleet {
   }
 
   async #resend(session: Session, ref: RevisionRef): Promise<void> {
-    try {
-      const message = await this.#revisionMessage(ref)
-      if (message !== undefined) session.outbox.send(message)
-    } catch (error) {
-      this.#logger.error({ err: error, ...ref }, 'revision not sent')
-    }
+    const message = await this.#revisionMessage(ref)
+    if (message !== undefined) session.outbox.send(message)
   }
 
-  async #revisionMessage(ref: RevisionRef): Promise<Buffer | undefined> {
-    const json = await this.#revisions.bytes(ref.digest)
+  /** Returns a revision as it is sent; the bytes are read and encoded once for all nodes that lack it. */
+  #revisionMessage(ref: RevisionRef): Promise<Buffer | undefined> {
+    const path = revisionPath(ref.namespace, ref.profile, ref.digest)
     const origin = this.#revisions.origin(ref)
+    const known = this.#encoded.get(path)
+    if (known !== undefined && known.origin === origin) return known.message
+    const message = this.#encode(ref, origin)
+    this.#encoded.set(path, { origin, message })
+    dropOldest(this.#encoded, mostEncoded)
+    const forget = (): void => {
+      if (this.#encoded.get(path)?.message === message) this.#encoded.delete(path)
+    }
+    void message.then((bytes) => bytes ?? forget(), forget)
+    return message
+  }
+
+  /** Returns undefined when the bytes cannot be read now; they are asked for again. */
+  async #encode(ref: RevisionRef, origin: RevisionOrigin | undefined): Promise<Buffer | undefined> {
+    const json = await this.#revisions.bytes(ref.digest).catch((error: unknown) => {
+      this.#logger.error({ err: error, ...ref }, 'bytes of a revision cannot be read')
+      return undefined
+    })
     if (json !== undefined) {
       this.#unreadable.delete(ref.digest)
       return encode({ $case: 'revision', value: { ...ref, json, origin } })
@@ -147,6 +182,10 @@ export class Fleet {
       this.#logger.error({ code: 'STORE_CORRUPT', ...ref }, 'bytes of a revision are missing')
     }
     this.#unreadable.set(ref.digest, performance.now())
+    this.#again ??= setTimeout(() => {
+      this.#again = undefined
+      for (const session of this.#sessions.values()) this.#feed(session)
+    }, this.#unreadableMs + 1).unref()
     return undefined
   }
 

@@ -5,11 +5,15 @@ import { learnedFrom, profileKey } from '../../src/rules/profile-state.js'
 import type { StoreEvent } from '../../src/store/store.js'
 import { Listeners } from '../../src/lib/listeners.js'
 import { type DisconnectedNodes, watchDisconnectedNodes } from './disconnected-nodes.js'
+import { goneFrom } from './gone-from.js'
 import { Fleet } from './fleet.js'
 import type { HubRecords } from './hub-records.js'
 import { defaultTiming, type HubTiming } from './hub-timing.js'
 import type { HubOptions } from './hub-types.js'
-import { localFleet } from './nodes/local-fleet.js'
+import { noteDeleted } from './note-deleted.js'
+import { noteObserved } from './note-observed.js'
+import { LateRevisions } from './nodes/late-revisions.js'
+import { ownFleet } from './nodes/local-fleet.js'
 import type { FleetState } from './nodes/readiness.js'
 import {
   type Cardinality,
@@ -28,7 +32,7 @@ import { SatelliteMessages } from './satellite-messages.js'
 import { type HubServer, openHubServer } from './stream/hub-server.js'
 import { createRejections, type Rejections } from './stream/rejections.js'
 import { StreamGate } from './stream/stream-gate.js'
-import type { Session } from './stream/session.js'
+import type { Session, StreamEvents } from './stream/session.js'
 import { FleetTraces } from './traces/fleet-traces.js'
 
 /** HubParts owns the parts of a hub and passes events between them, so that none of them knows another's owner. */
@@ -43,13 +47,14 @@ export class HubParts {
   readonly writer: ObservationWriter
   readonly traces: FleetTraces
   readonly disconnected: DisconnectedNodes
+  readonly late: LateRevisions
   readonly listeners = new Listeners()
   readonly stopCluster: (() => void) | undefined
   readonly #options: HubOptions
   readonly #timing: HubTiming
   readonly #limits: HubLimits
   readonly #cardinality: Cardinality
-  readonly #messages: SatelliteMessages
+  readonly messages: SatelliteMessages
   readonly #gate: StreamGate
   /** Everything that the store has was rendered once, so that it is known which files nodes should hold. */
   #isSettled = false
@@ -71,17 +76,31 @@ export class HubParts {
     this.writer = this.#createWriter()
     this.traces = new FleetTraces({ timing: this.#timing, logger })
     this.#gate = this.#createGate()
-    this.#messages = this.#createMessages()
-    this.disconnected = this.#watchDisconnected()
+    this.messages = this.#createMessages()
+    this.late = new LateRevisions({
+      ...{ nodes, revisions: this.revisions, lateMs: this.#timing.lateMs },
+      ...{ fleet: () => this.fleetState(), changed: () => this.listeners.notify() }
+    })
+    const aged = () => {
+      this.#nodesChanged()
+      void this.late.scan()
+    }
+    this.disconnected = watchDisconnectedNodes({ nodes, inventory, timing: this.#timing, aged })
     this.stopCluster = cluster?.onChange((what) => this.#clusterChanged(what))
+  }
+
+  /** What becomes of the streams of satellites. */
+  readonly events: StreamEvents = {
+    opened: (session, hello) => this.#sessionOpened(session, hello),
+    message: (session, body) => this.messages.receive(session, body),
+    closed: (session) => this.#sessionClosed(session)
   }
 
   /** The fleet as it is now: in a cluster with the nodes that never had a satellite. */
   fleetState(): FleetState {
     const { nodes } = this.records
-    const own = nodes.list()
     const { cluster } = this.#options
-    return cluster?.fleet(own) ?? localFleet(own, nodes.counted(this.#timing.graceMs))
+    return cluster?.fleet(nodes.list()) ?? ownFleet(nodes, this.#timing.graceMs)
   }
 
   openServer(): Promise<HubServer> {
@@ -90,11 +109,7 @@ export class HubParts {
       ...{ listen, tls, logger, timing: this.#timing, rejections: this.rejections },
       gate: this.#gate,
       ...(reviewToken === undefined ? {} : { reviewToken }),
-      events: {
-        opened: (session, hello) => this.#sessionOpened(session, hello),
-        message: (session, body) => this.#messages.receive(session, body),
-        closed: (session) => this.#sessionClosed(session)
-      }
+      events: this.events
     })
   }
 
@@ -107,10 +122,8 @@ export class HubParts {
       const { namespace = '', name } = event.object.metadata
       this.#cardinality.known(profileKey(namespace, name))
     } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
-      const { namespace, name } = event.ref
-      this.#cardinality.gone(profileKey(namespace, name))
-      this.records.denialRows.forget(namespace, name)
-      this.records.denialSaver.changed()
+      this.#cardinality.gone(profileKey(event.ref.namespace, event.ref.name))
+      noteDeleted(this.records, event)
     }
     this.records.history.stored(event)
     this.revisions.event(event)
@@ -168,7 +181,7 @@ export class HubParts {
       fleet: () => this.fleetState(),
       referred: () => cluster?.referred() ?? [],
       mayWrite: () => this.#isActive(),
-      changed: () => this.#revisionsChanged(),
+      changed: (isDesiredNew) => this.#revisionsChanged(isDesiredNew),
       recordEdits: approver !== undefined,
       ...(cluster && { announce: () => cluster.announce() }),
       ...(render === undefined ? {} : { render })
@@ -186,22 +199,20 @@ export class HubParts {
 
   #createMessages(): SatelliteMessages {
     const { logger, cluster } = this.#options
-    const { nodes, denials, denialSaver, discovery, inventory, sets, history } = this.records
+    const { nodes, denials, denialRows, denialSaver, inventory, sets, runs, history } = this.records
     const { rejections, fleet } = this
     const podOf = (uid: string) => cluster?.podOf(uid)
     const profileOf = this.#learnedFrom
     const shared = {
-      denials,
-      rejections,
-      podOf,
-      profileOf,
+      ...{ denials, rejections, podOf, profileOf },
       ...(this.podCheck && { podCheck: this.podCheck })
     }
     const observe = createObservationReceiver({
-      ...{ ...shared, writer: this.writer, cardinality: this.#cardinality, logger },
+      ...{ ...shared, runs, writer: this.writer, cardinality: this.#cardinality, logger },
       status: (node) => nodes.get(node)?.status,
-      noted: discovery.note,
-      recorded: (node, observation, finding) => history.observed(node, observation, finding),
+      noted: (observation, finding) => noteObserved(this.records, observation, finding),
+      recorded: (node, observation, finding) =>
+        history.observed(node, observation, finding, denialRows.ofInstance(node, observation)),
       denialsSaved: denialSaver.settled
     })
     return new SatelliteMessages({
@@ -213,14 +224,6 @@ export class HubParts {
     })
   }
 
-  #watchDisconnected(): DisconnectedNodes {
-    const { nodes, inventory } = this.records
-    return watchDisconnectedNodes({
-      ...{ nodes, inventory, timing: this.#timing },
-      aged: () => this.revisions.nodesChanged()
-    })
-  }
-
   #isActive(): boolean {
     return this.#options.cluster?.isActive() !== false
   }
@@ -229,7 +232,12 @@ export class HubParts {
     if (what === 'standby') this.#standBy()
     else if (what === 'active' && this.#isSettled) {
       this.#begin()
-      void this.#readHistory()
+      // What the last active hub recorded, also of containers that have ended.
+      const { logger } = this.#options
+      void learnHistory(this.records, {
+        ...{ logger, retryMs: this.#timing.retryMs, isGone: goneFrom(this.#options) },
+        ...{ isWanted: () => this.#isActive(), learned: () => this.listeners.notify() }
+      })
     } else this.revisions.nodesChanged()
   }
 
@@ -243,13 +251,6 @@ export class HubParts {
     this.#nodesChanged()
   }
 
-  /** Learns what the last active hub recorded, also of containers that have ended. */
-  async #readHistory(): Promise<void> {
-    if (await learnHistory(this.records, this.#options.logger)) this.listeners.notify()
-    else
-      setTimeout(() => void (this.#isActive() && this.#readHistory()), this.#timing.retryMs).unref()
-  }
-
   /** Another hub may be the active one: satellites connect to it, and it learns from them what runs. */
   #standBy(): void {
     const { nodes, inventory } = this.records
@@ -261,8 +262,8 @@ export class HubParts {
     this.#nodesChanged()
   }
 
-  #revisionsChanged(): void {
-    this.fleet.distribute()
+  #revisionsChanged(isDesiredNew: boolean): void {
+    if (isDesiredNew) this.fleet.distribute()
     this.listeners.notify()
   }
 

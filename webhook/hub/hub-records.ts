@@ -1,14 +1,17 @@
 import { join } from 'node:path'
+import { build } from '../../src/lib/build.js'
 import type { Logger } from '../../src/lib/log.js'
+import type { RecordLog } from '../../src/lib/record-log.js'
 import type { HistoryStore } from '../../src/store/history-store.js'
 import { createDenialSaver, type DenialSaver, loadDenials } from './denial-file.js'
 import { DenialRows, type SavedDenials } from './denials/denial-rows.js'
 import { createDenials, type Denials } from './denials/denials.js'
 import { HistoryRecorder } from './history/history-recorder.js'
-import type { HistoryTiming } from './history/history-writer.js'
+import type { HistoryTiming } from './history/history-timing.js'
+import { KnownRuns } from './observations/known-runs.js'
 import { RestoredDenials } from './history/restored-denials.js'
 import { createInventory, type FleetInventory } from './nodes/inventory.js'
-import { createNodeSaver, loadKnownNodes, type NodeSaver } from './nodes/node-file.js'
+import { createNodeLog, loadKnownNodes } from './nodes/node-log.js'
 import { createNodes, type Nodes } from './nodes/nodes.js'
 import { FleetSets } from './nodes/used-sets.js'
 import { openDiscovery, type SavingDiscovery } from './observations/discovery-file.js'
@@ -18,7 +21,7 @@ import { openRevisionFiles, type RevisionFiles } from './revisions/revision-file
 export interface HubRecords {
   readonly files: RevisionFiles
   readonly nodes: Nodes
-  readonly nodeSaver: NodeSaver
+  readonly nodeSaver: RecordLog
   readonly discovery: SavingDiscovery
   readonly denials: Denials
   readonly denialRows: DenialRows
@@ -26,6 +29,8 @@ export interface HubRecords {
   /** Nodes report their containers and the sets again when they connect: neither is saved. */
   readonly inventory: FleetInventory
   readonly sets: FleetSets
+  /** The containers that nodes identified. */
+  readonly runs: KnownRuns
   /** What happened to workloads, in the store. */
   readonly history: HistoryRecorder
 }
@@ -54,13 +59,19 @@ interface HistoryParts {
   store: HistoryStore
   timing: HistoryTiming
   mayWrite: () => boolean
+  lastSign: () => string | undefined
+  isFolder?: boolean
 }
 
 async function openHistory(parts: HistoryParts, logger: Logger) {
   const history = new HistoryRecorder({ ...parts, logger, now: Date.now })
   const restored = new RestoredDenials()
-  await history.load((one) => restored.add(one))
-  return { history, restored: restored.saved() }
+  const runs = new KnownRuns()
+  await history.load((one) => {
+    restored.add(one)
+    runs.learn(one)
+  })
+  return { history, runs, restored: restored.saved() }
 }
 
 /** Opens the records. @param dir the hub's own folder. @throws SeccoError WRITE_FAILED, the errors of the store */
@@ -69,11 +80,10 @@ export async function openRecords(
   logger: Logger,
   parts: HistoryParts
 ): Promise<HubRecords> {
-  const files = await openRevisionFiles(dir)
-  const nodesPath = join(dir, 'nodes.json')
-  const nodes = createNodes(await loadKnownNodes(nodesPath, logger))
-  const nodeSaver = createNodeSaver(nodesPath, () => nodes.known(), nodeSaveMs, logger)
-  const { history, restored } = await openHistory(parts, logger)
+  const files = await openRevisionFiles(dir, { build, logger })
+  const nodes = createNodes(await loadKnownNodes(dir, logger))
+  const nodeSaver = createNodeLog(dir, nodes, nodeSaveMs, logger)
+  const { history, runs, restored } = await openHistory(parts, logger)
   const denials = await openDenials(dir, logger, restored)
   const discovery = await openDiscovery(join(dir, 'discovery.json'), logger)
   const inventory = createInventory()
@@ -81,5 +91,5 @@ export async function openRecords(
   inventory.onChange(({ gone }) => {
     for (const { id } of gone) sets.drop(id)
   })
-  return { files, nodes, nodeSaver, discovery, ...denials, inventory, sets, history }
+  return { files, nodes, nodeSaver, discovery, ...denials, inventory, sets, runs, history }
 }

@@ -1,9 +1,10 @@
-import type { HistoryTiming } from './history/history-writer.js'
+import type { HistoryTiming } from './history/history-timing.js'
 import {
   sparingWrites,
   type WriteIntervalTiming,
   steadyWrites
 } from './observations/write-interval.js'
+import { lateMs } from '../views/holds-up.js'
 import { type TraceTiming, traceTiming } from './traces/fleet-traces.js'
 
 /** HubTiming is in milliseconds, except for the rates. The defaults are for real fleets. */
@@ -14,6 +15,8 @@ export interface HubTiming extends WriteIntervalTiming, TraceTiming, HistoryTimi
   stallMs: number
   /** How long a disconnected node counts for readiness. */
   graceMs: number
+  /** How long a connected node may lack a revision before it is reported; webhook/views/holds-up.ts has the words. */
+  lateMs: number
   /** After this time a disconnected node is forgotten. */
   forgetMs: number
   /** Time between two checks of profiles with an approval policy. */
@@ -42,6 +45,7 @@ export const defaultTiming: HubTiming = {
   heartbeatMs: 20_000,
   stallMs: 10_000,
   graceMs: 300_000,
+  lateMs,
   forgetMs: 7 * 86_400_000,
   promoteMs: 30_000,
   countMs: 0,
@@ -60,6 +64,8 @@ export const defaultTiming: HubTiming = {
 export const clusterTiming = {
   ...sparingWrites,
   coalesceMs: 200,
+  // Hundreds of revisions reach a node one after the other: each report alone would be a pass over all profiles.
+  debounceMs: 250,
   countMs: 30_000,
   // 18 writes a second: 1,000 workloads in a minute.
   historySpacingMs: 55,

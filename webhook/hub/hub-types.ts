@@ -2,22 +2,25 @@ import type { CertificatePair } from '../../certs/pair.js'
 import type { RevisionRef } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
+import type { RenderOptions } from '../../src/seccomp/render/render-types.js'
 import type { Store } from '../../src/store/store.js'
 import type { DenialRows } from './denials/denial-rows.js'
 import type { Discovery } from './observations/discovery.js'
+import type { IntakeLoad } from './observations/observation-intake.js'
 import type { HubLimits } from './observations/cardinality.js'
 import type { ReviewToken } from './stream/identity.js'
 import type { HubCluster } from './nodes/hub-cluster.js'
 import type { HubTiming } from './hub-timing.js'
 import type { HistoryRecorder } from './history/history-recorder.js'
 import type { FleetInventory } from './nodes/inventory.js'
-import type { NodeState } from './nodes/nodes.js'
+import type { NodeState } from './nodes/node-state.js'
 import type { Denial } from './denials/denial.js'
 import type { PlacedPods, PlainContainers } from './observations/pod-check.js'
 import type { Readiness } from './nodes/readiness.js'
 import type { RejectionReason } from './stream/rejections.js'
 import type { ReplicaLink } from './stream/replica-link.js'
 import type { Render } from './revisions/profile-renderer.js'
+import type { Unblocked } from './revisions/unblocked.js'
 import type { Address } from './stream/tls-listener.js'
 import type { FleetTraces } from './traces/fleet-traces.js'
 import type { FleetSets } from './nodes/used-sets.js'
@@ -56,13 +59,17 @@ export interface Hub {
   within(inner: string, outer: string): boolean
   nodes(): NodeState[]
   /** Returns what one node last reported of itself, without a copy of all nodes. */
-  node(name: string): Pick<NodeState, 'connected' | 'status' | 'inherited'> | undefined
+  node(name: string): Pick<NodeState, 'connected' | 'status' | 'inherited' | 'bootId'> | undefined
   /** Returns which nodes have the revision with that path, also nodes of other hubs. */
   readiness(path: string): Readiness
   /** Returns the nodes that `profiles` takes account of; undefined outside a cluster. */
   covered(): ReadonlySet<string> | undefined
+  /** Returns what every rendering depends on of the nodes. */
+  rendering(): Pick<RenderOptions, 'runtimes' | 'machine'>
   /** Returns every revision that the nodes should have, by path. */
   desired(): ReadonlyMap<string, RevisionRef>
+  /** Returns what the emergency overlay leaves of the desired revisions. */
+  unblocked(): Unblocked
   /** Returns whether the node is connected and has every desired revision whose bytes exist. */
   isComplete(node: string): boolean
   /** Returns the last thousand denials, the newest last. */
@@ -71,6 +78,8 @@ export interface Hub {
   discovery: Discovery
   /** Returns how often the hub rejected something that satellites sent, by reason. */
   rejected(): Readonly<Record<RejectionReason, number>>
+  /** Returns how many observations are not written yet, and how often a satellite was slowed down. */
+  load(): IntakeLoad
   /** The denials in sums by caller and syscall, with a listener for news. */
   readonly denialRows: DenialRows
   /** Every running container of every node. */
@@ -91,5 +100,9 @@ export interface Hub {
   setCertificate(pair: CertificatePair): void
   /** Resolves when everything received is written and every profile's state is computed. */
   flush(): Promise<void>
+  /** Writes, and so acks, everything at once from now on: a program that ends waits for that. */
+  hurry(): Promise<void>
+  /** Records that this hub stops by itself, and flushes: to be called while it is the active one. */
+  stopping(): Promise<void>
   close(): Promise<void>
 }

@@ -4,15 +4,18 @@ import type { RevisionRef } from '../../src/api/gen/hub.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { Denial } from './denials/denial.js'
 import type { DenialRows } from './denials/denial-rows.js'
+import { goneFrom } from './gone-from.js'
 import { openRecords } from './hub-records.js'
 import { defaultTiming } from './hub-timing.js'
 import type { Hub, HubOptions } from './hub-types.js'
 import type { HistoryRecorder } from './history/history-recorder.js'
+import { noteMissed } from './note-deleted.js'
 import type { FleetInventory } from './nodes/inventory.js'
-import type { NodeState } from './nodes/nodes.js'
+import type { NodeState } from './nodes/node-state.js'
 import type { Readiness } from './nodes/readiness.js'
 import type { FleetSets } from './nodes/used-sets.js'
 import type { Discovery } from './observations/discovery.js'
+import type { IntakeLoad } from './observations/observation-intake.js'
 import { HubParts } from './hub-parts.js'
 import type { FleetTraces } from './traces/fleet-traces.js'
 import type { HubServer } from './stream/hub-server.js'
@@ -58,12 +61,16 @@ class RunningHub implements Hub {
   }
 
   nodes(): NodeState[] {
-    // A problem with a revision that nobody desires any more is over.
-    const desired = this.#parts.desiredDigests()
-    return this.#parts.records.nodes.list().map((node) => ({
-      ...node,
-      problems: node.problems.filter(({ digest }) => desired.has(digest))
-    }))
+    let desired: Set<string> | undefined
+    return this.#parts.records.nodes.list().map((listed) => {
+      const holdsUp = this.#parts.late.of(listed.name)
+      const node = holdsUp.length === 0 ? listed : { ...listed, holdsUp }
+      if (node.problems.size === 0) return node
+      // A problem with a revision that nobody desires any more is over.
+      const digests = (desired ??= this.#parts.desiredDigests())
+      const problems = [...node.problems].filter(([, { digest }]) => digests.has(digest))
+      return { ...node, problems: new Map(problems) }
+    })
   }
 
   node(name: string): NodeState | undefined {
@@ -74,12 +81,20 @@ class RunningHub implements Hub {
     return this.#parts.fleetState().readiness(path)
   }
 
+  rendering(): ReturnType<Hub['rendering']> {
+    return this.#parts.fleetState().rendering
+  }
+
   covered(): ReadonlySet<string> | undefined {
     return this.#parts.revisions.covered()
   }
 
   desired(): ReadonlyMap<string, RevisionRef> {
     return this.#parts.revisions.desired()
+  }
+
+  unblocked(): ReturnType<Hub['unblocked']> {
+    return this.#parts.revisions.unblocked()
   }
 
   isComplete(name: string): boolean {
@@ -111,13 +126,28 @@ class RunningHub implements Hub {
     this.#server.setCertificate(pair)
   }
 
+  load(): IntakeLoad {
+    const { waiting, slowed } = this.#parts.messages.load()
+    return { waiting: waiting + this.#parts.writer.waiting(), slowed }
+  }
+
   async flush(): Promise<void> {
-    const { writer, records, promotions, revisions } = this.#parts
+    const { messages, writer, records, promotions, revisions } = this.#parts
+    await messages.settled()
     await writer.flush()
     await records.denialSaver.flush()
     await records.history.flush()
     await promotions.check()
     await revisions.settle()
+  }
+
+  hurry(): Promise<void> {
+    return this.#parts.records.history.hurry()
+  }
+
+  stopping(): Promise<void> {
+    this.#parts.records.history.hubStopped()
+    return this.flush()
   }
 
   close(): Promise<void> {
@@ -132,14 +162,17 @@ class RunningHub implements Hub {
     parts.stopCluster?.()
     await parts.writer.close()
     await parts.records.denialSaver.close()
+    parts.records.history.hubStopped()
     await parts.records.history.close()
     this.#stopWatching()
     await parts.promotions.close()
     await parts.revisions.close()
     parts.fleet.end(status.UNAVAILABLE, 'the hub is stopping')
     await new Promise((resolve) => setImmediate(resolve))
+    // Before the port is free: the next hub on this folder reads what this one has written.
+    await parts.records.nodeSaver.close()
+    await parts.records.files.renderings?.close()
     await this.#server.close()
-    await parts.records.nodeSaver.flush()
     await parts.records.discovery.flush()
     parts.listeners.clear()
   }
@@ -153,12 +186,15 @@ export async function startHub(options: HubOptions): Promise<Hub> {
   const { revisionsDir, logger } = options
   const timing = { ...defaultTiming, ...options.timing }
   const mayWrite = () => options.cluster?.isActive() !== false
-  const history = { store: options.store.history, timing, mayWrite }
+  const lastSign = () => options.cluster?.lastSign()
+  const isFolder = options.cluster === undefined
+  const history = { store: options.store.history, timing, mayWrite, lastSign, isFolder }
   const records = await openRecords(revisionsDir, logger, history)
   const parts = new HubParts({ ...options, timing }, records)
   const server = await parts.openServer()
   const stopWatching = await options.store.watch((event) => parts.storeEvent(event))
   records.history.hubStarted()
   await parts.settle()
+  if (mayWrite()) await noteMissed(records, goneFrom(options))
   return new RunningHub(parts, server, stopWatching)
 }

@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { NodeView } from '../views/view.js'
+import type { IntakeLoad } from './observations/observation-intake.js'
 import type { RejectionReason } from './stream/rejections.js'
 
 /** Label values for the kinds of loss: a closed set, as labels need. */
@@ -32,12 +33,24 @@ export function nodeMetrics(registry: Registry, nodes: () => readonly NodeView[]
   })
   new Gauge({
     name: 'secco_node_attached',
-    help: '1 while the recorder of a node is attached: its processes pay for it.',
+    help: '1 while the recorder of a node is attached: its processes pay for it. Absent while the node is away.',
     labelNames: ['node'] as const,
     registers,
     collect() {
       this.reset()
-      for (const { name, attached } of nodes()) this.set({ node: name }, attached ? 1 : 0)
+      for (const { name, connected, attached } of nodes()) {
+        if (connected) this.set({ node: name }, attached ? 1 : 0)
+      }
+    }
+  })
+  new Gauge({
+    name: 'secco_node_holds_up_profiles',
+    help: 'Profiles that wait for a connected node: it has lacked their revisions for more than 5 minutes.',
+    labelNames: ['node'] as const,
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, holdsUp } of nodes()) this.set({ node: name }, holdsUp.length)
     }
   })
   new Gauge({
@@ -48,6 +61,27 @@ export function nodeMetrics(registry: Registry, nodes: () => readonly NodeView[]
     collect() {
       this.reset()
       for (const { name, connected } of nodes()) this.set({ node: name }, connected ? 1 : 0)
+    }
+  })
+}
+
+/** Registers how far the hub is behind what satellites report. */
+export function loadMetrics(registry: Registry, load: () => IntakeLoad): void {
+  new Gauge({
+    name: 'secco_hub_observations_waiting',
+    help: 'Observations that came and are not written yet.',
+    registers: [registry],
+    collect() {
+      this.set(load().waiting)
+    }
+  })
+  new Counter({
+    name: 'secco_hub_slowed_total',
+    help: 'How often a satellite was slowed down, because more came than the hub could take.',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(load().slowed)
     }
   })
 }

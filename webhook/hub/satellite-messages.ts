@@ -5,15 +5,26 @@ import {
   type SatelliteMessage,
   type TraceCounts
 } from '../../src/api/gen/hub.js'
+import { dropOldest } from '../../src/lib/drop-oldest.js'
 import type { Logger } from '../../src/lib/log.js'
+import { type Bucket, createBucket } from '../../src/lib/pace.js'
 import type { Fleet } from './fleet.js'
 import type { Nodes } from './nodes/nodes.js'
 import type { HubLimits } from './observations/cardinality.js'
 import { isNodeReport, type NodeReport } from './observations/node-reports.js'
+import { memoryOf } from './observations/memory-of.js'
+import { type IntakeLoad, ObservationIntake } from './observations/observation-intake.js'
 import type { ObservationReceiver } from './observations/observation-receiver.js'
+import { limitedStatus } from './stream/limited-status.js'
 import type { Rejections } from './stream/rejections.js'
 import type { Session } from './stream/session.js'
 import { messageSize, observationsOf } from './stream/stream-service.js'
+
+/** Lines of the log about revisions that one node could not make ready: per second, and at once. */
+const lines = { perSecond: 1, burst: 200 }
+/** Nodes of which lines are counted: one that is forgotten may write as many at once again. */
+const mostCounted = 10_000
+const longestMessage = 512
 
 type Body = NonNullable<SatelliteMessage['body']>
 
@@ -35,9 +46,22 @@ interface SatelliteMessagesOptions {
 /** SatelliteMessages passes each message of a satellite to the part of the hub that it is for; limits come first. */
 export class SatelliteMessages {
   readonly #options: SatelliteMessagesOptions
+  readonly #intake: ObservationIntake
+  readonly #lines = new Map<string, Bucket>()
 
   constructor(options: SatelliteMessagesOptions) {
     this.#options = options
+    this.#intake = new ObservationIntake(options.observe)
+  }
+
+  /** Returns how many observations wait to be taken, and how often a satellite was slowed down. */
+  load(): IntakeLoad {
+    return this.#intake.load()
+  }
+
+  /** Resolves when every observation that came was taken. */
+  settled(): Promise<void> {
+    return this.#intake.settled()
   }
 
   receive(session: Session, body: Body): void {
@@ -61,7 +85,7 @@ export class SatelliteMessages {
     // Other observations can make a message large.
     const own = bytes <= limit ? bytes : Observation.encode(observation).finish().length
     if (own <= limit) {
-      observe(session, observation)
+      this.#intake.offer(session, observation, memoryOf(observation))
       return
     }
     observe.reject(session, observation, {
@@ -73,7 +97,7 @@ export class SatelliteMessages {
   #status(session: Session, body: Body): void {
     const { nodes, report, traced, sent, nodesChanged } = this.#options
     if (body.$case === 'nodeStatus') {
-      nodes.status(session.node, body.value)
+      nodes.status(session.node, limitedStatus(body.value))
       nodesChanged()
     } else if (body.$case === 'revisionStatus') this.#revisionStatus(session, body.value)
     else if (body.$case === 'trace') traced(session, body.value)
@@ -88,8 +112,16 @@ export class SatelliteMessages {
     const { namespace, profile, digest, ready, code, message } = status
     // A file that was removed because nobody desired it is no problem.
     const level = code === 'NOT_FOUND' ? 'info' : 'warn'
-    if (!ready) logger[level]({ node, namespace, profile, digest, code }, message)
+    if (!ready && this.#mayLog(node))
+      logger[level]({ node, namespace, profile, digest, code }, message.slice(0, longestMessage))
     fleet.reported(session, status)
     nodesChanged()
+  }
+
+  #mayLog(node: string): boolean {
+    const own = this.#lines.get(node) ?? createBucket(lines.perSecond, lines.burst)
+    this.#lines.set(node, own)
+    dropOldest(this.#lines, mostCounted)
+    return own.take(performance.now())
   }
 }

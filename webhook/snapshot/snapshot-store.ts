@@ -1,6 +1,11 @@
 import type { NodeFacts } from '../../src/rules/node-facts.js'
 import type { LadderState, ProfileState, RevisionState } from '../../src/rules/profile-state.js'
-import { buildSnapshot, type Snapshot, type SnapshotSource } from '../../src/rules/snapshot.js'
+import {
+  buildSnapshot,
+  compileForSnapshot,
+  type Snapshot,
+  type SnapshotSource
+} from '../../src/rules/snapshot.js'
 import { Listeners } from '../../src/lib/listeners.js'
 import type { ClusterView } from '../cluster/watch/cluster-view.js'
 import type { ObjectCache } from './object-cache.js'
@@ -67,10 +72,15 @@ export function startSnapshotStore(
   debounceMs = 20
 ): SnapshotStore {
   const listeners = new Listeners()
+  let rules = compileForSnapshot(objects.rules())
+  let surroundings = {}
+  let areRulesNew = false
   const build = (): Snapshot => {
+    if (areRulesNew) rules = compileForSnapshot(objects.rules())
+    areRulesNew = false
     const nodes = new Map<string, NodeFacts>(view?.nodes())
     return buildSnapshot({
-      rules: objects.rules(),
+      ...{ rules, surroundings },
       profiles: withNewcomers([...states.profiles().values()], nodes.keys(), states.covered()),
       within: (inner, outer) => states.within(inner, outer),
       options,
@@ -87,11 +97,18 @@ export function startSnapshotStore(
       listeners.notify()
     }, debounceMs)
   }
-  objects.onRule(rebuild)
+  const surroundingsChanged = (): void => {
+    surroundings = {}
+    rebuild()
+  }
+  objects.onRule(() => {
+    areRulesNew = true
+    surroundingsChanged()
+  })
   const stops = [
     states.onChange(rebuild),
     view?.onChange(({ kind }) => {
-      if (kind !== 'pod') rebuild()
+      if (kind !== 'pod') surroundingsChanged()
     })
   ]
   return {

@@ -19,7 +19,7 @@ export interface StateSource {
 /** Starts to compute states from the status of profiles and the summaries of hubs, for a replica without a hub. */
 export function startApiStates(
   objects: ObjectCache,
-  cluster: Pick<JoinedCluster, 'fleet' | 'onFleetChange'>,
+  cluster: Pick<JoinedCluster, 'fleet' | 'blocks' | 'onFleetChange'>,
   debounceMs = 100
 ): StateSource & { stop(): void } {
   let states: ReadonlyMap<string, ProfileState> = new Map()
@@ -32,7 +32,7 @@ export function startApiStates(
     timer = undefined
     const fleet = cluster.fleet([])
     const profiles = objects.profiles()
-    states = sets.judged(profiles, apiStates(profiles, fleet))
+    states = sets.judged(profiles, apiStates(profiles, fleet, cluster.blocks()))
     covered = fleet.nodes
     listeners.notify()
   }

@@ -11,7 +11,8 @@ import {
   pathInHub
 } from '../../src/api/hub-path.js'
 import { errnoOf } from '../../src/lib/durable-file.js'
-import { errorKinds, SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { httpStatusOf, SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { FewLines } from '../../src/lib/few-lines.js'
 import type { Logger } from '../../src/lib/log.js'
 import type { Identity, Rights, WritingMeans } from '../access/rights.js'
 import { type FrontProxy, userOfRequest } from '../cluster/access/request-header.js'
@@ -75,6 +76,7 @@ const isServed = (path: string): boolean =>
 class AggregatedServer {
   readonly server: Server
   readonly #options: AggregatedApiOptions
+  readonly #lines = new FewLines()
 
   constructor(options: AggregatedApiOptions) {
     this.#options = options
@@ -85,7 +87,8 @@ class AggregatedServer {
       rejectUnauthorized: false,
       handshakeTimeout: 5000,
       headersTimeout: 5000,
-      requestTimeout: 10_000
+      requestTimeout: 10_000,
+      connectionsCheckingInterval: 1000
     })
     this.server.on('request', (request, response) => void this.#handle(request, response))
     this.server.on('tlsClientError', (error) =>
@@ -117,13 +120,16 @@ class AggregatedServer {
       const identity = await this.#options.ofUser(user, meansOf(request))
       this.#pass(request, response, path, identity)
     } catch (thrown) {
-      const { code, message, hint } = toSeccoError(thrown)
+      const error = toSeccoError(thrown)
+      const { code, message, hint, retryAfter } = error
       if (code === 'UNAUTHENTICATED') {
-        const address = request.socket.remoteAddress
-        this.#options.logger.warn({ code, address, reason: message }, 'request rejected')
+        const more = this.#lines.next()
+        const fields = { code, address: request.socket.remoteAddress, reason: message, ...more }
+        if (more !== undefined) this.#options.logger.warn(fields, 'request rejected')
       }
       response.shouldKeepAlive = false
-      answer(response, errorKinds[code].http, { code, message, hint })
+      if (retryAfter !== undefined) response.setHeader('retry-after', retryAfter)
+      answer(response, httpStatusOf(error), { code, message, hint })
     }
   }
 

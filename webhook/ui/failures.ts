@@ -1,5 +1,5 @@
 import type { FastifyError } from 'fastify'
-import { type ErrorCode, errorKinds, SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { type ErrorCode, httpStatusOf, SeccoError, toSeccoError } from '../../src/lib/errors.js'
 
 interface Failure {
   error: SeccoError
@@ -21,9 +21,14 @@ const byCode: Readonly<Record<string, { code: ErrorCode; status: number; message
   }
 }
 
+/** Returns the header that says when to try again, for errors that have that. */
+export function retryOf({ retryAfter }: SeccoError): { 'retry-after'?: number } {
+  return retryAfter === undefined ? {} : { 'retry-after': retryAfter }
+}
+
 /** Returns the error and the status for whatever a request ended with. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof SeccoError) return { error, status: errorKinds[error.code].http }
+  if (error instanceof SeccoError) return { error, status: httpStatusOf(error) }
   const { code = '', statusCode, message, validation } = error as Partial<FastifyError>
   const known = byCode[code]
   if (known !== undefined) {

@@ -65,14 +65,15 @@ class JoinedPairs {
 }
 
 /**
- * Presents a connection that another replica passed on as it came there: over plain HTTP, to the port of the pages. Sessions
- * and origins depend on both.
+ * Presents a connection that another replica passed on as it came there: over plain HTTP, on the loopback, to the port of the
+ * pages. Sessions, origins and limits depend on them.
  */
 function asPlain(socket: Duplex, server: Server): Duplex {
   const bound = server.address()
   const localPort = bound !== null && typeof bound === 'object' ? bound.port : 0
   return Object.defineProperties(socket, {
     encrypted: { value: false },
+    remoteAddress: { value: '127.0.0.1' },
     localPort: { value: localPort }
   })
 }

@@ -10,20 +10,21 @@ import { routes } from './api/registry.js'
 import { addTraceStream } from './api/trace-stream.js'
 import { addWrites } from './api/writes.js'
 import type { Route, Sees } from './model/route.js'
-import { detailOf, isDryRun, objectOf } from './parts/action-words.js'
+import { actionOf, detailOf, isDryRun, objectOf } from './parts/action-words.js'
 import { actingStore } from './sessions/acting-store.js'
 import { addAssets } from './parts/assets.js'
 import { addChanges } from './changes.js'
-import type { Call, Ui } from './model/context.js'
-import { failureOf } from './failures.js'
+import type { Call, Extension, Ui } from './model/context.js'
+import { failureOf, retryOf } from './failures.js'
 import { addGate, wantsPage } from './sessions/gate.js'
 import { type Chrome, pageDocument } from './parts/layout.js'
 import { addLogin } from './sessions/login.js'
+import { seenHere } from './seen-here.js'
 import { deniedPage, failureView } from './parts/messages.js'
 import { needsOf } from './model/workloads.js'
 import { pages } from './pages/registry.js'
 import type { View } from './parts/page.js'
-import type { Identity, Resource } from '../access/rights.js'
+import type { Identity } from '../access/rights.js'
 import { forbidden } from '../access/forbidden.js'
 import { mustBeAllowed, placesOf, reachOf } from './sessions/permissions.js'
 import { scopeOf } from './model/scope.js'
@@ -77,8 +78,11 @@ async function callOf(
   const all = (request.query ?? {}) as Call['all']
   const { objects, user } = identity
   const store = objects === undefined ? ui.store : actingStore(objects, ui.store, user, ui.now)
+  // A page and its menu ask for the denials: one list for both, so that what is computed of it is computed once.
+  let list: ReturnType<Ui['sources']['denials']> | undefined
+  const denials = () => (list ??= scoped.sources.denials())
   return {
-    ui: { ...scoped, store },
+    ui: { ...scoped, store, sources: { ...scoped.sources, denials } },
     identity,
     params: strings(request.params),
     query: strings(all),
@@ -101,43 +105,26 @@ function paramsOf(url: string) {
 
 /** Checks what the route needs. Returns which namespaces its answer may be about. @throws SeccoError FORBIDDEN */
 async function checkRights(
-  { needs, wide, namespaced, others, checked }: Route,
+  { needs, also, wide, namespaced, others, checked }: Route,
   { identity, params, all }: Call,
   places: Parameters<typeof reachOf>[2]
 ): Promise<Sees> {
-  if (wide === true)
-    return reachOf(identity, needs, namespaced === true ? places : [], others?.(all))
+  const asked = namespaced === true ? places : []
+  if (also !== undefined) await reachOf(identity, also, asked, others?.(all))
+  if (wide === true) return reachOf(identity, needs, asked, others?.(all))
   if (checked !== true) await mustBeAllowed(identity, needs, params)
   return () => true
 }
 
-const objects: readonly Resource[] = ['seccompprofiles', 'seccomprules']
-/** How long an answer waits for the watch of the store to report the write, in ms. */
-const seenMs = 500
-
-/** Does the work and waits until this hub knows of the write, so that the next page shows it. */
-async function seenHere(
-  ui: Ui,
-  resource: Resource,
-  body: unknown,
-  work: () => unknown
-): Promise<unknown> {
-  const { dryRun } = (body ?? {}) as { dryRun?: unknown }
-  if (!objects.includes(resource) || dryRun === true) return work()
-  let changed: (() => void) | undefined
-  const change = new Promise<void>((resolve) => (changed = resolve))
-  const leave = ui.sources.onChange(() => changed?.())
-  let timer: NodeJS.Timeout | undefined
-  try {
-    const answer = await work()
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, seenMs)))
-    await Promise.race([change, late])
-    return answer
-  } finally {
-    clearTimeout(timer)
-    leave()
-    ui.wrote()
-  }
+/** Rejects members that a route without a body would ignore: who sends one expects that it changes something. */
+function mustBeEmpty(body: unknown): void {
+  if (body === undefined || body === null) return
+  const [field] = typeof body === 'object' ? Object.keys(body) : ['body']
+  if (field === undefined) return
+  throw new SeccoError('INVALID_ARGUMENT', `${field}: this request takes no body`, {
+    field,
+    hint: 'send it without one; nothing was changed'
+  })
 }
 
 function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
@@ -152,7 +139,12 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
     config: {
       own: true,
       ...(isWrite && {
-        rateLimit: { max: changes ? mostWrites : mostQuestions, timeWindow: 60_000 }
+        rateLimit: {
+          max: changes ? mostWrites : mostQuestions,
+          timeWindow: 60_000,
+          // Everybody comes from the loopback or from the API server: an address would be one counter for all people.
+          keyGenerator: ({ identity, ip }: FastifyRequest) => identity?.user ?? ip
+        }
       })
     },
     schema: {
@@ -167,12 +159,13 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
     handler: async (request, reply) => {
       const identity = mustIdentify(request)
       const { body } = request
+      if (route.body === undefined) mustBeEmpty(body)
       const places = route.wide === true ? placesOf((request.query ?? {}) as Call['all'], body) : []
       const named = places.map(({ namespace }) => namespace)
       const call = await callOf(ui, request, identity, named)
       const sees = await checkRights(route, call, places)
       const answer = changes
-        ? await seenHere(ui, needs.resource, body, () => route.handle(call, body, sees))
+        ? await seenHere(call, needs.resource, body, () => route.handle(call, body, sees))
         : await route.handle(call, body, sees)
       return reply.send(answer)
     },
@@ -182,7 +175,7 @@ function addRoute(app: FastifyInstance, ui: Ui, route: Route): void {
             ui.audit.note({
               at: new Date(ui.now()).toISOString(),
               user: request.identity?.user ?? 'nobody',
-              action: operationId,
+              action: actionOf(operationId, request.body),
               object: objectOf(strings(request.params), request.body),
               detail: detailOf(request.body),
               status: reply.statusCode,
@@ -205,9 +198,10 @@ async function sendPage(
   const chrome: Chrome = {
     pages,
     path,
-    needs: needsOf(ui.sources, ui.lines()),
+    needs: needsOf(ui.sources, ui.lines(), ui.now()),
     place: ui.place,
     awaited: ui.sources.awaited(),
+    commandOptions: ui.commandOptions,
     user: mustIdentify(request).user
   }
   return reply
@@ -219,7 +213,7 @@ async function sendPage(
 /** Returns a plugin with the pages and the API of one installation, behind its gate. */
 export function uiPlugin(
   ui: Ui,
-  extensions: readonly ((app: FastifyInstance) => void)[],
+  extensions: readonly Extension[],
   foreign: readonly ForeignRoute[] = []
 ): (app: FastifyInstance) => Promise<void> {
   return async (app) => {
@@ -255,7 +249,7 @@ export function uiPlugin(
         return sendPage(scoped, request, reply, '', failureView(error, status))
       }
       const { code, message, hint } = error
-      return reply.code(status).send({ code, message, hint })
+      return reply.headers(retryOf(error)).code(status).send({ code, message, hint })
     })
     app.setNotFoundHandler(() => {
       throw new SeccoError('NOT_FOUND', 'there is no page or endpoint of this address', {
@@ -275,7 +269,7 @@ export function uiPlugin(
     addTraceStream(app, ui)
     addWrites(app, ui)
     app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
-    for (const extend of extensions) extend(app)
+    for (const extend of extensions) extend(app, ui)
     for (const route of [...foreign.map(routeOf), ...routes]) {
       if (!app.hasRoute({ method: route.method, url: route.url })) addRoute(app, ui, route)
     }

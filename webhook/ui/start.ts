@@ -1,3 +1,4 @@
+import { missingNodesOf } from '../confinement/containers/missing-nodes.js'
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { hostname } from 'node:os'
@@ -10,14 +11,15 @@ import { Listeners } from '../../src/lib/listeners.js'
 import { createDiscovery } from '../hub/observations/discovery.js'
 import type { Hub } from '../hub/hub.js'
 import { nodeView } from '../hub/nodes/node-view.js'
-import type { NodeState } from '../hub/nodes/nodes.js'
+import type { NodeState } from '../hub/nodes/node-state.js'
 import type { ObjectCache } from '../snapshot/object-cache.js'
 import type { StateSource } from '../snapshot/state-source.js'
 import { denialViews } from '../confinement/denials/denial-views.js'
 import type { Confinement } from '../confinement/containers/confinement.js'
-import { linesOfProfile } from '../confinement/history/history-routes.js'
+import { linesOfProfile, knownNow } from '../confinement/history/history-routes.js'
 import { allRoutes, truthStreams } from './api/truth-routes.js'
 import { openAuditTrail } from './model/audit-trail.js'
+import { type ActiveRole, noteDeletions } from './model/deletions.js'
 import { noteLink } from './sessions/login.js'
 import { createContainerIndex } from './model/containers.js'
 import { type Identity, localIdentity, localRights, type Rights } from '../access/rights.js'
@@ -32,6 +34,8 @@ interface UiOptions {
   hub: Hub | undefined
   states: StateSource
   truth: Confinement | undefined
+  /** In a cluster: which of several hubs is the active one. */
+  role?: ActiveRole
   snapshot: () => Snapshot
   /** The nodes that are connected to this replica. */
   nodes: () => readonly NodeState[]
@@ -45,6 +49,8 @@ interface UiOptions {
   rights?: Rights
   senders?: WeakMap<IncomingMessage, Identity>
   podAt: NonNullable<UiSources['podAt']>
+  /** See `Ui`; default: none. */
+  commandOptions?: string
   logger: Logger
 }
 
@@ -63,6 +69,11 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
   const rights =
     options.rights ?? localRights(options.token ?? randomBytes(32).toString('base64url'))
   const audit = await openAuditTrail(join(options.revisionsDir, 'audit.jsonl'), logger)
+  const stopNoting = noteDeletions({
+    ...{ objects, audit, now },
+    ...(options.role && { role: options.role }),
+    ...(hub && { onMissed: hub.history.onMissed })
+  })
   const profiler = hub?.traces
   const changed = new Listeners()
   const notify = () => changed.notify()
@@ -75,14 +86,20 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       containers?.remove(gone)
       notify()
     }),
-    hub?.denialRows.onNews(notify)
+    hub?.denialRows.onNews(notify),
+    truth?.revisions.onChange(notify)
   ]
   const app = await createUiServer({
     sources: {
       profiles: () => objects.profiles(),
+      everyProfile: () => objects.profiles(),
+      isReadable: () => true,
+      rendering: () => hub?.rendering() ?? {},
       rules: () => objects.rules(),
       nodes: () => options.nodes().map(nodeView),
-      awaited: options.awaited,
+      awaited: () =>
+        Math.max(options.awaited(), truth === undefined ? 0 : missingNodesOf(truth.sources.hub)),
+      hasReported: (node) => truth?.sources.hub.inventory.isComplete(node) ?? false,
       podAt: options.podAt,
       states: () => [...states.profiles().values()],
       denials: () => (truth === undefined ? [] : denialViews(truth)),
@@ -95,7 +112,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
         ? {}
         : {
             history: (namespace, profile, isWhole) =>
-              linesOfProfile(hub.history, `${namespace}/${profile}`, isWhole)
+              linesOfProfile(hub.history, `${namespace}/${profile}`, isWhole, knownNow(hub))
           }),
       containers: () => containers,
       onChange: changed.add
@@ -103,8 +120,10 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     ...{ store, sessions, rights, audit, profiler, now, logger },
     ...(options.senders === undefined ? {} : { senders: options.senders }),
     foreign: truth === undefined ? [] : allRoutes(truth),
-    extensions: truth === undefined ? [] : [(app) => truthStreams(app, truth)],
-    place: hostname()
+    extensions:
+      truth === undefined ? [] : [(app, { streams }) => truthStreams(app, truth, streams)],
+    place: hostname(),
+    commandOptions: options.commandOptions ?? ''
   })
   return {
     app,
@@ -115,6 +134,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     },
     async close() {
       for (const stop of leave) stop?.()
+      stopNoting()
       await app.close()
       await audit.close()
     }

@@ -1,5 +1,10 @@
 import { oncePer } from '../../src/lib/once-per.js'
-import { errnoName } from '../../src/syscalls/errno-name.js'
+
+/**
+ * DenialState is whether a denial waits for a person. `open`: its call would be denied again. `allowed`: the profile allows
+ * it by now, and the container has to be restarted. `closed`: also that has happened. `muted`, `expected`: it stays denied.
+ */
+export type DenialState = 'open' | 'allowed' | 'closed' | 'muted' | 'expected'
 
 /** A denial of one container instance as pages and API show it. */
 export interface DenialView {
@@ -11,6 +16,8 @@ export interface DenialView {
   abi: string
   action: string
   count: number
+  /** What the caller got, in a word; see `answerOf` in the hub. */
+  answer: string
   errno: number
   signal: string
   pid: number
@@ -23,22 +30,56 @@ export interface DenialView {
   expected: boolean
   /** Somebody decided that it stays denied, and is not shown as open. */
   muted: boolean
+  /** The call in the syntax of `secco denials allow`. */
+  call: string
+  state: DenialState
+  /** Since when it is closed, RFC 3339; empty while it is not. */
+  closedAt: string
+  /** The next step, or why there is none. */
+  hint: string
+  /** What `secco block` takes to unblock the call; absent where no emergency block denies it. */
+  block?: string
+  /** Since when its profile does not exist any more, RFC 3339; empty if that is not known; absent while it exists. */
+  deleted?: string
 }
+
+/** Whether a denial is of a deleted profile: another one of the same name may exist. */
+export const isOfDeleted = ({ deleted }: Pick<DenialView, 'deleted'>): boolean =>
+  deleted !== undefined
 
 /** Whether a denial waits for a person. */
-export function isOpen({ expected, muted }: Pick<DenialView, 'expected' | 'muted'>): boolean {
-  return !expected && !muted
+export function isOpen({ state }: Pick<DenialView, 'state'>): boolean {
+  return state === 'open' || state === 'allowed'
 }
 
-/** Returns what the caller got: EPERM, SIGSYS, logged; – if unknown. */
-function answerOf({
-  action,
-  errno,
-  signal
-}: Pick<DenialView, 'action' | 'errno' | 'signal'>): string {
-  if (signal !== '') return signal
-  if (action === 'SCMP_ACT_LOG') return 'logged'
-  return errno === 0 ? '–' : errnoName(errno)
+/** Returns the number of calls that wait for a person, also of those that a deleted profile's filter denies on. */
+export const openCalls = (denials: readonly Pick<DenialView, 'state' | 'count'>[]): number =>
+  denials.reduce((sum, one) => sum + (isOpen(one) ? one.count : 0), 0)
+
+/** @param facts `isAllowed`: the profile allows the call by now */
+export function stateOf(facts: {
+  expected: boolean
+  muted: boolean
+  closedAt: string
+  isAllowed: boolean
+}): DenialState {
+  if (facts.expected) return 'expected'
+  if (facts.closedAt !== '') return 'closed'
+  if (facts.muted) return 'muted'
+  return facts.isAllowed ? 'allowed' : 'open'
+}
+
+/** What an open denial is about. */
+type OpenWord = 'profile deleted' | 'another filter is in force' | 'blocked' | 'logged' | 'open'
+
+/** Returns the state of an open denial in a word, for pages and CLI. */
+export function openWord(
+  facts: Pick<DenialGroup, 'isOfDeleted' | 'succeeded' | 'block' | 'logged'>
+): OpenWord {
+  if (facts.isOfDeleted) return 'profile deleted'
+  if (facts.succeeded > 0) return 'another filter is in force'
+  if (facts.block !== undefined) return 'blocked'
+  return facts.logged ? 'logged' : 'open'
 }
 
 /** Denials of one syscall of one workload with one answer: a line of the page. */
@@ -52,6 +93,13 @@ export interface DenialGroup {
   logged: boolean
   expected: boolean
   muted: boolean
+  state: DenialState
+  /** Since when the last of them is closed. */
+  closedAt: string
+  hint: string
+  block: string | undefined
+  /** Their profile was deleted. */
+  isOfDeleted: boolean
   count: number
   succeeded: number
   instances: number
@@ -65,6 +113,11 @@ export interface DenialGroup {
   at: string
 }
 
+/** Returns the groups that wait for a person: the one number of open denials, in the menu, on pages and in the list. */
+export const openGroups = oncePer((denials: readonly DenialView[]): readonly DenialGroup[] =>
+  groupDenials(denials).filter(isOpen)
+)
+
 function timeOf({ at, lastSeen }: Pick<DenialView, 'at' | 'lastSeen'>): string {
   return at === '' ? lastSeen : at
 }
@@ -72,28 +125,30 @@ function timeOf({ at, lastSeen }: Pick<DenialView, 'at' | 'lastSeen'>): string {
 interface Marks {
   key: string
   place: string
-  answer: string
 }
 
 /** Computes the group and the instance of a denial. */
 const marksOf = oncePer((denial: DenialView): Marks => {
-  const { namespace, profile, syscall, abi, muted, node, container } = denial
-  const answer = answerOf(denial)
-  const key = `${namespace}/${profile} ${syscall} ${abi} ${answer}${muted ? ' muted' : ''}`
-  return { key, answer, place: `${node} ${container}` }
+  const { namespace, profile, syscall, abi, answer, state, node, container } = denial
+  const gone = isOfDeleted(denial) ? ' deleted' : ''
+  const key = `${namespace}/${profile} ${syscall} ${abi} ${answer} ${state}${gone}`
+  return { key, place: `${node} ${container}` }
 })
 
-/** Groups denials by workload, syscall and answer, newest first. A live page does it every second, so rows are only added up. */
+/** Groups denials by workload, syscall, answer and state, newest first. A live page does it every second, so rows are only added up. */
 export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
   const groups = new Map<string, DenialGroup & { seen: Set<string>; names: Set<string> }>()
   for (const denial of denials) {
-    const { namespace, profile, syscall, abi, expected, muted, node, container } = denial
-    const { key, place, answer } = marksOf(denial)
+    const { namespace, profile, syscall, abi, answer, expected, muted, state } = denial
+    const { node, container } = denial
+    const { key, place } = marksOf(denial)
     let group = groups.get(key)
     if (group === undefined) {
       group = {
-        ...{ key, namespace, profile, syscall, abi, answer, expected, muted },
+        ...{ key, namespace, profile, syscall, abi, answer, expected, muted, state },
+        ...{ closedAt: '', hint: '', block: undefined },
         logged: denial.action === 'SCMP_ACT_LOG',
+        isOfDeleted: isOfDeleted(denial),
         ...{ count: 0, succeeded: 0, instances: 0, node, container, comm: '', pid: 0, at: '' },
         ...{ callers: 0, seen: new Set(), names: new Set() }
       }
@@ -104,10 +159,11 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
     group.seen.add(place)
     group.instances = group.seen.size
     group.callers = group.names.add(denial.comm).size
+    if (denial.closedAt > group.closedAt) group.closedAt = denial.closedAt
     const at = timeOf(denial)
     if (at < group.at) continue
-    const { comm, pid } = denial
-    Object.assign(group, { node, container, comm, pid, at })
+    const { comm, pid, hint, block } = denial
+    Object.assign(group, { node, container, comm, pid, at, hint, block })
   }
   return [...groups.values()].sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1))
 }

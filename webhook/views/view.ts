@@ -1,6 +1,11 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../src/api/names.js'
+import { plural } from '../../src/lib/plural.js'
+import { type DenialState, openCalls } from './denial-view.js'
+import { gapText, type RecordingGap } from '../../src/history/recording-gap.js'
+import type { NodeLoss } from '../../src/seccomp/review/lost-calls.js'
+import { entryInstances } from '../../src/seccomp/review/evidence.js'
 import { startupOnly } from '../../src/seccomp/review/startup-only.js'
 import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
 
@@ -20,14 +25,17 @@ export interface WorkloadView {
   sessions: number
   /** Number of syscalls that were made only before an instance served; undefined while none served. */
   startupOnly: number | undefined
-  /** Number of calls that were denied or would be denied; those denied on purpose count as `expected`. */
-  denied: number
-  expected: number
+  /**
+   * Number of calls that were denied or would be denied, without muted and closed ones; those on purpose count as
+   * `expected`. Both are absent where denials are not known: the store has none of them.
+   */
+  denied?: number
+  expected?: number
   revision: string
   nodes: string
 }
 
-/** What a node's recorder lost since it was created; `unidentified`, `missed` and `givenUp` since the satellite started. */
+/** What a node lost since its boot, as far as the hub heard of it; the sum over all processes of its satellite. */
 interface NodeLosses {
   /** Containers that found no slot. */
   tableFull: number
@@ -55,22 +63,29 @@ export interface NodeView {
   hook: string
   /** `always`, `unprofiled` or `off`. */
   record: string
-  /** Whether the hooks are attached. With `unprofiled` they are attached only while something needs them. */
+  /** Whether the hooks are attached, or were when an away node last reported. With `unprofiled` only while something needs them. */
   attached: boolean
   tracingUnavailable: string
   runtimes: string
   revisions: number
   losses: NodeLosses
+  /** Times since its boot in which it recorded nothing, oldest first. */
+  gaps: RecordingGap[]
+  /** Profiles (NAMESPACE/NAME) that wait for it: it is connected and has lacked their revisions for minutes. */
+  holdsUp: string[]
   conditions: { type: string; status: string; reason: string; message: string }[]
 }
 
 /** Formats losses: `2 missed, 1 table full`; '' if nothing was lost. */
-export function lossesText(losses: NodeLosses): string {
+function lossesText(losses: NodeLosses): string {
   const words: Record<keyof NodeLosses, string> = {
     tableFull: 'table full',
     unknownSyscalls: 'unknown numbers',
     recursionMisses: 'recursion misses',
-    unidentified: 'unidentified',
+    unidentified:
+      losses.unidentified === 1
+        ? 'set of an unidentified container'
+        : 'sets of unidentified containers',
     details: 'details',
     missed: 'missed',
     givenUp: 'given up'
@@ -79,6 +94,22 @@ export function lossesText(losses: NodeLosses): string {
     .filter((kind) => losses[kind] > 0)
     .map((kind) => `${losses[kind]} ${words[kind]}`)
     .join(', ')
+}
+
+/** Returns what a node lost: its losses, and its newest gap; '' if nothing was lost. */
+export function lostText({ losses, gaps }: Pick<NodeView, 'losses' | 'gaps'>): string {
+  const newest = gaps.at(-1)
+  const others = gaps.length > 1 ? `, and in ${plural(gaps.length - 1, 'earlier gap')}` : ''
+  const missing = newest === undefined ? '' : `${gapText(newest)}${others}`
+  return [lossesText(losses), missing].filter((text) => text !== '').join('; ')
+}
+
+/** Returns the nodes that lost something, as the evidence of a workload quotes them. */
+export function lossesOfNodes(nodes: readonly NodeView[]): NodeLoss[] {
+  return nodes.flatMap((node) => {
+    const text = lostText(node)
+    return text === '' ? [] : [{ name: node.name, text, gaps: node.gaps }]
+  })
 }
 
 /** Returns the key of an object: `namespace/name`. */
@@ -91,24 +122,22 @@ interface DenialCount {
   namespace: string
   profile: string
   count: number
-  expected: boolean
+  state: DenialState
 }
 
-function sumOf(
-  profile: SeccompProfile,
-  denials: readonly DenialCount[],
-  expected: boolean
-): number {
+/** Returns the denials of a profile's containers; some may be by the filter of a deleted profile of its name. */
+function denialsOf(profile: SeccompProfile, denials: readonly DenialCount[]): DenialCount[] {
   const key = objectKey(profile)
-  return denials
-    .filter((one) => one.expected === expected && `${one.namespace}/${one.profile}` === key)
-    .reduce((sum, { count }) => sum + count, 0)
+  return denials.filter((one) => `${one.namespace}/${one.profile}` === key)
 }
 
-/** Returns the workload of a profile, or undefined for a profile that learns from none. */
+/**
+ * Returns the workload of a profile, or undefined for a profile that learns from none.
+ * @param denials absent where they are not known
+ */
 export function workloadOf(
   profile: SeccompProfile,
-  denials: readonly DenialCount[] = []
+  denials?: readonly DenialCount[]
 ): WorkloadView | undefined {
   const workload = profile.spec.workload
   if (workload === undefined) return undefined
@@ -125,12 +154,18 @@ export function workloadOf(
     profile: profile.metadata.name,
     state: ready ? 'ready' : approved ? 'approved' : 'learning',
     observed: sizeOfSet(status.observed ?? {}),
-    instances: (status.instances ?? []).filter(({ part }) => (part ?? 'entry') === 'entry').length,
+    instances: entryInstances(profile).length,
     probes: sizeOfSet(status.probes ?? {}),
     sessions: sizeOfSet(status.sessions ?? {}),
     startupOnly: early === undefined ? undefined : sizeOfSet(early),
-    denied: sumOf(profile, denials, false),
-    expected: sumOf(profile, denials, true),
+    ...(denials === undefined
+      ? {}
+      : {
+          denied: openCalls(denialsOf(profile, denials)),
+          expected: denialsOf(profile, denials)
+            .filter(({ state }) => state === 'expected')
+            .reduce((sum, { count }) => sum + count, 0)
+        }),
     revision: status.revision?.slice(0, 19) ?? '-',
     nodes: nodes === undefined ? '-' : `${nodes.ready}/${nodes.total}`
   }

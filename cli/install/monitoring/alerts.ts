@@ -113,6 +113,15 @@ export const alerts: readonly Alert[] = [
       'It keeps its files and records, but gets no new revision, so new revisions do not become ready.'
   },
   {
+    alert: 'SeccoNodeHoldsUpProfiles',
+    expr: 'max by (node) (secco_node_holds_up_profiles) > 0',
+    for: '0m',
+    severity: 'warning',
+    summary: 'Profiles wait for node {{ $labels.node }}, which lacks their revisions',
+    description:
+      'New pods that could run there do not get these profiles, on any node. secco doctor names the profiles and the next step.'
+  },
+  {
     alert: 'SeccoObservationsWaiting',
     expr: 'min_over_time(secco_satellite_observations_waiting[30m]) > 0',
     for: '0m',

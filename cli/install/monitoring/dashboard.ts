@@ -123,6 +123,15 @@ export const panels: readonly Panel[] = [
       ['sum by (reason) (increase(secco_hub_rejected_total[5m]))', '{{reason}}'],
       ['sum by (resource) (increase(secco_watch_restarts_total[5m]))', 'watch: {{resource}}']
     ]
+  },
+  {
+    title: 'Observations that the hub has not written yet, and satellites that it slowed down',
+    kind: 'timeseries',
+    unit: 'short',
+    targets: [
+      ['sum(secco_hub_observations_waiting)', 'waiting'],
+      ['sum(increase(secco_hub_slowed_total[5m]))', 'slowed down']
+    ]
   }
 ]
 

@@ -29,6 +29,7 @@ Napi::Object object_of(Napi::Env env, const secco_argument_denial_key &key, cons
   one.Set("pid", Napi::Number::New(env, denial.pid));
   one.Set("comm", Napi::String::New(env, denial.comm, strnlen(denial.comm, sizeof(denial.comm))));
   one.Set("at", Napi::BigInt::New(env, static_cast<uint64_t>(denial.at)));
+  one.Set("firstAt", Napi::BigInt::New(env, static_cast<uint64_t>(denial.first)));
   return one;
 }
 

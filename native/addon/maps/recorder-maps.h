@@ -48,6 +48,8 @@ class RecorderMaps {
   bool pinned() const { return pins_ != nullptr; }
   /* adopted returns whether the maps are those of an earlier process. */
   bool adopted() const { return adopted_; }
+  /* pins returns the folder of this layout's pins; empty while nothing is pinned. */
+  const std::string &pins() const { return folder_; }
 
   /* attach attaches all programs, or none. Throws Failure. */
   void attach();

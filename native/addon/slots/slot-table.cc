@@ -123,6 +123,7 @@ long SlotTable::adopt_known(__u32 index, secco_entry &entry, const Adopted &cont
   secco_slot &known = slot(index);
   if (known.flags & (SECCO_COMPLETE | SECCO_ADOPTED) || known.pid == container.pid) return index;
   known.pid = container.pid;
+  known.ending = 0;
   put(known.comm, container.comm);
   __atomic_store_n(&entry.filter, 0, __ATOMIC_RELEASE);
   __atomic_fetch_or(&known.flags, SECCO_ADOPTED, __ATOMIC_ACQ_REL);

@@ -5,7 +5,7 @@ import { nameOrder, syscallName } from '../../../src/syscalls/syscall-table.js'
 import { abiClasses, abiOf } from '../../lib/abi-of.js'
 import type { BlockedCalls } from './blocked-calls.js'
 import type { Container } from '../../containers/runtime.js'
-import { eventsOf, type Phases } from './phases.js'
+import { endingOf, eventsOf, type Phases } from './phases.js'
 import { containerRef } from '../../containers/container-ref.js'
 import { revisionOf } from '../../containers/seccomp-digest.js'
 import { namedArguments } from './slot-arguments.js'
@@ -94,6 +94,8 @@ interface ObservationInput {
   container: Container
   machine: Abi
   ended: boolean
+  /** Before this time ends of processes may have been missed. */
+  blindUntil: bigint
   held: ReadonlySet<string>
   /** Turns CLOCK_MONOTONIC nanoseconds into RFC 3339. */
   timeOf: (monotonic: bigint) => string
@@ -134,6 +136,7 @@ export function toObservation(input: ObservationInput): Observation {
     revision: revisionOf(container.seccomp, input.held),
     firstSeen: input.timeOf(slot.firstSeen),
     lastSeen: input.timeOf(slot.lastSeen),
+    ...(ended && slot.lastExit > input.blindUntil ? { endedAt: input.timeOf(slot.lastExit) } : {}),
     part: slot.part,
     arguments: input.arguments === undefined ? [] : namedArguments(input.arguments, input.machine),
     startup: input.phases?.startup() ?? [],
@@ -143,7 +146,7 @@ export function toObservation(input: ObservationInput): Observation {
     events: eventsOf({
       complete: slot.complete && slot.part === 'entry',
       serves: input.phases?.served === true,
-      ended,
+      ending: ended && slot.part === 'entry' ? endingOf(slot, container) : undefined,
       probed: input.probed
     })
   }

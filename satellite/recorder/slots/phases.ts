@@ -1,4 +1,7 @@
+import { constants } from 'node:os'
+import type { Slot } from '../../../native/types.js'
 import type { AbiCounts, AbiNames } from '../../../src/api/gen/hub.js'
+import type { Container } from '../../containers/runtime.js'
 
 /** Calls in which only a service waits for work: once one is seen, the instance is ready. */
 const accepts = new Set(['accept', 'accept4'])
@@ -165,19 +168,56 @@ export class Phases {
 }
 
 /**
- * Returns which of start, serve, stop and probe an instance went through. `reload` is never reported: the kernel
+ * How an instance ended. A program that is killed, or crashes, never makes the calls of its stop; of other signals than
+ * SIGKILL the name is there. `ended`: how is not known.
+ */
+export type Ending = 'stop' | 'killed' | `killed ${string}` | 'ended'
+
+const { signals } = constants
+/** Signals by which somebody asks a program to end, and which end one that has no handler. */
+const stopping: ReadonlySet<number> = new Set([
+  signals.SIGTERM,
+  signals.SIGINT,
+  signals.SIGHUP,
+  signals.SIGQUIT
+])
+
+/** Returns the name of a signal; those of a program's own have numbers. */
+function nameOfSignal(signal: number): string {
+  const found = Object.entries(signals).find(([, number]) => number === signal)
+  return found?.[0] ?? `SIG${signal}`
+}
+
+/**
+ * Returns how a slot's instance ended, by the status of its first process. Of a slot that was taken by another process of
+ * its container, and of one whose end nobody saw, it is not known.
+ */
+export function endingOf(
+  { pid, ending }: Pick<Slot, 'pid' | 'ending'>,
+  container: Pick<Container, 'pid' | 'firstPid'>
+): Ending {
+  const first = container.firstPid ?? container.pid
+  if (ending === undefined || (first > 0 && first !== pid)) return 'ended'
+  const signal = ending & 0x7f
+  if (signal === 0 || stopping.has(signal)) return 'stop'
+  return signal === signals.SIGKILL ? 'killed' : `killed ${nameOfSignal(signal)}`
+}
+
+/**
+ * Returns what an instance went through: start, serve, how it ended, and probe. `reload` is never reported: the kernel
  * side counts calls, and no call proves that a SIGHUP was handled (rt_sigreturn ends every handler).
  */
 export function eventsOf(facts: {
   complete: boolean
   serves: boolean
-  ended: boolean
+  /** Undefined while it runs, and for execs: they are not the application. */
+  ending: Ending | undefined
   probed: boolean
 }): string[] {
   const events: string[] = []
   if (facts.complete) events.push('start')
   if (facts.serves) events.push('serve')
-  if (facts.ended) events.push('stop')
+  if (facts.ending !== undefined) events.push(facts.ending)
   if (facts.probed) events.push('probe')
   return events
 }

@@ -40,7 +40,7 @@ export class SlotNaming {
   async name(tracked: TrackedSlot, last: boolean): Promise<boolean> {
     if (tracked.ignored || tracked.container !== undefined) return true
     const found = await this.#find(tracked, last)
-    const isWhole = found !== undefined && !lacksPodLabels(found.labels)
+    const isWhole = found !== undefined && !this.#lacksLabels(found)
     if (!isWhole && !last && performance.now() - tracked.firstSeenAt < graceMs) return false
     const identity = identityOf(tracked.slot, found)
     if (identity.kind === 'other' && isNamelessContainer(tracked.slot)) {
@@ -69,7 +69,7 @@ export class SlotNaming {
     if (found === undefined || (!named.byName && found.seccomp === undefined)) return true
     if (named.byName) {
       // The rest comes later, from another runtime.
-      if (lacksPodLabels(found.labels) || lacksEngineName(found)) return true
+      if (this.#lacksLabels(found) || lacksEngineName(found)) return true
       if (!this.#isWanted(found)) {
         this.#ignore(named)
         return false
@@ -84,8 +84,7 @@ export class SlotNaming {
   async #find(tracked: TrackedSlot, last: boolean): Promise<Container | undefined> {
     const { registry } = this.#options
     const found = registry.find(tracked.slot)
-    if (found !== undefined && !lacksEngineName(found) && !lacksPodLabels(found.labels))
-      return found
+    if (found !== undefined && !lacksEngineName(found) && !this.#lacksLabels(found)) return found
     const now = performance.now()
     if (!last && now - tracked.askedAt < askEveryMs) return found
     tracked.askedAt = now
@@ -94,6 +93,10 @@ export class SlotNaming {
     if (isHost && !isNamelessContainer(tracked.slot)) return found
     await registry.ask(tracked.slot)
     return registry.find(tracked.slot)
+  }
+
+  #lacksLabels({ labels }: Container): boolean {
+    return this.#options.registry.hasPodLabels && lacksPodLabels(labels)
   }
 
   #isWanted(container: Container): boolean {

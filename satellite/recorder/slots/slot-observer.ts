@@ -37,6 +37,8 @@ export interface SlotObserverOptions {
   /** Digests of the revisions on this node. */
   held: () => ReadonlySet<string>
   timeOf: (monotonic: bigint) => string
+  /** Before this time of CLOCK_MONOTONIC ends of processes may have been missed: the recorder was detached. */
+  blindUntil?: () => bigint
   audited?: AuditedCalls | undefined
 }
 
@@ -168,6 +170,7 @@ export class SlotObserver {
       container,
       machine,
       ended,
+      blindUntil: recorder.attached ? (this.#options.blindUntil?.() ?? 0n) : slot.lastExit,
       held: held(),
       timeOf,
       phases,

@@ -1,7 +1,7 @@
 import type { RecorderCounters } from '../../../native/types.js'
 import type { Condition, Observation, DeniedCalls } from '../../../src/api/gen/hub.js'
 import type { Container } from '../../containers/runtime.js'
-import { timeOf } from '../../lib/monotonic.js'
+import { timeOf } from '../../lib/node-clock.js'
 import { slotKey } from '../../lib/slot-key.js'
 import { timeSlices } from '../../lib/time-slices.js'
 import { addBlockedCalls, noBlockedCalls } from './blocked-calls.js'
@@ -20,6 +20,7 @@ import { SlotNaming, type SlotNamingOptions } from './slot-naming.js'
 import { SlotObserver, type SlotObserverOptions } from './slot-observer.js'
 import { isSlotAlive, isSlotAliveNow, pidsOfSlot } from './slot-processes.js'
 import { supersedeOlder } from './superseded.js'
+import { changesAtOnce, takeAll } from './take-all.js'
 import {
   cgroupFolderIn,
   isNamed,
@@ -37,9 +38,6 @@ interface SlotTrackerOptions extends SlotNamingOptions, Omit<SlotObserverOptions
   /** Resolves when what was given to onObservation survives this process. */
   durable: () => Promise<void>
 }
-
-/** One scan takes so many changed slots; if there are more, the next scan follows at once. */
-const changesAtOnce = 256
 
 /** SlotTracker follows the recorder's slots: names them, sends observations of them, and frees those that ended. */
 export class SlotTracker {
@@ -145,6 +143,8 @@ export class SlotTracker {
     // The last denials of slots that ended; while they lived, these were not final.
     if (due.some(({ dead, ignored }) => dead && !ignored)) {
       this.#observer.refresh(recorder.counters())
+      // Its end came after the last changes were taken: when and how it ended is in the slot since then.
+      takeAll(recorder, () => this.takeChanges())
     }
     registry.take()
     const slices = timeSlices()
@@ -159,7 +159,7 @@ export class SlotTracker {
   async visitAll(): Promise<void> {
     const { recorder, registry } = this.#options
     registry.take()
-    while (this.takeChanges());
+    takeAll(recorder, () => this.takeChanges())
     this.#observer.refresh(recorder.counters())
     const slices = timeSlices()
     for (const tracked of [...this.#tracked.values()]) {
@@ -181,8 +181,9 @@ export class SlotTracker {
 
   /** Observations of every slot that has not ended, with counts as of now. @param only limits them to some containers */
   current(only: (container: Container) => boolean = () => true): Observation[] {
-    while (this.takeChanges());
-    this.#observer.refresh(this.#options.recorder.counters())
+    const { recorder } = this.#options
+    takeAll(recorder, () => this.takeChanges())
+    this.#observer.refresh(recorder.counters())
     return [...this.#tracked.values()].flatMap((tracked) =>
       tracked.ended || (tracked.container !== undefined && !only(tracked.container))
         ? []

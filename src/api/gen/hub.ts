@@ -142,6 +142,16 @@ export interface NodeStatus {
   record: string;
   /** whether the hooks are attached now */
   attached: boolean;
+  /** When nothing was recorded although it should have been, since the machine booted; the newest ones, oldest first. */
+  gaps: RecordingGap[];
+}
+
+/** Calls that containers made in between were not recorded. */
+export interface RecordingGap {
+  /** RFC 3339: when a recorder was last known to be attached */
+  from: string;
+  /** RFC 3339: when the next one was attached */
+  to: string;
 }
 
 /** One thing that this kernel may or may not let a satellite do, proven by trying. */
@@ -226,13 +236,15 @@ export interface Observation {
   readyAt: string;
   /** unknown numbers, recursion misses and details without room */
   lost: number;
-  /** what the instance went through: start, serve, reload, stop, probe */
+  /** what the instance went through: start, serve, reload, probe; stop, killed (SIGKILL), killed SIGNAL, ended (how is not known) */
   events: string[];
   /**
    * Counted, and not to be learned: under a filter that the satellite does not know they only ever ended
    * as a filter may end them.
    */
   unproven: AbiNames[];
+  /** RFC 3339: when its last process ended, once it has */
+  endedAt?: string | undefined;
 }
 
 /** At most as many as Welcome says, of different instances. */
@@ -420,7 +432,7 @@ export interface RunningContainer {
   running: boolean;
   /** the runtime puts no filter on it */
   privileged: boolean;
-  /** none, runtime-default, revision, other, allow-all: its OCI configuration */
+  /** none, runtime-default, like-default, revision, other, allow-all: its OCI configuration */
   declared: string;
   /** of the canonical form of what is declared; empty with none */
   digest: string;
@@ -445,6 +457,25 @@ export interface RunningContainer {
   others: number;
   /** names of the native ABI that the strictest known filter allows; 0 not known */
   allowed: number;
+  /** of a declared runtime-default or like-default; absent: an earlier satellite */
+  beyondDefault:
+    | BeyondDefault
+    | undefined;
+  /** of a declared like-default */
+  likeDefault: LikeDefault | undefined;
+}
+
+/** What a declared default profile allows, and that of a container with default capabilities does not. */
+export interface BeyondDefault {
+  names: string[];
+}
+
+/** In what a profile differs from the default that is nearest to it of those that runtimes published. */
+export interface LikeDefault {
+  /** in words */
+  difference: string;
+  /** names that RuntimeDefault allows and the profile does not */
+  denied: string[];
 }
 
 /** The calls that containers used so far, compact; newer ones of a key replace older ones. */
@@ -1375,6 +1406,7 @@ function createBaseNodeStatus(): NodeStatus {
     capabilities: [],
     record: "",
     attached: false,
+    gaps: [],
   };
 }
 
@@ -1418,6 +1450,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     if (message.attached !== false) {
       writer.uint32(104).bool(message.attached);
+    }
+    for (const v of message.gaps) {
+      RecordingGap.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1539,6 +1574,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.attached = reader.bool();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.gaps.push(RecordingGap.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1571,6 +1614,74 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     message.capabilities = object.capabilities?.map((e) => Capability.fromPartial(e)) || [];
     message.record = object.record ?? "";
     message.attached = object.attached ?? false;
+    message.gaps = object.gaps?.map((e) => RecordingGap.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRecordingGap(): RecordingGap {
+  return { from: "", to: "" };
+}
+
+export const RecordingGap: MessageFns<RecordingGap> = {
+  encode(message: RecordingGap, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    if (message.to !== "") {
+      writer.uint32(18).string(message.to);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecordingGap {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecordingGap();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RecordingGap>): RecordingGap {
+    return RecordingGap.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecordingGap>): RecordingGap {
+    const message = createBaseRecordingGap();
+    message.from = object.from ?? "";
+    message.to = object.to ?? "";
     return message;
   },
 };
@@ -1972,6 +2083,7 @@ function createBaseObservation(): Observation {
     lost: 0,
     events: [],
     unproven: [],
+    endedAt: undefined,
   };
 }
 
@@ -2033,6 +2145,9 @@ export const Observation: MessageFns<Observation> = {
     }
     for (const v of message.unproven) {
       AbiNames.encode(v!, writer.uint32(154).fork()).join();
+    }
+    if (message.endedAt !== undefined) {
+      writer.uint32(162).string(message.endedAt);
     }
     return writer;
   },
@@ -2202,6 +2317,14 @@ export const Observation: MessageFns<Observation> = {
             message.unproven.push(AbiNames.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.endedAt = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2240,6 +2363,7 @@ export const Observation: MessageFns<Observation> = {
     message.lost = object.lost ?? 0;
     message.events = object.events?.map((e) => e) || [];
     message.unproven = object.unproven?.map((e) => AbiNames.fromPartial(e)) || [];
+    message.endedAt = object.endedAt ?? undefined;
     return message;
   },
 };
@@ -3873,6 +3997,8 @@ function createBaseRunningContainer(): RunningContainer {
     difference: "",
     others: 0,
     allowed: 0,
+    beyondDefault: undefined,
+    likeDefault: undefined,
   };
 }
 
@@ -3934,6 +4060,12 @@ export const RunningContainer: MessageFns<RunningContainer> = {
     }
     if (message.allowed !== 0) {
       writer.uint32(152).uint32(message.allowed);
+    }
+    if (message.beyondDefault !== undefined) {
+      BeyondDefault.encode(message.beyondDefault, writer.uint32(162).fork()).join();
+    }
+    if (message.likeDefault !== undefined) {
+      LikeDefault.encode(message.likeDefault, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -4103,6 +4235,22 @@ export const RunningContainer: MessageFns<RunningContainer> = {
             message.allowed = reader.uint32();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.beyondDefault = BeyondDefault.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.likeDefault = LikeDefault.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4141,6 +4289,134 @@ export const RunningContainer: MessageFns<RunningContainer> = {
     message.difference = object.difference ?? "";
     message.others = object.others ?? 0;
     message.allowed = object.allowed ?? 0;
+    message.beyondDefault = (object.beyondDefault !== undefined && object.beyondDefault !== null)
+      ? BeyondDefault.fromPartial(object.beyondDefault)
+      : undefined;
+    message.likeDefault = (object.likeDefault !== undefined && object.likeDefault !== null)
+      ? LikeDefault.fromPartial(object.likeDefault)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseBeyondDefault(): BeyondDefault {
+  return { names: [] };
+}
+
+export const BeyondDefault: MessageFns<BeyondDefault> = {
+  encode(message: BeyondDefault, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.names) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BeyondDefault {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBeyondDefault();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BeyondDefault>): BeyondDefault {
+    return BeyondDefault.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BeyondDefault>): BeyondDefault {
+    const message = createBaseBeyondDefault();
+    message.names = object.names?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseLikeDefault(): LikeDefault {
+  return { difference: "", denied: [] };
+}
+
+export const LikeDefault: MessageFns<LikeDefault> = {
+  encode(message: LikeDefault, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.difference !== "") {
+      writer.uint32(10).string(message.difference);
+    }
+    for (const v of message.denied) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LikeDefault {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLikeDefault();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.difference = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.denied.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LikeDefault>): LikeDefault {
+    return LikeDefault.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LikeDefault>): LikeDefault {
+    const message = createBaseLikeDefault();
+    message.difference = object.difference ?? "";
+    message.denied = object.denied?.map((e) => e) || [];
     return message;
   },
 };

@@ -86,10 +86,37 @@ function isFinite(ranges: readonly Range[]): boolean {
   return ranges.every(([low, high]) => high - low < BigInt(mostValues))
 }
 
+/** Returns the lowest and the highest value of a comparison other than a mask. Infinity stands for the highest of all. */
+function endsOf({ op, value }: SeccompArg): [low: number, high: number] {
+  switch (op) {
+    case 'SCMP_CMP_NE':
+      return [value === 0 ? 1 : 0, Number.POSITIVE_INFINITY]
+    case 'SCMP_CMP_LT':
+      return [0, value - 1]
+    case 'SCMP_CMP_LE':
+      return [0, value]
+    case 'SCMP_CMP_GE':
+      return [value, Number.POSITIVE_INFINITY]
+    case 'SCMP_CMP_GT':
+      return [value + 1, Number.POSITIVE_INFINITY]
+    default:
+      return [value, value]
+  }
+}
+
+/** Whether no value meets two comparisons, as far as their ends tell: it takes far less time than comparing all their ranges. */
+function areApart(left: SeccompArg, right: SeccompArg): boolean {
+  if (left.op === 'SCMP_CMP_MASKED_EQ' || right.op === 'SCMP_CMP_MASKED_EQ') return false
+  const [low, high] = endsOf(left)
+  const [from, to] = endsOf(right)
+  return low <= high && from <= to && (high < from || to < low)
+}
+
 /** Returns conditions on one argument, any of which must hold, for the values that both allow. */
 function bothOf(left: SeccompArg, right: SeccompArg): SeccompArg[] | undefined {
   const { index } = left
   if (sameConditions([left], [right])) return [left]
+  if (areApart(left, right)) return []
   const [a, b] = [rangesOf(left), rangesOf(right)]
   if (a !== undefined && b !== undefined) {
     const common = a.flatMap(([low, high]) =>
@@ -164,14 +191,26 @@ export function intersectConditions(left: Conditions, right: Conditions): Altern
   return lists.map(normalConditions)
 }
 
+/** Does the same as comparing `bothOf` with `have`, without objects: lists of alternatives take very many comparisons. */
+function isWithin(have: SeccompArg, need: SeccompArg): boolean {
+  if (have.op === 'SCMP_CMP_MASKED_EQ' || need.op === 'SCMP_CMP_MASKED_EQ') {
+    const both = bothOf(have, need)
+    return both?.length === 1 && both[0] !== undefined && sameConditions([both[0]], [have])
+  }
+  const [low, high] = endsOf(have)
+  if (low > high) return true
+  if (need.op === 'SCMP_CMP_NE') {
+    const isHole = have.op === 'SCMP_CMP_NE' && have.value === need.value
+    return isHole || need.value < low || need.value > high
+  }
+  const [from, to] = endsOf(need)
+  return from <= low && high <= to
+}
+
 /** Whether `outer` holds wherever `inner` holds; false if unknown. */
 export function conditionImplies(inner: Conditions, outer: Conditions): boolean {
   return outer.every((need) =>
-    inner.some((have) => {
-      if (have.index !== need.index) return false
-      const both = bothOf(have, need)
-      return both?.length === 1 && both[0] !== undefined && sameConditions([both[0]], [have])
-    })
+    inner.some((have) => have.index === need.index && isWithin(have, need))
   )
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { annotations, labels, rootNamespace } from '../../api/names.js'
+import { annotations, rootNamespace } from '../../api/names.js'
+import { optedOut } from '../../api/opt-out.js'
 import type { LabelSelector, Mode } from '../../api/seccomp-rule.js'
 
 /** Beta, off by default, in Kubernetes 1.34 and 1.35; `v1` from 1.36 on has the same shape. */
@@ -49,9 +50,10 @@ const podProfile = `${podContext}.seccompProfile`
 const podLocalhost = `has(${podContext}) && has(${podProfile}) && ${podProfile}.type == 'Localhost'`
 const guard = `(${isGuarded} && !(${localhost}) && !(${podLocalhost}))`
 /** Condition for a container to get a profile. A file that the author chose stays: it may be stricter. */
-const mine = `${named} && ${filtered} && (${isReady} ? !(${localhost}) : ${guard})`
+const mine = `!variables.optedOut && ${named} && ${filtered} && (${isReady} ? !(${localhost}) : ${guard})`
 /** What has it afterwards: the API server asks a second time, when it is there already. */
-const has = `${named} && ${filtered} && (${isReady} ? (!(${localhost}) || ${profile}.localhostProfile == ${path}) : ${guard})`
+const isOurs = `(!(${localhost}) || ${profile}.localhostProfile == ${path})`
+const has = `!variables.optedOut && ${named} && ${filtered} && (${isReady} ? ${isOurs} : ${guard})`
 
 const apply = (field: 'containers' | 'initContainers') => {
   const type = `Object.spec.${field}`
@@ -97,7 +99,8 @@ const policy = {
   kind: 'MutatingAdmissionPolicy',
   metadata: { name: policyName },
   spec: {
-    failurePolicy: 'Ignore',
+    // Evaluated in the API server: nobody is away whom pods would wait for, but one can be too large to evaluate.
+    failurePolicy: 'Fail',
     reinvocationPolicy: 'IfNeeded',
     paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
     matchConstraints: {
@@ -106,16 +109,9 @@ const policy = {
       ]
     },
     matchConditions: [
-      { name: 'linux', expression: "!has(object.spec.os) || object.spec.os.name != 'windows'" },
-      {
-        name: 'not-ignored',
-        expression: [
-          '!has(object.metadata.labels)',
-          `!('${labels.ignore}' in object.metadata.labels)`,
-          `object.metadata.labels['${labels.ignore}'] != 'true'`
-        ].join(' || ')
-      }
+      { name: 'linux', expression: "!has(object.spec.os) || object.spec.os.name != 'windows'" }
     ],
+    variables: [optedOut(false)],
     mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression } }]
   }
 } as const

@@ -2,7 +2,7 @@ import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { answerOf, expectedAnswer, isNarrow, lowerHalf, lowerHalves } from './call-answer.js'
 import type { NormalRule } from '../policy/normal-form.js'
-import { builtRulesByName, isBuiltAsStated } from './built-rules.js'
+import { builtRulesByName, misbuiltNames } from './built-rules.js'
 import { type CallVerdict, verdictOf, verdictsOf } from './verdict.js'
 
 /** Argument registers of a call, in order; undefined if the value is unknown. */
@@ -37,9 +37,7 @@ function knownOf(args: CallArguments): number {
 export function argumentVerdictsOf(seccomp: LinuxSeccomp, native: Abi): ArgumentVerdicts {
   const byNumber = verdictsOf(seccomp, native)
   const rules = builtRulesByName(seccomp)
-  const misbuilt = new Set(
-    [...rules].flatMap(([name, own]) => (isBuiltAsStated(own) ? [] : [name]))
-  )
+  const misbuilt = misbuiltNames(rules)
   const narrow = new Map([...rules].map(([name, own]) => [name, lowerHalves(own)]))
   const fallback = answerOf(seccomp.defaultAction, seccomp.defaultErrnoRet)
   const asked = (abi: Abi, name: string): number => {

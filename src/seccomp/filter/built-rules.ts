@@ -42,3 +42,31 @@ export function builtRulesByName(seccomp: LinuxSeccomp): Map<string, NormalRule[
   }
   return byName
 }
+
+const conditionsOf = (rules: readonly NormalRule[]): Set<string> =>
+  new Set(
+    rules
+      .flatMap(alternativesOf)
+      .flatMap((args) => normalConditions(args).map((arg) => JSON.stringify(arg)))
+  )
+
+/**
+ * Returns the names of which only the compiled filter says what becomes of a call: those that libseccomp does not build
+ * as stated, and those that have a condition in common with one of them. libseccomp makes one block of instructions of
+ * equal conditions (gen_bpf.c, _gen_bpf_chain), and what it builds wrongly for one name then counts for the other.
+ */
+export function misbuiltNames(byName: ReadonlyMap<string, readonly NormalRule[]>): Set<string> {
+  const found = new Set([...byName].flatMap(([name, own]) => (isBuiltAsStated(own) ? [] : [name])))
+  if (found.size === 0) return found
+  const conditions = new Map([...byName].map(([name, own]) => [name, conditionsOf(own)]))
+  const tainted = new Set([...found].flatMap((name) => [...(conditions.get(name) ?? [])]))
+  for (let before = -1; before < found.size; ) {
+    before = found.size
+    for (const [name, own] of conditions) {
+      if (found.has(name) || ![...own].some((one) => tainted.has(one))) continue
+      found.add(name)
+      for (const one of own) tainted.add(one)
+    }
+  }
+  return found
+}

@@ -1,3 +1,5 @@
+import { SeccoError } from '../../lib/errors.js'
+
 /**
  * Classic BPF as seccomp uses it (linux/filter.h, kernel/seccomp.c seccomp_check_filter): a pure
  * interpreter, to ask a kernel's filter what it answers.
@@ -25,11 +27,11 @@ const bytesEach = 8
 
 /**
  * Reads struct sock_filter[] (little endian, as on every machine that Secco runs on).
- * @throws RangeError when the bytes are no whole number of instructions.
+ * @throws SeccoError INVALID_DOCUMENT when the bytes are no whole number of instructions.
  */
 export function parseFilter(bytes: Uint8Array): Filter {
   if (bytes.length === 0 || bytes.length % bytesEach !== 0) {
-    throw new RangeError(`${bytes.length} bytes are no filter`)
+    throw new SeccoError('INVALID_DOCUMENT', `${bytes.length} bytes are no filter`)
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const length = bytes.length / bytesEach

@@ -1,26 +1,24 @@
 import {
-  aluAnd,
   aluClass,
   archOf,
   classOf,
   type Filter,
   isTaken,
   jumpClass,
-  jumpKind,
   kindOf,
   op,
   usesIndex
 } from './cbpf.js'
 import {
-  anyWord,
-  exactly,
-  isKnown,
-  valueOf,
-  type WordFacts,
-  within,
-  withEqual,
-  withOther
-} from './word-facts.js'
+  arithmetic,
+  branchesOf,
+  knownValue,
+  loaded,
+  Undecided,
+  type Value,
+  wordCount
+} from './filter-branches.js'
+import { all, anyWord, exactly, isKnown, valueOf, type WordFacts } from './word-facts.js'
 
 /**
  * Compares two compiled filters over every call that there is: all numbers, all values of all arguments. It walks each
@@ -43,9 +41,6 @@ export interface BeyondReport {
   undecided?: string
 }
 
-/** What the accumulator, the index register or a memory cell holds: a number, or bits of a word of seccomp_data. */
-type Value = number | { readonly word: number; readonly mask: number }
-
 interface State {
   /** The second filter, after the first one allowed. */
   second: boolean
@@ -56,8 +51,6 @@ interface State {
   words: readonly WordFacts[]
 }
 
-const all = 0xffffffff
-const wordCount = 16
 const i386 = archOf.i386.arch
 /** A filter of RuntimeDefault's size takes about 400,000 steps. */
 const mostSteps = 20_000_000
@@ -68,65 +61,24 @@ function isDenial(answer: number): boolean {
   return action === 0x80000000 || action < 0x7fc00000
 }
 
-/** Also what cbpf.ts throws, for instructions that no kernel accepts. */
-class Undecided extends RangeError {}
-
-type Branch = { taken: boolean; words: readonly WordFacts[] }
-
-/** Returns the facts of a word where a comparison of it holds, and where it does not. */
-function splitOf(
-  kind: number,
-  facts: WordFacts,
-  mask: number,
-  k: number
-): [WordFacts | undefined, WordFacts | undefined] {
-  if (kind === jumpKind.equal) return [withEqual(facts, mask, k), withOther(facts, mask, k)]
-  if (kind === jumpKind.anyBit) {
-    const tested = (mask & k) >>> 0
-    return [withOther(facts, tested, 0), withEqual(facts, tested, 0)]
-  }
-  if (mask !== all) throw new Undecided('a comparison of some bits')
-  const from = kind === jumpKind.greater ? k + 1 : k
-  return [
-    from > all ? undefined : within(facts, from, all),
-    from === 0 ? undefined : within(facts, 0, from - 1)
-  ]
+function targetOf({ jt, jf }: Filter, at: number, taken: boolean): number {
+  return at + 1 + ((taken ? jt[at] : jf[at]) ?? 0)
 }
 
-function knownValue(value: Value, words: readonly WordFacts[]): number | undefined {
-  if (typeof value === 'number') return value
-  const facts = words[value.word] ?? anyWord
-  return isKnown(facts, value.mask) ? (facts.bits & value.mask) >>> 0 : undefined
-}
+/** What the second filter does with a number before it looks at anything else of a call: the same for each path. */
+type Prefix = Pick<State, 'at' | 'a' | 'x' | 'memory'>
 
-function branchesOf(kind: number, a: Value, k: Value, words: readonly WordFacts[]): Branch[] {
-  if (typeof k !== 'number' || typeof a === 'number') {
-    throw new Undecided('a comparison of two words')
-  }
-  const { word, mask } = a
-  const facts = words[word] ?? anyWord
-  const [held, broken] = splitOf(kind, facts, mask, k)
-  return [held, broken].flatMap((changed, at): Branch[] => {
-    if (changed === undefined) return []
-    const value = valueOf(changed)
-    if (value === 'unknown') throw new Undecided('too many conditions on one word')
-    if (value === 'none') return []
-    return [{ taken: at === 0, words: words.with(word, changed) }]
-  })
-}
+/** Prefixes by filter, architecture and number: a node compares each revision with the same RuntimeDefault. */
+const prefixes = new WeakMap<Filter, Map<number, Map<number, Prefix>>>()
+const mostPrefixes = 4096
+const beginning: Prefix = { at: 0, a: 0, x: 0, memory: [] }
 
-function arithmetic(kind: number, a: Value, operand: Value): Value {
-  if (typeof operand !== 'number') throw new Undecided('arithmetic of words')
-  if (kind === aluAnd) {
-    if (typeof a === 'number') return (a & operand) >>> 0
-    return { word: a.word, mask: (a.mask & operand) >>> 0 }
-  }
-  throw new Undecided(`arithmetic 0x${kind.toString(16)}`)
-}
-
-function loaded(offset: number): Value {
-  if (offset % 4 !== 0 || offset >= 4 * wordCount) throw new Undecided(`load at ${offset}`)
-  return { word: offset / 4, mask: all }
+function prefixesOf(filter: Filter, arch: number): Map<number, Prefix> {
+  const byArch = prefixes.get(filter) ?? new Map<number, Map<number, Prefix>>()
+  prefixes.set(filter, byArch)
+  const known = byArch.get(arch) ?? new Map<number, Prefix>()
+  byArch.set(arch, known)
+  return known
 }
 
 /** FilterWalk finds the calls of one architecture that `inner` allows and `outer` denies. */
@@ -134,10 +86,12 @@ class FilterWalk {
   readonly #filters: readonly [Filter, Filter]
   readonly #found = new Map<number, CallBeyond>()
   readonly #pending: State[] = []
+  readonly #prefixes: Map<number, Prefix>
   #steps = 0
 
-  constructor(inner: Filter, outer: Filter) {
+  constructor(inner: Filter, outer: Filter, arch: number) {
     this.#filters = [inner, outer]
+    this.#prefixes = prefixesOf(outer, arch)
   }
 
   run(arch: number): CallBeyond[] {
@@ -178,11 +132,39 @@ class FilterWalk {
     if (!state.second) {
       const [nr = anyWord] = state.words
       if (isDenial(answer) || (isKnown(nr, all) && this.#found.has(nr.bits))) return false
-      Object.assign(state, { second: true, at: 0, a: 0, x: 0, memory: [] })
+      Object.assign(state, { second: true, ...this.#secondFrom(state.words) })
       return true
     }
     if (isDenial(answer)) this.#add(state.words)
     return false
+  }
+
+  /** Returns where the second filter goes on with a path of the first one. */
+  #secondFrom(words: readonly WordFacts[]): Prefix {
+    const [nr = anyWord] = words
+    if (!isKnown(nr, all)) return beginning
+    const prefix = this.#prefixes.get(nr.bits) ?? this.#prefixOf(words)
+    if (this.#prefixes.size < mostPrefixes) this.#prefixes.set(nr.bits, prefix)
+    return prefix
+  }
+
+  #prefixOf(words: readonly WordFacts[]): Prefix {
+    // Nothing but number and architecture counts: other words differ from path to path.
+    const general = words.map((facts, at) => (at < 2 ? facts : anyWord))
+    const state: State = { second: true, ...beginning, words: general }
+    const [, filter] = this.#filters
+    for (;;) {
+      this.#steps += 1
+      const code = filter.code[state.at]
+      if (code === undefined || code === op.returnK || code === op.returnA) break
+      const k = filter.k[state.at] ?? 0
+      if (classOf(code) !== jumpClass || code === op.jump) {
+        this.#step(state, code, k)
+        state.at += 1
+      } else if (!this.#jumpKnown(state, filter, code, k)) break
+    }
+    const { at, a, x, memory } = state
+    return { at, a, x, memory }
   }
 
   #add(words: readonly WordFacts[]): void {
@@ -200,20 +182,21 @@ class FilterWalk {
     })
   }
 
-  /** Follows one branch, and keeps the other one for later. Returns false if there is none that a call can take. */
-  #jump(state: State, { jt, jf }: Filter, code: number, k: number): boolean {
+  /** Follows a jump that compares what is known. Returns false for another one. */
+  #jumpKnown(state: State, filter: Filter, code: number, k: number): boolean {
     const operand = usesIndex(code) ? state.x : k
-    const kind = kindOf(code)
-    const targetOf = (taken: boolean): number =>
-      state.at + 1 + ((taken ? jt[state.at] : jf[state.at]) ?? 0)
     const known = knownValue(state.a, state.words)
-    // Most jumps compare the number, which is known in the second filter.
-    if (known !== undefined && typeof operand === 'number') {
-      state.at = targetOf(isTaken(kind, known, operand))
-      return true
-    }
-    const [first, second] = branchesOf(kind, state.a, operand, state.words).map(
-      ({ taken, words }) => ({ at: targetOf(taken), words })
+    if (known === undefined || typeof operand !== 'number') return false
+    state.at = targetOf(filter, state.at, isTaken(kindOf(code), known, operand))
+    return true
+  }
+
+  /** Follows one branch, and keeps the other one for later. Returns false if there is none that a call can take. */
+  #jump(state: State, filter: Filter, code: number, k: number): boolean {
+    if (this.#jumpKnown(state, filter, code, k)) return true
+    const operand = usesIndex(code) ? state.x : k
+    const [first, second] = branchesOf(kindOf(code), state.a, operand, state.words).map(
+      ({ taken, words }) => ({ at: targetOf(filter, state.at, taken), words })
     )
     if (second !== undefined) this.#pending.push({ ...state, ...second })
     if (first !== undefined) Object.assign(state, first)
@@ -265,7 +248,7 @@ class FilterWalk {
  * and complete; `undecided` for filters that libseccomp does not make.
  */
 export function callsBeyond(inner: Filter, outer: Filter, arch: number): BeyondReport {
-  const walk = new FilterWalk(inner, outer)
+  const walk = new FilterWalk(inner, outer, arch)
   try {
     return { calls: walk.run(arch) }
   } catch (error) {

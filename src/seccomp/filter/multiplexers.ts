@@ -3,6 +3,19 @@ import { isAllowAction } from './filter-answers.js'
 import type { NormalRule } from '../policy/normal-form.js'
 import type { Reason } from '../policy/reason.js'
 
+/** libseccomp turns these i386 calls into rules on the arguments of one (seccomp_rule_add(3), x86). */
+export const multiplexed: Readonly<Record<string, ReadonlySet<string>>> = {
+  socketcall: new Set(
+    `accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg recvmsg
+    send sendmmsg sendmsg sendto setsockopt shutdown socket socketpair`.split(/\s+/)
+  ),
+  ipc: new Set(
+    'msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget'.split(
+      ' '
+    )
+  )
+}
+
 /**
  * libseccomp opens these by itself for every call behind them, and leaves out conditions on the first
  * argument: on i386, `socket` of one family would be socketcall(2) for every family.

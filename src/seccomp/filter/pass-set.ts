@@ -61,6 +61,12 @@ function isCovered(
   )
 }
 
+/** Returns whether a set allows all that RuntimeDefault allows of a call; false where that is nothing. */
+export function allowsAsRuntimeDefault(set: PassSet, name: string): boolean {
+  const limits = runtimeDefaultPassSet.names.get(name)
+  return limits !== undefined && isCovered(limits, set.names.get(name))
+}
+
 /** Returns the names that `inner` allows with arguments that `outer` denies, sorted; also where that is unknown. */
 export function namesBeyond(inner: PassSet, outer: PassSet): string[] {
   return [...inner.names]

@@ -3,6 +3,7 @@ import { seccompActions } from '../../api/seccomp-words.js'
 import { type Abi, scmpArchOf } from '../../syscalls/abi.js'
 import { builtRulesByName } from './built-rules.js'
 import { isNarrow, lowerHalves, mayOverride } from './call-answer.js'
+import { multiplexed } from './multiplexers.js'
 import { probedNames } from '../policy/probes.js'
 
 const ENOSYS = 38
@@ -22,19 +23,6 @@ export type CallVerdict =
   | { kind: 'logged' | 'denied' | 'expected'; action: SeccompAction; errno: number | undefined }
 
 export type CallVerdicts = (abi: Abi, name: string) => CallVerdict
-
-/** libseccomp turns these i386 calls into rules on the arguments of one (seccomp_rule_add(3), x86). */
-const multiplexed: Record<string, ReadonlySet<string>> = {
-  socketcall: new Set(
-    `accept accept4 bind connect getpeername getsockname getsockopt listen recv recvfrom recvmmsg recvmsg
-    send sendmmsg sendmsg sendto setsockopt shutdown socket socketpair`.split(/\s+/)
-  ),
-  ipc: new Set(
-    'msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget'.split(
-      ' '
-    )
-  )
-}
 
 const isAction = (action: string): action is SeccompAction =>
   (seccompActions as readonly string[]).includes(action)

@@ -18,7 +18,8 @@ interface Exclusion {
   readonly next: Exclusion | undefined
 }
 
-const all = 0xffffffff
+/** The mask of all bits of a word, which is also the greatest value. */
+export const all = 0xffffffff
 /** Candidates that are tried for one word. Filters of libseccomp need a few; beyond, nothing is known. */
 const mostCandidates = 4096
 

@@ -1,17 +1,12 @@
 import { apiGroup } from '../../api/names.js'
 import { SeccoError } from '../../lib/errors.js'
 import { isMapping, shown } from './fields.js'
+import { formats } from './formats.js'
 import { looksLikeGadget } from './gadget.js'
 import { looksLikeSeccomp } from './seccomp-object.js'
 import { isSpoProfile } from './spo.js'
 import { looksLikeStrace } from './strace.js'
 import { looksLikeStraceCount } from './strace-count.js'
-
-export const formats = [
-  ...(['oci', 'docker', 'spo', 'kubelet', 'config.json'] as const),
-  ...(['strace', 'strace-count', 'gadget'] as const)
-] as const
-export type Format = (typeof formats)[number]
 
 /** Detects the format of a text before it is parsed; undefined for JSON and YAML. */
 export function detectText(text: string): 'strace' | 'strace-count' | 'gadget' | undefined {

@@ -1,3 +1,4 @@
+import { listed as listedNames } from '../../lib/plural.js'
 /** Something that an import could not keep as it was. */
 export interface ImportLoss {
   /** Where in the source, e.g. `syscalls[3].names`. */
@@ -16,6 +17,5 @@ const most = 8
 /** Names as a short list: `a, b and 12 more`. */
 export function listed(names: readonly string[]): string {
   const shown = names.slice(0, most).map((name) => name.slice(0, 64))
-  const rest = names.length - shown.length
-  return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ')
+  return listedNames(shown, most, names.length)
 }

@@ -2,7 +2,7 @@ import type { LinuxSeccomp } from '../../api/seccomp-profile.js'
 import { baseNames } from '../render/base.js'
 import { lintArguments } from './lint-arguments.js'
 import { bySeverity, type LintFinding, type LintUse } from './lint-finding.js'
-import { lintNames } from './lint-names.js'
+import { isListed, lintNames, listedAbis } from './lint-names.js'
 import { isAllowAction, type FilterAnswers, answersOf } from '../filter/filter-answers.js'
 
 const base = [...baseNames([])]
@@ -61,7 +61,10 @@ function lintStart(seccomp: LinuxSeccomp, verdicts: FilterAnswers, use: LintUse)
       .filter((rule) => !isAllowAction(rule.action) && (rule.args ?? []).length === 0)
       .flatMap((rule) => rule.names)
   )
+  const listed = listedAbis(seccomp)
   return base.flatMap(([name, reason]): LintFinding[] => {
+    // Nobody can call on a listed ABI what it does not have.
+    if (!isListed(name, listed)) return []
     // In a spec a deny rule wins over an allow rule for the same name.
     if (use === 'spec' ? !denied.has(name) : verdicts.always(name)) return []
     const partly = use === 'oci' && verdicts.sometimes(name)

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
 import type { SpecApproval } from '../../api/learning-schema.js'
+import { rootNamespace } from '../../api/names.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
 import { canonicalJson } from '../../lib/canonical.js'
@@ -19,11 +20,59 @@ export function approvedDigest({ seccomp, extends: parents }: Spec): `sha256:${s
   return digestOf(canonicalJson({ extends: parents ?? [], seccomp: seccomp ?? null }))
 }
 
+/** Returns whether a spec has content that people approve: rules of its own, or other profiles that it extends. */
+export const hasContent = ({ seccomp, extends: parents = [] }: Spec): boolean =>
+  seccomp !== undefined || parents.length > 0
+
+/**
+ * Rejects a profile that only learns: what is rendered of it has nothing but the base, and no program runs under that.
+ * @param consequence what would follow
+ * @throws SeccoError APPROVAL_INVALID
+ */
+export function mustBeApproved({ metadata, spec }: SeccompProfile, consequence: string): void {
+  if (hasContent(spec)) return
+  const key = `${metadata.namespace ?? rootNamespace}/${metadata.name}`
+  throw new SeccoError('APPROVAL_INVALID', `${key}: nothing is approved yet, and ${consequence}`, {
+    hint: approveFirst(key)
+  })
+}
+
+/** What follows where a profile that only learns is rendered. */
+export const noneStarts = 'no container would start under its revision'
+
+/** The next step for a profile that only learns. */
+export const approveFirst = (key: string): string =>
+  `approve what was observed first: secco profile approve ${key}`
+
 /** The spec for another installation: who applies it there approves it, for the API server takes no other name. */
 export function withoutApproval(spec: Spec): Spec {
   const own = { ...spec }
   delete own.approval
   return own
+}
+
+/**
+ * The spec for another installation, approved in the name of the identity that applies it there. The decision of the
+ * person here becomes its reason; nobody's approval travels. A spec without content needs none.
+ * @throws SeccoError APPROVAL_INVALID when nobody approved the spec as it stands here
+ */
+export function approvedAs(profile: SeccompProfile, by: string): Spec {
+  checkApproval(profile)
+  const { approval, ...spec } = profile.spec
+  if (spec.seccomp === undefined && spec.extends === undefined) return spec
+  const digest = approvedDigest(spec)
+  const known = approval ?? profile.status?.approvals?.at(-1)
+  if (known?.digest !== digest) {
+    const name = `${profile.metadata.namespace ?? ''}/${profile.metadata.name}`
+    throw new SeccoError('APPROVAL_INVALID', `${name}: no approval of this content is known`, {
+      hint: 'export it without --approved-by: whoever applies the document approves it'
+    })
+  }
+  const words = [known.reason ?? '', `(approved by ${known.by})`]
+  const reason = words.filter(Boolean).join(' ').slice(0, 2048)
+  const bound = { digest, by, at: known.at, reason }
+  // Without a list the tool that applies this would leave parents in place that somebody else adds.
+  return { ...spec, extends: spec.extends ?? [], approval: bound }
 }
 
 /** The approval of the spec as it stands. */
@@ -126,13 +175,13 @@ const unnamedApprover = 'unnamed'
 type Approvals = NonNullable<NonNullable<SeccompProfile['status']>['approvals']>
 
 /**
- * `status.approvals` with the approval that the spec carries; with `edits` also with what somebody who
- * may approve wrote straight into the spec. The same list when it is there already.
+ * `status.approvals` with the approval that the spec carries, and with what somebody who may approve wrote straight into
+ * the spec. The same list when it is there already.
+ * @param editedAt when a spec without an approval of its own was seen first; undefined: it is not recorded
  */
 export function recordedApprovals(
   { spec, status }: SeccompProfile,
-  now: string,
-  edits: boolean
+  editedAt: string | undefined
 ): Approvals | undefined {
   const known = status?.approvals
   const { approval } = spec
@@ -142,7 +191,8 @@ export function recordedApprovals(
     return isKnown === true ? known : [...(known ?? []), { ...approval, revision: '' }]
   }
   const digest = approvedDigest(spec)
-  if (!edits || spec.seccomp === undefined || known?.at(-1)?.digest === digest) return known
+  if (editedAt === undefined || spec.seccomp === undefined || known?.at(-1)?.digest === digest)
+    return known
   const reason = 'written into the spec without an approval of its own'
-  return [...(known ?? []), { by: unnamedApprover, at: now, reason, revision: '', digest }]
+  return [...(known ?? []), { by: unnamedApprover, at: editedAt, reason, revision: '', digest }]
 }

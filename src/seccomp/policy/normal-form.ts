@@ -8,13 +8,16 @@ export interface NormalRule extends Omit<SeccompSyscall, 'names'> {
   name: string
 }
 
+/** Keys of rules without conditions, which most rules are, by their answers. */
+const plainKeys = new Map<string, string>()
+
 /** Same rule (action, errno, conditions): same key. */
-function ruleKey(rule: Omit<NormalRule, 'name'>): string {
-  return canonicalJson({
-    action: rule.action,
-    args: normalConditions(rule.args ?? []),
-    errnoRet: rule.errnoRet
-  })
+function ruleKey({ action, errnoRet, args = [] }: Omit<NormalRule, 'name'>): string {
+  if (args.length > 0) return canonicalJson({ action, args: normalConditions(args), errnoRet })
+  const answer = `${action} ${errnoRet ?? ''}`
+  const key = plainKeys.get(answer) ?? canonicalJson({ action, args: [], errnoRet })
+  plainKeys.set(answer, key)
+  return key
 }
 
 /**
@@ -33,9 +36,9 @@ export function groupRules(
       (rule.action !== 'SCMP_ACT_ERRNO' || (rule.errnoRet ?? 1) === (fallback.defaultErrnoRet ?? 1))
     if (isDefault) continue
     const key = ruleKey(rule)
-    const group = groups.get(key) ?? { rule, names: new Set() }
-    group.names.add(name)
-    groups.set(key, group)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, { rule, names: new Set([name]) })
+    else group.names.add(name)
   }
   return [...groups]
     .sort(([left], [right]) => (left < right ? -1 : 1))

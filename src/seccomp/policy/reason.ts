@@ -4,7 +4,7 @@ export interface Reason {
    * - `observed`: satellites saw it; `at` is when first, `by` the nodes
    * - `person`: a person approved, denied or wrote it; `by` and `at` of the approval
    * - `extends`: a parent allows it; `by` is the parent
-   * - `base`: every container needs it
+   * - `base`: every profile has it
    * - `family`: equivalent to an approved syscall
    * - `emergency`: the emergency overlay denies it (or some arguments)
    * - `runtime-default`: the rules of RuntimeDefault apply

@@ -37,6 +37,14 @@ interface Conditional {
   readonly excludes?: { readonly caps?: readonly string[]; readonly arches?: readonly string[] }
 }
 
+/** Capabilities with which the default profile allows more, and those of every container. */
+export const capabilitiesOfDefault: readonly string[] = [
+  ...new Set([
+    ...defaultCapabilities,
+    ...(mobyDefault.syscalls as readonly Conditional[]).flatMap((one) => one.includes?.caps ?? [])
+  ])
+]
+
 const archesOfMachine: Record<string, readonly string[]> = {
   x86_64: ['amd64', 'x86', 'x32'],
   aarch64: ['arm64', 'arm']

@@ -1,47 +1,22 @@
 import { describeMisleading, misleadingRules } from '../../api/misleading-rules.js'
 import { rootNamespace } from '../../api/names.js'
-import type {
-  LinuxSeccomp,
-  SeccompAction,
-  SeccompArg,
-  SeccompProfile
-} from '../../api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
 import { checkApproval } from '../policy/approval.js'
-import { normalConditions, sameConditions } from '../arguments/argument-rules.js'
+import { normalConditions } from '../arguments/argument-rules.js'
 import { mobyDefault } from '../policy/gen/runtime-default.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 import { builtinProfile } from './builtin.js'
-import { canonicalJson } from '../../lib/canonical.js'
-import { rulesOf } from '../policy/normal-form.js'
 import { observedReason, sightingsOf } from './observed-by.js'
 import type { Reason } from '../policy/reason.js'
-
-/** What people allowed for one name. */
-export interface Grant {
-  /** Approved by name alone. RuntimeDefault's argument rules still apply to it. */
-  byName: boolean
-  /** Approved for these arguments: alternatives, each with conditions that must all hold. */
-  alternatives: SeccompArg[][]
-  /** Whether it is allowed and logged (SCMP_ACT_LOG), unless something else allows it silently. */
-  logged: boolean
-  reasons: Reason[]
-}
-
-/** What people denied for one name; `args` empty: always. */
-export interface DenyRule {
-  action: SeccompAction
-  errnoRet?: number
-  args: SeccompArg[]
-}
-
-export interface Approved {
-  grants: Map<string, Grant>
-  denyRules: Map<string, DenyRule[]>
-  /** The default action if it allows syscalls that are not named (within RuntimeDefault). */
-  everything: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_LOG' | undefined
-  architectures: Set<string>
-}
+import type { Approved, DenyRule, Grant } from './grants.js'
+import {
+  combine,
+  distinctConditions,
+  mustBeRenderable,
+  newGrant,
+  sortedDenyRules
+} from './union.js'
 
 export type Resolve = (namespace: string, name: string) => SeccompProfile | undefined
 
@@ -64,22 +39,6 @@ function reasonsOf(profile: SeccompProfile, name: string): Reason[] {
   }
   if (sighting === undefined) return [person]
   return [observedReason(sighting), ...(approval === undefined ? [] : [person])]
-}
-
-const everywhere = (denyRule: DenyRule) => denyRule.args.length === 0
-
-/** Sorts deny rules, those for all arguments first (one of them makes the others void), without repetitions. */
-function sortedDenyRules(denyRules: readonly DenyRule[]): DenyRule[] {
-  const sorted = denyRules
-    .map((denyRule) => ({ denyRule, key: `${denyRule.args.length} ${canonicalJson(denyRule)}` }))
-    .sort((left, right) => (left.key < right.key ? -1 : 1))
-    .map(({ denyRule }) => denyRule)
-  const first = sorted[0]
-  if (first !== undefined && everywhere(first)) return [first]
-  return sorted.filter(
-    (denyRule, index) =>
-      sorted.findIndex((other) => sameConditions(other.args, denyRule.args)) === index
-  )
 }
 
 /** Names that profiles of other tools have for machines that Secco has no table of. */
@@ -129,22 +88,24 @@ function ownApproved(profile: SeccompProfile): Approved {
     })
   }
   if (seccomp !== undefined) checkNames(seccomp)
-  for (const rule of seccomp === undefined ? [] : rulesOf(seccomp)) {
-    const args = normalConditions(rule.args ?? [])
-    if (rule.action !== 'SCMP_ACT_ALLOW' && rule.action !== 'SCMP_ACT_LOG') {
-      const { action, errnoRet } = rule
-      const denyRule = { action, args, ...(errnoRet === undefined ? {} : { errnoRet }) }
-      denyRules.set(rule.name, [...(denyRules.get(rule.name) ?? []), denyRule])
-      continue
+  for (const { names, action, errnoRet, args: given = [] } of seccomp?.syscalls ?? []) {
+    const args = normalConditions(given)
+    const denyRule = { action, args, ...(errnoRet === undefined ? {} : { errnoRet }) }
+    for (const name of new Set(names)) {
+      if (!passes(action)) {
+        const denied = denyRules.get(name) ?? []
+        denied.push(denyRule)
+        denyRules.set(name, denied)
+        continue
+      }
+      const grant = grants.get(name) ?? newGrant(reasonsOf(profile, name))
+      if (args.length === 0) grant.byName = true
+      else grant.alternatives.push(args)
+      grant.logged &&= action === 'SCMP_ACT_LOG'
+      grants.set(name, grant)
     }
-    const grant = grants.get(rule.name)
-    grants.set(rule.name, {
-      byName: args.length === 0 || grant?.byName === true,
-      alternatives: [...(grant?.alternatives ?? []), ...(args.length === 0 ? [] : [args])],
-      logged: rule.action === 'SCMP_ACT_LOG' && grant?.logged !== false,
-      reasons: reasonsOf(profile, rule.name)
-    })
   }
+  for (const grant of grants.values()) grant.alternatives = distinctConditions(grant.alternatives)
   const fallback = seccomp?.defaultAction
   return {
     grants,
@@ -155,60 +116,55 @@ function ownApproved(profile: SeccompProfile): Approved {
 }
 
 /**
- * Union of a profile's own approved part and its parents'. The order of parents does not matter: what
- * any of them allows is allowed, but a deny rule for some arguments stays. The child's own
- * rules win for every name that it has rules for.
+ * Returns whether a profile is bound to the object that it extends, and not to its name alone: to one of another namespace.
+ * Everybody trusts the root namespace, and who approves in the profile's own one may change the profile itself.
  */
-function combine(
-  own: Approved,
-  parents: readonly { label: string; approved: Approved }[]
-): Approved {
-  const grants = new Map(own.grants)
-  const inherited = new Map<string, DenyRule[]>()
-  const architectures = new Set(own.architectures)
-  const everything = new Set([own.everything])
-  for (const { label, approved } of parents) {
-    for (const [name, grant] of approved.grants) {
-      if (own.denyRules.get(name)?.some(everywhere) === true) continue
-      const known = grants.get(name)
-      grants.set(name, {
-        byName: grant.byName || known?.byName === true,
-        alternatives: [...(known?.alternatives ?? []), ...grant.alternatives],
-        logged: grant.logged && known?.logged !== false,
-        reasons: [
-          ...(known?.reasons ?? []),
-          { kind: 'extends', text: 'approved in a profile that it extends', by: label }
-        ]
-      })
-    }
-    for (const [name, denyRules] of approved.denyRules) {
-      if (own.grants.has(name) || own.denyRules.has(name)) continue
-      inherited.set(name, [...(inherited.get(name) ?? []), ...denyRules])
-    }
-    for (const architecture of approved.architectures) architectures.add(architecture)
-    everything.add(approved.everything)
-  }
-  const denyRules = new Map(own.denyRules)
-  for (const [name, list] of inherited) {
-    const kept = grants.has(name) ? list.filter((denyRule) => !everywhere(denyRule)) : list
-    if (kept.length > 0) denyRules.set(name, sortedDenyRules(kept))
-  }
-  const choices = ['SCMP_ACT_ALLOW', 'SCMP_ACT_LOG'] as const
-  return {
-    grants,
-    denyRules,
-    everything: choices.find((choice) => everything.has(choice)),
-    architectures
-  }
+export function isBoundParent({ namespace }: { namespace: string }, own: string): boolean {
+  return namespace !== own && namespace !== rootNamespace
 }
+
+/**
+ * Rejects a parent that was deleted and created again since it was extended: who has the name now is not who was trusted.
+ * @throws SeccoError APPROVAL_INVALID
+ */
+function checkParent(child: SeccompProfile, label: string, parent: SeccompProfile, at: number) {
+  const { namespace = rootNamespace, name } = child.metadata
+  const [bound] = (child.status?.parents ?? []).filter((one) => one.name === label)
+  const isSame = bound === undefined || bound.uid === parent.metadata.uid
+  if (isSame || !isBoundParent({ namespace: parent.metadata.namespace ?? '' }, namespace)) return
+  const key = `${namespace}/${name}`
+  throw new SeccoError(
+    'APPROVAL_INVALID',
+    `profile ${key} extends ${label}, which was deleted and created again since: ` +
+      'look at it, then remove it from spec.extends, and add it again',
+    { field: `spec.extends[${at}]` }
+  )
+}
+
+/** Returns the profiles that a profile names in spec.extends, each once and with the place where it is named first. */
+function parentsOf({ metadata, spec }: SeccompProfile): { label: string; at: number }[] {
+  const { namespace = rootNamespace } = metadata
+  const labels = new Map<string, number>()
+  for (const [at, entry] of (spec.extends ?? []).entries()) {
+    const ref = extendsRef(entry, namespace)
+    const label = `${ref.namespace}/${ref.name}`
+    // Objects from before the check on documents may name a profile twice, and NAME is also OWN_NAMESPACE/NAME.
+    if (!labels.has(label)) labels.set(label, at)
+  }
+  return [...labels].map(([label, at]) => ({ label, at }))
+}
+
+/** Profiles that one may extend, the parents of its parents included. */
+export const mostExtended = 64
 
 /**
  * What people approved for this profile: its own spec and, by union, everything it extends.
  * A name that `resolve` does not have may be a shipped one. Throws EXTENDS_CYCLE, NOT_FOUND (field
- * `spec.extends[n]`) and APPROVAL_INVALID where a spec is not what its approval is about.
+ * `spec.extends[n]`), APPROVAL_INVALID where a spec, or a profile that it extends, is not what was approved, and TOO_LARGE.
  */
 export function approvedOf(profile: SeccompProfile, resolve: Resolve): Approved {
   const done = new Map<string, Approved>()
+  const seen = new Set<string>()
   const visit = (current: SeccompProfile, path: readonly string[]): Approved => {
     const namespace = current.metadata.namespace ?? rootNamespace
     const key = `${namespace}/${current.metadata.name}`
@@ -220,21 +176,31 @@ export function approvedOf(profile: SeccompProfile, resolve: Resolve): Approved 
     }
     const known = done.get(key)
     if (known !== undefined) return known
+    if (seen.add(key).size > mostExtended + 1) throw tooManyParents(path[0] ?? key)
     checkApproval(current)
-    const parents = (current.spec.extends ?? []).map((entry, index) => {
-      const ref = extendsRef(entry, namespace)
-      const label = `${ref.namespace}/${ref.name}`
+    const parents = parentsOf(current).map(({ label, at }) => {
+      const ref = extendsRef(label, namespace)
       const parent = resolve(ref.namespace, ref.name) ?? builtinProfile(ref.namespace, ref.name)
       if (parent === undefined) {
         throw new SeccoError('NOT_FOUND', `profile ${key} extends ${label}, which does not exist`, {
-          field: `spec.extends[${index}]`
+          field: `spec.extends[${at}]`
         })
       }
+      checkParent(current, label, parent, at)
       return { label, approved: visit(parent, [...path, key]) }
     })
-    const approved = combine(ownApproved(current), parents)
+    const own = mustBeRenderable(ownApproved(current), key)
+    const approved = mustBeRenderable(combine(own, parents), key)
     done.set(key, approved)
     return approved
   }
   return visit(profile, [])
+}
+
+function tooManyParents(label: string): SeccoError {
+  return new SeccoError(
+    'TOO_LARGE',
+    `profile ${label} extends more than ${mostExtended} profiles, the parents of its parents included`,
+    { field: 'spec.extends', hint: 'extend fewer profiles: put what they allow into one' }
+  )
 }

@@ -1,11 +1,13 @@
 import { anyRuntime } from '../data/base/any.js'
 import { crun } from '../data/base/crun.js'
 import type { BaseEntry, RuntimeEntry } from '../data/base/entry.js'
+import { harmless } from '../data/base/harmless.js'
 import { runc } from '../data/base/runc.js'
 import { shims } from '../data/base/shims.js'
+import { oncePer } from '../../lib/once-per.js'
 import { compareVersions } from '../../lib/version-order.js'
 
-/** A runtime as a node reports it. `version` may be empty when it cannot be told. */
+/** A runtime as a node reports it. `version` is empty when it is not known. */
 export interface RuntimeVersion {
   name: string
   version: string
@@ -25,6 +27,10 @@ const ociRuntimes: Readonly<Record<string, readonly RuntimeEntry[]>> = { crun, r
 
 /** OCI runtimes that Secco has data for. */
 export const knownRuntimes: readonly string[] = Object.keys(ociRuntimes).sort()
+
+/** Returns whether Secco knows what a runtime adds to a container's calls: an OCI runtime, or an engine or shim. */
+export const isKnownRuntime = (name: string): boolean =>
+  Object.hasOwn(ociRuntimes, name) || Object.hasOwn(shims, name)
 
 function covers(entry: RuntimeEntry, version: string): boolean {
   if (!/\d/.test(version)) return true
@@ -55,21 +61,28 @@ function entriesOf(runtimes: readonly RuntimeVersion[]): (BaseEntry & { runtime:
 }
 
 /**
- * What a container needs regardless of its application, name by name: the union over all given
+ * What a container may do regardless of its application, name by name: the union over all given
  * runtimes, because one revision serves the whole fleet. When no OCI runtime is given, or one that
  * Secco has no data for, the union of everything known. An empty version means any version. Sorted by
  * name; a name stands once for each reason.
  */
 export function baseOf(runtimes: readonly RuntimeVersion[]): BaseName[] {
-  const list = entriesOf(runtimes).flatMap(({ names, runtime, reason, source }) =>
+  const always = harmless.map((entry) => ({ ...entry, runtime: 'any' }))
+  const list = [...entriesOf(runtimes), ...always].flatMap(({ names, runtime, reason, source }) =>
     names.map((name) => ({ name, runtime, reason, source }))
   )
   // Stable: the order of the data stays within one name.
   return list.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 }
 
-/** Returns the base by name, with the reasons of each name in one text. */
-export function baseNames(runtimes: readonly RuntimeVersion[]): Map<string, string> {
+/** Returns the base by name, with the reasons of each name in one text. Lists of runtimes are never changed in place. */
+export function baseNames(runtimes: readonly RuntimeVersion[]): ReadonlyMap<string, string> {
+  return namesOf(runtimes.length === 0 ? noRuntimes : runtimes)
+}
+
+const noRuntimes: readonly RuntimeVersion[] = []
+
+const namesOf = oncePer((runtimes: readonly RuntimeVersion[]): ReadonlyMap<string, string> => {
   const reasons = new Map<string, string[]>()
   for (const { name, runtime, reason } of baseOf(runtimes)) {
     const text = runtime === 'any' ? reason : `${runtime} ${reason}`
@@ -77,11 +90,17 @@ export function baseNames(runtimes: readonly RuntimeVersion[]): Map<string, stri
     reasons.set(name, list.includes(text) ? list : [...list, text])
   }
   return new Map([...reasons].map(([name, list]) => [name, list.join('; ')]))
-}
+})
 
-/** Whether containers of any fleet may need this syscall to start, run or end. */
+/** Whether every profile allows this syscall in some fleet. */
 export function isBase(name: string): boolean {
   return everything.has(name)
 }
 
+/** Whether containers of some fleet may need this syscall to start, run or end. */
+export function isNeeded(name: string): boolean {
+  return needed.has(name)
+}
+
 const everything = baseNames([])
+const needed = new Set(entriesOf([]).flatMap(({ names }) => names))

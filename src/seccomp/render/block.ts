@@ -3,9 +3,10 @@ import type { SeccompArg, SeccompProfile, SeccompSyscall } from '../../api/secco
 import { SeccoError } from '../../lib/errors.js'
 import { decided } from '../policy/approval.js'
 import { sameConditions } from '../arguments/argument-rules.js'
-import { isBase } from './base.js'
+import { isNeeded } from './base.js'
 import { emergencyTemplates } from '../data/emergency-templates.js'
-import { emergencyName } from './emergency.js'
+import { decisionAbout, emergencyName } from './emergency.js'
+import { equivalentsOf } from './equivalents.js'
 import { addressFamilies, decidingCalls } from '../arguments/deciding-calls.js'
 import { groupRules, type NormalRule, rulesOf } from '../policy/normal-form.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
@@ -20,7 +21,7 @@ function wrong(text: string, message: string, hint?: string): SeccoError {
   return new SeccoError('INVALID_ARGUMENT', `${text}: ${message}`, {
     hint:
       hint ??
-      'write a template, SYSCALL, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; `secco block` lists templates'
+      'write a template, SYSCALL, SYSCALL+, SYSCALL:ARG=VALUE or SYSCALL:ARG&BITS; `secco block` lists templates'
   })
 }
 
@@ -54,13 +55,26 @@ function conditionOf(name: string, text: string, whole: string): SeccompArg {
     : { index, op: 'SCMP_CMP_MASKED_EQ', value: number, valueTwo: number }
 }
 
+/** People write the kernel's names: AF_ALG, IO-URING and user_namespaces are the templates af-alg, io_uring and user-namespaces. */
+const plainSpelling = (text: string): string => text.toLowerCase().replaceAll('-', '_')
+
+/** Characters of what is blocked: the longest name with six conditions is shorter. */
+const mostText = 512
+
 /**
- * What to take out: a template's name, a syscall, or a syscall with conditions that must all hold
- * (`socket:domain=AF_ALG`, `clone:flags&0x10000000`, `socket:0=16,2=12`).
+ * What to take out: a template's name, a syscall, a syscall with all that do the same (`umount+`), or a syscall with
+ * conditions that must all hold (`socket:domain=AF_ALG`, `clone:flags&0x10000000`, `socket:0=16,2=12`).
  * @throws SeccoError INVALID_ARGUMENT
  */
 export function parseBlock(text: string): Block {
-  const template = emergencyTemplates.find(({ name }) => name === text)
+  if (text.length > mostText)
+    throw wrong(
+      `${text.slice(0, 40)}…`,
+      `has ${text.length} characters; at most ${mostText} are read`
+    )
+  const template = emergencyTemplates.find(
+    ({ name }) => plainSpelling(name) === plainSpelling(text)
+  )
   if (template !== undefined) {
     return {
       reason: `${template.name}: ${template.reason} (${template.sources.join(', ')})`,
@@ -71,22 +85,23 @@ export function parseBlock(text: string): Block {
       }))
     }
   }
-  const [, name = '', conditions] = /^([a-z0-9_]+)(?::(.+))?$/.exec(text) ?? []
+  const [, name = '', plus, conditions] = /^([a-z0-9_]+)(?:([+])|:(.+))?$/.exec(text) ?? []
   if (!isKnownSyscall(name)) throw wrong(text, 'neither a template nor a known syscall')
+  const names = plus === undefined ? [name] : [name, ...equivalentsOf(name)].sort()
   const args = (conditions?.split(',') ?? []).map((each) => conditionOf(name, each, text))
   if (new Set(args.map(({ index }) => index)).size < args.length) {
     throw wrong(text, 'two conditions on one argument, which runtimes combine with OR')
   }
   return {
     reason: text,
-    rules: [{ names: [name], action: 'SCMP_ACT_ERRNO', ...(args.length === 0 ? {} : { args }) }]
+    rules: [{ names, action: 'SCMP_ACT_ERRNO', ...(args.length === 0 ? {} : { args }) }]
   }
 }
 
 /** Returns the names that a block denies entirely although containers need them to start, run or end. */
 export function needed(block: Block): string[] {
   const whole = block.rules.filter(({ args }) => (args ?? []).length === 0)
-  return [...new Set(whole.flatMap(({ names }) => names).filter(isBase))].sort()
+  return [...new Set(whole.flatMap(({ names }) => names).filter(isNeeded))].sort()
 }
 
 /**
@@ -137,6 +152,32 @@ export function blocksOutsideTemplates(overlay: SeccompProfile): NormalRule[] {
     .filter((rules) => rules.every(isBlocked))
     .flat()
   return before.filter((rule) => !covered.some((other) => isSame(rule, other)))
+}
+
+/** Returns what a decision in the overlay's approvals says: a block, or the removal of one, and of what. */
+export function blockDecision(reason: string): { isRemoval: boolean; text: string } {
+  const [, removal, text = reason] = /^(un)?blocked ([^]*)$/.exec(reason) ?? []
+  return { isRemoval: removal !== undefined, text }
+}
+
+/** Returns what the words of a decision block, as of `blockText`; nothing for words of somebody else. */
+function blockedBy(word: string): (string | undefined)[] {
+  try {
+    const { rules } = parseBlock(word)
+    return rulesOf({ defaultAction: 'SCMP_ACT_KILL_PROCESS', syscalls: rules }).map(blockText)
+  } catch {
+    return []
+  }
+}
+
+/** Returns the newest decision to block exactly this, else the newest about the syscall. @param what a template, or as of `blockText` */
+export function decisionToBlock(overlay: SeccompProfile, what: string, name: string) {
+  const exact = overlay.status?.approvals?.findLast(({ reason = '' }) => {
+    const { isRemoval, text } = blockDecision(reason)
+    const [word = ''] = text.split(': ')
+    return !isRemoval && (word === what || blockedBy(word).includes(what))
+  })
+  return exact ?? decisionAbout(overlay, name)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { intersectConditions, type Alternatives } from '../arguments/argument-algebra.js'
-import type { DenyRule } from './approved.js'
+import type { DenyRule } from './grants.js'
 import { canStandBeside } from '../arguments/loadable.js'
 import type { NormalRule } from '../policy/normal-form.js'
 

@@ -1,6 +1,6 @@
 import type { SeccompArg } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
-import type { Grant, DenyRule } from './approved.js'
+import type { Grant, DenyRule } from './grants.js'
 import {
   type Alternatives,
   intersectConditions,

@@ -1,13 +1,18 @@
+import { canonicalJson } from '../../lib/canonical.js'
+import { digestOf } from '../../lib/digest.js'
 import { asRuntimesJoin } from '../../api/misleading-rules.js'
 import { rootNamespace } from '../../api/names.js'
 import type { SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
-import type { DenyRule, Resolve } from './approved.js'
+import type { Resolve } from './approved.js'
+import type { DenyRule } from './grants.js'
 import { type Alternatives, subtractConditions } from '../arguments/argument-algebra.js'
 import { normalConditions } from '../arguments/argument-rules.js'
 import { emergencyTemplates } from '../data/emergency-templates.js'
+import { multiplexed } from '../filter/multiplexers.js'
 import { decidingCalls, wholeMask } from '../arguments/deciding-calls.js'
 import { rulesOf } from '../policy/normal-form.js'
 import type { Reason } from '../policy/reason.js'
+import { equivalentsOf } from './equivalents.js'
 
 /**
  * The profile of this name in the root namespace is the emergency overlay: what its spec.seccomp
@@ -29,18 +34,13 @@ export interface Emergency {
 }
 
 /**
- * Calls that do the same behind a pointer or a multiplexer, where no condition can tell. They are answered
+ * Calls that do the same behind a pointer or a multiplexer, which no condition can see. They are answered
  * explicitly: libseccomp opens socketcall(2) and ipc(2) by itself for every call behind them.
  */
-const doubles: Readonly<Record<string, readonly string[]>> = {
-  clone: ['clone3'],
-  socket: ['socketcall'],
-  socketpair: ['socketcall'],
-  setsockopt: ['socketcall'],
-  shmget: ['ipc'],
-  semget: ['ipc'],
-  msgget: ['ipc']
-}
+const doublesOf = (name: string): string[] => [
+  ...(name === 'clone' ? ['clone3'] : []),
+  ...Object.keys(multiplexed).filter((each) => multiplexed[each]?.has(name))
+]
 
 const enosys = 38
 
@@ -62,15 +62,20 @@ function asKernelSees(name: string, args: readonly SeccompArg[]): SeccompArg[] {
   })
 }
 
-/** Returns the newest decision about a name; approvals of an overlay have the reason `blocked WHAT: …` (block.ts). */
-function reasonFor(profile: SeccompProfile | undefined, name: string): Reason {
+/** Returns the newest decision to block a name; approvals of an overlay have the reason `blocked WHAT: …` (block.ts). */
+export function decisionAbout(profile: SeccompProfile | undefined, name: string) {
   const speaks = (reason: string | undefined) => {
-    const what = /^blocked ([\w-]+)/.exec(reason ?? '')?.[1]
+    const [, what = '', plus] = /^blocked ([\w-]+)([+])?/.exec(reason ?? '') ?? []
     const template = emergencyTemplates.find((each) => each.name === what)
-    const names = template?.rules.flatMap((rule) => rule.names) ?? [what]
-    return names.some((each) => each === name || doubles[each ?? '']?.includes(name) === true)
+    const own = plus === undefined ? [what] : [what, ...equivalentsOf(what)]
+    const names = template?.rules.flatMap((rule) => rule.names) ?? own
+    return names.some((each) => each === name || doublesOf(each).includes(name))
   }
-  const decision = profile?.status?.approvals?.findLast(({ reason }) => speaks(reason))
+  return profile?.status?.approvals?.findLast(({ reason }) => speaks(reason))
+}
+
+function reasonFor(profile: SeccompProfile | undefined, name: string): Reason {
+  const decision = decisionAbout(profile, name)
   const text = `removed by ${emergencyLabel}`
   if (decision === undefined) return { kind: 'emergency', text }
   const { by, at, reason = '' } = decision
@@ -95,9 +100,18 @@ export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
     const denyRule = { action, ...(errnoRet === undefined || errnoRet === 0 ? {} : { errnoRet }) }
     add(name, { ...denyRule, args: asKernelSees(name, args) })
     const answer = hasAnswer(denyRule) ? denyRule : { action, errnoRet: enosys }
-    for (const other of doubles[name] ?? []) add(other, { ...answer, args: [] })
+    for (const other of doublesOf(name)) add(other, { ...answer, args: [] })
   }
   return { denyRules, reasonOf }
+}
+
+/**
+ * Returns the digest of what an overlay blocks; empty when it blocks nothing. Replicas with equal digests know of the same
+ * blocks, also in different versions of Secco.
+ */
+export function blockDigest(overlay: SeccompProfile | undefined): string {
+  if (emergencyOf(overlay).denyRules.size === 0) return ''
+  return digestOf(canonicalJson(overlay?.spec.seccomp?.syscalls ?? []))
 }
 
 /** Returns whether a profile that serves as emergency overlay denies a syscall with any arguments. */

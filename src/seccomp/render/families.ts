@@ -1,5 +1,5 @@
 import type { SeccompArg } from '../../api/seccomp-profile.js'
-import type { Grant } from './approved.js'
+import type { Grant } from './grants.js'
 import { conditionHolds } from '../arguments/argument-rules.js'
 
 /**

@@ -2,6 +2,7 @@ import { oncePer } from '../../lib/once-per.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { type Abi, abis } from '../../syscalls/abi.js'
 import { fromBitmap } from '../../syscalls/bitmap.js'
+import { firstUseOf } from './first-uses.js'
 import type { Reason } from '../policy/reason.js'
 
 /** Where a syscall was observed, according to a profile's evidence. */
@@ -11,8 +12,9 @@ interface Sighting {
   /** Instances that remember it; 0 when only the union does. */
   instances: number
   nodes: string[]
-  /** RFC 3339: when the first and the newest of these instances were seen; empty when unknown. */
+  /** RFC 3339: when any instance used it for the first time, also one that is forgotten; empty when unknown. */
   first: string
+  /** RFC 3339: when the newest of the instances was seen last; empty when unknown. */
   last: string
 }
 
@@ -47,7 +49,12 @@ function indexOf(profile: SeccompProfile): ReadonlyMap<string, Sighting> {
       if (instance.lastSeen > one.last) one.last = instance.lastSeen
     }
   }
-  for (const one of index.values()) one.nodes.sort()
+  const firstUse = firstUseOf(profile.status)
+  for (const [name, one] of index) {
+    one.nodes.sort()
+    // Before profiles kept these times, an instance that is remembered is all that is known.
+    one.first = firstUse(name, one.abis) ?? one.first
+  }
   return index
 }
 
@@ -59,7 +66,8 @@ export const sightingsOf: (profile: SeccompProfile) => ReadonlyMap<string, Sight
 export function observedReason(sighting: Sighting): Reason {
   const { instances, nodes, first, last } = sighting
   const where = sighting.abis.join(', ')
-  if (instances === 0) return { kind: 'observed', text: where }
+  const at = first === '' ? {} : { at: first }
+  if (instances === 0) return { kind: 'observed', text: where, ...at }
   const text = `${where}, in ${instances} instance${instances === 1 ? '' : 's'}, last ${last}`
-  return { kind: 'observed', text, by: nodes.join(', '), at: first }
+  return { kind: 'observed', text, by: nodes.join(', '), ...at }
 }

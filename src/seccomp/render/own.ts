@@ -70,3 +70,11 @@ export function ownProfile(program: OwnProgram): OwnProfile {
   const file = `${program}-${digest.replace('sha256:', '')}.json`
   return { program, json, digest, file, path: `${ownFolder}/${file}` }
 }
+
+let byDigest: ReadonlyMap<string, OwnProfile> | undefined
+
+/** Returns the profile of one of our own programs that has this digest, or undefined. */
+export function ownProfileOf(digest: string): OwnProfile | undefined {
+  byDigest ??= new Map(ownPrograms.map(ownProfile).map((own) => [own.digest, own]))
+  return byDigest.get(digest)
+}

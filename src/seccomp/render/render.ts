@@ -1,46 +1,38 @@
 import { describeMisleading, misleadingRules } from '../../api/misleading-rules.js'
-import type { LinuxSeccomp, SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
-import { type Abi, scmpArchOf } from '../../syscalls/abi.js'
-import { type Approved, approvedOf } from './approved.js'
+import { scmpArchOf } from '../../syscalls/abi.js'
+import {
+  afterEmergency,
+  type Allowed,
+  allowedNames,
+  answers,
+  auditParts,
+  floor,
+  leftOut,
+  type Why
+} from './allowed-names.js'
+import { approvedOf } from './approved.js'
+import type { Approved } from './grants.js'
 import { canonicalJson } from '../../lib/canonical.js'
 import { digestOf } from '../../lib/digest.js'
-import {
-  asAlternatives,
-  asList,
-  auditAlternatives,
-  type Effective,
-  effectiveOf
-} from './effective.js'
-import { type Emergency, hasAnswer, resolveEmergency, withoutEmergency } from './emergency.js'
+import { asList } from './effective.js'
+import { type Emergency, hasAnswer, resolveEmergency } from './emergency.js'
 import { commonAction } from './fleet-keys.js'
 import { listedAbis } from './listed-abis.js'
 import { withinSize } from '../filter/filter-size.js'
 import { withMultiplexers } from '../filter/multiplexers.js'
 import type { Rendering, RenderOptions } from './render-types.js'
-import { loadable } from '../arguments/loadable.js'
 import { groupRules, type NormalRule, rulesOf } from '../policy/normal-form.js'
 import { enosysNames } from '../policy/probes.js'
 import { type Reason, reasonText } from '../policy/reason.js'
 import { denyRulesFor } from './deny-rules.js'
-import { runtimeDefault, runtimeDefaultRules } from '../policy/runtime-default.js'
+import { runtimeDefault } from '../policy/runtime-default.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
-import { wantedNames } from './wanted-names.js'
 
 export type { Rendering, RenderOptions } from './render-types.js'
 
-/** The floor is the union over machines: a name that a machine lacks cannot be called there. */
-const floor = runtimeDefaultRules()
-const answers = (runtimeDefault().syscalls ?? []).filter((rule) => rule.action === 'SCMP_ACT_ERRNO')
-const answered = new Set(answers.flatMap((rule) => rule.names))
 const stricterDefaults = ['SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD']
-
-interface Allowed extends Effective {
-  logged: boolean
-  reasons: Reason[]
-}
-
-type Why = Map<string, Reason[]>
 
 function finish(seccomp: LinuxSeccomp, why: Why): Rendering {
   // Nodes reject such a rule, wherever it came from.
@@ -49,85 +41,24 @@ function finish(seccomp: LinuxSeccomp, why: Why): Rendering {
     throw new SeccoError('INVALID_DOCUMENT', `rendered: ${describeMisleading(misleading)}`)
   }
   const json = canonicalJson(seccomp)
-  const sorted = [...why].sort(([left], [right]) => (left < right ? -1 : 1))
+  const sorted = () => [...why].sort(([left], [right]) => (left < right ? -1 : 1))
   return {
     seccomp,
     json,
     digest: digestOf(json),
-    reasons: Object.fromEntries(sorted),
-    provenance: Object.fromEntries(sorted.map(([name, list]) => [name, list.map(reasonText)]))
+    // Of a thousand profiles that a hub renders at its start nobody reads them.
+    get reasons() {
+      return Object.fromEntries(sorted())
+    },
+    get provenance() {
+      return Object.fromEntries(sorted().map(([name, list]) => [name, list.map(reasonText)]))
+    }
   }
 }
 
-/** Returns what the emergency overlay leaves of a name, and the reason for what it removed. */
-function afterEmergency(
-  name: string,
-  alternatives: readonly SeccompArg[][],
-  emergency: Emergency
-): { left: SeccompArg[][]; reasons: Reason[] } | undefined {
-  if (!emergency.denyRules.has(name)) return { left: [...alternatives], reasons: [] }
-  const rest = withoutEmergency(name, asAlternatives(alternatives), emergency)
-  const { left, exact } = loadable(rest.left, { beside: true })
-  if (left.length === 0) return undefined
-  const part =
-    rest.exact && exact
-      ? 'some arguments'
-      : 'some arguments, and others that filters cannot distinguish from them,'
-  const reason = emergency.reasonOf(name)
-  return { left: asList(left), reasons: [{ ...reason, text: `${part} ${reason.text}` }] }
-}
-
-const leftOut: Reason = {
-  kind: 'filter',
-  text: 'some approved arguments are denied, because libseccomp would build their filter wrongly'
-}
 const answeredPlainly: Reason = {
   kind: 'filter',
   text: 'a denial gets the default answer, because libseccomp cannot distinguish its arguments'
-}
-
-/** Whether there are rules with other actions for a name beside its allow rules. */
-function hasOtherRules(
-  name: string,
-  approved: Approved,
-  emergency: Emergency,
-  mode: RenderOptions['mode']
-): boolean {
-  const denyRules = mode === 'enforce' ? (approved.denyRules.get(name) ?? []) : []
-  const taken = (emergency.denyRules.get(name) ?? []).filter(hasAnswer)
-  const logged = mode === 'audit' ? (floor.get(name) ?? []) : []
-  return denyRules.length + taken.length + logged.length > 0
-}
-
-/** What is wanted − deny rules − emergency denies, within RuntimeDefault, as far as filters can say it. */
-function allowedNames(
-  approved: Approved,
-  emergency: Emergency,
-  options: RenderOptions & { listed: readonly Abi[] },
-  why: Why
-): Map<string, Allowed> {
-  const in32Bits = options.listed.some((abi) => abi === 'i386' || abi === 'x32')
-  const allowed = new Map<string, Allowed>()
-  for (const [name, { grant, logged, reasons }] of wantedNames(approved, options.runtimes ?? [])) {
-    if (!isKnownSyscall(name)) continue
-    const denyRules = approved.denyRules.get(name) ?? []
-    const effective = effectiveOf(name, grant, denyRules, floor, answered)
-    if (effective === undefined) continue
-    const rest = afterEmergency(name, effective.alternatives, emergency)
-    if (rest === undefined) continue
-    if (effective.beyond) reasons.push({ kind: 'person', text: 'beyond RuntimeDefault' })
-    if (grant.byName && (floor.get(name) ?? []).length > 0) {
-      reasons.push({ kind: 'runtime-default', text: "only with RuntimeDefault's arguments" })
-    }
-    reasons.push(...rest.reasons)
-    const beside = hasOtherRules(name, approved, emergency, options.mode)
-    const { left, exact } = loadable(asAlternatives(rest.left), { beside, in32Bits })
-    if (!exact) reasons.push(leftOut)
-    why.set(name, reasons)
-    if (left.length === 0) continue
-    allowed.set(name, { ...effective, alternatives: asList(left), logged, reasons })
-  }
-  return allowed
 }
 
 function rulesFor(
@@ -196,12 +127,7 @@ function auditRules(
 ): NormalRule[] {
   const rules: NormalRule[] = []
   for (const [name, { alternatives, reasons }] of allowed) {
-    const limits = floor.get(name)
-    const within = limits === undefined ? undefined : afterEmergency(name, [...limits], emergency)
-    const parts = auditAlternatives(
-      asAlternatives(alternatives),
-      within === undefined ? [] : asAlternatives(within.left)
-    )
+    const parts = auditParts(name, alternatives, emergency)
     // Conditions that never hold allow nothing; an empty list of them does not mean "any arguments".
     if (parts.silent.length > 0) {
       rules.push(...rulesFor(name, asList(parts.silent), { action: 'SCMP_ACT_ALLOW' }))
@@ -235,8 +161,8 @@ function auditRules(
  * gives the same bytes, in whatever order it is written.
  *
  * enforce: what is allowed; ENOSYS for newer and probed calls; EPERM for the rest (or the spec's own
- * KILL). Lists the ABIs of spec.seccomp.architectures, else those observed, and the native one: a
- * call through another ABI is killed by libseccomp's filter.
+ * KILL). Lists the ABIs of spec.seccomp.architectures and the native one: a call through another ABI
+ * is killed by libseccomp's filter.
  *
  * audit: what is allowed; RuntimeDefault's remainder is logged; the rest is denied as RuntimeDefault
  * does. Lists every ABI.

@@ -1,4 +1,4 @@
-import type { Approved, Grant } from './approved.js'
+import type { Approved, Grant } from './grants.js'
 import { baseNames, type RuntimeVersion } from './base.js'
 import { baseArguments } from '../data/base/arguments.js'
 import { isWide, widen } from './families.js'

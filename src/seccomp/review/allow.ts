@@ -51,7 +51,7 @@ function has(seccomp: LinuxSeccomp, wanted: SeccompSyscall): boolean {
  * Returns the syscalls with one more allowed; the same list when it is allowed already. A person's deny rule of the same
  * name is taken back where no argument is named.
  */
-function withOneAllowed(seccomp: LinuxSeccomp, wanted: SeccompSyscall): LinuxSeccomp {
+export function withOneAllowed(seccomp: LinuxSeccomp, wanted: SeccompSyscall): LinuxSeccomp {
   const name = wanted.names[0] ?? ''
   if (has(seccomp, wanted)) return seccomp
   const isPlain = (wanted.args ?? []).length === 0
@@ -95,6 +95,11 @@ export function withAllowed(
   const { by, reason } = decision
   const after = { ...profile, spec: { ...profile.spec, seccomp } }
   return decided(after, { by, at: decision.at, reason: `allowed ${names.join(', ')}: ${reason}` })
+}
+
+/** Returns whether what people approved of a profile allows a call. */
+export function isApprovedCall({ spec }: SeccompProfile, wanted: SeccompSyscall): boolean {
+  return spec.seccomp !== undefined && has(spec.seccomp, wanted)
 }
 
 /** Whether RuntimeDefault denies it: it is more than any container gets by default. */

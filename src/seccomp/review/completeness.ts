@@ -1,13 +1,10 @@
+import type { NodeLoss } from './lost-calls.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { plural } from '../../lib/plural.js'
 import { abis } from '../../syscalls/abi.js'
-import {
-  entryInstances,
-  type EvidenceItem,
-  evidenceOf,
-  type Instance,
-  namesOf
-} from './evidence.js'
+import type { DeniedCall } from './denied-calls.js'
+import { entryInstances, evidenceOf, namesOf } from './evidence.js'
+import type { EvidenceItem, Instance } from './evidence-item.js'
 import { type Estimate, estimateUnseen } from './unseen.js'
 
 /** How complete what was observed is: evidence first, then the estimate. */
@@ -29,8 +26,13 @@ function strata(instances: readonly Instance[]): { startup: string[][]; serving:
   return { startup, serving }
 }
 
-/** Evidence and estimate of a profile. Pure; `now` in ms. Never the only gate for anything. */
-export function completenessOf(profile: SeccompProfile, now: number): Completeness {
+/** Evidence and estimate of a profile. Pure; `now` in ms. Never the only gate for anything. See evidenceOf(). */
+export function completenessOf(
+  profile: SeccompProfile,
+  now: number,
+  denied?: readonly DeniedCall[],
+  nodes?: readonly NodeLoss[]
+): Completeness {
   const whole = entryInstances(profile).filter(isWhole)
   const { startup, serving } = strata(whole)
   const observed = profile.status?.observed ?? {}
@@ -40,7 +42,7 @@ export function completenessOf(profile: SeccompProfile, now: number): Completene
     )
   )
   return {
-    evidence: evidenceOf(profile, now),
+    evidence: evidenceOf(profile, now, denied, nodes),
     estimate: {
       all: estimateUnseen(
         whole.map((one) => namesOf(one.observed)),

@@ -1,9 +1,10 @@
 import type { SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
 import { abis } from '../../syscalls/abi.js'
+import { parseAllow, withOneAllowed } from './allow.js'
 import { checkApproval, decided } from '../policy/approval.js'
 import { approveObserved } from './approve.js'
-import { isBase } from '../render/base.js'
+import { isBase, isNeeded } from '../render/base.js'
 import type { SyscallSet } from '../../syscalls/syscall-set.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 
@@ -13,7 +14,7 @@ interface CallsDecision {
   /** RFC 3339. */
   at: string
   reason: string
-  /** Syscalls to allow from now on, observed or not. */
+  /** Syscalls to allow from now on, observed or not; also with arguments: NAME:ARG=VALUE. */
   allow: readonly string[]
   /** Syscalls to deny from now on; what base needs stays allowed. */
   deny: readonly string[]
@@ -46,6 +47,23 @@ function withoutNames(
     .filter((rule) => rule.names.length > 0)
 }
 
+/**
+ * Returns whether rules name a syscall without allowing what was asked for: they deny it, or allow it with arguments that
+ * nobody observed. Observed arguments stay the limit.
+ */
+function isLeftOut(name: string, rules: readonly SeccompSyscall[], observed: SyscallSet): boolean {
+  const isObserved = Object.values(observed).some((names) => names.includes(name))
+  const isAllowed = rules.some(
+    ({ names, action }) => names.includes(name) && action === 'SCMP_ACT_ALLOW'
+  )
+  return !isAllowed || !isObserved
+}
+
+function sameNames(before: readonly SeccompSyscall[], after: readonly SeccompSyscall[]): boolean {
+  const [old, next] = [before, after].map((rules) => new Set(rules.flatMap(({ names }) => names)))
+  return old?.size === next?.size && [...(next ?? [])].every((name) => old?.has(name))
+}
+
 function checkNames(names: readonly string[]): void {
   const unknown = names.find((name) => !isKnownSyscall(name))
   if (unknown === undefined) return
@@ -60,26 +78,31 @@ function checkNames(names: readonly string[]): void {
  * APPROVAL_INVALID for a profile whose approval is of another content
  */
 export function decideCalls(profile: SeccompProfile, decision: CallsDecision): SeccompProfile {
-  const { by, at, reason, allow, deny } = decision
+  const { by, at, reason, deny } = decision
+  const isLimited = (call: string): boolean => call.includes(':')
+  const allow = decision.allow.filter((call) => !isLimited(call))
+  const limited = decision.allow.filter(isLimited).map(parseAllow)
   checkNames([...allow, ...deny])
   const essential = deny.filter(isBase)
   if (essential.length > 0) {
-    throw new SeccoError(
-      'INVALID_ARGUMENT',
-      `${essential.join(', ')}: every container needs it to start, run or end`,
-      { hint: 'base allows it whatever a profile specifies; use an emergency block to deny it' }
-    )
+    const why = essential.some(isNeeded)
+      ? 'every container needs it to start, run or end'
+      : 'every profile allows it, because it gives no power'
+    throw new SeccoError('INVALID_ARGUMENT', `${essential.join(', ')}: ${why}`, {
+      hint: 'base allows it whatever a profile specifies; use an emergency block to deny it'
+    })
   }
   if (decision.whole !== true) checkApproval(profile)
   const observed = observedAmong(profile, new Set(allow))
   const narrow = { ...profile, status: { ...profile.status, observed } }
   const approved = approveObserved(narrow, { by, at, reason })
   const seccomp = approved.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
-  const syscalls = withNames(withoutNames(seccomp.syscalls ?? [], new Set(deny)), allow)
-  const before = new Set((profile.spec.seccomp?.syscalls ?? []).flatMap(({ names }) => names))
-  const after = new Set(syscalls.flatMap(({ names }) => names))
-  const same = before.size === after.size && [...after].every((name) => before.has(name))
+  const named = withNames(withoutNames(seccomp.syscalls ?? [], new Set(deny)), allow)
+  const whole = { ...seccomp, syscalls: named }
+  const again = allow.filter((name) => isLeftOut(name, named, observed)).map(parseAllow)
+  const after = [...again, ...limited].reduce(withOneAllowed, whole)
+  const same = after === whole && sameNames(profile.spec.seccomp?.syscalls ?? [], named)
   if (same && approved.spec === profile.spec) return profile
-  const changed = { ...profile, spec: { ...approved.spec, seccomp: { ...seccomp, syscalls } } }
+  const changed = { ...profile, spec: { ...approved.spec, seccomp: after } }
   return decided(changed, { by, at, reason })
 }

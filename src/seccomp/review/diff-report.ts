@@ -6,8 +6,10 @@ import { runtimeDefaultNames } from '../policy/runtime-default.js'
 /** One side of a comparison: its rules, and how they came to be. */
 export interface DiffSide {
   label: string
+  /** The profile, as `namespace/name`: only of one profile a decision explains what went. */
+  of?: string
   seccomp: LinuxSeccomp
-  /** Why each name is there, where a rendering tells. */
+  /** Why each name is there, where a rendering states it. */
   provenance?: Readonly<Record<string, readonly string[]>>
   /** The person who decided, when, and the reason. */
   by?: { by: string; at: string; reason?: string }
@@ -19,7 +21,7 @@ export interface DiffEntry {
   /** Rules in words, for `changed`. */
   from?: string
   to?: string
-  /** Why it is (or was) there; empty when nothing tells. */
+  /** Why it is (or was) there; empty when it is not known. */
   why: readonly string[]
   /** The person who changed it, if known. */
   by?: string
@@ -45,11 +47,22 @@ const rank = (entry: DiffEntry) =>
   (entry.risk?.level === 'high' ? 0 : entry.risk === undefined ? 2 : 1) +
   (entry.beyondRuntimeDefault ? 0 : 3)
 
-function decidedBy(side: DiffSide): string | undefined {
-  if (side.by === undefined) return undefined
+function decidedBy(side: DiffSide | undefined): string | undefined {
+  if (side?.by === undefined) return undefined
   const { by, at, reason } = side.by
   return `${by} at ${at}${reason === undefined ? '' : ` (${reason})`}`
 }
+
+/** Returns the side with the later decision, where both are of one profile: that decision made the difference. */
+function laterOf(left: DiffSide, right: DiffSide): DiffSide | undefined {
+  const isOne = left.of !== undefined && left.of === right.of
+  if (!isOne || left.by === undefined || right.by === undefined) return undefined
+  return left.by.at > right.by.at ? left : right
+}
+
+/** Whether nobody decided on a name here: it is there for the runtime or a call of equal power, answers ENOSYS or is blocked. */
+const isByItself = (why: readonly string[]): boolean =>
+  why.length > 0 && why.every((line) => /^(base|family|enosys|emergency)\b/.test(line))
 
 /**
  * A rule of one side alone counts as added or removed only where it allows something else than what
@@ -76,14 +89,16 @@ function truly(diff: SeccompDiff, left: LinuxSeccomp, right: LinuxSeccomp): Secc
 /** Returns the changes from `left` to `right`, each name with reason, person and risk. Pure. */
 export function diffReport(left: DiffSide, right: DiffSide): DiffReport {
   const diff = truly(diffSeccomp(left.seccomp, right.seccomp), left.seccomp, right.seccomp)
+  const later = laterOf(left, right)
   const entry = (
     name: string,
     change: DiffEntry['change'],
     more: Partial<DiffEntry> = {}
   ): DiffEntry => {
-    // A name that went is explained by what it was; whoever made the newer side took it away.
-    const why = (change === 'removed' ? left : right).provenance?.[name] ?? []
-    const by = decidedBy(right)
+    // A name that went is explained by what it was.
+    const holder = change === 'removed' ? left : right
+    const why = holder.provenance?.[name] ?? []
+    const by = isByItself(why) ? undefined : decidedBy(later ?? holder)
     const risk = riskOf(name)
     return {
       ...{ name, change, why, beyondRuntimeDefault: !floor.has(name) },

@@ -79,7 +79,7 @@ export interface ObservedDiff {
   beyondRuntimeDefault: string[]
   /** Observed, but never approved by name, e.g. `syscall_500`. */
   cannotApprove: string[]
-  /** Allowed by spec.seccomp, but never observed. */
+  /** Approved by spec.seccomp, but never observed: also what the start or a family needs. RiskReport leaves that out. */
   neverObserved: string[]
 }
 

@@ -1,38 +1,20 @@
-import type { Static } from 'typebox'
-import type { InstanceEvidence } from '../../api/evidence-schema.js'
+import { runOf } from '../../api/instance-id.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { plural } from '../../lib/plural.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { fromBitmap } from '../../syscalls/bitmap.js'
 import { durationText } from '../../lib/duration.js'
+import { type DeniedCall, deniedWords } from './denied-calls.js'
+import type { EvidenceItem, Instance } from './evidence-item.js'
+import { killingSignal } from '../../history/endings.js'
+import { lossEvidence, type NodeLoss } from './lost-calls.js'
 import { leastInstances } from './unseen.js'
-
-export type Instance = Static<typeof InstanceEvidence>
-
-/** One piece of evidence that a profile is complete, or not yet. */
-export interface EvidenceItem {
-  /** Stable word for scripts. */
-  item: string
-  ok: boolean
-  detail: string
-  /** The next step if it is not ok. */
-  next?: string
-}
 
 /** Instances of the newest image that should have been seen from their first instruction. */
 const leastOfImage = 3
 const hour = 3_600_000
 
 const isEntry = (instance: Instance) => instance.part === undefined || instance.part === 'entry'
-
-/** Matches the id of an entry point's instance: `node/boot/mntns.cgroup.generation`, with a pid where it has no cgroup. */
-const idForm = /^(.+\/\d+\.\d+)\.\d+((?:\.\d+)?)$/
-
-/** Returns where an instance ran: a satellite that restarted without its maps gives a container another generation. */
-function placeOf({ id }: Instance): string {
-  const [, place = id, pid = ''] = idForm.exec(id) ?? []
-  return `${place}${pid}`
-}
 
 /**
  * Returns entry points' instances (probes and sessions are not the application). A restart of Secco is no instance: a
@@ -43,10 +25,19 @@ export function entryInstances(profile: SeccompProfile): Instance[] {
   const began = (one: Instance) => one.firstSeen ?? one.lastSeen
   const first = new Map<string, Instance>()
   for (const one of entries) {
-    const known = first.get(placeOf(one))
-    if (known === undefined || began(one) < began(known)) first.set(placeOf(one), one)
+    const known = first.get(runOf(one.id))
+    const isEarlier = known === undefined || began(one) < began(known)
+    if (isEarlier || (one.complete && began(one) === began(known))) first.set(runOf(one.id), one)
   }
-  return entries.filter((one) => one.complete || first.get(placeOf(one)) === one)
+  return entries.filter((one) => one.complete || first.get(runOf(one.id)) === one)
+}
+
+/** Returns entry points' instances whose run has no end: a satellite that starts again reports only the end of a newer id. */
+export function openEntries(instances: readonly Instance[]): Instance[] {
+  const entries = instances.filter(isEntry)
+  const ended = new Set(entries.filter((one) => one.ended).map(({ id }) => runOf(id)))
+  const open = new Map(entries.map((one) => [runOf(one.id), one]))
+  return [...open].flatMap(([run, one]) => (ended.has(run) ? [] : [one]))
 }
 
 /** Names that an instance used, as `abi name` beyond x86_64 and aarch64, whose names stand alone. */
@@ -125,7 +116,9 @@ function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
       kernels.length === 0
         ? 'kernel unknown'
         : `on ${plural(kernels.length, 'kernel')}: ${kernels.join(', ')}`,
-      'upgrade the satellites: the kernel an instance ran on was not reported'
+      instances.length === 0
+        ? 'let it run while its node records: the satellite reports the kernel with the first instance'
+        : 'upgrade the satellites: the kernel an instance ran on was not reported'
     ),
     item(
       'image',
@@ -140,14 +133,10 @@ function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
   ]
 }
 
+/** A reload is no phase: the recorder counts calls, and none proves that a program read its configuration again. */
 const phases = [
   ['start', 'start', 'restart it while its nodes record'],
   ['serve', 'serving', 'send it realistic traffic, for example with its test suite'],
-  [
-    'reload',
-    'a reload',
-    'let it reload its configuration (often SIGHUP); if it cannot, nothing is missing'
-  ],
   ['stop', 'a stop', 'stop one instance the way the runtime does (SIGTERM), and wait for its end'],
   [
     'probe',
@@ -156,28 +145,81 @@ const phases = [
   ]
 ] as const
 
+/** Without one of these no program waits for work of others. */
+const listening = ['accept', 'accept4', 'listen', 'socketcall']
+
+/**
+ * Returns whether an instance was seen to serve. One that is no longer remembered left its syscalls, as did programs that
+ * only were old enough to count as ready: these never listened.
+ */
+export function servingSeen({ status }: SeccompProfile): boolean {
+  const { instances = [], serving, observed = {} } = status ?? {}
+  if (instances.some(({ events }) => events?.includes('serve') === true)) return true
+  const listened = Object.values(observed).some((names) =>
+    listening.some((name) => names.includes(name))
+  )
+  return serving !== undefined && listened
+}
+
+const signalsOf = (event: string): string[] => {
+  const signal = killingSignal(event)
+  return signal === undefined ? [] : [signal]
+}
+
+/** Describes the ends that are no stops. A program that is killed never makes the calls of its stop. */
+function otherEnds(instances: readonly Instance[]): string {
+  const own = instances.filter((one) => isEntry(one))
+  const ended = (how: (event: string) => boolean) =>
+    new Set(own.filter(({ events }) => events?.some(how)).map(({ id }) => runOf(id))).size
+  const signals = new Set(own.flatMap(({ events = [] }) => events.flatMap(signalsOf)))
+  const known = [...signals].sort().map((signal) => {
+    const killed = ended((event) => killingSignal(event) === signal)
+    return `${plural(killed, 'instance')} killed (${signal})`
+  })
+  const unknown = ended((event) => event === 'ended')
+  const rest = unknown === 0 ? [] : [`how ${plural(unknown, 'instance')} ended is not known`]
+  const ends = [...known, ...rest]
+  return ends.length === 0 ? '' : `: ${ends.join(', ')}`
+}
+
 function ofPhases(profile: SeccompProfile): EvidenceItem[] {
   const { instances = [], probes } = profile.status ?? {}
   const seen = new Set(instances.flatMap(({ events }) => events ?? []))
   if (instances.some(({ complete, part }) => complete && (part ?? 'entry') === 'entry'))
     seen.add('start')
   if (instances.some(({ part }) => part === 'probe') || probes !== undefined) seen.add('probe')
-  return phases.map(([phase, what, next]) =>
-    item(phase, seen.has(phase), `${what} ${seen.has(phase) ? 'seen' : 'not seen'}`, next)
-  )
+  if (servingSeen(profile)) seen.add('serve')
+  return phases.map(([phase, what, next]) => {
+    const ok = seen.has(phase)
+    const why = phase === 'stop' && !ok ? otherEnds(instances) : ''
+    return item(phase, ok, `${what} ${ok ? 'seen' : 'not seen'}${why}`, next)
+  })
+}
+
+/** A profile that denies what the workload asks for, or would in enforce mode, is not complete. */
+function ofDenied(denied: readonly DeniedCall[] | undefined): EvidenceItem[] {
+  if (denied === undefined) return []
+  const next = 'review each: allow it, mute it, or fix the program'
+  return [item('denied', denied.length === 0, deniedWords(denied), next)]
 }
 
 /**
  * Returns the evidence that the profile is complete, each piece with the next step if it is not. Pure; `now` in ms.
  * A list that is all ok is no proof: it says that the usual ways to miss something were not taken.
+ * @param denied the calls that are denied to it now or would be; undefined where nobody knows
+ * @param nodes what nodes did not record; undefined where nobody knows
  */
-export function evidenceOf(profile: SeccompProfile, now: number): EvidenceItem[] {
+export function evidenceOf(
+  profile: SeccompProfile,
+  now: number,
+  denied?: readonly DeniedCall[],
+  nodes?: readonly NodeLoss[]
+): EvidenceItem[] {
   const instances = entryInstances(profile)
   const abis = Object.entries(profile.status?.observed ?? {})
     .filter(([, names]) => names.length > 0)
     .map(([abi]) => abi)
     .sort()
-  const lost = instances.reduce((sum, one) => sum + (one.lost ?? 0), 0)
   const last = lastNewMs(profile)
   const quiet = last === undefined ? 0 : now - last
   return [
@@ -189,12 +231,8 @@ export function evidenceOf(profile: SeccompProfile, now: number): EvidenceItem[]
       'let the workload run under a satellite that records'
     ),
     ...ofPhases(profile),
-    item(
-      'lost',
-      lost === 0,
-      lost === 0 ? 'nothing lost' : `${plural(lost, 'event')} lost`,
-      'see `secco get nodes -o wide` for the reason, and let it run again'
-    ),
+    ...ofDenied(denied),
+    lossEvidence((profile.status?.instances ?? []).filter(isEntry), nodes),
     item(
       'quiet',
       last !== undefined && quiet >= hour,

@@ -4,6 +4,9 @@ import { toSeccoError } from '../../lib/errors.js'
 import { planApproval } from './approve.js'
 import type { Resolve } from '../render/approved.js'
 import { type Completeness, completenessOf } from './completeness.js'
+import type { DeniedCall } from './denied-calls.js'
+import type { NodeLoss } from './lost-calls.js'
+import { newContainerText, newPodsText, runningCommand } from './new-pods.js'
 import { type Promotion, promotionOf } from './promotion.js'
 import { type SingleSource, singleSourceCalls } from './quorum.js'
 import { renderProfile } from '../render/render.js'
@@ -56,7 +59,7 @@ export function riskOfProfile(profile: SeccompProfile, resolve: Resolve): RiskOf
 }
 
 /** Evidence that many workloads can never give. */
-const optional: readonly string[] = ['nodes', 'kernels', 'image', 'reload', 'probe']
+const optional: readonly string[] = ['nodes', 'kernels', 'image', 'probe']
 
 function nextStep(profile: SeccompProfile, { evidence }: Completeness): string {
   const { namespace = rootNamespace, name } = profile.metadata
@@ -76,23 +79,36 @@ function nextStep(profile: SeccompProfile, { evidence }: Completeness): string {
   if (profile.spec.seccomp === undefined)
     return `${first}approve with \`secco profile approve ${full}\``
   const ready = conditions.find(({ type }) => type === 'Ready')
-  if (ready?.status !== 'True' || nodes === undefined || nodes.total === 0) {
-    return 'find the nodes that lack the revision with `secco get nodes`'
+  if (ready === undefined)
+    return `see its revision arrive with \`secco get profiles -n ${namespace}\``
+  if (ready.status !== 'True' || nodes === undefined || nodes.total === 0) {
+    return `see how many nodes lack the revision with \`secco get profiles -n ${namespace}\``
   }
-  return `assign it to pods: label them secco.dev/profile: ${name}, or write a rule with mode: audit first, then enforce`
+  const { ladder, workload } = profile.spec
+  const assigned = { namespace, name, workloadKind: workload?.kind ?? '' }
+  if (ladder !== undefined && ladder.mode !== 'learn')
+    return `${newPodsText(assigned, ladder)}; see what runs with \`${runningCommand(namespace)}\``
+  // Outside Kubernetes nothing assigns a profile: a container has the file that it was created with.
+  if (workload?.kind === 'Container') return newContainerText(assigned)
+  return (
+    `pods that are learned get it by \`secco promote ${full} audit --reason WHY\`, ` +
+    `others by the label secco.dev/profile: ${name} or by a rule`
+  )
 }
 
 /**
  * Completeness, risk, policy and the next step of a profile. Pure; `now` in ms. `riskFor`: for those who
- * remember risks.
+ * remember risks. `denied`: the calls that are denied now or would be, `nodes`: what nodes did not record, where that is known.
  */
 export function reviewOf(
   profile: SeccompProfile,
   now: number,
   resolve: Resolve,
-  riskFor = riskOfProfile
+  riskFor = riskOfProfile,
+  denied?: readonly DeniedCall[],
+  nodes?: readonly NodeLoss[]
 ): Review {
-  const completeness = completenessOf(profile, now)
+  const completeness = completenessOf(profile, now, denied, nodes)
   let risk: RiskOf | undefined
   let problem: string | undefined
   try {

@@ -4,6 +4,7 @@ import { syscallCves } from '../data/syscall-cves.js'
 import { runtimeDefault } from '../policy/runtime-default.js'
 import { knownSyscalls } from '../../syscalls/syscall-table.js'
 import { type FilterAnswers, answersOf } from '../filter/filter-answers.js'
+import { unobservedRisk } from './never-observed.js'
 
 /** A part of the score, explained. */
 interface RiskPoint {
@@ -162,7 +163,7 @@ function pointsOf(
       points: Math.min(10, 0.2 * neverObserved.length),
       kind: 'unobserved',
       names: [...neverObserved],
-      reason: `${neverObserved.length} allowed, but never observed`,
+      reason: unobservedRisk(neverObserved.length),
       source: 'status.observed'
     })
   }

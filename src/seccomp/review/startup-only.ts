@@ -2,7 +2,7 @@ import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { fromBitmap } from '../../syscalls/bitmap.js'
 import { subtractSets, type SyscallSet, unionSets } from '../../syscalls/syscall-set.js'
-import { entryInstances } from './evidence.js'
+import { entryInstances, servingSeen } from './evidence.js'
 
 /** Returns what instances used that were first seen late: nobody knows whether that was before they were ready. */
 function ofUnknownPhase(profile: SeccompProfile): SyscallSet {
@@ -25,6 +25,7 @@ function ofUnknownPhase(profile: SeccompProfile): SyscallSet {
  */
 export function startupOnly(profile: SeccompProfile): SyscallSet | undefined {
   const { startup, serving } = profile.status ?? {}
-  if (serving === undefined || startup === undefined) return undefined
+  // A program that only was old enough to count as ready may not have begun its work.
+  if (serving === undefined || startup === undefined || !servingSeen(profile)) return undefined
   return subtractSets(startup, unionSets(serving, ofUnknownPhase(profile)))
 }

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { machine } from 'node:os'
 import { join } from 'node:path'
 import type { TraceReport } from '../../../satellite/trace/trace-report.js'
@@ -9,6 +7,7 @@ import { bundleConfig } from '../../../cli/walk-through/bundle.js'
 import { removeContainer, startContainer } from '../../../cli/walk-through/container.js'
 import { traceProfile } from '../../../cli/lib/trace-profile.js'
 import { renderLearn } from '../../../src/seccomp/render/render.js'
+import { freePort } from '../../helpers/child-program.js'
 import { spawnSecco } from '../../helpers/secco-command.js'
 import type { Server } from './servers.js'
 
@@ -33,15 +32,7 @@ export interface Rig {
   learn(): Promise<TraceReport>
   /** Starts it under a profile and uses it; false when it does not start or an answer is wrong (why: on stderr). */
   tryUnder(seccomp: LinuxSeccomp): Promise<boolean>
-  stop(): Promise<void>
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
+  stop(): Promise<unknown>
 }
 
 /** Starts `secco trace --wait`; resolves when it waits. */

@@ -183,6 +183,7 @@ test('secco promote: the hub changes what the options name', async (t) => {
   const state = t.testdir({ 'ui-token': 'token' })
   const answer = {
     ...{ namespace: 'shop', profile: 'web', mode: 'enforce', revision: 'sha256:1', canary: null },
+    workload: 'Deployment/web',
     ...{ evidence: [], next: { mode: '', ready: true, reasons: [] }, history: [] }
   }
   const hub = await hubWith(t, 'hub', { '/api/v1/promote': answer })
@@ -257,6 +258,20 @@ test('what only shows changes nothing; what changes says so', async (t) => {
     spec: { seccomp: { syscalls: [{ names: ['read', 'write'] }] } },
     status: { approvals: [{ reason: 'seen' }] }
   })
+})
+
+test('secco profile approve: several at once, each on its own', async (t) => {
+  const state = await stateOf(t, web)
+  const approve = ['profile', 'approve', 'shop/web', 'shop/none', '-n', 'shop', '--reason', 'seen']
+  t.match(await secco(state, ...approve, '--digest', 'sha256:0'), {
+    ...{ code: 1, stderr: /--digest: is for one profile/ }
+  })
+  t.same((await stored(state, 'shop', 'web'))?.spec, web.spec)
+  const done = await secco(state, ...approve)
+  t.equal(done.code, 1, 'one does not exist')
+  t.match(done.stderr, /approved shop\/web: 2 syscalls[^]*shop.*\(NOT_FOUND\)/)
+  t.equal(done.stderr.match(/see it arrive with `secco .*get profiles -n shop`/g)?.length, 1)
+  t.match(await stored(state, 'shop', 'web'), { status: { approvals: [{ reason: 'seen' }] } })
 })
 
 test('secco block: dry runs, what containers need, and the way back', async (t) => {

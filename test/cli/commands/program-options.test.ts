@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { test } from 'tap'
 import { nodeOptions, satelliteOptions } from '../../../cli/commands/satellite-verb.js'
 import { webhookArgs, webhookOptions } from '../../../cli/commands/webhook-verb.js'
+import { createLogger } from '../../../src/lib/log.js'
 import { captureIo } from '../../helpers/captured-io.js'
 import { matchLists } from '../../helpers/match-lists.js'
 
@@ -9,6 +10,8 @@ const context = {
   ...{ io: captureIo().io, uid: 0, user: 'ann' },
   stopSignal: () => new AbortController().signal
 }
+
+const logger = createLogger('satellite')
 
 /** Parses words as the real verb does, and returns what its program would be started with. */
 function parsed<Args>(
@@ -25,7 +28,11 @@ function parsed<Args>(
 const webhook = (...words: string[]) =>
   parsed(webhookOptions, (command) => webhookArgs(command.opts(), command, context), words)
 const satellite = (...words: string[]) =>
-  parsed(satelliteOptions, (command) => nodeOptions(command.opts(), command, context), words)
+  parsed(
+    satelliteOptions,
+    (command) => nodeOptions(command.opts(), command, context, logger),
+    words
+  )
 
 test('what secco webhook is started with: each option changes what it names', (t) => {
   const account = 'system:serviceaccount:secco-system:secco-satellite'
@@ -60,7 +67,7 @@ test('what secco webhook is started with: each option changes what it names', (t
     [['--listen', 'a:1'], { listen: 'a:1' }],
     [['--hub-listen', 'a:2'], { hubListen: 'a:2' }],
     [['--ui-listen', 'a:3'], { uiListen: 'a:3' }],
-    [['--kubeconfig', '/k'], { kubeconfig: '/k' }]
+    [['--kubeconfig', '/k'], { kubeconfig: { files: '/k' } }]
   ]
   for (const [words, expected] of table) {
     matchLists(t, webhook(...words), { ...usual, ...expected }, words.join(' '))
@@ -78,7 +85,8 @@ test('what secco webhook is started with: each option changes what it names', (t
 test('what secco satellite is started with: each option changes what it names', (t) => {
   const usual = {
     ...{ hub: '127.0.0.1:9444', floor: 'approved', record: 'always', pin: '/sys/fs/bpf/secco' },
-    ...{ token: undefined, healthListen: undefined, seccompRoot: '/var/lib/kubelet/seccomp' }
+    ...{ token: undefined, healthListen: undefined, seccompRoot: '/var/lib/kubelet/seccomp' },
+    keepUnusedMs: 600_000
   }
   t.match(satellite(), usual)
   const table: [words: string[], expected: object][] = [
@@ -92,9 +100,11 @@ test('what secco satellite is started with: each option changes what it names', 
     [['--seccomp-root', '/s'], { seccompRoot: '/s' }],
     [['--runc-root', '/a', '--runc-root', '/b'], { runcRoots: ['/a', '/b'] }],
     [['--containerd-socket', '/c'], { containerdSocket: '/c' }],
+    [['--containerd-socket', 'off'], { containerdSocket: undefined }],
     [['--token-file', '/t', '--hub-ca', '/c'], { token: { tokenFile: '/t', caFile: '/c' } }],
     [['--health-listen', '127.0.0.1:1'], { healthListen: { host: '127.0.0.1', port: 1 } }],
     [['--slots', '4096'], { slots: 4096 }],
+    [['--keep-unused', '90s'], { keepUnusedMs: 90_000 }],
     [['--btf', '/b'], { btf: '/b' }]
   ]
   for (const [words, expected] of table) {
@@ -102,6 +112,8 @@ test('what secco satellite is started with: each option changes what it names', 
   }
   const wrong: [words: string[], message: RegExp][] = [
     [['--floor', 'none'], /--floor none/],
+    [['--keep-unused', 'never'], /--keep-unused never: not a duration/],
+    [['--keep-unused', '10ms'], /--keep-unused 10ms: less than 1s/],
     [['--record', 'never'], /--record never/],
     [['--token-file', '/t'], /--hub-ca is missing: a token is sent only to a hub/],
     [['--hub-ca', '/c'], /--token-file is missing/],

@@ -1,7 +1,7 @@
 import { captureIo } from '../../helpers/captured-io.js'
 import { test } from 'tap'
 import { listDenials } from '../../../cli/confinement/denials.js'
-import { whyEperm } from '../../../cli/confinement/explain.js'
+import { explainContainer, whyEperm } from '../../../cli/confinement/explain.js'
 import type { DenialView } from '../../../webhook/confinement/denials/denial-views.js'
 import { denial, denialArgs, hubWith, hubOf, view } from '../../helpers/hub-answers.js'
 import { matchLists } from '../../helpers/match-lists.js'
@@ -19,7 +19,8 @@ const earlier = (instance: string, more: Partial<DenialView> = {}) => ({
 /** The container that `view` makes, before. */
 const same = { containerName: 'app', workload: 'Pod/app' }
 const item = (...denials: object[]) => ({
-  ...{ container, denials, rule: 'all', words: denials.map(() => 'getsid was denied') },
+  container: { ...container, revision: 'sha256:a' },
+  ...{ denials, rule: 'all', words: denials.map(() => 'getsid was denied') },
   knownSince: since
 })
 const plain = {
@@ -36,6 +37,20 @@ test('why a call was denied: now, before, by nothing of ours', async (t) => {
       { items: [item(now)], before: [] },
       /^getsid was denied\nIt runs under as it should be \(rule all\)\.\n$/,
       /ended/
+    ],
+    [
+      'the one that runs without a revision',
+      {
+        items: [
+          {
+            ...item(now),
+            container: { ...container, state: 'runtime-default', revision: '', why: 'as declared' }
+          }
+        ],
+        before: []
+      },
+      /^getsid was denied\nIts state is RuntimeDefault: as declared \(rule all\)\.\n$/,
+      /It runs under/
     ],
     [
       'nothing was',
@@ -89,6 +104,11 @@ test('why a call was denied: now, before, by nothing of ours', async (t) => {
       'none runs',
       { items: [], before: [earlier('1')] },
       /^No container of that name runs now\.\nDenials/
+    ],
+    [
+      'none runs on the nodes that have reported',
+      { items: [], before: [earlier('1')], missingNodes: 2 },
+      /^No container of that name runs now, as far as is known: 2 nodes have not reported what runs there\.\nDenials/
     ],
     [
       'many earlier ones',
@@ -153,5 +173,25 @@ test('an empty list of denials reports since when they are known', async (t) => 
     const inJson = captureIo()
     await listDenials(inJson.io, hubOf([hub]), denialArgs)
     t.strictSame(inJson.json()['knownSince'], knownSince, what)
+  }
+})
+
+test('explain: what the webhook answered, and that it was not asked outside of pods', async (t) => {
+  const words = ['app (Pod/app) runs on n1: enforced; as it should be.']
+  const noted = { outcome: 'assigned', rule: 'all', profile: '', revision: '', mode: 'enforce' }
+  // [what, the container's pod, what the webhook wrote on it, what is printed of it]
+  const table: [string, string, object | null, RegExp][] = [
+    ['a pod without an answer', 'app', null, /The pod has no annotation of the webhook/],
+    ['a pod with one', 'app', noted, /The pod's annotation says: assigned, rule all/],
+    ['no pod', '', null, /It belongs to no pod, so no webhook was asked/]
+  ]
+  for (const [what, pod, noted, expected] of table) {
+    const one = { container: view('n1', 'app', { pod }), words, answer: null, noted }
+    const hub = await hubWith(t, 'hub-a', { '/api/v1/explain': { items: [one] } })
+    const { io, printed } = captureIo()
+    const args = { namespace: undefined, output: 'table' } as const
+    t.equal(await explainContainer(io, hubOf([hub]), 'app', args), 0)
+    t.match(printed.stdout, expected, what)
+    if (pod === '') t.notMatch(printed.stdout, /The pod/, what)
   }
 })

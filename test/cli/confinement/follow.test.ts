@@ -134,3 +134,30 @@ test('secco ps --watch: what an ended hub told no longer holds', async (t) => {
   stop.abort()
   await running
 })
+
+test('secco ps --watch: it says which lines are old, as secco ps does', async (t) => {
+  const stream = '/api/v1/containers/stream'
+  const hub = await hubWith(t, 'hub-a', { [stream]: {} })
+  const stop = new AbortController()
+  const { io, printed } = captureIo()
+  const args = { ...psArgs, output: 'table' as const, watch: stop.signal }
+  const running = listContainers(io, hubOf([hub]), args)
+  const lastSeen = new Date(psArgs.now() - 180_000).toISOString()
+  const awayNodes = [{ name: 'n1', lastSeen }]
+  const note = 'n1 is away: its containers are listed as they were 3m ago\n'
+  const lines = (count: number) =>
+    until('a list', () => printed.stdout.split('enforced').length > count || undefined)
+  await open(hub)
+  hub.streams[0]?.write(eventOf('snapshot', { items: [view('n1', 'a')] }))
+  await lines(1)
+  t.equal(printed.stderr, '')
+  hub.streams[0]?.write(eventOf('nodes', { missingNodes: 0, awayNodes }))
+  await lines(2)
+  t.equal(printed.stderr, note)
+  t.match(printed.stdout, /enforced \(node away\)/)
+  hub.streams[0]?.write(eventOf('nodes', { missingNodes: 1, awayNodes: [] }))
+  await lines(3)
+  t.match(printed.stderr.slice(note.length), /^1 node has not reported what runs there/)
+  stop.abort()
+  await running
+})

@@ -22,3 +22,84 @@ for (const [what, wrong, items, says] of rows) {
     t.same([code, printed.stdout, printed.stderr], [0, '', says])
   })
 }
+
+test('ps names states and risks as the pages do', async (t) => {
+  const unprotected = { rule: 'shop/web', message: 'a rule gives it more', since: '' }
+  const items = [
+    view('n1', 'a', { state: 'runtime-default', risk: 46 }),
+    view('n1', 'b', { state: 'unconfined', risk: 100, unprotected }),
+    view('n1', 'c', { risk: 20, revision: `sha256:${'a'.repeat(64)}`, profile: 'shop/web' })
+  ]
+  const hub = await hubWith(t, 'hub-a', { '/api/v1/containers': { items } })
+  const { io, printed } = captureIo()
+  await listContainers(io, hubOf([hub]), { ...psArgs, output: 'table', wrong: false })
+  t.match(printed.stdout, /RuntimeDefault .* 46 medium *$/m)
+  t.match(printed.stdout, /unconfined \(not protected\) .* 100 high *$/m)
+  t.match(printed.stdout, /enforced +web@aaaaaaaa .* 20 low *$/m)
+})
+
+test('ps never says that a running container made no call', async (t) => {
+  for (const [syscalls, expected] of [
+    [null, / not known yet /],
+    [0, / not known yet /],
+    [40, / 40 /]
+  ] as const) {
+    const items = [view('n1', 'a', { syscalls, checked: 'bytes', runtime: 'runc' })]
+    const hub = await hubWith(t, 'hub-a', { '/api/v1/containers': { items } })
+    const { io, printed } = captureIo()
+    await listContainers(io, hubOf([hub]), { ...psArgs, output: 'wide', wrong: false })
+    t.match(printed.stdout, expected)
+  }
+})
+
+test('ps says of how many nodes it does not know what runs there', async (t) => {
+  for (const [missingNodes, says, namespace] of [
+    [0, ''],
+    [
+      2,
+      '2 nodes have not reported what runs there: it is not listed\n  next: ask who may list nodes\n',
+      'shop'
+    ],
+    [1, '1 node has not reported what runs there: it is not listed\n  next: secco get nodes\n'],
+    [3, '3 nodes have not reported what runs there: it is not listed\n  next: secco get nodes\n']
+  ] as const) {
+    const answer = { items: [view('n1', 'a')], missingNodes }
+    const hub = await hubWith(t, `hub-${missingNodes}`, { '/api/v1/containers': answer })
+    const { io, printed } = captureIo()
+    const of = { ...psArgs, namespace }
+    await listContainers(io, hubOf([hub]), { ...of, output: 'table', wrong: false })
+    t.equal(printed.stderr, says)
+    const json = captureIo()
+    await listContainers(json.io, hubOf([hub]), { ...psArgs, output: 'json', wrong: false })
+    t.match(JSON.parse(json.printed.stdout), { missingNodes, items: [{ name: 'a' }] })
+    t.equal(json.printed.stderr, '')
+  }
+})
+
+test('ps says how old the lines of a node that is away are', async (t) => {
+  const awayNodes = [{ name: 'n1', lastSeen: new Date(psArgs.now() - 180_000).toISOString() }]
+  const answer = { items: [view('n1', 'a')], awayNodes }
+  const hub = await hubWith(t, 'hub-a', { '/api/v1/containers': answer })
+  const { io, printed } = captureIo()
+  await listContainers(io, hubOf([hub]), { ...psArgs, output: 'table', wrong: false })
+  t.equal(printed.stderr, 'n1 is away: its containers are listed as they were 3m ago\n')
+})
+
+test('ps says of the state of a container that its node is away', async (t) => {
+  const awayNodes = [
+    { name: 'n1', lastSeen: new Date(psArgs.now() - 180_000).toISOString() },
+    { name: 'n3', lastSeen: '' }
+  ]
+  const items = [
+    view('n1', 'a', { state: 'starting' }),
+    view('n2', 'b', { state: 'starting' }),
+    view('n3', 'c', { state: 'starting', unprotected: { rule: 'r', message: 'm', since: '' } })
+  ]
+  const hub = await hubWith(t, 'hub-a', { '/api/v1/containers': { items, awayNodes } })
+  const { io, printed } = captureIo()
+  await listContainers(io, hubOf([hub]), { ...psArgs, output: 'table', wrong: false })
+  t.match(printed.stdout, /Pod\/a +a +n1 +starting \(node away\) /)
+  t.match(printed.stdout, /Pod\/b +b +n2 +starting {2}/)
+  t.match(printed.stdout, /Pod\/c +c +n3 +starting \(not protected, node away\) /)
+  t.match(printed.stderr, /n3 does not report: its containers are listed as the API server has/)
+})

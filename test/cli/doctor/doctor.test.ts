@@ -122,6 +122,20 @@ test('the verdict on a node', (t) => {
       t.equal(row.next !== '', wantsNext, `${name}: ${row.what}`)
     }
   }
+  for (const [change, says] of [
+    [
+      {},
+      /^runc answered, docker did not: if your containers run under one of these, start it; .*--runc-root/
+    ],
+    [{ silentRuntimes: [] }, /^runc answered, and no other is installed: .*let them run again/],
+    [{ runtimes: [] }, /see `runtimes`/]
+  ] as const) {
+    const { rows } = judgeNode({ ...facts, ...change })
+    t.match(
+      rows.find(({ what }) => what === 'container names'),
+      { mark: 'note', found: says }
+    )
+  }
   const unproven = judgeNode({ ...facts, selfTest: { reason: 'no room' } })
   t.match(
     unproven.rows.find(({ what }) => what === 'self-test'),

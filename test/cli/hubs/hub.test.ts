@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'tap'
+import type { HubAccess } from '../../../cli/hubs/hub-api.js'
 import { Hub } from '../../../cli/hubs/hub.js'
 import { type FakeHub, hubOf, hubWith, stopHub } from '../../helpers/hub-answers.js'
 import { runSecco } from '../../helpers/secco-command.js'
@@ -67,6 +68,96 @@ test('a change is sent once, to a replica that has just answered', async (t) => 
     hint: 'look at hub-d'
   })
   t.same([pathsOf(broken), pathsOf(next)], [['/login', path], []], 'it may have been made')
+})
+
+test('a replica that hangs is named, and the next one is asked meanwhile', async (t) => {
+  const stream = '/api/v1/containers/stream'
+  const nodes = { '/api/v1/nodes': { items: [] }, [path]: { ok: true }, '/login': {}, [stream]: {} }
+  const stuck = await hubWith(t, 'hub-a', {
+    ...{ '/api/v1/nodes': 'hang', '/login': 'hang', [path]: 'hang' },
+    [stream]: {}
+  })
+  const good = await hubWith(t, 'hub-b', nodes)
+  const slow = 'the hub hub-a has not answered for 0.05 s; '
+  const reported: string[] = []
+  const settings = { report: (text: string) => reported.push(text), patienceMs: 50 }
+  const both = () => hubOf([stuck, good], undefined, settings)
+  const hub = both()
+  t.same(await hub.list('/api/v1/nodes'), [])
+  t.same(await hub.list('/api/v1/nodes'), [])
+  t.same(reported, [`${slow}asking hub-b as well`], 'from then on the one that answers is asked')
+  t.same(await both().ask(path, {}), { ok: true })
+  t.notMatch(pathsOf(stuck), [path], 'the change goes to the one that answers, once')
+
+  const stop = new AbortController()
+  const following = both().follow(stream, { onEvent: () => undefined }, stop.signal)
+  await until('the stream', () => good.streams.at(-1))
+  t.equal(stuck.streams.length, 0)
+  stop.abort()
+  await following
+
+  reported.length = 0
+  const alone = hubOf([stuck], undefined, settings).list('/api/v1/nodes', 400)
+  await t.rejects(alone, {
+    code: 'UNAVAILABLE',
+    message: /hub-a does not answer: no answer in time/
+  })
+  t.same(reported, [`${slow}still waiting`])
+})
+
+test('a change and a stream go to the replica that answered, however late', async (t) => {
+  const stream = '/api/v1/containers/stream'
+  // Answers when the next one was asked too, which never answers.
+  const late = await hubWith(t, 'hub-a', {
+    ...{ [path]: { ok: true }, [stream]: {} },
+    '/login': () => until('hub-b to be asked', () => (stuck.asked.length > 0 ? {} : undefined))
+  })
+  const stuck = await hubWith(t, 'hub-b', { [path]: 'hang', '/login': 'hang', [stream]: {} })
+  const hub = hubOf([late, stuck], undefined, { patienceMs: 50 })
+  t.same(await hub.ask(path, {}), { ok: true })
+  t.same([pathsOf(late), pathsOf(stuck)], [['/login', path], ['/login']])
+  t.same(
+    hub.replicas.map(({ name }) => name),
+    ['hub-a', 'hub-b'],
+    'it is asked first from then on'
+  )
+
+  stuck.asked.length = 0
+  const stop = new AbortController()
+  const both = hubOf([late, stuck], undefined, { patienceMs: 50 })
+  const following = both.follow(stream, { onEvent: () => undefined }, stop.signal)
+  await until('a stream', () => late.streams.at(-1) ?? stuck.streams.at(-1))
+  t.same([late.streams.length, stuck.streams.length], [1, 0])
+  stop.abort()
+  await following
+})
+
+test('after the answer no other replica is asked', async (t) => {
+  const nodes = '/api/v1/nodes'
+  const late = await hubWith(t, 'hub-a', {
+    [nodes]: () =>
+      until('hub-b to be asked', () => (stuck.asked.length > 0 ? { items: [] } : undefined))
+  })
+  const stuck = await hubWith(t, 'hub-b', { [nodes]: 'hang' })
+  let asked = 0
+  const third: HubAccess = {
+    ...{ name: 'hub-c', ui: '' },
+    via: () => {
+      asked += 1
+      return Promise.reject(new Error('nobody is there'))
+    }
+  }
+  const hub = new Hub([late.access, stuck.access, third], { patienceMs: 500 })
+  t.same(await hub.list(nodes), [])
+  // On a busy machine hub-b is slow as well, and hub-c is asked before the answer.
+  const before = asked
+  await until('the end of the request that lost', async () => {
+    const open = await new Promise((resolve) =>
+      stuck.server.getConnections((_error, count) => resolve(count))
+    )
+    return open === 0 ? true : undefined
+  })
+  t.equal(asked, before)
 })
 
 test('a stream goes on at another replica', async (t) => {

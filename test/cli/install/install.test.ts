@@ -28,12 +28,18 @@ import { repositoryRoot } from '../../helpers/repository.js'
 import { runSecco } from '../../helpers/secco-command.js'
 import { matchLists } from '../../helpers/match-lists.js'
 
+interface Probe {
+  failureThreshold: number
+  periodSeconds: number
+}
+
 interface PodSpec {
   terminationGracePeriodSeconds: number
   securityContext: object
   containers: {
     args: string[]
-    startupProbe: { periodSeconds: number }
+    startupProbe: Probe
+    readinessProbe: Probe
     securityContext: object
     volumeMounts: { name: string }[]
   }[]
@@ -55,7 +61,9 @@ const hardened = {
 const RuntimeDefault = { type: 'RuntimeDefault' }
 const nobody = { runAsNonRoot: true, runAsUser: 65534, runAsGroup: 65534, fsGroup: 65534 }
 const rootUser = { runAsUser: 0, runAsGroup: 0 }
-const capabilities = { drop: ['ALL'], add: ['BPF', 'PERFMON', 'SYS_PTRACE'] }
+const capabilities = { drop: ['ALL'], add: ['BPF', 'PERFMON', 'SYS_PTRACE', 'DAC_READ_SEARCH'] }
+
+const none = { failureThreshold: 0, periodSeconds: 0 }
 
 /** What requests in flight may take after that (webhook/server.ts). */
 const drainMs = 10_000
@@ -66,12 +74,15 @@ for (const layout of layouts) {
     t.equal(specs.length, layout === 'ha' ? 3 : 2)
     for (const [name, { terminationGracePeriodSeconds, containers }] of specs) {
       const args = containers[0]?.args ?? []
-      const startupProbe = containers[0]?.startupProbe ?? { periodSeconds: 0 }
+      const startupProbe = containers[0]?.startupProbe ?? none
       t.equal(startupProbe.periodSeconds, 1, `${name}: ready as soon as it is`)
       const roles = args[args.indexOf('--roles') + 1] ?? ''
       const at = args.indexOf('--leave-after')
       t.equal(at >= 0, args.includes('--roles') && roles.includes('admission'), name)
       if (at < 0) continue
+      const { failureThreshold, periodSeconds } = containers[0]?.readinessProbe ?? none
+      t.ok(failureThreshold >= 3, `${name}: a late answer takes no replica away`)
+      t.ok(failureThreshold * periodSeconds <= 6, `${name}: one that does not answer is left out`)
       const leaveMs = parseDuration(args[at + 1] ?? '', '--leave-after')
       t.ok(leaveMs >= 2000, `${name}: longer than the proxies of nodes need`)
       t.ok(leaveMs + drainMs < terminationGracePeriodSeconds * 1000, `${name}: ends by itself`)
@@ -173,6 +184,32 @@ test('the options of the recorder that satellites get', async (t) => {
   // A pod whose hostPath is missing does not start, and so says nothing.
   const specs = podSpecs(installObjects({ ...defaultOptions, image: 'secco:test' }))
   t.notMatch(JSON.stringify(specs), '/sys/kernel/btf')
+})
+
+test('satellites see the socket of containerd by choice', async (t) => {
+  const usual = ['/sys/fs/bpf', '/sys/fs/cgroup', '/var/lib/kubelet/seccomp', '/var/lib/secco']
+  const parts = ['/run/containerd/runc', '/run/containerd/io.containerd.runtime.v2.task']
+  // [option, what is mounted of containerd, the option of the satellite]
+  const table: [string[], string[], RegExp | undefined][] = [
+    [[], ['/run/containerd'], undefined],
+    [['--containerd', 'on'], ['/run/containerd'], undefined],
+    [['--containerd', 'off'], parts, /--containerd-socket off --health-listen/]
+  ]
+  for (const [option, folders, argument] of table) {
+    const { stdout, stderr } = await runSecco(['install', '--own-profiles', 'off', ...option])
+    const objects = parseAllDocuments(stdout).map((one) => one.toJS() as Manifest)
+    const [, spec] = podSpecs(objects).find(([name]) => name === 'secco-satellite') ?? []
+    const mounted = spec?.volumes.flatMap(({ hostPath }) => hostPath?.path ?? []) ?? []
+    t.strictSame(mounted.sort(), [...usual, ...folders].sort(), option.join(' '))
+    const args = spec?.containers[0]?.args.join(' ') ?? ''
+    if (argument === undefined) t.notMatch(args, '--containerd-socket', option.join(' '))
+    else t.match(args, argument, option.join(' '))
+    for (const folder of folders) t.match(stderr, `\n  ${folder} (read only)\n`)
+  }
+  t.match(await runSecco(['install', '--containerd', 'maybe']), {
+    code: 1,
+    stderr: /--containerd maybe/
+  })
 })
 
 test('profiles of our own: constants that the kernel takes', async (t) => {
@@ -324,9 +361,20 @@ test('a strict installation', async (t) => {
   const { stderr, stdout } = await runSecco(['install', '--strict', '--client-ca', 'none'])
   t.match(stderr, /when Secco is away: no pod is created outside kube-system/)
   t.match(stderr, /nodes hold every revision to runtime-default/)
+  t.match(stderr, /pods: new ones that a rule or label selects get their profile/)
+  t.match(stdout, /kind: ValidatingAdmissionPolicyBinding[^]*validationActions:\n\s+- Deny/)
+  t.notMatch(stdout, /observe$/m, 'enforce without being told so')
   t.match(stdout, /failurePolicy: Fail\n {4}timeoutSeconds: 2/)
   t.match(stdout, /- --floor\n\s+- runtime-default/)
   t.notMatch(stdout, /--client-ca/)
+  const watching = ['--strict', '--client-ca', 'none', '--mode', 'observe', '--final-state', 'warn']
+  const observing = await runSecco(['install', ...watching])
+  t.match(observing.stderr, /pods: not changed, only warned about, until their namespace/)
+  t.match(observing.stdout, /- --mode\n\s+- observe/)
+  t.match(observing.stdout, /failurePolicy: Fail/)
+  t.match(await runSecco(['install', ...watching.slice(0, -2), '--dry-run']), {
+    stderr: /only warned about \(denied with a label of Secco\), until their namespace/
+  })
   const { ca } = await ensureClientLeaf(t.testdir(), 'api-server')
   const file = join(t.testdir(), 'clients.crt')
   writeFileSync(file, ca)

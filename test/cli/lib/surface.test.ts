@@ -156,6 +156,10 @@ test('the command itself, as a process', async (t) => {
     if (code === 0) t.same([outcome.stdout, outcome.stderr], [`${version}\n`, ''])
     else t.match(outcome.stderr, /^error: .* argument missing \(INVALID_ARGUMENT\)\n/)
   }
+  const promote = await runSecco(['promote', 'web', 'audit'])
+  t.match(promote.stderr, /^error: .*--reason.*\n {2}next: see `secco promote --help` for what/)
+  const approve = await runSecco(['profile', 'approve'])
+  t.match(approve.stderr, /^error: .*\n {2}next: see `secco profile approve --help` for what/)
   // The option of a command that is run is no option of Secco.
   const other = await runSecco(['trace', '--', '--version'])
   t.match(other.stderr, /cannot run '--version'|\(TRACING_UNAVAILABLE\)/)

@@ -104,7 +104,10 @@ test('secco import and secco profile export', async (t) => {
       const approved = await shown()
       matchLists(t, approved.spec.seccomp?.syscalls, [{ names: ['close', 'execve', 'read'] }])
       t.same(approved.status?.observed, { x86_64: ['close', 'execve', 'mount', 'read'] })
-      t.equal(approved.status?.approvals?.length, 1)
+      matchLists(t, approved.status?.approvals, [
+        { by: /./, reason: 'imported' },
+        { by: /./, at: /^2/ }
+      ])
       const before = JSON.stringify(approved)
       const bad = await file('bad.json', oci.replace('SCMP_ACT_ALLOW', 'ALLOW'))
       const both = await secco(['import', '-f', profile, '-f', bad, ...apply])
@@ -179,6 +182,39 @@ test('secco import and secco profile export', async (t) => {
     )
     t.equal(await readFile(join(one, 'oci-layout'), 'utf8'), '{"imageLayoutVersion":"1.0.0"}')
     t.equal((await readdir(join(one, 'blobs/sha256'))).length, 3)
+  })
+
+  await t.test('a profile that only learns is no filter, in no format', async (t) => {
+    const spec = { workload: { kind: 'Container', name: 'idle' } }
+    const metadata = { namespace: 'default', name: 'idle' }
+    const idle = { apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile', metadata, spec }
+    const path = await file('idle.yaml', JSON.stringify(idle))
+    t.match(await secco(['profile', 'apply', '-f', path]), { code: 0 })
+    const config = await file('config.json', '{"linux":{}}')
+    const out = join(folder, 'none')
+    const asked = [
+      [],
+      ['--mode', 'audit'],
+      ['--into', config],
+      ...['spo', 'map', 'oci-artifact'].map((format) => ['-o', format, '--out', out])
+    ]
+    for (const more of asked) {
+      const { code, stdout, stderr } = await secco(['profile', 'export', 'idle', ...more])
+      t.matchOnly(
+        { code, stdout, stderr },
+        {
+          ...{ code: 1, stdout: '' },
+          stderr:
+            /default\/idle: nothing is approved yet.*\(APPROVAL_INVALID\)\n {2}next: .*secco --state \S+ profile approve default\/idle\n$/
+        },
+        more.join(' ')
+      )
+    }
+    t.equal(await readFile(config, 'utf8'), '{"linux":{}}', 'the bundle stays as it was')
+    t.notOk(existsSync(out))
+    t.match(await secco(['profile', 'export', 'idle', '-o', 'yaml']), {
+      ...{ code: 0, stdout: /kind: SeccompProfile/ }
+    })
   })
 
   await t.test('bad arguments', async (t) => {

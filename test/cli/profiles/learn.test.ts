@@ -1,7 +1,12 @@
 import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { type LearnArgs, parseBaseline, runLearn } from '../../../cli/profiles/learn.js'
+import {
+  type LearnArgs,
+  parseBaseline,
+  parseRequired,
+  runLearn
+} from '../../../cli/profiles/learn.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import type { Store } from '../../../src/store/store.js'
 import { captureIo } from '../../helpers/captured-io.js'
@@ -101,4 +106,14 @@ test('its answer is the next baseline', async (t) => {
   for (const text of ['', '[]', '{"x86_64": []}', 'null', '{"sparc": ["read"]}']) {
     t.throws(() => parseBaseline(text, 'wrong'), SeccoError, JSON.stringify(text))
   }
+})
+
+test('--require takes what evidence has', (t) => {
+  t.ok(parseRequired(undefined).includes('serve'))
+  t.same(parseRequired('start, stop'), ['start', 'stop'])
+  for (const text of ['strat', 'start,reload', ''])
+    t.throws(() => parseRequired(text), {
+      ...{ code: 'INVALID_ARGUMENT', hint: /^use some of .*start, serve, stop/ }
+    })
+  t.end()
 })

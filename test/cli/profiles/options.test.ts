@@ -4,6 +4,7 @@ import { test, type Test } from 'tap'
 import { parse } from 'yaml'
 import { apiVersion } from '../../../src/api/names.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { approvedDigest } from '../../../src/seccomp/policy/approval.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import { runHere } from '../../helpers/webhook-program.js'
 
@@ -58,6 +59,11 @@ test('what lists show', async (t) => {
   t.strictSame(namesOf(await list('profiles')), all)
   t.strictSame(namesOf(await list('profiles', '-n', 'shop', '--all-namespaces')), all)
   t.strictSame(namesOf(await list('profiles', '-n', 'shop')), ['shop/cart'])
+  const nodes = await runHere(['get', 'nodes', '-n', 'shop', '--state', state])
+  t.match(nodes, {
+    code: 1,
+    stderr: /--namespace: nodes belong to no namespace \(INVALID_ARGUMENT\)/
+  })
   const builtin = namesOf(await list('profiles', '--builtin'))
   t.ok(builtin.length > 3, 'the profiles that ship with Secco')
   t.strictSame(
@@ -154,7 +160,7 @@ test('what install puts into the manifests', async (t) => {
     [['--tls', 'cert-manager'], /kind: Certificate\n/, /--tls-secret/],
     [['--read-filters'], /SYS_ADMIN/, undefined],
     [['--allow-ignore'], /--allow-ignore(=|\n\s+- )"?on/, undefined],
-    [['--final-state', 'deny'], /kind: /, /- Warn\n/],
+    [['--final-state', 'deny'], /kind: /, /- Warn\n\s+- Audit\n/],
     [['--own-profiles', 'off'], /kind: /, /secco\/_own\//]
   ]
   t.ok(kinds(plain).includes('DaemonSet'))
@@ -168,4 +174,59 @@ test('what install puts into the manifests', async (t) => {
     t.match(plain, gone, `without ${words}`)
     t.notMatch(text, gone, words)
   }
+})
+
+test('a document for a tool that applies it: approved in its name, without what other tools left', async (t) => {
+  const state = await stateOf(t)
+  const store = await openDirectoryStore(join(state, 'objects'))
+  const at = '2026-11-20T09:00:00.000Z'
+  await store.update('SeccompProfile', { namespace: 'default', name: 'web' }, (one) => ({
+    ...one,
+    metadata: {
+      ...one.metadata,
+      labels: { app: 'web', 'kustomize.toolkit.fluxcd.io/name': 'shop' },
+      annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{}' }
+    },
+    status: {
+      approvals: [
+        { by: 'olga', at, reason: 'seen', revision: '', digest: approvedDigest(one.spec) }
+      ]
+    }
+  }))
+  const rule = {
+    apiVersion,
+    kind: 'SeccompRule',
+    metadata: { namespace: 'default', name: 'r' }
+  } as const
+  await store.apply('SeccompRule', { ...rule, spec: { mode: 'learn' } })
+  await store.close()
+  const run = (...args: string[]) => runHere([...args, '--state', state])
+  const { code, stdout, stderr } = await run(
+    ...['profile', 'export', 'web', '-o', 'yaml', '--approved-by', 'flux']
+  )
+  t.equal(code, 0, stderr)
+  const document = parse(stdout) as SeccompProfile
+  t.strictSame(document.metadata, { name: 'web', namespace: 'default', labels: { app: 'web' } })
+  const digest = approvedDigest({ seccomp: approved })
+  const reason = 'seen (approved by olga)'
+  t.strictSame(document.spec, {
+    ...{ seccomp: approved, extends: [], approval: { digest, by: 'flux', at, reason } }
+  })
+  t.match(await run('profile', 'export', 'web', '--approved-by', 'flux'), {
+    ...{ code: 1, stderr: /--approved-by needs -o yaml \(INVALID_ARGUMENT\)/ }
+  })
+  const plain = await run(
+    'profile',
+    'export',
+    'cart',
+    '-n',
+    'shop',
+    '-o',
+    'yaml',
+    '--approved-by',
+    'flux'
+  )
+  t.notMatch(plain.stdout, /approval/, 'nothing is approved in a profile without content')
+  const ruled = await run('rule', 'export', 'r', '-n', 'default', '--output', 'yaml')
+  t.strictSame(parse(ruled.stdout), { ...rule, spec: { mode: 'learn' } })
 })

@@ -45,7 +45,7 @@ test('the floor that a node is started with is the one that it keeps', async (t)
       `what ${floor} makes of the revision`,
       () => {
         const one = hub.nodes().find(({ name }) => name === floor)
-        const problem = one?.problems[0]?.code
+        const [problem] = [...(one?.problems.values() ?? [])].map(({ code }) => code)
         return problem ?? (one !== undefined && one.holding.size > 0 ? 'held' : undefined)
       },
       { timeoutMs: 30_000 }

@@ -36,14 +36,14 @@ test('secco satellite --floor: what a node accepts, whatever its hub sends', asy
   const store = await openDirectoryStore(join(state, 'objects'))
   await store.apply('SeccompProfile', profile)
   await store.close()
-  const { stop } = await startWebhookProgram(state)
-  t.teardown(stop)
   const at = ['--state', state]
-  // RuntimeDefault denies it, and a person approves it.
+  // RuntimeDefault denies it, and a person approves it: before a hub runs, so that there is no earlier revision.
   const approved = await runHere([
     ...['profile', 'call', 'web', '--allow', 'keyctl', '--reason', 'keys', ...at]
   ])
   t.equal(approved.code, 0, approved.stderr)
+  const { stop } = await startWebhookProgram(state)
+  t.teardown(stop)
   const { hub } = JSON.parse(await readFile(join(state, 'addresses.json'), 'utf8')) as {
     hub: string
   }

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { t, test } from 'tap'
 import { probeTracing } from '../../../native/recorder.js'
-import type { TraceReport } from '../../../satellite/trace/trace-report.js'
+import { completenessOfTrace, type TraceReport } from '../../../satellite/trace/trace-report.js'
 import { parseDuration } from '../../../cli/lib/duration.js'
 import { type TraceArgs, traceTable } from '../../../cli/programs/trace.js'
 import { traceProfile } from '../../../cli/lib/trace-profile.js'
@@ -90,6 +90,27 @@ test('a report as table, as profile, and durations', (t) => {
       ''
     ].join('\n')
   )
+  const late = completenessOfTrace({ lost: 0, seen: true, fromStart: false })
+  t.match(
+    traceTable({ ...report, ...late }),
+    /5 calls, not complete \(first seen while it ran\), 0 lost\n$/
+  )
+  t.match(traceProfile({ ...report, ...late }, '2026-01-01T00:00:00Z').notes, [
+    'warning: the trace is not complete (first seen while it ran): the profile may lack calls'
+  ])
+  for (const [ends, incomplete] of [
+    [{ lost: 0, seen: true, fromStart: true }, undefined],
+    [{ lost: 2, seen: true, fromStart: true }, 'something was lost'],
+    [{ lost: 0, seen: false, fromStart: true }, 'nothing was counted'],
+    [
+      { lost: 0, seen: true, fromStart: true, remaining: 1 },
+      'processes that it left behind still run'
+    ],
+    [{ lost: 1, seen: true, fromStart: false }, 'something was lost, first seen while it ran']
+  ] as const) {
+    const complete = incomplete === undefined
+    t.same(completenessOfTrace(ends), complete ? { complete } : { complete, incomplete })
+  }
   const made = traceProfile(report, '2026-01-01T00:00:00Z')
   t.match(JSON.parse(made.json), { defaultAction: 'SCMP_ACT_ERRNO' })
   t.strictSame(made.notes, [])
@@ -272,8 +293,11 @@ test('containers of runc: waited for, two at once, running', {
   const running = await trace({ container: c.slice(0, -1), root, for: '1s', output: 'json' })
   t.equal(running.code, 0, running.err)
   const third = reportIn(`\n${running.out}`)
-  t.match(third, { container: c, complete: false })
+  t.match(third, { container: c, complete: false, incomplete: 'first seen while it ran' })
   t.ok(namesOf(third).includes('pause'), 'a call that is blocked is seen')
+  // As of `secco up --runc-root`, which the state folder names.
+  const found = await trace({ container: c, runcRoots: [root], for: '1s', output: 'json' })
+  t.equal(found.code, 0, found.err)
   const whole = start({ container: c, root, output: 'json' })
   const end = finish(whole)
   await said(whole, 'tracing')

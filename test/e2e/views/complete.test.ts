@@ -75,7 +75,11 @@ const changing = new Set(changes.map(({ of }) => of))
 const unique = (names: string[]) => [...new Set(names)].sort()
 
 test('every verb has a view, or the reason why it has none', async (t) => {
-  t.strictSame(unique(await programVerbs()), Object.keys(verbs).sort())
+  t.strictSame(
+    unique(await programVerbs()),
+    Object.keys(verbs).sort(),
+    'each verb has a row in `verbs` of test/e2e/views/table.ts'
+  )
   const verbsThatWrite = [...changing]
     .filter((of) => of.startsWith('secco '))
     .map((of) => of.slice(6))
@@ -93,12 +97,16 @@ test('every route has a view or a row of what it changes, or the reason why it h
   t.ok(served.includes('POST /mutate') && served.includes('GET /metrics'), 'of the webhook')
   t.ok(served.includes('GET /') && served.includes('POST /api/v1/mute'), 'of the pages')
   const reading = served.filter((route) => route.startsWith('GET ')).map((route) => route.slice(4))
-  t.strictSame(unique(reading.map(rowOfRoute)), Object.keys(routes).sort())
+  t.strictSame(
+    unique(reading.map(rowOfRoute)),
+    Object.keys(routes).sort(),
+    'each route has a row in `routes` of test/e2e/views/table.ts'
+  )
   const writing = served.filter((route) => !route.startsWith('GET '))
   t.strictSame(
     writing.filter((route) => !changing.has(route)),
     [],
-    'routes without a row'
+    'routes without a row in test/e2e/views/changes.ts'
   )
   const rows = [...changing].filter((of) => !of.startsWith('secco '))
   t.strictSame(

@@ -75,7 +75,8 @@ export interface Difference {
   after: string
 }
 
-const nothing = 'not there'
+/** What a difference says of a path that a snapshot does not have. */
+export const nothing = 'not there'
 
 /** Returns every path whose value differs, in order of the paths. */
 export function differences(before: Facts, after: Facts): Difference[] {

@@ -15,7 +15,7 @@ test('the laws of the views', { skip }, async (t) => {
   await scene.fill()
   await t.test('a restart changes nothing that anybody reads', (t) => restart(t, scene))
   await t.test('what changes something changes what it is about, and nothing else', (t) =>
-    afterEffects(t, scene)
+    afterEffects(t, { actor: scene.actor, settledData: (check) => scene.settledData(check) })
   )
   t.strictSame(scene.programs.ended, [], 'no program ended by itself')
 })

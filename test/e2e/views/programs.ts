@@ -1,28 +1,14 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { freePorts } from '../../helpers/child-program.js'
 import { spawnSecco } from '../../helpers/secco-command.js'
 import { uiToken } from '../../helpers/state-folder.js'
 import { until } from '../../helpers/until.js'
 import type { Place } from './read.js'
 
 export type Program = 'satellite' | 'hub'
-
-/** Returns ports that were free a moment ago: both programs must find each other again after each start. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  return Promise.all(
-    servers.map(async (server) => {
-      await once(server, 'listening')
-      const address = server.address()
-      server.close()
-      await once(server, 'close')
-      return typeof address === 'object' && address !== null ? address.port : 0
-    })
-  )
-}
 
 /** Programs are the hub and the satellite of one state folder, each a process that can be killed and started again. */
 export class Programs {
@@ -32,7 +18,8 @@ export class Programs {
   /** Programs that ended by themselves. */
   readonly ended: string[] = []
   #log = ''
-  #started = 0
+  /** Where in the log the last start of each is. */
+  readonly #started = new Map<Program, number>()
 
   private constructor(work: string, [listen = 0, hub = 0, ui = 0]: readonly number[]) {
     this.state = join(work, 'state')
@@ -53,7 +40,13 @@ export class Programs {
 
   /** Starts a program, and resolves when it serves or is connected. */
   async start(which: Program): Promise<void> {
-    this.#started = this.#log.length
+    this.launch(which)
+    await this.ready(which)
+  }
+
+  /** Starts a program. */
+  launch(which: Program): void {
+    this.#started.set(which, this.#log.length)
     const child = spawnSecco([...this.#args[which], '--state', this.state])
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (this.#log += chunk.toString()))
@@ -62,7 +55,11 @@ export class Programs {
         this.ended.push(`${which} ended with ${code ?? signal}`)
     })
     this.#running.set(which, child)
-    const from = this.#started
+  }
+
+  /** Resolves when the program as it was launched last serves or is connected. */
+  async ready(which: Program): Promise<void> {
+    const from = this.#started.get(which) ?? 0
     const sign = which === 'hub' ? /pages http/ : /"connected to the hub"/
     await until(
       `the ${which} to be ready`,
@@ -75,11 +72,11 @@ export class Programs {
     )
   }
 
-  async kill(which: Program): Promise<void> {
+  async kill(which: Program, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     const child = this.#running.get(which)
     this.#running.delete(which)
     if (child === undefined || child.exitCode !== null) return
-    child.kill('SIGKILL')
+    child.kill(signal)
     await once(child, 'exit')
   }
 
@@ -91,7 +88,8 @@ export class Programs {
       [name in 'ui' | 'webhook' | 'caBundle']: string
     }
     return {
-      ...{ state: this.state, ui: addresses.ui, webhook: addresses.webhook, files },
+      ...{ options: ['--state', this.state], env: {}, files },
+      ...{ ui: addresses.ui, webhook: addresses.webhook, serverName: 'localhost' },
       ca: Buffer.from(addresses.caBundle, 'base64').toString(),
       headers: { authorization: `Bearer ${await uiToken(this.state)}` }
     }

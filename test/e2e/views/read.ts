@@ -5,27 +5,34 @@ import { captureIo } from '../../helpers/captured-io.js'
 import { type Facts, factsOf } from './facts.js'
 import { type Reading, routes, verbs } from './table.js'
 
-/** Where an installation is read. */
-export interface Place {
-  state: string
-  /** Base addresses of pages and API, and of the webhook's own server. */
-  ui: string
-  webhook: string
-  /** PEM of the authority of the webhook's own server. */
-  ca: string
-  headers: Record<string, string>
+/** How verbs are called. */
+export interface Typing {
+  /** Options that say where the installation is: `--state FOLDER`, or `--kubeconfig FILE`. */
+  options: readonly string[]
+  env: Readonly<Record<string, string>>
   /** Files that verbs read, by the word that stands for them in the table. */
   files: Readonly<Record<string, string>>
 }
 
+/** Where an installation is read. */
+export interface Place extends Typing {
+  /** Base addresses of pages and API, and of the webhook's own server. */
+  ui: string
+  webhook: string
+  /** PEM of the authority of the webhook's own server, and a name in its certificate. */
+  ca: string
+  serverName: string
+  headers: Record<string, string>
+}
+
 /** Runs a verb in this process, by the code of the command, and returns what it prints. */
-export async function verb(place: Place, words: string): Promise<unknown> {
+export async function verb({ options, env, files }: Typing, words: string): Promise<unknown> {
   const { io, printed } = captureIo()
   const readFile = (path: string): Promise<string> => {
-    const content = place.files[path]
+    const content = files[path]
     return content === undefined ? Promise.reject(new Error(path)) : Promise.resolve(content)
   }
-  const code = await run([...words.split(' '), '--state', place.state], { ...io, readFile })
+  const code = await run([...words.split(' '), ...options], { ...io, env, readFile })
   return { code, stdout: valueOf(printed.stdout), stderr: linesOf(printed.stderr) }
 }
 
@@ -82,10 +89,9 @@ async function askPages({ ui, headers }: Place, path: string): Promise<Answer> {
   return { status: response.status, type, text: await response.text() }
 }
 
-function askWebhook({ webhook, ca }: Place, path: string): Promise<Answer> {
+function askWebhook({ webhook, ca, serverName: servername }: Place, path: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const url = `${webhook.replace('127.0.0.1', 'localhost')}${path}`
-    get(url, { ca, agent: false, timeout: 10_000 }, (response) => {
+    get(`${webhook}${path}`, { ca, servername, agent: false, timeout: 10_000 }, (response) => {
       const { statusCode: status = 0, headers } = response
       const type = headers['content-type'] ?? ''
       textOf(response).then((text) => resolve({ status, type, text }), reject)

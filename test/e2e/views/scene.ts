@@ -10,13 +10,13 @@ import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-prof
 import { objectPath } from '../../../src/store/directory-layout.js'
 import type { ProfileState } from '../../../src/rules/profile-state.js'
 import type { ContainerView } from '../../../webhook/confinement/containers/container-view.js'
-import { admit, admitNode } from '../../helpers/admit.js'
 import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
 import { profileOf } from '../../helpers/truth-rig.js'
 import { until } from '../../helpers/until.js'
+import { Actor } from './actor.js'
 import { Programs } from './programs.js'
 import { differences, type Facts, isMoving, printed } from './facts.js'
-import { type Place, readViews, route, verb, type Which } from './read.js'
+import { type Place, readViews, type Which } from './read.js'
 
 const patience = { timeoutMs: 120_000, everyMs: 100 }
 
@@ -54,6 +54,7 @@ export class Scene {
   #rootfs = ''
   programs!: Programs
   place!: Place
+  readonly actor = new Actor(() => this.place, this.#work)
 
   async open(): Promise<void> {
     for (const name of ['bpf', 'runc', 'state']) mkdirSync(join(this.#work, name))
@@ -75,71 +76,12 @@ export class Scene {
       await rm(path, { recursive: true, force: true })
   }
 
-  /** Runs a verb, which must succeed. */
-  async secco(words: string, files: Place['files'] = {}): Promise<unknown> {
-    const place = { ...this.place, files: { ...this.place.files, ...files } }
-    const answer = (await verb(place, words)) as { code: number; stderr: string[] }
-    if (answer.code !== 0) throw new Error(`secco ${words}: ${answer.stderr.join(' ')}`)
-    return answer
-  }
-
-  get token(): string {
-    return (this.place.headers['authorization'] ?? '').replace('Bearer ', '')
-  }
-
-  /** Asks the webhook about a new pod that the rule of the scene selects. */
-  admit(podName: string): Promise<string> {
-    return admit(this.#webhook(), podName, { team: 'shop' })
-  }
-
-  admitNode(): Promise<boolean> {
-    return admitNode(this.#webhook())
-  }
-
-  #webhook() {
-    const caBundle = Buffer.from(this.place.ca).toString('base64')
-    return { webhook: this.place.webhook, caBundle }
-  }
-
-  /** Imports a trace as the observations of a profile. */
-  async importTrace(name: string): Promise<void> {
-    const trace = join(this.#work, `${name}.log`)
-    await writeFile(trace, 'openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3\nread(3, "", 1) = 1\n')
-    await this.secco(`import -f ${trace} --name ${name} --apply`)
-  }
-
-  async apply(document: object): Promise<void> {
-    const kind = (document as { kind: string }).kind === 'SeccompRule' ? 'rule' : 'profile'
-    await this.secco(`${kind} apply -f FILE`, { FILE: stringify(document) })
-  }
-
-  /** Sends a change to the API, which must accept it. */
-  async send(method: string, path: string, body?: object): Promise<unknown> {
-    const { ui, headers } = this.place
-    const response = await fetch(`${ui}${path}`, {
-      method,
-      headers: {
-        ...headers,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' })
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) })
-    })
-    const text = await response.text()
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
-    return JSON.parse(text) as unknown
-  }
-
-  async items<T>(path: string): Promise<T[]> {
-    const { body } = (await route(this.place, path)) as { body: { items: T[] } }
-    return body.items
-  }
-
   /** Returns the content of the revision of a profile, once the node has it. */
   async revision(name: string, mode: 'enforce' | 'audit'): Promise<LinuxSeccomp> {
     const found = await until(
       `${mode} of ${name} on the node`,
       async () => {
-        const states = await this.items<ProfileState>('/api/v1/states')
+        const states = await this.actor.items<ProfileState>('/api/v1/states')
         const one = states.find((state) => state.name === name)?.[mode]
         if (one?.ready === true) return one
         throw new Error(JSON.stringify(states))
@@ -151,7 +93,7 @@ export class Scene {
   }
 
   async digest(name: string): Promise<string> {
-    const states = await this.items<ProfileState>('/api/v1/states')
+    const states = await this.actor.items<ProfileState>('/api/v1/states')
     return states.find((state) => state.name === name)?.enforce?.digest ?? ''
   }
 
@@ -179,7 +121,7 @@ export class Scene {
     return until(
       `${id} in GET /api/v1/containers`,
       async () => {
-        const views = await this.items<ContainerView>('/api/v1/containers')
+        const views = await this.actor.items<ContainerView>('/api/v1/containers')
         const view = views.find((one) => one.id === id)
         if (view !== undefined && is(view)) return view
         throw new Error(JSON.stringify(view ?? views.map((one) => one.id)))
@@ -190,12 +132,12 @@ export class Scene {
 
   /** Fills the installation: profiles, a rule, containers, denials, and decisions of a person. */
   async fill(): Promise<void> {
-    await this.apply(profileOf('web', []))
-    await this.apply({
+    await this.actor.apply(profileOf('web', []))
+    await this.actor.apply({
       ...profileOf('job', ['getsid']),
       spec: { ...profileOf('job', ['getsid']).spec, ladder: { mode: 'audit' } }
     })
-    await this.apply(rule)
+    await this.actor.apply(rule)
     const web = await this.revision('web', 'enforce')
     const job = await this.revision('job', 'audit')
     const denied = (id: string) => this.seen(id, ({ denials }) => denials > 0)
@@ -217,13 +159,13 @@ export class Scene {
     await this.seen('bare', ({ state }) => state === 'unconfined')
     await this.seen('drifted', ({ drift }) => drift.length > 0)
     await this.seen('priv', ({ state }) => state === 'not-protectable')
-    await this.importTrace('learned')
-    await this.send('POST', '/api/v1/mute', {
+    await this.actor.importTrace('learned')
+    await this.actor.send('POST', '/api/v1/mute', {
       ...{ profile: 'default/job', syscall: 'getpgid', reason: 'known' }
     })
-    await this.secco('block keyctl --reason CVE')
+    await this.actor.secco('block keyctl --reason CVE')
     const ref = { namespace: 'default', name: 'broken' }
-    const broken = objectPath(join(this.place.state, 'objects'), 'SeccompProfile', ref)
+    const broken = objectPath(join(this.programs.state, 'objects'), 'SeccompProfile', ref)
     await writeFile(broken, 'kind: ]')
     await this.learned(['bare', 'drifted', 'job', 'priv', 'web'])
   }
@@ -233,11 +175,11 @@ export class Scene {
     await until(
       'every start to be learned and saved',
       async () => {
-        const profiles = await this.items<SeccompProfile>('/api/v1/profiles')
+        const profiles = await this.actor.items<SeccompProfile>('/api/v1/profiles')
         const known = new Set(
           profiles.filter(({ status }) => status?.startup).map(({ metadata }) => metadata.name)
         )
-        const file = join(this.place.state, 'revisions', 'discovery.json')
+        const file = join(this.programs.state, 'revisions', 'discovery.json')
         const saved = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>
         const missing = names.filter((name) => !known.has(name) || !(`default/${name}` in saved))
         if (missing.length > 0) throw new Error(`not yet: ${missing.join(' ')}`)
@@ -259,7 +201,7 @@ export class Scene {
    * Only the API is read again and again: verbs print what it has.
    */
   settledData(check: (now: Facts) => void = () => undefined): Promise<Facts> {
-    return this.#settled('api', { timeoutMs: 45_000, everyMs: 200 }, async (api) => {
+    return this.#settled('api', { timeoutMs: 45_000, everyMs: 200, steady: true }, async (api) => {
       const now = new Map([...api, ...(await readViews(this.place, 'verbs'))])
       check(now)
       return now
@@ -268,7 +210,7 @@ export class Scene {
 
   #settled(
     which: Which,
-    patience: { timeoutMs: number; everyMs: number },
+    patience: { timeoutMs: number; everyMs: number; steady?: boolean },
     finish: (now: Facts) => Promise<Facts>
   ): Promise<Facts> {
     let before: Facts = new Map()

@@ -13,6 +13,8 @@ export interface Aggregation {
   frontProxy: Pki
   /** Further arguments of kube-apiserver. */
   flags: string[]
+  /** Those of them that are about its front proxy, for an API server that has an authority of people. */
+  frontProxyFlags: string[]
 }
 
 /** Common name that the API server's ConfigMap allows. */
@@ -24,8 +26,7 @@ export async function makeAggregation(folder: string): Promise<Aggregation> {
   const people = await makePki(folders.people, [])
   const frontProxy = await makePki(folders.frontProxy, [])
   const { cert, key } = await frontProxy.issue('own', { commonName: frontProxyName })
-  const flags = [
-    `--client-ca-file=${people.caPath}`,
+  const frontProxyFlags = [
     `--requestheader-client-ca-file=${frontProxy.caPath}`,
     `--requestheader-allowed-names=${frontProxyName}`,
     '--requestheader-username-headers=X-Remote-User',
@@ -33,7 +34,8 @@ export async function makeAggregation(folder: string): Promise<Aggregation> {
     '--requestheader-extra-headers-prefix=X-Remote-Extra-',
     ...[`--proxy-client-cert-file=${cert}`, `--proxy-client-key-file=${key}`]
   ]
-  return { people, frontProxy, flags }
+  const flags = [`--client-ca-file=${people.caPath}`, ...frontProxyFlags]
+  return { people, frontProxy, flags, frontProxyFlags }
 }
 
 /** Gives the account of the hub, of the layout ha, the right to know how the API server proves itself. */

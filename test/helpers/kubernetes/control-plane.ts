@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NodePrograms } from '../api-server-programs.js'
-import { assertAlive, freePort, type Running } from '../child-program.js'
+import { assertAlive, end, freePort, type Running } from '../child-program.js'
 import { type Kube, kubeClient } from '../kube.js'
 import { until } from '../until.js'
 import type { Ground } from './ground.js'
@@ -17,6 +17,10 @@ export interface ControlPlane {
   kubeconfig(name: string, pair: PairPaths): Promise<string>
   /** Throws with a server's last words when one has ended. */
   assertAlive(): void
+  /** The last lines of the API server that tell of a webhook which it could not ask: what was created is as it was. */
+  failedOpen(): string[]
+  /** Ends kube-apiserver, starts it again, and waits until it serves. */
+  restartApiServer(): Promise<void>
 }
 
 const servers = { cgroup: 'servers' }
@@ -51,56 +55,56 @@ export async function startControlPlane(
     commonName: 'kube-apiserver-kubelet-client',
     organization: 'system:masters'
   })
-  const running: Running[] = [
-    ground.start('etcd', etcdCommand(programs.etcd, folder, client, peer), servers),
-    ground.start(
-      'kube-apiserver',
-      [
-        programs.apiServer,
-        `--etcd-servers=${client}`,
-        // The first service address is the bridge's own: `kubernetes.default` works without kube-proxy.
-        `--bind-address=${serverAddress}`,
-        `--advertise-address=${serverAddress}`,
-        '--secure-port=443',
-        `--service-cluster-ip-range=${ground.serviceCidr}`,
-        // Webhooks are dialled at their pods' addresses: they need no service address.
-        '--enable-aggregator-routing=true',
-        `--tls-cert-file=${pki.serving.cert}`,
-        `--tls-private-key-file=${pki.serving.key}`,
-        `--client-ca-file=${pki.caPath}`,
-        `--token-auth-file=${tokens}`,
-        '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
-        `--service-account-key-file=${pki.serviceAccount.pub}`,
-        `--service-account-signing-key-file=${pki.serviceAccount.key}`,
-        '--authorization-mode=Node,RBAC',
-        '--enable-admission-plugins=NodeRestriction',
-        '--allow-privileged=true',
-        `--kubelet-client-certificate=${toKubelet.cert}`,
-        `--kubelet-client-key=${toKubelet.key}`,
-        `--kubelet-certificate-authority=${pki.caPath}`,
-        '--kubelet-preferred-address-types=InternalIP',
-        // Beta and off by default in 1.34: `secco profile export --format map` writes such policies.
-        '--feature-gates=MutatingAdmissionPolicy=true',
-        '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
-        ...extraFlags
-      ],
-      servers
-    )
+  const apiServerCommand = [
+    programs.apiServer,
+    `--etcd-servers=${client}`,
+    // The first service address is the bridge's own: `kubernetes.default` works without kube-proxy.
+    `--bind-address=${serverAddress}`,
+    `--advertise-address=${serverAddress}`,
+    '--secure-port=443',
+    `--service-cluster-ip-range=${ground.serviceCidr}`,
+    // Webhooks are dialled at their pods' addresses: they need no service address.
+    '--enable-aggregator-routing=true',
+    `--tls-cert-file=${pki.serving.cert}`,
+    `--tls-private-key-file=${pki.serving.key}`,
+    `--client-ca-file=${pki.caPath}`,
+    `--token-auth-file=${tokens}`,
+    '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
+    `--service-account-key-file=${pki.serviceAccount.pub}`,
+    `--service-account-signing-key-file=${pki.serviceAccount.key}`,
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
+    '--allow-privileged=true',
+    `--kubelet-client-certificate=${toKubelet.cert}`,
+    `--kubelet-client-key=${toKubelet.key}`,
+    `--kubelet-certificate-authority=${pki.caPath}`,
+    '--kubelet-preferred-address-types=InternalIP',
+    // Beta and off by default in 1.34: `secco profile export --format map` writes such policies.
+    '--feature-gates=MutatingAdmissionPolicy=true',
+    '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
+    ...extraFlags
   ]
+  const startApiServer = (): Running => ground.start('kube-apiserver', apiServerCommand, servers)
+  const etcd = ground.start('etcd', etcdCommand(programs.etcd, folder, client, peer), servers)
+  let apiServer = startApiServer()
+  const running: Running[] = []
   const alive = (): void => {
-    for (const one of running) assertAlive(one)
+    for (const one of [etcd, apiServer, ...running]) assertAlive(one)
   }
   const kube = kubeClient(url, pki.caPem, token)
-  for (const path of ['/readyz', '/api/v1/namespaces/default']) {
-    await until(
-      `${path} of the API server`,
-      async () => {
-        alive()
-        return (await kube.call('GET', path)).status === 200 ? true : undefined
-      },
-      { timeoutMs: 120_000, everyMs: 50 }
-    )
+  async function served(): Promise<void> {
+    for (const path of ['/readyz', '/api/v1/namespaces/default']) {
+      await until(
+        `${path} of the API server`,
+        async () => {
+          alive()
+          return (await kube.call('GET', path)).status === 200 ? true : undefined
+        },
+        { timeoutMs: 120_000, everyMs: 50 }
+      )
+    }
   }
+  await served()
   async function kubeconfig(name: string, pair: PairPaths): Promise<string> {
     const path = join(folder, 'config', `${name}.kubeconfig`)
     // JSON is YAML.
@@ -151,5 +155,17 @@ export async function startControlPlane(
       servers
     )
   )
-  return { url, kube, token, kubeconfig, assertAlive: alive }
+  const failedOpen = (): string[] =>
+    apiServer
+      .tail()
+      .split('\n')
+      .filter((line) => line.includes('failing open'))
+  return {
+    ...{ url, kube, token, kubeconfig, assertAlive: alive, failedOpen },
+    restartApiServer: async () => {
+      await end(apiServer)
+      apiServer = startApiServer()
+      await served()
+    }
+  }
 }

@@ -84,7 +84,9 @@ async function inherit(folder: string): Promise<void> {
 const environment = (folder: string): NodeJS.ProcessEnv => ({
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: folder,
-  TMPDIR: join(folder, 'tmp')
+  TMPDIR: join(folder, 'tmp'),
+  // A cluster lives for one file: a core is dearer than the memory.
+  GOGC: '200'
 })
 
 /** Takes a number and everything that goes with it. Needs root. */

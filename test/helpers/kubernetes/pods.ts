@@ -1,5 +1,5 @@
 import type { Json } from '../kube.js'
-import { until } from '../until.js'
+import { GivenUp, until } from '../until.js'
 import type { RealCluster } from './real-cluster.js'
 import { testImage } from './test-images.js'
 
@@ -120,3 +120,30 @@ export function containerIdOf(pod: Pod, container: string): string {
 
 /** What the pod's first container asks for. */
 export const seccompOf = ({ spec }: Pod) => spec.containers[0]?.securityContext?.seccompProfile
+
+/** Whether nobody listens at the other end: what was to be asked was not sent. */
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
+}
+
+/**
+ * What the test server in a pod answers to a GET. A pod without a probe is Ready when its process was started: the
+ * server listens a moment later.
+ */
+export async function askPod(pod: Pod, path: string): Promise<string> {
+  const at = `http://${pod.status.podIP ?? ''}:8080${path}`
+  const answer = await until(
+    `${pod.metadata.name} to listen`,
+    async () => {
+      try {
+        return await fetch(at)
+      } catch (error) {
+        if (isRefused(error)) return undefined
+        throw new GivenUp(`GET ${at}`, { cause: error })
+      }
+    },
+    { timeoutMs: 30_000 }
+  )
+  return await answer.text()
+}

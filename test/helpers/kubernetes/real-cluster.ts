@@ -21,13 +21,18 @@ export interface RealCluster {
   caPem: string
   /** For the same identity as `kube`: a member of system:masters. */
   kubeconfig: string
+  /** Writes a kubeconfig with a client certificate for a person of that name, who has no rights yet; gives its path. */
+  certificateFor(person: string): Promise<string>
   ground: Ground
   nodes: readonly RealNode[]
   /** The node of that name, or the first. */
   node(name?: string): RealNode
   addNode(options: Partial<NodeOptions> & { name: string }): Promise<RealNode>
+  restartApiServer(): Promise<void>
   /** Runs kubectl as the administrator; gives its standard output, rejects with its error. */
   kubectl(...args: string[]): Promise<string>
+  /** See ControlPlane. */
+  failedOpen(): string[]
   stop(): Promise<void>
 }
 
@@ -148,6 +153,8 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
       kube: plane.kube,
       caPem: pki.caPem,
       kubeconfig,
+      certificateFor: async (person) =>
+        await plane.kubeconfig(person, await pki.issue(person, { commonName: person })),
       ground,
       nodes,
       node: (name) => {
@@ -161,11 +168,13 @@ export async function startRealCluster(options: RealClusterOptions): Promise<Rea
         await ready(node)
         return node
       },
+      restartApiServer: () => plane.restartApiServer(),
       kubectl: async (...args) => {
         const all = ['--kubeconfig', kubeconfig, ...args]
         const env = { PATH: process.env['PATH'], HOME: ground.folder }
         return (await run(programs.kubectl, all, { env, maxBuffer: 1 << 26 })).stdout
       },
+      failedOpen: () => plane.failedOpen(),
       stop
     }
   } catch (error) {

@@ -25,22 +25,24 @@ interface Workload {
 }
 
 interface InClusterOptions {
+  /** Options of `secco install` beside the image; default: `--mode enforce`. */
+  install?: readonly string[]
   /** Ends every wait with the signal's reason. */
   signal?: AbortSignal
   /** Called with the name of what is waited for. */
   waitFor?: (what: string) => void
 }
 
-interface Forwarded {
+export interface Forwarded {
   url: string
   stop(): Promise<void>
 }
 
 /** Starts `kubectl port-forward` to the pages of the webhook's pod; gives their address. */
-async function forwardUi(
+export async function forwardUi(
   programs: NodePrograms,
   cluster: RealCluster,
-  signal: AbortSignal | undefined
+  signal?: AbortSignal
 ): Promise<Forwarded> {
   const target = ['-n', namespace, 'deploy/secco', ':9445']
   const child = spawn(
@@ -80,9 +82,9 @@ async function assertImported(cluster: RealCluster): Promise<void> {
 }
 
 /** Waits until Secco's Deployment and DaemonSet are ready; gives up at once when they never can be. */
-async function untilReady(
+export async function untilReady(
   cluster: RealCluster,
-  { signal, waitFor = () => undefined }: InClusterOptions
+  { signal, waitFor = () => undefined }: InClusterOptions = {}
 ): Promise<void> {
   const workloads = [
     ['the central service', 'deployments/secco', 2],
@@ -107,7 +109,7 @@ async function untilReady(
 }
 
 /**
- * Installs Secco as a person does, `secco install --mode enforce | kubectl apply -f -`, and waits until it is
+ * Installs Secco as a person does, `secco install … | kubectl apply -f -`, and waits until it is
  * ready. The nodes need its image (`seccoImageName`). Pages and API are those of `kubectl port-forward`.
  * @throws Error with pods, logs and events when Secco does not become ready; nothing of it runs on this machine.
  */
@@ -116,7 +118,7 @@ export async function runSeccoInCluster(
   programs: NodePrograms,
   options: InClusterOptions = {}
 ): Promise<SeccoAtWork> {
-  const { signal, waitFor = () => undefined } = options
+  const { signal, waitFor = () => undefined, install = ['--mode', 'enforce'] } = options
   await assertImported(cluster)
   const state = await mkdtemp(join(tmpdir(), 'secco-state-'))
   const kubectl = kubectlOf(programs.kubectl, cluster.kubeconfig)
@@ -127,7 +129,7 @@ export async function runSeccoInCluster(
   }
   try {
     waitFor('the API server to take the installation')
-    await applyInstall(kubectl, ['--small', '--mode', 'enforce', '--image', seccoImageName])
+    await applyInstall(kubectl, ['--small', ...install, '--image', seccoImageName])
     await makePatient(cluster.kube)
     await untilReady(cluster, options)
     waitFor('the pages')

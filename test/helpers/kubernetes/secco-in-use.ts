@@ -3,7 +3,7 @@ import { revisionPath } from '../../../src/rules/profile-state.js'
 import type { Json } from '../kube.js'
 import { runSecco } from '../secco-command.js'
 import { until } from '../until.js'
-import { isReady, listPods, type Pod, testContainer, testPod } from './pods.js'
+import { askPod, isReady, listPods, type Pod, testContainer, testPod } from './pods.js'
 import type { RealCluster } from './real-cluster.js'
 
 /** The newest revisions of a profile, and where nodes have them below the seccomp root. */
@@ -171,7 +171,6 @@ export async function useSecco(
         },
         { timeoutMs: 180_000, everyMs: 100 }
       ),
-    ask: async (pod, path) =>
-      await (await fetch(`http://${pod.status.podIP ?? ''}:8080${path}`)).text()
+    ask: askPod
   }
 }

@@ -64,8 +64,8 @@ export const admission = mutants('admission', [
     'pods-are-counted',
     'Each pod of a workload takes the next place in its canary.',
     'webhook/admission/pod-counter.ts',
-    'turns.set(workload, turn + 1)',
-    'turns.set(workload, turn)',
+    'turns.set(key, turn + 1)',
+    'turns.set(key, turn)',
     'webhook/admission/admit'
   ],
   [
@@ -144,9 +144,81 @@ export const admission = mutants('admission', [
     'large-bodies-wait',
     'Large bodies wait, unread, until earlier ones are answered.',
     'webhook/admission/body-budget.ts',
-    'if (this.#inMemory + next.bytes > this.#maxBytes) return',
-    'if (this.#inMemory < 0) return',
+    'if (this.#inMemory + one.bytes <= this.#maxBytes) return one',
+    'if (this.#inMemory >= 0) return one',
     'webhook/admission/body-budget'
+  ],
+  [
+    'turns-of-clients',
+    'A client with many requests does not delay another one.',
+    'webhook/admission/fair-turns.ts',
+    'else if (next === undefined || isBefore(account, next)) next = account',
+    'else next ??= account',
+    ['webhook/admission/fair-turns', 'webhook/request-turns']
+  ],
+  [
+    'idle-time-is-no-credit',
+    'A client that was idle does not get all turns afterwards.',
+    'webhook/admission/fair-turns.ts',
+    'network.used = Math.max(network.used, this.#clock)',
+    'network.used = Math.min(network.used, this.#clock)',
+    'webhook/admission/fair-turns'
+  ],
+  [
+    'bodies-that-do-not-come',
+    'A large body that does not come gives its room to another client.',
+    'webhook/admission/body-budget.ts',
+    'const isSlow = now.bytesRead - before.bytesRead < bytes / intervals',
+    'const isSlow = now.bytesRead - before.bytesRead < 0',
+    'webhook/request-turns'
+  ],
+  [
+    'bodies-without-a-turn',
+    'A large body is not cut because its own turn is late.',
+    'webhook/admission/body-budget.ts',
+    'if (before === undefined || request.complete || ',
+    'if (request.complete || before === undefined) request.destroy()\n      if (before === undefined || ',
+    'webhook/admission/body-budget'
+  ],
+  [
+    'requests-of-those-who-left',
+    'A client does not pay for requests whose connection is closed.',
+    'webhook/admission/fair-turns.ts',
+    'while (waiting[0]?.isGone() === true) waiting.shift()',
+    '',
+    'webhook/admission/fair-turns'
+  ],
+  [
+    'requests-without-a-socket',
+    'A request whose response never gets the connection holds nothing.',
+    'webhook/request-turns.ts',
+    'else if (response.socket !== null) begin(request, response)',
+    'else if (latest.has(socket)) begin(request, response)',
+    'webhook/request-turns'
+  ],
+  [
+    'proven-connections-are-not-limited',
+    'A stranger at the address of an API server takes none of its connections.',
+    'webhook/open-connections.ts',
+    'if (isProven) this.#remove(socket)',
+    'if (isProven) this.#below.set(tls, socket)',
+    'webhook/request-turns'
+  ],
+  [
+    'bodies-for-no-route',
+    'Nothing but reviews has a body that is read.',
+    'webhook/server.ts',
+    'this.#app.removeAllContentTypeParsers()',
+    'this.#app.hasContentTypeParser(String())',
+    'webhook/request-turns'
+  ],
+  [
+    'pipelined-requests',
+    'A client that does not wait for answers is cut off.',
+    'webhook/request-turns.ts',
+    'if (isWaiting) socket.destroy()',
+    'if (socket.destroyed) socket.destroy()',
+    'webhook/request-turns'
   ],
   [
     'failure-policy',
@@ -176,7 +248,7 @@ export const admission = mutants('admission', [
     'final-state-unconfined',
     'The final-state policy reports a pod that has no filter.',
     'webhook/admission/final-state-policy.ts',
-    'expression: `variables.optedOut || !(${isSmall}) || variables.unconfined.size() == 0`',
+    "expression: 'variables.optedOut || variables.unconfined.size() == 0'",
     "expression: 'true'",
     policy
   ],
@@ -184,7 +256,7 @@ export const admission = mutants('admission', [
     'final-state-undecided',
     'The final-state policy reports a pod that Secco did not decide about.',
     'webhook/admission/final-state-policy.ts',
-    'expression: `variables.optedOut || !(${isSmall}) || variables.undecided.size() == 0`',
+    "expression: 'variables.optedOut || variables.undecided.size() == 0'",
     "expression: 'true'",
     policy
   ],
@@ -200,9 +272,41 @@ export const admission = mutants('admission', [
     'final-state-mirror',
     'The annotation of a mirror pod exempts only pods that a node creates.',
     'webhook/admission/policy-parts.ts',
-    `"has(request.userInfo.groups) && 'system:nodes' in request.userInfo.groups)"`,
-    `"has(request.userInfo.groups))"`,
+    "'system:nodes' in request.userInfo.groups",
+    "'system:masters' in request.userInfo.groups",
     policy
+  ],
+  [
+    'path-policy-long-paths',
+    'No path is too long for the policy on paths.',
+    'webhook/admission/final-state-policy.ts',
+    '`(${value}.size() > ${maxPathLength} || ${value}.matches(${text(pathIntoTree)}))`',
+    '`${value}.matches(${text(pathIntoTree)})`',
+    'e2e/policy-cost'
+  ],
+  [
+    'rule-policy-many-patterns',
+    'No rule has so many patterns that the policy on rules exceeds its cost limit.',
+    'webhook/admission/rule-policy.ts',
+    '${isSmall} && ${areImagesShort} && variables.comparable`',
+    '${isSmall} && ${areImagesShort}`',
+    'e2e/policy-cost'
+  ],
+  [
+    'extends-of-other-namespaces',
+    'Only users who may read a profile of another namespace build one on it.',
+    'webhook/admission/approval-policy.ts',
+    'p[0] != request.namespace &&',
+    'p[0] == request.namespace &&',
+    'webhook/cluster/access/borrowed-profiles'
+  ],
+  [
+    'mirror-of-its-own-node',
+    'The webhook believes the annotation of a mirror pod of the node that the pod names.',
+    'webhook/admission/pod-facts.ts',
+    "user === `system:node:${spec['nodeName']}`",
+    "user.startsWith('system:node:')",
+    'webhook/admission/admit'
   ],
   [
     'approval-verb',
@@ -213,11 +317,115 @@ export const admission = mutants('admission', [
     'e2e/identity'
   ],
   [
+    'ladder-verb',
+    'Only users with the verb approve write the ladder and mutes.',
+    'webhook/admission/approval-policy.ts',
+    '!(variables.ladder || variables.mute) || ',
+    'true || ',
+    'webhook/cluster/access/ladder-rights'
+  ],
+  [
     'approval-by-own-name',
     'An approval has the name of its writer.',
     'webhook/admission/approval-policy.ts',
     "'!variables.approval || !has(object.spec.approval) || object.spec.approval.by == request.userInfo.username'",
     "'true'",
     'e2e/identity'
+  ],
+  [
+    'networks-share-turns',
+    'The addresses of an IPv6 network have together what one client is given.',
+    'webhook/admission/fair-turns.ts',
+    'const ofNetwork = isFirst ? name : networkOf(client)',
+    'const ofNetwork = name',
+    'webhook/admission/fair-turns'
+  ],
+  [
+    'idle-address-of-a-network',
+    'An address of a network that was idle does not get all of its turns afterwards.',
+    'webhook/admission/fair-turns.ts',
+    'account.used = Math.max(account.used, network.clock)',
+    'account.used = Math.min(account.used, network.clock)',
+    'webhook/admission/fair-turns'
+  ],
+  [
+    'api-server-is-first',
+    'Who proved to be an API server is served before all others.',
+    'webhook/admission/fair-turns.ts',
+    'if (one.isFirst !== other.isFirst) return one.isFirst',
+    '',
+    'webhook/admission/fair-turns'
+  ],
+  [
+    'api-server-is-first-with-a-guard',
+    'With a client authority the reviews of the API server are first.',
+    'webhook/admission/plugin.ts',
+    'turns.take(client, cost, isGone, isProven)',
+    'turns.take(client, cost, isGone)',
+    'webhook/admission/plugin'
+  ],
+  [
+    'handshakes-take-turns',
+    'Handshakes of one client do not delay those of another one.',
+    'webhook/request-turns.ts',
+    "const turn = turns.take(socket.remoteAddress ?? '', handshakeCost, () => socket.destroyed)",
+    'const turn = undefined as Promise<void> | undefined',
+    'webhook/request-turns'
+  ],
+  [
+    'other-requests-take-turns',
+    'Requests for metrics do not delay reviews of another client.',
+    'webhook/request-turns.ts',
+    ": turns.take(socket.remoteAddress ?? '', otherCost, goneCheck(request))",
+    ': undefined',
+    'webhook/request-turns'
+  ],
+  [
+    'connections-of-one-address',
+    'One address does not take all connections.',
+    'webhook/open-connections.ts',
+    'own !== undefined && own.count >= mostOfOneAddress',
+    'own !== undefined && own.count < 0',
+    'webhook/open-connections'
+  ],
+  [
+    'requests-that-hold-all-connections',
+    'Addresses whose connections all have requests keep no other address out.',
+    'webhook/open-connections.ts',
+    'if (count > mostOfOneServer) return this.#oldestOf(most)',
+    '',
+    'webhook/open-connections'
+  ],
+  [
+    'requests-of-an-api-server',
+    'Requests of an API server are not cut, however many connections there are.',
+    'webhook/open-connections.ts',
+    'if (count > mostOfOneServer) return this.#oldestOf(most)',
+    'return this.#oldestOf(most)',
+    'webhook/open-connections'
+  ],
+  [
+    'connections-in-use',
+    'A connection with a request gives its place to no other one of its address.',
+    'webhook/open-connections.ts',
+    'if (isUsed) own.idle.delete(socket)',
+    'if (isUsed) own.idle.add(socket)',
+    'webhook/open-connections'
+  ],
+  [
+    'bodies-of-a-network',
+    'Large bodies from all addresses of an IPv6 network wait for one share.',
+    'webhook/admission/body-budget.ts',
+    'const ofNetwork = networkOf(name)',
+    'const ofNetwork = name',
+    'webhook/admission/body-budget'
+  ],
+  [
+    'bodies-of-one-client',
+    'Two large bodies of one client are in memory at a time.',
+    'webhook/admission/body-budget.ts',
+    'if (client.running >= mostOfOneClient || !isNext) continue',
+    'if (!isNext) continue',
+    ['webhook/admission/body-budget', 'webhook/request-turns']
   ]
 ])

@@ -5,6 +5,30 @@ const effects = 'cli/commands/effects'
 
 export const cli = mutants('cli', [
   [
+    'context',
+    '--context chooses the context.',
+    'cli/lib/open-store.ts',
+    'if (context) useContext(config, context, where)',
+    '',
+    'cli/lib/open-store'
+  ],
+  [
+    'as',
+    '--as is the user that the API server is asked to take the caller for.',
+    'cli/lib/open-store.ts',
+    '{ ...user, name, impersonateUser: as }',
+    '{ ...user, name }',
+    'cli/lib/open-store'
+  ],
+  [
+    'first-kubeconfig',
+    'Of several kubeconfigs the first that names something counts.',
+    'cli/lib/open-store.ts',
+    'return [...own, ...more.filter(({ name }) => !names.has(name))]',
+    'return [...more, ...own.filter(({ name }) => !names.has(name))]',
+    'cli/lib/open-store'
+  ],
+  [
     'floor',
     '--floor reaches the satellite.',
     'cli/commands/satellite-verb.ts',
@@ -113,9 +137,9 @@ export const cli = mutants('cli', [
   [
     'clean-without-pins',
     '--clean with --pin off is an error.',
-    'cli/commands/satellite-verb.ts',
-    "if (pin === 'off' && clean === true) {",
-    "if (pin === '' && clean === true) {",
+    'cli/commands/program-options.ts',
+    "if (pin === 'off' && clean !== true) return undefined",
+    "if (pin === 'off') return undefined",
     options
   ],
   [
@@ -178,8 +202,8 @@ export const cli = mutants('cli', [
     'ps-wrong',
     'ps --wrong shows only containers with a problem.',
     'cli/confinement/ps.ts',
-    'rows: args.wrong ? views.filter(isWrong) : views,',
-    'rows: views,',
+    'const rows = args.wrong ? views.filter(isWrong) : views',
+    'const rows = views',
     effects
   ],
   [
@@ -197,6 +221,22 @@ export const cli = mutants('cli', [
     'options.allNamespaces === true ? undefined : options.namespace',
     'options.namespace',
     effects
+  ],
+  [
+    'install-strict',
+    'install --strict enforces unless told otherwise.',
+    'cli/commands/install-verbs.ts',
+    'parseOutput(flags.mode ?? usual.mode, installModes',
+    'parseOutput(flags.mode ?? defaultOptions.mode, installModes',
+    'cli/install/install'
+  ],
+  [
+    'install-containerd',
+    'install --containerd off starts satellites without the socket.',
+    'cli/install/satellite.ts',
+    "['--containerd-socket', 'off']",
+    '[]',
+    'cli/install/install'
   ],
   [
     'lint-strict',
@@ -258,17 +298,41 @@ export const cli = mutants('cli', [
     'next-replica',
     'Another replica is asked when one does not answer.',
     'cli/hubs/hub.ts',
-    "if (error.code !== 'UNAVAILABLE') throw error\n        first",
-    'throw error\n        first',
+    "if (signal.aborted || error.code !== 'UNAVAILABLE') {",
+    '{',
+    'cli/hubs/hub'
+  ],
+  [
+    'replica-that-hangs',
+    'Another replica is asked when one has not answered for some seconds.',
+    'cli/hubs/hub.ts',
+    'this.#moveLast(replica)\n          askNext()\n        }, this.#patienceMs)',
+    'this.#moveLast(replica)\n        }, this.#patienceMs)',
     'cli/hubs/hub'
   ],
   [
     'change-sent-once',
     'A change is sent to a replica that has just answered.',
     'cli/hubs/hub.ts',
-    'if (this.#replicas.length > 1) await this.#tryEach(reachHub)',
+    'this.#replicas.length > 1 ? (await this.#firstAnswer(reachHub)).replica : only',
+    'only',
+    'cli/hubs/hub'
+  ],
+  [
+    'winner-is-first',
+    'The replica that answered is the one that is asked next.',
+    'cli/hubs/hub.ts',
+    'if (!answered.signal.aborted) this.#moveFirst(replica)\n',
     '',
     'cli/hubs/hub'
+  ],
+  [
+    'leftovers-of-people',
+    '--leftovers keeps the bindings that people made.',
+    'cli/install/installed-objects.ts',
+    'if (!known.has(pathOf(one)) && !isOfPeople(item)) left.push(one)',
+    'if (!known.has(pathOf(one))) left.push(one)',
+    'cli/install/uninstall'
   ],
   [
     'denial-printed-once',
@@ -293,5 +357,29 @@ export const cli = mutants('cli', [
     "if (await identity.can('list', 'seccompprofiles', one)) continue",
     'continue',
     'webhook/ui/model/checked-pods'
+  ],
+  [
+    'approval-of-a-tool',
+    'An exported document is approved in the name of who is to apply it, not of who approved it here.',
+    'src/seccomp/policy/approval.ts',
+    'const bound = { digest, by, at: known.at,',
+    'const bound = { digest, by: known.by, at: known.at,',
+    'cli/profiles/options'
+  ],
+  [
+    'nodes-without-namespace',
+    'secco get nodes does not ignore a namespace.',
+    'cli/commands/get-verbs.ts',
+    'if (args.namespace !== undefined) {',
+    "if (args.namespace === '') {",
+    'cli/profiles/options'
+  ],
+  [
+    'what-monitoring-adds',
+    'uninstall removes what monitoring adds.',
+    'cli/install/installed-objects.ts',
+    "object('monitoring.coreos.com/v1', 'PrometheusRule', 'secco'),",
+    '',
+    'cli/install/monitoring/monitoring'
   ]
 ])

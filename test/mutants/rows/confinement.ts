@@ -193,8 +193,8 @@ export const confinement = mutants('confinement', [
     'restarts-per-container',
     'A restart is counted once.',
     'webhook/confinement/containers/restarts.ts',
-    "revision === '' || seen.has(key)) continue",
-    "revision === '') continue",
+    'const isNew = !this.#seen.has(key)',
+    'const isNew = true',
     'webhook/confinement/containers/restarts'
   ],
   [
@@ -217,16 +217,72 @@ export const confinement = mutants('confinement', [
     'unprotected',
     'A container that runs with less than its rule gives is reported.',
     'webhook/confinement/containers/unprotected.ts',
-    "const isLess = outcome === 'assigned' && state === 'runtime-default'",
+    "const isLess = outcome === 'assigned' && (state === 'runtime-default' || isLike)",
     'const isLess = false',
     'webhook/confinement/containers/unprotected'
+  ],
+  [
+    'muted-of-a-container',
+    'Muted denials are not counted for a container.',
+    'webhook/confinement/containers/denial-counts.ts',
+    'if (profile === undefined || !isMuted(profile, row)) return false',
+    'if (profile === undefined || isMuted(profile, row)) return false',
+    'webhook/confinement/containers/container-view-builder'
   ],
   [
     'stale',
     'A container under an older revision is stale.',
     'webhook/confinement/containers/container-view-builder.ts',
-    "stale: digest !== '' && wanted !== '' && digest !== wanted,",
+    "stale: replaced !== '' && wanted !== '' && replaced !== wanted,",
     'stale: false,',
     'webhook/confinement/containers/container-view-builder'
+  ],
+  [
+    'view-depends-on-profile',
+    'A changed profile computes the views that read it.',
+    'webhook/confinement/containers/view-inputs.ts',
+    'this.#reads.add(key)\n    return this.#states.get(key)',
+    'return this.#states.get(key)',
+    'webhook/confinement/containers/container-views-laws'
+  ],
+  [
+    'view-depends-on-digest',
+    'A digest that becomes known computes the views of its containers.',
+    'webhook/confinement/containers/container-view-builder.ts',
+    'reads.add(running.digest)\n',
+    '',
+    'webhook/confinement/containers/container-views-laws'
+  ],
+  [
+    'view-depends-on-rules',
+    'Changed rules compute every view.',
+    'webhook/confinement/containers/view-inputs.ts',
+    'before.snapshot.surroundings !== snapshot.surroundings',
+    'before.snapshot === undefined',
+    'webhook/confinement/containers/container-views-laws'
+  ],
+  [
+    'drift-unread-filter',
+    'A filter that cannot be read is not said to be as declared.',
+    'webhook/confinement/drift-watch.ts',
+    "own.filter(({ checked }) => checked === 'mode').length",
+    "own.filter(({ checked }) => checked === 'none').length",
+    'webhook/confinement/drift-watch'
+  ],
+  [
+    'audit-calls-since',
+    'The first of the calls in audit has its own time.',
+    'webhook/confinement/ladder/ladder-view.ts',
+    'the first at ${first}',
+    'the first at ${known}',
+    'webhook/confinement/ladder/ladder-view'
+  ],
+  [
+    'workload-unknown-denials',
+    'Where denials are not known there is no number of them.',
+    'webhook/views/view.ts',
+    '...(denials === undefined\n      ? {}',
+    '...(denials === undefined\n      ? { denied: 0, expected: 0 }',
+    'webhook/views/derived'
   ]
 ])

@@ -33,34 +33,90 @@ export const hub = mutants('hub', [
   ],
   [
     'rate-of-instances',
-    'A profile gets only so many new instances a minute.',
+    'A profile gets only so many new instances a minute from one node.',
     'webhook/hub/observations/cardinality.ts',
-    'if (!bucketOf(instances, profile, perMinute, burst).take(nowMs)) {',
-    'if (!bucketOf(instances, profile, perMinute, Infinity).take(nowMs)) {',
+    'const own = bucketOf(instances, `${profile} ${node}`, perMinute, burst)',
+    'const own = bucketOf(instances, `${profile} ${node}`, perMinute, Infinity)',
     trust
+  ],
+  [
+    'instances-of-other-nodes',
+    'An honest rollout over many nodes waits for no limit.',
+    'webhook/hub/observations/cardinality.ts',
+    'const own = bucketOf(instances, `${profile} ${node}`, perMinute, burst)',
+    'const own = bucketOf(instances, profile, perMinute, burst)',
+    trust
+  ],
+  [
+    'satellites-are-slowed-down',
+    'Satellites that send more than the hub can take are slowed down.',
+    'webhook/hub/observations/observation-intake.ts',
+    'const isFull = this.#length > mostWaiting || this.#bytes > mostBytes',
+    'const isFull = false',
+    'webhook/hub/observations/observation-intake'
+  ],
+  [
+    'bytes-that-wait',
+    'A few large observations slow a satellite down as many small ones do.',
+    'webhook/hub/observations/observation-intake.ts',
+    'this.#length > mostWaiting || this.#bytes > mostBytes',
+    'this.#length > mostWaiting',
+    'webhook/hub/observations/observation-intake'
+  ],
+  [
+    'bytes-that-wait-for-pods',
+    'Observations that wait for their pods are bounded in bytes.',
+    'webhook/hub/observations/pod-check.ts',
+    ' || before.bytes + bytes > mostWaitingBytes',
+    '',
+    trust
+  ],
+  [
+    'checksum-of-a-record',
+    'A damaged record of a node is not believed.',
+    'src/lib/record-log.ts',
+    "if (line[8] !== ' ' || checksum(text) !== line.slice(0, 8)) return undefined",
+    "if (line[8] !== ' ') return undefined",
+    'webhook/hub/nodes/node-log'
   ],
   [
     'rate-of-token-reviews',
     'A flood of invented tokens does not reach the API server.',
-    'webhook/hub/stream/identity.ts',
-    'if (!bucket.take(now())) {',
-    'if (bucket.take(now()) && token === "") {',
+    'webhook/access/bounded-reviews.ts',
+    'if (!this.#asking.has(key) && !this.#accepted.has(key)) this.#limits.take(client)',
+    '',
     trust
+  ],
+  [
+    'accepted-tokens-are-not-limited',
+    'A flood of invented tokens locks out nobody whose token was accepted before.',
+    'webhook/access/bounded-reviews.ts',
+    ' && !this.#accepted.has(key)) this.#limits',
+    ') this.#limits',
+    ['webhook/access/bounded-reviews', trust]
+  ],
+  [
+    'ports-that-are-used-again',
+    'The close of a connection does not end the limits of a later one with the same port.',
+    'webhook/hub/stream/waiting-peers.ts',
+    'if (socket !== undefined && known?.socket !== socket) return',
+    '',
+    'webhook/hub/stream/waiting-peers'
   ],
   [
     'token-answers-end',
     'The answer about a token is valid for two minutes at most.',
     'webhook/hub/stream/identity.ts',
-    ': Math.min(at + longestMs, answer.expiresAtMs ?? at + longestMs)',
-    ': (answer.expiresAtMs ?? at + longestMs)',
+    ': Math.min(longestMs, (answer.expiresAtMs ?? Number.POSITIVE_INFINITY) - wallClock()),',
+    ': (answer.expiresAtMs ?? wallClock() + longestMs) - wallClock(),',
     trust
   ],
   [
     'waiting-observations',
     'A node has only so many observations that wait for their pods.',
     'webhook/hub/observations/pod-check.ts',
-    'if (count >= mostWaiting) {',
-    'if (count < 0) {',
+    'if (before.count >= mostWaiting || before.bytes + bytes > mostWaitingBytes) {',
+    'if (before.bytes + bytes > mostWaitingBytes) {',
     trust
   ],
   [
@@ -96,6 +152,22 @@ export const hub = mutants('hub', [
     session
   ],
   [
+    'reviewing-is-not-cut',
+    'A connection whose token is being reviewed gives its place to no other one.',
+    'webhook/hub/stream/tls-listener.ts',
+    'if (!from.has(peer)) return',
+    'if (from.has(peer)) return',
+    'webhook/hub/stream/tls-listener'
+  ],
+  [
+    'tokens-of-one-client',
+    'Unknown tokens of one client do not take the reviews of another one.',
+    'webhook/access/client-limits.ts',
+    'const whose = !takes(client, client === loopback ? halfOf(ofAll) : ofOne)',
+    'const whose = at < 0 && !takes(client, ofOne)',
+    ['webhook/access/bounded-reviews', trust]
+  ],
+  [
     'renewed-token-of-another-node',
     'A renewed token must name the same node.',
     'webhook/hub/stream/authenticator.ts',
@@ -115,7 +187,7 @@ export const hub = mutants('hub', [
     'silent-satellite',
     'A silent satellite is disconnected.',
     'webhook/hub/stream/session.ts',
-    '} else if (now - this.#heardAt > 3 * timing.heartbeatMs) {',
+    '} else if (!this.#reading.isHeld && now - this.#heardAt > 3 * timing.heartbeatMs) {',
     '} else if (now < 0) {',
     session
   ],
@@ -314,9 +386,25 @@ export const hub = mutants('hub', [
   [
     'stand-by-rule-conditions',
     'A stand-by hub writes no conditions of rules.',
-    'webhook/cluster/writer.ts',
+    'webhook/cluster/rule-conditions.ts',
     '    if (!this.#options.mayWrite()) return\n',
     '',
+    'webhook/cluster/writer'
+  ],
+  [
+    'unread-profile-not-found',
+    'A rule is not said to have no profile while the hub has not read it.',
+    'webhook/cluster/rule-conditions.ts',
+    '    if (this.#isUnread(rule, profiles)) return\n',
+    '',
+    'webhook/cluster/writer'
+  ],
+  [
+    'new-rule-absent-at-once',
+    'A new rule whose profile is applied a moment later has two writes of its status.',
+    'webhook/cluster/rule-conditions.ts',
+    'Math.min(absentMs, stepMs)',
+    '0',
     'webhook/cluster/writer'
   ],
   [
@@ -355,8 +443,8 @@ export const hub = mutants('hub', [
     'revision-checksum',
     'Bytes of a revision that do not match their digest are not used.',
     'webhook/hub/revisions/revision-files.ts',
-    'return bytes !== undefined && digestOf(bytes) === digest ? bytes : undefined',
-    'return bytes',
+    'if (bytes === undefined || digestOf(bytes) !== digest) return undefined',
+    'if (bytes === undefined) return undefined',
     'webhook/hub/revisions/revision-files'
   ],
   [
@@ -395,9 +483,17 @@ export const hub = mutants('hub', [
     'previous-revision',
     'The revision before the newest one is kept for whenNotReady: Previous.',
     'webhook/hub/revisions/judged-profile.ts',
-    'if (previous !== undefined) state.previous = previous',
+    'if (previous !== undefined && previous.digest !== current) state.previous = previous',
     '',
     ['webhook/hub/revisions/judged-profile', hubTest]
+  ],
+  [
+    'own-revisions',
+    'A ladder names only revisions of its own profile.',
+    'webhook/hub/revisions/judged-profile.ts',
+    'if (digest === undefined || !this.#own.has(digest)) return undefined',
+    'if (digest === undefined) return undefined',
+    ['webhook/hub/revisions/judged-profile', 'webhook/hub/revisions/revisions']
   ],
   [
     'outcome-of-an-older-spec',
@@ -459,8 +555,8 @@ export const hub = mutants('hub', [
     'denials-known-since',
     'A full table moves the time since which denials are known.',
     'webhook/hub/denials/denial-rows.ts',
-    'if (oldest.lastSeen > this.#knownSince) this.#knownSince = oldest.lastSeen',
-    '',
+    'this.#dropped.set(namespace, laterTime(this.#dropped',
+    'new Map<string, string>().set(namespace, laterTime(this.#dropped',
     'webhook/hub/denials/denial-rows'
   ],
   [
@@ -534,5 +630,213 @@ export const hub = mutants('hub', [
     "{ op: 'test', path: `/spec/taints/${at}/key`, value: startupTaint },",
     '',
     'webhook/cluster/watch/startup-taint'
+  ],
+  [
+    'observations-without-namespace',
+    'Observations of a namespace that is gone are dropped and not tried for ever.',
+    'webhook/hub/observations/observation-writer.ts',
+    "if (error.code === 'NOT_FOUND' && error.field === namespaceField) return false",
+    '',
+    'webhook/hub/observations/observation-writer'
+  ],
+  [
+    'late-decision',
+    'A decision that comes to a pod after it was created is not believed.',
+    'webhook/cluster/false-claims.ts',
+    'carriedAssignment(pod, name) === undefined)',
+    "pod.containers.length === 0 && name === '')",
+    'webhook/cluster/false-claims'
+  ],
+  [
+    'pods-seen-in-standby',
+    'A hub that takes over knows how the pods were created that it saw before.',
+    'webhook/cluster/false-claims.ts',
+    'view.onChange((change) => claims.note(change))',
+    'view.onChange(() => undefined)',
+    'webhook/cluster/unpatched-pods'
+  ],
+  [
+    'history-by-time',
+    'Many changes of other profiles do not hide which decision was in force.',
+    'webhook/cluster/snapshot-history.ts',
+    'this.#steps.splice(0, Math.max(0, first))',
+    'this.#steps.splice(0, Math.max(0, first, this.#steps.length - 64))',
+    'webhook/cluster/false-claims'
+  ],
+  [
+    'unknown-tokens-of-a-network',
+    'The addresses of an IPv6 network take only half of the reviews of unknown tokens.',
+    'webhook/access/client-limits.ts',
+    'network !== client && !takes(network, halfOf(ofAll))',
+    "network === '' && !takes(network, halfOf(ofAll))",
+    'webhook/access/bounded-reviews'
+  ],
+  [
+    'unknown-tokens-in-total',
+    'Unknown tokens of any number of clients are limited together.',
+    'webhook/access/client-limits.ts',
+    ': !this.#all.take(at)',
+    ': this.#clients.size === 0',
+    ['webhook/access/bounded-reviews', trust]
+  ],
+  [
+    'unknown-tokens-of-the-loopback',
+    'One person does not use up the reviews of all that come from the loopback.',
+    'webhook/access/client-limits.ts',
+    'client === loopback ? halfOf(ofAll) : ofOne)',
+    'ofOne)',
+    'webhook/access/bounded-reviews'
+  ],
+  [
+    'one-review-at-a-time',
+    'A token is one question, however many requests bring it at once.',
+    'webhook/access/bounded-reviews.ts',
+    'if (running !== undefined) return running',
+    '',
+    ['webhook/access/bounded-reviews', 'webhook/cluster/access/bounded-rights']
+  ],
+  [
+    'answers-about-tokens-end',
+    'A token that was revoked is rejected some seconds later.',
+    'webhook/access/bounded-reviews.ts',
+    'this.#options.now() < known.until',
+    'known.until > 0',
+    'webhook/access/bounded-reviews'
+  ],
+  [
+    'invented-tokens-drop-no-accepted-one',
+    'However many tokens are invented, accepted ones stay known.',
+    'webhook/access/bounded-reviews.ts',
+    'const kept = isAccepted(answer) ? this.#accepted : this.#rejected',
+    'const kept = this.#accepted',
+    'webhook/access/bounded-reviews'
+  ],
+  [
+    'reviews-again-of-a-node',
+    'A satellite cannot have its token reviewed without end.',
+    'webhook/hub/stream/identity.ts',
+    'again.take(client)',
+    '',
+    trust
+  ],
+  [
+    'reviews-again-are-apart',
+    'What strangers send keeps no satellite from renewing its token.',
+    'webhook/hub/stream/identity.ts',
+    'return reviews.askAgain(token)',
+    'return reviews.answerOf(token, client)',
+    trust
+  ],
+  [
+    'permissions-of-one-user',
+    'A user cannot make the hub ask about permissions without limit.',
+    'webhook/access/bounded-permissions.ts',
+    'this.#limits.take(whose)',
+    '',
+    'webhook/access/bounded-permissions'
+  ],
+  [
+    'permissions-at-a-time',
+    'An API server that is slow gets only so many questions about permissions at a time.',
+    'webhook/access/bounded-permissions.ts',
+    'this.#mustHaveRoom(whose)',
+    '',
+    ['webhook/access/bounded-permissions', 'webhook/cluster/access/bounded-rights']
+  ],
+  [
+    'permissions-of-a-namespace',
+    'Who creates many ServiceAccounts has the questions of one user.',
+    'webhook/access/bounded-permissions.ts',
+    '`ServiceAccounts of ${namespace}`',
+    '`user ${username}`',
+    'webhook/access/bounded-permissions'
+  ],
+  [
+    'permissions-by-all-of-a-user',
+    'An answer about permissions is only used for who has the same groups and extra.',
+    'webhook/access/bounded-permissions.ts',
+    'const parts = [username, uid, groups, extra, verb',
+    'const parts = [username, uid, verb',
+    'webhook/access/bounded-permissions'
+  ],
+  [
+    'permissions-end',
+    'A right that was taken away ends some seconds later.',
+    'webhook/access/bounded-permissions.ts',
+    'this.#now() < known.until',
+    'known.until > 0',
+    ['webhook/access/bounded-permissions', 'webhook/cluster/access/bounded-rights']
+  ],
+  [
+    'one-permission-at-a-time',
+    'A permission is one question, however many requests need it at once.',
+    'webhook/access/bounded-permissions.ts',
+    'if (running !== undefined) return running',
+    '',
+    ['webhook/access/bounded-permissions', 'webhook/cluster/access/bounded-rights']
+  ],
+  [
+    'streams-that-are-not-checked',
+    'Nobody keeps an event stream by asking so much that its right is not checked.',
+    'webhook/access/open-streams.ts',
+    'return this.#now() - stream.checkedAt < uncheckedMs',
+    'return true',
+    'webhook/access/open-streams'
+  ],
+  [
+    'networks-make-room',
+    'Connections from all addresses of an IPv6 network take no place from others.',
+    'src/lib/network-of.ts',
+    'const network = networkOf(address)',
+    'const network = address',
+    ['webhook/hub/stream/waiting-peers', 'webhook/open-connections']
+  ],
+  [
+    'oldest-of-its-address',
+    'An address with too many connections that wait makes room itself.',
+    'webhook/hub/stream/waiting-peers.ts',
+    'if (own !== undefined && own.size >= this.#limits.ofOneAddress) return oldestOf(own)',
+    '',
+    'webhook/hub/stream/waiting-peers'
+  ],
+  [
+    'history-before-the-margin',
+    'The decision that was in force when a pod was created is known.',
+    'webhook/cluster/snapshot-history.ts',
+    '({ since }) => since <= now - this.#keepMs',
+    '({ since }) => since <= now',
+    'webhook/cluster/false-claims'
+  ],
+  [
+    'canaries-decide-nothing',
+    'Where canaries decided, no entry of a pod is called false.',
+    'webhook/cluster/false-claims.ts',
+    'if (claims.length === 0 || snapshot.canaries) return none',
+    'if (claims.length === 0) return none',
+    'webhook/cluster/false-claims'
+  ],
+  [
+    'old-pods-are-believed',
+    'A hub that started later calls no entry of an older pod false.',
+    'webhook/cluster/false-claims.ts',
+    'if (known === undefined || known > created - marginMs) return none',
+    'if (known === undefined) return none',
+    'webhook/cluster/false-claims'
+  ],
+  [
+    'lines-of-strangers',
+    'Whatever addresses strangers have, their rejected tokens are a few lines of the log.',
+    'webhook/hub/stream/rejections.ts',
+    'node === undefined ? ofStrangers.next() : {}',
+    '{} as { unlogged?: number }',
+    trust
+  ],
+  [
+    'lines-are-counted',
+    'What is left out of the log is counted.',
+    'src/lib/few-lines.ts',
+    'this.#unlogged += 1',
+    '',
+    'src/lib/few-lines'
   ]
 ])

@@ -8,6 +8,14 @@ const oneNamespace = 'webhook/cluster/access/one-namespace'
 
 export const pages = mutants('pages', [
   [
+    'streams-end-with-their-token',
+    'An event stream ends when the token that opened it is not valid any more.',
+    'webhook/access/open-streams.ts',
+    'await identity?.mustBeValid?.()',
+    '',
+    'webhook/access/open-streams'
+  ],
+  [
     'viewer-writes',
     'A viewer reads and changes nothing.',
     'webhook/access/rights.ts',
@@ -59,7 +67,7 @@ export const pages = mutants('pages', [
     'idle-session-ends',
     'An idle session ends.',
     'webhook/access/sessions.ts',
-    'now() - session.seen > timing.idleMs ||',
+    'now() - seen > timing.idleMs ||',
     '',
     gate
   ],
@@ -67,9 +75,33 @@ export const pages = mutants('pages', [
     'session-life',
     'A session ends after a week, however it is used.',
     'webhook/access/sessions.ts',
-    '|| now() - session.opened > timing.lifeMs',
+    '|| now() - opened > timing.lifeMs',
     '',
     gate
+  ],
+  [
+    'sessions-of-one',
+    'The sessions of one person cannot end those of others.',
+    'webhook/access/sessions.ts',
+    'if (own.length >= mostOfOne &&',
+    'if (own.length >= mostSessions &&',
+    gate
+  ],
+  [
+    'streams-of-one',
+    'One person has at most 50 event streams.',
+    'webhook/access/open-streams.ts',
+    'if (own.length >= mostOfOne) {',
+    'if (own.length > 1000) {',
+    'webhook/access/open-streams'
+  ],
+  [
+    'stream-of-session',
+    'An event stream ends with its session.',
+    'webhook/access/open-streams.ts',
+    'if (session !== undefined && !this.#sessions.isOpen(session)) return false',
+    '',
+    'webhook/access/open-streams'
   ],
   [
     'log-in-limit',
@@ -171,9 +203,9 @@ export const pages = mutants('pages', [
     'approve-what-was-shown',
     'A person approves exactly what the page showed.',
     'webhook/ui/api/approve.ts',
-    'proposalDigest(call, decide(current)) !== expect',
-    'proposalDigest(call, decide(current)) === ""',
-    ['webhook/ui/objects', actions]
+    'proposalDigest(call, after) === expect',
+    'proposalDigest(call, after) !== ""',
+    ['webhook/ui/api/approve', actions]
   ],
   [
     'acting-store-status',
@@ -262,5 +294,13 @@ export const pages = mutants('pages', [
     'isDeepStrictEqual(written.spec, object.spec)',
     'isDeepStrictEqual(written.spec, written.spec)',
     'webhook/cluster/access/delegated-objects'
+  ],
+  [
+    'limit-of-a-person',
+    'Limits of requests count a person, not the address that everybody comes from.',
+    'webhook/ui/plugin.ts',
+    'identity?.user ?? ip',
+    'identity === undefined ? ip : ip',
+    gate
   ]
 ])

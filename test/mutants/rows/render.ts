@@ -9,21 +9,27 @@ export const render = mutants('render', [
   [
     'emergency-by-extends',
     'An emergency block also denies a syscall that a profile has by extends.',
-    'src/seccomp/render/render.ts',
-    'const rest = afterEmergency(name, effective.alternatives, emergency)',
-    `const rest = reasons.some(({ kind }) => kind === 'extends')
-      ? { left: effective.alternatives, reasons: [] }
-      : afterEmergency(name, effective.alternatives, emergency)`,
+    'src/seccomp/render/allowed-names.ts',
+    'leftOf(name, { grant, denyRules }, emergency, sides)',
+    `leftOf(name, { grant, denyRules }, reasons.some(({ kind }) => kind === 'extends') ?
+      { ...emergency, denyRules: new Map() } : emergency, sides)`,
     emergency
   ],
   [
     'emergency-by-family',
     'An emergency block also denies a syscall that a profile has by its family.',
-    'src/seccomp/render/render.ts',
-    'const rest = afterEmergency(name, effective.alternatives, emergency)',
-    `const rest = reasons.every(({ kind }) => kind === 'family')
-      ? { left: effective.alternatives, reasons: [] }
-      : afterEmergency(name, effective.alternatives, emergency)`,
+    'src/seccomp/render/allowed-names.ts',
+    'leftOf(name, { grant, denyRules }, emergency, sides)',
+    `leftOf(name, { grant, denyRules }, reasons.every(({ kind }) => kind === 'family') ?
+      { ...emergency, denyRules: new Map() } : emergency, sides)`,
+    emergency
+  ],
+  [
+    'emergency-of-plain-names',
+    'An emergency block also denies what most profiles allow, and what was computed for them once.',
+    'src/seccomp/render/allowed-names.ts',
+    'isPlain && !emergency.denyRules.has(name)',
+    'isPlain',
     emergency
   ],
   [
@@ -38,7 +44,7 @@ export const render = mutants('render', [
     'emergency-doubles',
     'A block of a socket family also denies the multiplexer that could create it.',
     'src/seccomp/render/emergency.ts',
-    "  socket: ['socketcall'],\n",
+    '  ...Object.keys(multiplexed).filter((each) => multiplexed[each]?.has(name))\n',
     '',
     emergency
   ],
@@ -78,7 +84,7 @@ export const render = mutants('render', [
     'block-what-is-needed',
     'A block of what every container needs is recognised.',
     'src/seccomp/render/block.ts',
-    'whole.flatMap(({ names }) => names).filter(isBase)',
+    'whole.flatMap(({ names }) => names).filter(isNeeded)',
     "whole.flatMap(({ names }) => names).filter((name) => name === '')",
     emergency
   ],
@@ -86,22 +92,22 @@ export const render = mutants('render', [
     'second-extends',
     'A profile gets what each of its parents allows.',
     'src/seccomp/render/approved.ts',
-    'const parents = (current.spec.extends ?? []).map((entry, index) => {',
-    'const parents = (current.spec.extends ?? []).slice(0, 1).map((entry, index) => {',
+    'const parents = parentsOf(current).map(({ label, at }) => {',
+    'const parents = parentsOf(current).slice(0, 1).map(({ label, at }) => {',
     enforce
   ],
   [
     'parents-of-parents',
     "A profile gets what its parents' parents allow.",
     'src/seccomp/render/approved.ts',
-    'const approved = combine(ownApproved(current), parents)',
-    'const approved = path.length > 0 ? ownApproved(current) : combine(ownApproved(current), parents)',
+    'const approved = mustBeRenderable(combine(own, parents), key)',
+    'const approved = path.length > 0 ? own : mustBeRenderable(combine(own, parents), key)',
     enforce
   ],
   [
     'child-denies-parent',
     "A profile's own deny rule wins over what a parent allows.",
-    'src/seccomp/render/approved.ts',
+    'src/seccomp/render/union.ts',
     'if (own.denyRules.get(name)?.some(everywhere) === true) continue',
     'if (name === "") continue',
     enforce
@@ -109,7 +115,7 @@ export const render = mutants('render', [
   [
     'inherited-deny-rule',
     'A deny rule of one parent for some arguments stays although another parent allows the syscall.',
-    'src/seccomp/render/approved.ts',
+    'src/seccomp/render/union.ts',
     'const kept = grants.has(name) ? list.filter((denyRule) => !everywhere(denyRule)) : list',
     'const kept = grants.has(name) ? [] : list',
     enforce
@@ -218,6 +224,22 @@ export const render = mutants('render', [
     'if (!have.has(name)) added.set(name, `${because}: ${reason}`)',
     'if (have.has(name)) added.set(name, `${because}: ${reason}`)',
     'src/seccomp/render/families'
+  ],
+  [
+    'harmless-calls',
+    'Calls that cannot fail, and those that sleep, are in every profile.',
+    'src/seccomp/render/base.ts',
+    '[...entriesOf(runtimes), ...always]',
+    '[...entriesOf(runtimes)]',
+    'src/seccomp/render/base'
+  ],
+  [
+    'misbuilt-for-another-name',
+    'What libseccomp builds wrongly for one name makes others of the same condition unknown.',
+    'src/seccomp/filter/built-rules.ts',
+    'if (found.has(name) || ![...own].some((one) => tainted.has(one))) continue',
+    'if (name.length > 0) continue',
+    'src/seccomp/filter/differential'
   ],
   [
     'base-of-runtimes',

@@ -153,7 +153,7 @@ export const rules = mutants('rules', [
     'canary-by-ordinal',
     'Pods of a StatefulSet are chosen by their ordinal, so that a restart does not change the choice.',
     'src/rules/canary.ts',
-    'ordinal === undefined ? facts.turn : Number(ordinal)',
+    'ordinalOf(facts) ?? facts.turn',
     'facts.turn',
     'src/rules/canary'
   ],
@@ -260,6 +260,30 @@ export const rules = mutants('rules', [
     'return reachable ? [profileKey(stated, name)] : []',
     'return [profileKey(stated, name)]',
     decide
+  ],
+  [
+    'own-profile-of-its-container',
+    'A mode that a person set for a profile decides about the container that it was learned from, and about no other one.',
+    'src/rules/wishes.ts',
+    'return isOfWorkload && isProfileOf(state, container)',
+    'return isOfWorkload',
+    'src/rules/own-profile'
+  ],
+  [
+    'own-profile-of-its-workload',
+    'A mode that a person set for a profile decides about the kind of workload that it was learned from, and about no other one.',
+    'src/rules/wishes.ts',
+    'const isOfWorkload = state?.workload?.kind === kind && state.workload.name === name',
+    'const isOfWorkload = state?.workload?.name === name',
+    'src/rules/own-profile'
+  ],
+  [
+    'own-profile-within-default',
+    'A rule that learns gives a profile by the name that a pod chose only within RuntimeDefault.',
+    'src/rules/wishes.ts',
+    'bounded: learnedAs.isBounded ? [key] : []',
+    'bounded: []',
+    'src/rules/own-profile'
   ],
   [
     'path-follows-from-digest',

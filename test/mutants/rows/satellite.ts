@@ -256,6 +256,14 @@ export const satellite = mutants('satellite', [
     'satellite/recorder/exactness'
   ],
   [
+    'pod-labels',
+    'Without the socket of containerd, nobody waits for labels of pods.',
+    'satellite/recorder/slots/slot-naming.ts',
+    'return this.#options.registry.hasPodLabels && lacksPodLabels(labels)',
+    'return lacksPodLabels(labels)',
+    'satellite/recorder/slots/slot-naming'
+  ],
+  [
     'possible-denials',
     'A call that only ever ended as a filter ends it is not proven.',
     'satellite/recorder/slots/possible-denials.ts',
@@ -424,11 +432,147 @@ export const satellite = mutants('satellite', [
     'satellite/inspector/declared'
   ],
   [
+    'declared-again',
+    'A profile that a container declares later is another one, unless its filter is the same.',
+    'satellite/inspector/declared.ts',
+    "return digest !== '' && digest === factsOf(b).digest",
+    "return digest !== ''",
+    'satellite/inspector/declared'
+  ],
+  [
     'used-sets',
     'A call that was denied every time is not one that a container needs.',
     'satellite/inspector/used-sets.ts',
     'if (nr !== undefined && left > 0) counts.push(nr, left)',
     'if (nr !== undefined) counts.push(nr, count)',
     'satellite/inspector/used-sets'
+  ],
+  [
+    'crun-start-time',
+    "A process of crun's state counts only while it has the start time that crun wrote.",
+    'satellite/containers/crun.ts',
+    'pid > 0 && startTimeOf(pid) === startTime ?',
+    'pid > 0 ?',
+    'satellite/containers/crun'
+  ],
+  [
+    'crun-open-bundle',
+    'A bundle of crun that others can write gives no identity.',
+    'satellite/containers/crun.ts',
+    "if (placeOf(bundle, id) === 'foreign')",
+    "if (bundle === '')",
+    'satellite/containers/crun'
+  ],
+  [
+    'bundle-in-a-root-file-system',
+    'A bundle in a root file system of a container gives no identity.',
+    'satellite/containers/bundle-place.ts',
+    'if (ofContainers.has(name)) return false',
+    '',
+    'satellite/containers/crun'
+  ],
+  [
+    'crun-ambiguous-config',
+    'A configuration that crun may read otherwise gives no identity.',
+    'satellite/containers/crun.ts',
+    'config?.isAmbiguous === true',
+    'config?.isAmbiguous === undefined && config !== undefined',
+    'satellite/containers/crun'
+  ],
+  [
+    'crun-scope',
+    'A container of CRI-O under crun is one of a pod, whichever cgroup crun made in its scope.',
+    'satellite/containers/crun.ts',
+    "scope === '' ? textOf('cgroup-path') : `/${scope}`",
+    "textOf('cgroup-path')",
+    'satellite/containers/crun'
+  ],
+  [
+    'podman-by-its-id',
+    'A container whose name is the id of another one does not answer for it.',
+    'satellite/containers/podman.ts',
+    'ids.includes(id)',
+    "id !== ''",
+    'satellite/containers/podman'
+  ],
+  [
+    'podman-two-for-one-id',
+    'Two answers of podman about one id are none.',
+    'satellite/containers/podman.ts',
+    'count(id) === 1',
+    'count(id) >= 1',
+    'satellite/containers/podman'
+  ],
+  [
+    'podman-ambiguous-answer',
+    'An answer of podman that other parsers read otherwise gives no identity.',
+    'satellite/containers/podman.ts',
+    'isAmbiguous: !isPlainJson(one)',
+    'isAmbiguous: false',
+    'satellite/containers/podman'
+  ],
+  [
+    'podman-ambiguous-config',
+    "A configuration that podman's runtime may read otherwise gives no identity.",
+    'satellite/containers/podman.ts',
+    'return oci?.isAmbiguous === true ? doubts.config : undefined',
+    'return undefined',
+    'satellite/containers/podman'
+  ],
+  [
+    'podman-foreign-bundle',
+    'A bundle of podman in a folder of others gives no identity.',
+    'satellite/containers/podman.ts',
+    "placeOf(bundle, answer.id) === 'foreign'",
+    "bundle === ''",
+    'satellite/containers/podman'
+  ],
+  [
+    'podman-one-is-gone',
+    'A container that ends while podman lists all takes no name from others.',
+    'satellite/containers/podman.ts',
+    '(error: unknown) => error as { stdout?: string }',
+    "() => ({ stdout: '' })",
+    'satellite/containers/podman'
+  ],
+  [
+    'crun-image-annotations',
+    'Annotations of an image name no container of podman under crun.',
+    'satellite/containers/believed.ts',
+    "writer === 'podman' ? {} :",
+    'writer === undefined ? {} :',
+    ['satellite/containers/believed', 'satellite/containers/crun']
+  ],
+  [
+    'labels-of-an-image',
+    'Labels of an image count as none of its containers.',
+    'satellite/containers/believed.ts',
+    '.filter(([key, value]) => !isOfImage(key, value))',
+    '.filter(([key, value]) => isOfImage(key, value) || key)',
+    'satellite/containers/believed'
+  ],
+  [
+    'labels-of-an-image-that-is-gone',
+    'Where the labels of an image cannot be read, none of the container is believed.',
+    'satellite/containers/believed.ts',
+    'if (ofImage === undefined) return {}',
+    'if (ofImage === undefined) return labels',
+    'satellite/containers/believed'
+  ],
+  [
+    'reserved-labels',
+    'Labels of Kubernetes name no container outside of Kubernetes.',
+    'satellite/containers/believed.ts',
+    '!reserved.test(key) &&',
+    'key !== String() &&',
+    'satellite/containers/believed'
+  ],
+  [
+    'scope-of-another-container',
+    'A cgroup with the name of another container of CRI-O makes no container one of a pod.',
+    'satellite/containers/believed.ts',
+    'name === `crio-${id}` || name === `crio-${id}.scope`',
+    "name.startsWith('crio-')",
+    'satellite/containers/believed'
   ]
 ])

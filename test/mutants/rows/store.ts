@@ -3,6 +3,9 @@ import { mutants } from '../mutant.js'
 const order = 'src/lib/durable-file-order'
 const durable = 'src/lib/durable-file'
 const directory = 'src/store/directory'
+const pair = 'src/store/directory-pair'
+const crash = 'src/store/directory-crash'
+const objects = 'src/store/directory-objects.ts'
 const worker = 'src/lib/worker'
 
 /** Files that survive a crash, the directory store, and what runs in the background. */
@@ -79,8 +82,8 @@ export const store = mutants('store', [
     'failed-write-leaves-nothing',
     'A failed write leaves no temporary file.',
     'src/lib/durable-file.ts',
-    '    await unlink(temporary).catch(() => undefined)\n    throw writeFailed(path, error)',
-    '    throw writeFailed(path, error)',
+    '    await unlink(temporary).catch(() => undefined)\n    throw error instanceof',
+    '    throw error instanceof',
     durable
   ],
   [
@@ -134,7 +137,7 @@ export const store = mutants('store', [
   [
     'conflict',
     'An object that somebody changed meanwhile is not overwritten.',
-    'src/store/directory.ts',
+    objects,
     'if (resourceVersion !== undefined && resourceVersion !== present) {',
     'if (resourceVersion === "") {',
     directory
@@ -142,7 +145,7 @@ export const store = mutants('store', [
   [
     'generation',
     'The generation grows with the spec only.',
-    'src/store/directory.ts',
+    objects,
     'generation: sameSpec ? (generation ?? 1) : (generation ?? 1) + 1',
     'generation: (generation ?? 1) + 1',
     directory
@@ -150,7 +153,7 @@ export const store = mutants('store', [
   [
     'corrupt-document',
     'A document that cannot be read is not overwritten.',
-    'src/store/directory.ts',
+    objects,
     "throw new SeccoError('STORE_CORRUPT', `${where}: ${message}`)",
     'return message === where ? undefined : undefined',
     directory
@@ -167,14 +170,14 @@ export const store = mutants('store', [
     'document-size',
     'Nothing is written that could not be read again.',
     'src/store/directory-document.ts',
-    'if (size > maxDocumentBytes) {',
-    'if (size < 0) {',
+    'if (size <= maxDocumentBytes) return text',
+    'if (size >= 0) return text',
     directory
   ],
   [
     'bookkeeping-of-another-store',
     "Another store's version numbers are not taken over.",
-    'src/store/directory.ts',
+    objects,
     '  delete metadata.uid\n',
     '',
     directory
@@ -182,12 +185,78 @@ export const store = mutants('store', [
   [
     'one-writer',
     'Several writers of one object lose nothing.',
-    'src/store/directory.ts',
+    objects,
     `() => withFileLock(lock, lockTimeoutMs, work),
       () => withFileLock(lock, lockTimeoutMs, work)`,
     `() => work(),
       () => work()`,
-    directory
+    crash
+  ],
+  [
+    'object-before-its-yaml',
+    'An object is durable before the YAML that shows it.',
+    'src/lib/durable-file.ts',
+    `    await writeDurable(first.path, first.content, mode)
+    await ((await isStill()) ? rename(temporary, second.path) : unlink(temporary))`,
+    `    await rename(temporary, second.path)
+    await writeDurable(first.path, first.content, mode)`,
+    order
+  ],
+  [
+    'interrupted-write',
+    'A write that was interrupted has happened as a whole.',
+    'src/store/directory-load.ts',
+    'status.file?.replaces === identity',
+    'status.file?.replaces === digest',
+    pair
+  ],
+  [
+    'yaml-put-back',
+    'Who puts an old YAML back means it.',
+    'src/store/directory-status.ts',
+    '`${file.ino}:${file.mtimeNs}:${digest}`',
+    '`${file.ino >= 0n}:${digest}`',
+    pair
+  ],
+  [
+    'status-digest',
+    'A status whose bytes have changed is not believed.',
+    'src/store/directory-status.ts',
+    "head['content'] !== contentDigest(content)",
+    "head['content'] === undefined",
+    pair
+  ],
+  [
+    'status-set-aside',
+    'A status that cannot be read is kept for people.',
+    objects,
+    'await setAside(path, (stamp) => lostPath(root, kind, ref, stamp))',
+    'lostPath(root, kind, ref)',
+    pair
+  ],
+  [
+    'edit-by-hand',
+    'An edit by hand is a new generation.',
+    'src/store/directory-document.ts',
+    'generation: isSameSpec ? generation : generation + 1',
+    'generation',
+    pair
+  ],
+  [
+    'comments',
+    'A write of the status leaves the YAML as people wrote it.',
+    objects,
+    'before?.isYamlCurrent === true && isSameDocument(before.object, valid)',
+    'before?.isYamlCurrent === true && before.object === valid',
+    pair
+  ],
+  [
+    'earlier-version',
+    'A store of an earlier version is taken over.',
+    'src/store/directory-load.ts',
+    'isYamlCurrent: !isOld',
+    'isYamlCurrent: isOld || !isOld',
+    pair
   ],
   [
     'stale-lock',
@@ -236,5 +305,21 @@ export const store = mutants('store', [
     'return tokens >= 0 ? 0 : Math.ceil((-tokens * 1000) / perSecond)',
     'return tokens >= 0 ? 0 : 0',
     'src/lib/pace'
+  ],
+  [
+    'clock-set-back',
+    'A clock that is set back takes nothing from a limit of rate.',
+    'src/lib/pace.ts',
+    'Math.max(0, nowMs - (last ?? nowMs))',
+    '(nowMs - (last ?? nowMs))',
+    'src/lib/pace'
+  ],
+  [
+    'owner-of-what-changes',
+    'A change makes Secco an owner of nothing but what it changes.',
+    'src/store/kubernetes-objects.ts',
+    'written = await this.#change(kind, ref, existing, changed)',
+    'written = await this.#patch(kind, ref, changed, existing)',
+    'src/store/kubernetes'
   ]
 ])

@@ -27,6 +27,12 @@ test('the bundle shows who wrote the annotations', (t) => {
     [`${task}/default/${hex}`, '/default/x', 'runc', 'containerd'],
     [userdata, `/machine.slice/libpod-${hex}.scope`, 'runc', 'podman'],
     [userdata, `/kubepods.slice/crio-${hex}.scope`, 'runc', 'cri-o'],
+    [userdata, `/kubepods.slice/crio-${hex}.scope/container`, 'runc', 'cri-o'],
+    [userdata, `/kubepods/besteffort/crio-${hex}`, 'runc', 'cri-o'],
+    [userdata, `/machine.slice/libpod-${hex}.scope/container`, 'runc', 'podman'],
+    [userdata, '/machine.slice/crio-other.scope/container', 'runc', 'podman'],
+    [userdata, `/crio-${hex}.scope/x/y`, 'runc', 'podman'],
+    ['/srv/my-containers/web/userdata', '/x', 'runc', 'runc'],
     ['/srv/bundles/k8s.io', '/x', 'runc', 'runc'],
     ['/srv/bundles/k8s.io', '/x', 'docker', 'docker']
   ]

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { openStateWatch } from '../../../native/state-watch.js'
+import { placeOf } from '../../../satellite/containers/bundle-place.js'
 import { runcRuntime } from '../../../satellite/containers/runc.js'
 import { hex } from '../../helpers/container-facts.js'
 import { makeBundle, makeRootfs } from '../../helpers/runc-bundle.js'
@@ -58,6 +59,7 @@ test('a bundle counts only where a runtime of the node writes that of this conta
     ["in another's root file system", `${task}/k8s.io/${other}/rootfs/b`, 'bundle'],
     ["containerd's folder itself", `${task}/k8s.io`, 'bundle'],
     ["podman's own", `${storage}/${hex}/userdata`, ''],
+    ['of runc by hand, in a folder that is named like one of podman', 'my-containers/web', ''],
     ["podman's, another container's", `${storage}/${other}/userdata`, 'bundle'],
     ["podman's, a folder in it", `${storage}/${hex}/userdata/shm`, 'bundle'],
     ['in a merged root file system', `overlay/${hex}/merged/b`, 'bundle'],
@@ -83,6 +85,7 @@ test('a bundle counts only where a runtime of the node writes that of this conta
     await change?.(bundle)
     const read = await readWith(join(folder, 'roots'), hex, bundle)
     t.equal(read.doubt, doubt, what)
+    t.equal(placeOf(bundle, hex), doubt === '' ? 'own' : 'foreign', `${what}: under crun`)
     t.equal(read.annotations, doubt === '' ? JSON.stringify(etcd) : '', `${what}: what is read`)
     if (doubt === '') continue
     t.match(read, { name: hex, runtime: 'unknown' }, `${what}: who it is`)
@@ -102,6 +105,7 @@ test('a bundle counts only where a runtime of the node writes that of this conta
   for (const [what, bundle, doubt] of odd) {
     const read = await readWith(join(folder, 'roots'), hex, bundle)
     t.match(read, { doubt, annotations: '' }, what)
+    t.equal(placeOf(bundle, hex), doubt === '' ? 'gone' : 'foreign', `${what}: under crun`)
   }
 })
 

@@ -137,8 +137,11 @@ test('the oldest of several versions; unknown if one is', (t) => {
 test('runc is listed if only its callers report a version', (t) => {
   const containerd = { name: 'containerd', version: '1.7.0' }
   const runc = { name: 'runc', version: '1.1.5' }
-  t.same(withUnversionedRunc([containerd]), [containerd, { name: 'runc', version: '' }])
-  t.same(withUnversionedRunc([containerd, runc]), [containerd, runc])
-  t.same(withUnversionedRunc([]), [], 'a node without runtimes has none')
+  const silent = { name: 'runc', version: '' }
+  t.same(withUnversionedRunc([containerd], []), [containerd, silent])
+  t.same(withUnversionedRunc([containerd, runc], ['containerd']), [containerd, runc])
+  t.same(withUnversionedRunc([], ['containerd', 'containerd']), [silent], 'nobody was asked')
+  t.same(withUnversionedRunc([runc], ['containerd']), [runc])
+  t.same(withUnversionedRunc([], []), [], 'a node without runtimes has none')
   t.end()
 })

@@ -2,62 +2,26 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Test, t, test } from 'tap'
 import { containerdRuntime } from '../../../satellite/containers/containerd.js'
 import { identityOf } from '../../../satellite/containers/identify.js'
-import { isSandbox } from '../../../satellite/containers/labels.js'
-import { cgroupFolderOf, cgroupIdOf, mntnsOf } from '../../../satellite/containers/processes.js'
+import { cgroupFolderOf } from '../../../satellite/containers/processes.js'
 import { type ContainerRegistry, openRegistry } from '../../../satellite/containers/registry.js'
 import { runcRuntime } from '../../../satellite/containers/runc.js'
 import type { Container } from '../../../satellite/containers/runtime.js'
 import { createLogger } from '../../../src/lib/log.js'
 import { type Cri, startCri, type TestPod } from '../../helpers/cri.js'
+import { believedOf, claims, type Identity, nobody, slotOf } from '../../helpers/container-lies.js'
 import { quiet } from '../../helpers/quiet.js'
 import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
 import { until } from '../../helpers/until.js'
 
 t.setTimeout(500_000)
 
-/** Every label and annotation by which a container could be taken for another one. */
-const claims = {
-  'io.cri-containerd.kind': 'sandbox',
-  'io.kubernetes.cri.container-type': 'sandbox',
-  'io.kubernetes.cri.sandbox-namespace': 'kube-system',
-  'io.kubernetes.cri.sandbox-name': 'etcd',
-  'io.kubernetes.cri.container-name': 'etcd',
-  'io.kubernetes.cri-o.ContainerType': 'sandbox',
-  'io.kubernetes.docker.type': 'podsandbox',
-  'io.kubernetes.pod.namespace': 'kube-system',
-  'io.kubernetes.pod.name': 'etcd',
-  'io.kubernetes.pod.uid': 'u-etcd',
-  'nerdctl/name': 'payments',
-  'pod-template-hash': 'payments',
-  'batch.kubernetes.io/job-name': 'payments',
-  'secco.dev/profile': 'payments/card.app',
-  'secco.dev/assigned': '{"app":{"profile":"payments/card.app"}}'
-}
 const pod: TestPod = { namespace: 'shop', name: 'web-abc-12345', uid: 'u-1' }
 const [plain, hostile] = ['docker.io/library/plain:1', 'docker.io/library/hostile:1']
 
-/** What is believed of a container, without facts of its process. */
-const believedOf = (container: Container | undefined) => ({
-  name: container?.name,
-  pod: container?.pod,
-  sandbox: container !== undefined && isSandbox(container.labels),
-  secco: container?.labels['secco.dev/profile'],
-  assigned: container?.labels['secco.dev/assigned'],
-  owner:
-    container?.labels['batch.kubernetes.io/job-name'] ?? container?.labels['pod-template-hash'],
-  doubt: container?.doubt !== undefined
-})
-
-type Identity = ReturnType<typeof believedOf>
-
-const nobody: Identity = {
-  ...{ name: undefined, pod: undefined, sandbox: false, secco: undefined },
-  ...{ assigned: undefined, owner: undefined, doubt: false }
-}
 const app: Identity = { ...nobody, name: 'app', pod }
 
 /** Machinery of one test: containerd with CRI, and runc by hand. */
@@ -306,18 +270,6 @@ test('nobody who starts a container, or makes its image, makes it another one', 
   }
   await nestedCgroups(t, rig)
 })
-
-/** What the recorder knows of the calls of a process. */
-function slotOf(pid: number) {
-  const folder = cgroupFolderOf(pid) ?? ''
-  return {
-    pid,
-    mntns: mntnsOf(pid) ?? 0,
-    cgroupId: cgroupIdOf(folder) ?? 0n,
-    cgroupName: basename(folder),
-    cgroupParent: basename(dirname(folder))
-  }
-}
 
 /** A container with a cgroup of its own makes more in it, with the names of other containers. */
 async function nestedCgroups(t: Test, { cri, registry, runc }: Rig): Promise<void> {

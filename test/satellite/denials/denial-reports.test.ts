@@ -30,7 +30,7 @@ const container: Container = {
 }
 const detail: DenialDetail = {
   ...{ index: 0, generation: 1, abi: 'native', nr: ptrace, count: 2, result: -1, succeeded: 0 },
-  ...{ pid: process.pid, comm: 'web', at: 1n }
+  ...{ pid: process.pid, comm: 'web', at: 1n, firstAt: 1n }
 }
 
 /** Scans a minute apart: what is reported in between comes from no scan. */

@@ -13,6 +13,7 @@ import type { LinuxSeccomp, SeccompAction } from '../../../src/api/seccomp-profi
 import { createLogger } from '../../../src/lib/log.js'
 import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
 import type { Denial } from '../../../webhook/hub/denials/denial.js'
+import { isNightly } from '../../helpers/fuzz.js'
 import { quiet } from '../../helpers/quiet.js'
 import { until } from '../../helpers/until.js'
 import { everything } from '../denial-rig.js'
@@ -125,7 +126,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
     t.equal(of(busy)?.count, count, 'exactly')
   }
   t.comment(`10,000 denials on the hub after ${took.join(', ')} ms`)
-  t.ok(Math.max(...took) < 1000, `${took.join(', ')} ms`)
+  if (isNightly) t.ok(Math.max(...took) < 1000, `${took.join(', ')} ms`)
   t.match(of(busy), { count: 30_000, errno: 1, comm: 'denied' })
 
   // An exec without a terminal and one with a terminal are separate parts of one container.
@@ -155,7 +156,7 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   )
   await runc('kill', busy, 'KILL')
   const [end] = await Promise.all([ended(busy), ended(busy, 'probe'), ended(busy, 'session')])
-  matchLists(t, end, { events: ['start', 'serve', 'stop', 'probe'], readyAt: /^20/ })
+  matchLists(t, end, { events: ['start', 'serve', 'killed', 'probe'], readyAt: /^20/ })
   t.ok(end.startup.some(({ names }) => names.includes('execve')))
   t.ok(end.serving.some(({ names }) => names.includes('poll')))
   await runc('delete', '--force', busy)
@@ -167,10 +168,12 @@ test('denials, parts and phases of real containers, up to the hub', { skip }, as
   await followed(usual)
   await runc('exec', usual, '/probe', 'getpgid')
   await runc('kill', usual, 'USR1')
+  const stopped = await ended(usual)
   t.strictSame(
-    (await ended(usual)).denied.filter(({ detail }) => detail?.expected !== true),
+    stopped.denied.filter(({ detail }) => detail?.expected !== true),
     []
   )
+  matchLists(t, stopped, { events: ['start', 'stop'] })
   await runc('delete', '--force', usual)
 })
 
@@ -215,7 +218,7 @@ test('a denied call that succeeds is reported; denials on purpose are not', (t) 
   t.notOk(watched.includes(0) || watched.includes(135), 'read is allowed, personality depends')
   const detail = {
     ...{ index: 3, generation: 9, abi: 'native' as const, nr: 165, count: 2, result: -1 },
-    ...{ succeeded: 0, pid: 41, comm: 'sh', at: 5n }
+    ...{ succeeded: 0, pid: 41, comm: 'sh', at: 5n, firstAt: 5n }
   }
   const clone3 = { ...detail, nr: 435, count: 900, result: -38 }
   details = [clone3]
@@ -231,6 +234,13 @@ test('a denied call that succeeds is reported; denials on purpose are not', (t) 
     { name: 'mount', count: 2, detail: { errno: 1, pid: 41, comm: 'sh', expected: false } }
   ])
   t.strictSame(watch.conditions(), [])
+  details = [{ ...detail, count: 3, at: 9n }]
+  matchLists(
+    t,
+    watch.denied(slot, countsOf({ mount: 3 }), container),
+    [{ name: 'mount', count: 3, detail: { at: '9', firstAt: '5' } }],
+    'a note that came since the last call is as new as the count'
+  )
 
   // Denials from before the profile is known are reported with their process too.
   const later = { ...slot, index: 4 }

@@ -1,28 +1,8 @@
 import { test } from 'tap'
-import type { DenialDetail } from '../../../native/types.js'
 import { imageDigestOf } from '../../../satellite/containers/image-labels.js'
 import { AuditedCalls } from '../../../satellite/denials/audited-calls.js'
-import { type NotedDetail, notedDetail } from '../../../satellite/denials/denial-details.js'
 import { mergeObservations } from '../../../satellite/uplink/merge-observations.js'
 import { Observation } from '../../../src/api/gen/hub.js'
-
-const note = (at: bigint, count: number): DenialDetail => ({
-  ...{ index: 0, generation: 1, abi: 'native', nr: 124, count, result: -1, succeeded: 0 },
-  ...{ pid: 7, comm: 'app', at }
-})
-
-test('the first time of a denial is kept while the kernel keeps only the newest', (t) => {
-  let noted: NotedDetail | undefined
-  for (const [at, count] of [
-    [100n, 1],
-    [250n, 2],
-    [900n, 40]
-  ] as const) {
-    noted = notedDetail(note(at, count), noted)
-  }
-  t.match(noted, { at: 900n, count: 40, firstAt: 100n })
-  t.end()
-})
 
 test('the first time of a denial in the audit log', (t) => {
   const noProcess = { mntnsOf: () => undefined, cgroupIdOf: () => undefined }
@@ -56,6 +36,22 @@ test('a restart of the satellite does not make the first time later', (t) => {
     t.equal(denied?.detail?.firstAt, first, what)
     t.equal(denied?.count, count, what)
   }
+  t.end()
+})
+
+test('of as many calls the later note counts, whichever comes first', (t) => {
+  const of = (at: string, comm: string) =>
+    Observation.fromPartial({
+      id: 'n/b/1',
+      denied: [{ name: 'getsid', count: 3, action: 'A', detail: { abi: 'x86_64', at, comm } }]
+    })
+  const table: [what: string, one: Observation, other: Observation][] = [
+    ['two notes', of('11:00', 'late'), of('10:00', 'early')],
+    ['a count without a note', of('11:00', 'late'), of('', '')]
+  ]
+  for (const [what, one, other] of table)
+    for (const merged of [mergeObservations(one, other), mergeObservations(other, one)])
+      t.match(merged.denied, [{ count: 3, detail: { at: '11:00', comm: 'late' } }], what)
   t.end()
 })
 

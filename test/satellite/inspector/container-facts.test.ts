@@ -8,7 +8,7 @@ import { stateOf } from '../../../src/confinement/state.js'
 const container = {
   ...{ runtime: 'runc', id: 'c', name: 'app', pid: 7, status: 'running', labels: {} }
 } as unknown as Container
-const kinds = ['none', 'runtime-default', 'allow-all', 'revision', 'other'] as const
+const kinds = ['none', 'runtime-default', 'like-default', 'allow-all', 'revision', 'other'] as const
 const checks: readonly (FilterCheck | undefined)[] = [
   undefined,
   { checked: 'none', same: false, difference: '', others: 0, allowed: 0 },
@@ -36,7 +36,8 @@ test('what a node reports of a filter is what the kernel has, whatever is declar
             const digest = kind === 'none' ? '' : `sha256:${'1'.repeat(64)}`
             const declared: Declared = {
               ...{ kind, digest, mode: kind === 'revision' ? 'enforce' : '' },
-              ...{ file: undefined, assigned: undefined }
+              ...{ file: undefined, assigned: undefined, beyond: ['bpf'] },
+              like: kind === 'like-default' ? { difference: 'one', denied: ['ptrace'] } : undefined
             }
             const one = { key: 'c@1', container, startedAt: '', check, begun, tried }
             const facts = factsOf(one, { declared, disk: undefined, status: { mode, filters: 1 } })
@@ -46,6 +47,10 @@ test('what a node reports of a filter is what the kernel has, whatever is declar
               kind === 'revision' ? { short: 'web@1', mode: 'enforce' } : undefined
             )
             if (facts.mode !== mode) wrong.push(`${words}: mode ${facts.mode}`)
+            const isDefault = kind === 'runtime-default' || kind === 'like-default'
+            const names = isDefault ? 'bpf' : undefined
+            if (facts.likeDefault !== declared.like) wrong.push(`${words}: like`)
+            if (facts.beyondDefault?.names.join() !== names) wrong.push(`${words}: beyond`)
             const checked = expectedOf(mode, tried, check)
             if (facts.checked !== checked) wrong.push(`${words}: checked ${facts.checked}`)
             // A check that is older than the loss of the filter says nothing about now.
@@ -56,7 +61,7 @@ test('what a node reports of a filter is what the kernel has, whatever is declar
             if (begun && mode === 0 && state !== 'unconfined') wrong.push(`${words}: ${state}`)
             if (!begun && state !== 'starting') wrong.push(`${words}: ${state}, not begun`)
           }
-  t.equal(count, 300)
+  t.equal(count, 360)
   t.strictSame(wrong, [])
   t.end()
 })

@@ -1,6 +1,7 @@
 import { test } from 'tap'
-import { declaredOf } from '../../../satellite/inspector/declared.js'
+import { declaredOf, isSameProfile } from '../../../satellite/inspector/declared.js'
 import { annotations } from '../../../src/api/names.js'
+import { defaultCapabilities, runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
 import { renderLearn } from '../../../src/seccomp/render/render.js'
 import { plain } from '../../helpers/container-facts.js'
 import { allowing, revisionOf } from '../revision-of.js'
@@ -29,6 +30,13 @@ test('what a container declares', (t) => {
     ['nothing', {}, none, 'none', undefined],
     ['a revision of this node', { seccomp }, refs('web'), 'revision', `web ${digest}`],
     ['the nearest of two names', { seccomp }, refs('job', 'web'), 'revision', `web ${digest}`],
+    [
+      'the one of two names that its own annotation has',
+      { seccomp, labels: { [annotations.profile]: 'shop/api' } },
+      refs('job', 'api'),
+      'revision',
+      `api ${digest}`
+    ],
     ["somebody else's profile", { seccomp }, none, 'other', undefined],
     [
       'the revision of its annotation',
@@ -68,5 +76,29 @@ test('what a container declares', (t) => {
     t.equal(found, file, `${what}: its file`)
     t.equal(declared.mode, kind === 'revision' ? 'enforce' : '', `${what}: its mode`)
   }
+  t.end()
+})
+
+test('of RuntimeDefault a container declares what it allows beyond default capabilities', (t) => {
+  const beyondWith = (...capabilities: string[]) => {
+    const seccomp = runtimeDefault({ capabilities: [...defaultCapabilities, ...capabilities] })
+    return declaredOf(plain({ seccomp }), refs()).beyond
+  }
+  t.same(beyondWith(), [])
+  t.same(beyondWith('CAP_BPF'), ['bpf'])
+  t.same(beyondWith('CAP_SYS_PTRACE'), ['kcmp', 'pidfd_getfd', 'process_madvise'])
+  t.same(declaredOf(plain({ seccomp }), refs()).beyond, [], 'nothing of another profile')
+  t.same(declaredOf(plain({}), refs()).beyond, [])
+  t.end()
+})
+
+test('two configurations declare the same profile when their filters are the same', (t) => {
+  const errno = { defaultAction: 'SCMP_ACT_ERRNO' } as const
+  const rule = { names: ['read'], action: 'SCMP_ACT_ALLOW' } as const
+  const profile = { ...errno, syscalls: [{ ...rule, names: [...rule.names] }] }
+  t.ok(isSameProfile(undefined, undefined))
+  t.ok(isSameProfile(profile, structuredClone(profile)), 'read twice')
+  t.notOk(isSameProfile(profile, undefined))
+  t.notOk(isSameProfile(profile, { ...errno }))
   t.end()
 })

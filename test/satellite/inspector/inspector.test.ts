@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { copyFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'tap'
 import type { Container } from '../../../satellite/containers/runtime.js'
 import { startInspector } from '../../../satellite/inspector/inspector.js'
@@ -59,4 +61,38 @@ test('the inspector reads containers that the registry reports, unless they have
   await until('its end', () => reported.includes('-ending') || undefined)
   t.notOk(reported.some((one) => one.endsWith('short')))
   t.equal(asked.all, 1, 'a new container does not cause a walk through all of them')
+})
+
+test('a program with the name of a runtime runs when the runtime says so', async (t) => {
+  const folder = t.testdir({})
+  const program = join(folder, 'runc')
+  await copyFile('/bin/sleep', program)
+  const child = spawn(program, ['60'], { stdio: 'ignore' })
+  t.teardown(() => child.kill('SIGKILL'))
+  await once(child, 'spawn')
+  const pid = child.pid ?? 0
+  const container = plain({ id: 'named', pid, firstPid: pid, status: 'created' })
+  let tell: (container: Container) => void = () => undefined
+  const inspector = startInspector({
+    registry: {
+      all: () => [container],
+      refresh: () => Promise.resolve(),
+      onAppear: () => () => undefined,
+      onChange: (listener) => {
+        tell = listener
+        return () => undefined
+      }
+    },
+    ...{ seccompRoot: tmpdir(), holding: () => [], abis: ['x86_64'], scanMs: 20 },
+    logger: createLogger('test', quiet),
+    onChange: () => undefined
+  })
+  t.teardown(() => inspector.close())
+  await inspector.scan()
+  t.same(
+    inspector.list().map(({ running }) => running),
+    [false]
+  )
+  tell({ ...container, status: 'running' })
+  await until('it to run', () => inspector.list()[0]?.running || undefined)
 })

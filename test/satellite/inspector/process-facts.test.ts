@@ -2,27 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
-import { seccompStatusOf, timeOfTicks } from '../../../satellite/inspector/process-facts.js'
-import { startTicksOf } from '../../../satellite/lib/proc-text.js'
-
-/** A tick, and the uptime's fraction of one. */
-const toleranceMs = 30
-
-test('the start time of a process, to the tick', async (t) => {
-  // Twice, half a second apart: whole seconds would be wrong for one of them.
-  for (const pauseMs of [0, 500]) {
-    await new Promise((resolve) => setTimeout(resolve, pauseMs))
-    const before = Date.now()
-    const child = spawn('sleep', ['60'])
-    await once(child, 'spawn')
-    const after = Date.now()
-    const began = Date.parse(timeOfTicks(startTicksOf(child.pid ?? 0) ?? 0))
-    t.ok(began >= before - toleranceMs, `${before - began} ms early at most`)
-    t.ok(began <= after + toleranceMs, `${began - after} ms late at most`)
-    child.kill('SIGKILL')
-    await once(child, 'close')
-  }
-})
+import { seccompStatusOf } from '../../../satellite/inspector/process-facts.js'
 
 test('the seccomp mode is what the kernel reports', async (t) => {
   const own = seccompStatusOf(process.pid)

@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'tap'
-import { checkFloor, floors } from '../../../satellite/revisions/floor.js'
+import { checkFloor } from '../../../satellite/revisions/floor.js'
+import { floors } from '../../../satellite/revisions/floors.js'
 import { openGenerations } from '../../../satellite/revisions/generations.js'
 import { installRevision } from '../../../satellite/revisions/installer.js'
 import { openRevisionFiles } from '../../../satellite/revisions/revision-files.js'
@@ -86,7 +87,7 @@ test('what a node never goes below', (t) => {
     spec: { seccomp: allowing('read', 'mount', 'socket', 'clone') },
     status: { approvals: [{ by: 'olga', at: '2026-11-24T11:00:00Z', reason: 'CSI', revision: '' }] }
   }
-  const origin = originOf(profile, () => undefined)
+  const origin = originOf(profile, () => undefined, { editedAt: undefined, beyondInUse: () => [] })
   matchLists(t, origin, { generation: 4, beyond: ['mount'], approvedBy: 'olga', reason: 'CSI' })
   for (const mode of ['enforce', 'audit'] as const) {
     const { seccomp } = renderProfile(profile, { mode, resolve: () => undefined })
@@ -185,6 +186,36 @@ test('a time in the future is the newest only until then', async (t) => {
     t.pass(`${what}: a profile that is created again is newer`)
   }
 })
+
+const damages: [what: string, text: string, reason: RegExp, left: boolean][] = [
+  ['no JSON', '{"shop/web":', /JSON/, false],
+  [
+    'another entry',
+    '{"shop/web":{"createdAt":"2026-11-24T10:00:00Z","generation":3},"a/b":7}',
+    /a\/b/,
+    true
+  ]
+]
+
+for (const [what, text, reason, left] of damages) {
+  test(`generations with ${what} are kept aside, and what can be read counts`, async (t) => {
+    const root = await mkdtemp(join(tmpdir(), 'secco-floor-'))
+    t.teardown(() => rm(root, { recursive: true, force: true }))
+    const path = join(root, 'secco/generations.json')
+    await mkdir(join(root, 'secco'))
+    await writeFile(path, text)
+    const { logger, lines } = collectLog()
+    const generations = await openGenerations(root, logger)
+    const of = (generation: number) =>
+      revisionOf(allowing('read'), { generation, createdAt: '2026-11-24T10:00:00Z' })
+    t.match(lines, [{ code: 'STORE_CORRUPT', reason, kept: `${path}.unreadable` }])
+    if (left) t.throws(() => generations.check(of(2)), { code: 'OLDER_GENERATION' })
+    else generations.check(of(2))
+    generations.note(of(5))
+    await generations.flush()
+    t.equal(await readFile(`${path}.unreadable`, 'utf8'), text)
+  })
+}
 
 test('an older approval does not come back, not after a restart either', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'secco-floor-'))

@@ -6,7 +6,7 @@ import type { Container } from '../../../satellite/containers/runtime.js'
 import { openRevisionFiles } from '../../../satellite/revisions/revision-files.js'
 import type { RevisionRef, RevisionStatus } from '../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
-import { within } from '../../helpers/until.js'
+import { until, within } from '../../helpers/until.js'
 import { collectLog } from '../../webhook/hub/rig.js'
 import { allowing, revisionOf, trialThatWorks } from '../revision-of.js'
 
@@ -25,7 +25,8 @@ test('a missing file is reported to the hub, which has its bytes', async (t) => 
     openRevisionFiles({
       ...{ root, logger, onStatus, containers: () => [] },
       dependencies: { trial: trialThatWorks },
-      timing: { verifyMs: 20, collectMs }
+      verifyMs: 20,
+      keepUnusedMs: collectMs
     })
   const lost = async (
     ref: RevisionRef,
@@ -150,7 +151,7 @@ test('no revision is installed while unused ones are removed', async (t) => {
         return trialThatWorks()
       }
     },
-    timing: { verifyMs: 3_600_000, collectMs: 0 }
+    ...{ verifyMs: 3_600_000, keepUnusedMs: 0 }
   })
   const damaged = join(root, revisionPath('shop', 'old', `sha256:${'0'.repeat(64)}`))
   await mkdir(dirname(damaged), { recursive: true })
@@ -167,4 +168,81 @@ test('no revision is installed while unused ones are removed', async (t) => {
   t.same(events, ['slow', 'removed', 'next'])
   await access(join(root, revisionPath(next.namespace, next.profile, next.digest)))
   await files.close()
+})
+
+test('an older revision is not accepted while a newer one is being installed', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'secco-revisions-'))
+  t.teardown(() => rm(root, { recursive: true, force: true }))
+  let end = (): void => undefined
+  const ended = new Promise<void>((resolve) => (end = resolve))
+  const createdAt = '2026-11-24T10:00:00Z'
+  const newer = revisionOf(allowing('read'), { generation: 2, createdAt })
+  const older = revisionOf(allowing('read', 'write'), { generation: 1, createdAt })
+  const other = revisionOf(allowing('read'), { generation: 1, createdAt }, 'other')
+  const { logger } = collectLog()
+  let tried = 0
+  const files = await openRevisionFiles({
+    ...{ root, logger, onStatus: () => undefined, containers: () => [] },
+    dependencies: {
+      acceptFilter: () => Promise.resolve(),
+      trial: async () => {
+        tried += 1
+        if (tried === 1) await ended
+        return trialThatWorks()
+      }
+    }
+  })
+  const first = files.install(newer)
+  await until('its trial', () => (tried === 1 ? true : undefined))
+  const second = files.install(older)
+  t.match(await files.install(other), { ready: true }, 'another profile does not wait')
+  end()
+  t.match(await first, { ready: true })
+  t.match(await second, { ready: false, code: 'OLDER_GENERATION' })
+  t.strictSame(
+    files.holding().map(({ digest }) => digest),
+    [other.digest, newer.digest]
+  )
+  await files.close()
+})
+
+test('a file stays while a pod refers to it or a container runs under it, and goes after that', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'secco-revisions-'))
+  t.teardown(() => rm(root, { recursive: true, force: true }))
+  const { logger } = collectLog()
+  const of = (profile: string, name: string) =>
+    revisionOf(allowing(name), { generation: 1 }, profile)
+  const [referred, running, unused] = [
+    of('referred', 'read'),
+    of('running', 'write'),
+    of('unused', 'close')
+  ]
+  const container = { id: 'c', name: 'web', pid: 7, seccomp: allowing('write') } as Container
+  let containers = [container]
+  const files = await openRevisionFiles({
+    ...{ root, logger, onStatus: () => undefined, containers: () => containers },
+    dependencies: { trial: trialThatWorks, acceptFilter: () => Promise.resolve() },
+    ...{ verifyMs: 3_600_000, keepUnusedMs: 0 }
+  })
+  t.teardown(() => files.close())
+  for (const one of [referred, running, unused]) t.match(await files.install(one), { ready: true })
+  const held = () =>
+    files
+      .holding()
+      .map(({ profile }) => profile)
+      .sort()
+  await files.verify()
+  t.same(held(), ['referred', 'running', 'unused'], 'the hub has not said yet what it wants')
+  // A pod whose container stopped and is not deleted: the hub names its revision, no process runs under it.
+  files.desire([referred])
+  await files.verify()
+  t.same(held(), ['referred', 'running'])
+  await t.rejects(access(join(root, revisionPath('shop', 'unused', unused.digest))))
+  containers = [{ ...container, pid: 0 }]
+  await files.verify()
+  t.same(held(), ['referred'], 'its container ended, and no pod refers to it')
+  files.desire([])
+  await files.verify()
+  t.same(held(), [])
+  await t.rejects(access(join(root, revisionPath('shop', 'referred', referred.digest))))
 })

@@ -114,8 +114,11 @@ test('a hub traces a container of a satellite over its stream', { skip }, async 
   })
 
   await t.test('a reconnect: the counts go on', async (t) => {
+    let isLost = false
+    const leave = hub.onChange(() => (isLost ||= hub.node('n1')?.connected === false))
     uplink?.setTls(await rig.clientTls('n1'))
-    await until('the loss', () => (hub.node('n1')?.connected === false ? true : undefined))
+    await until('the loss', () => isLost || undefined)
+    leave()
     await counter.signal('USR1')
     await until('two thousand', () => (sinceOf(trace, 'getsid') === 2000 ? true : undefined))
     t.match(trace, { ended: false, connected: true })
@@ -127,9 +130,12 @@ test('a hub traces a container of a satellite over its stream', { skip }, async 
 
   await t.test('stop: the last counts are in it', async (t) => {
     const other = await hub.traces.start(target, 'dora')
+    // Without a viewer it would end by itself.
+    const leaveOther = hub.traces.watch(other.id, () => undefined)
     await counter.signal('USR1')
     await until('all calls', () => (sinceOf(trace, 'getsid') === 3000 ? true : undefined))
     await hub.traces.stop(other.id)
+    leaveOther()
     t.match(other, { ended: true, problem: '' })
     t.equal(sinceOf(other, 'getsid'), 1000, 'counted from its own start')
   })

@@ -16,6 +16,7 @@ test('a trace ends when its container ends before it was seen', {
     word: 'web',
     wait: false,
     registry: {
+      hasPodLabels: false,
       refresh: () => {
         state.listed += 1
         return Promise.resolve()

@@ -20,6 +20,7 @@ import { connectionHint } from '../../../satellite/uplink/connection-hint.js'
 import { mergeObservations } from '../../../satellite/uplink/merge-observations.js'
 import { profileOf } from '../../src/store/contract.js'
 import { collectLog, observationOf } from '../../webhook/hub/rig.js'
+import { freePort } from '../../helpers/child-program.js'
 import { runs } from '../../helpers/fuzz.js'
 
 test('observations of one instance merge by union; backoff and hints', (t) => {
@@ -234,7 +235,7 @@ test(`kill -9 of satellite, hub and both, ${kills} times at random moments`, {
   const store = await openDirectoryStore(join(dir, 'objects'), { debounceMs: 20, pollMs: 500 })
   await store.apply('SeccompProfile', profileOf('default', 'web'))
 
-  let hub = start('../hub-child.js', dir, '0')
+  let hub = start('../hub-child.js', dir, String(await freePort()))
   await hub.line()
   const port = hub.lines[0] ?? ''
   let run = 0

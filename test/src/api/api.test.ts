@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { evaluate } from '@marcbachmann/cel-js'
 import { test } from 'tap'
 import { conditionReasons, conditionsPage } from '../../../src/api/condition-reasons.js'
 import { driftKinds } from '../../../src/confinement/state.js'
@@ -62,12 +63,32 @@ test('CRDs', (t) => {
   t.end()
 })
 
+test('a profile extends each other one once', (t) => {
+  const [profile] = definitions.filter(({ spec }) => spec.names.kind === 'SeccompProfile')
+  const parents = profile && schemaOf(profile).properties?.['spec']?.properties?.['extends']
+  // A list of type set would be merged: a tool that applies a document would leave the parents that others added.
+  t.notOk(parents !== undefined && 'x-kubernetes-list-type' in parents)
+  const [rule] = parents?.['x-kubernetes-validations'] ?? []
+  const table: [self: string[], accepted: boolean][] = [
+    [[], true],
+    [['a', 'shop/a', 'b'], true],
+    [['a', 'b', 'a'], false],
+    [['a', 'a', 'a'], false]
+  ]
+  for (const [self, accepted] of table) {
+    t.equal(evaluate(rule?.rule ?? '', { self }), accepted, self.join() || 'none')
+  }
+  t.end()
+})
+
 test('every reason of a condition is documented, and nothing else is', (t) => {
-  const folder = join(repositoryRoot, 'webhook')
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
-    .map((path) => readFileSync(join(folder, path), 'utf8'))
-    .filter((text) => /setCondition\(|readyCondition\(/.test(text))
+  const files = ['webhook', join('cli', 'install')]
+    .flatMap((folder) =>
+      readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith('.ts'))
+        .map((path) => readFileSync(join(repositoryRoot, folder, path), 'utf8'))
+    )
+    .filter((text) => /setCondition\(|readyCondition\(|makeReadyUnknown\(/.test(text))
   const used = new Set([
     // The first difference is the reason.
     ...driftKinds,
@@ -79,11 +100,12 @@ test('every reason of a condition is documented, and nothing else is', (t) => {
   ])
   const ofNodes = conditionReasons.filter(({ kind }) => kind === 'Node')
   const toldBy = [
-    'recorder/exactness',
-    'denials/denial-watch',
-    'revisions/revision-files',
-    'uplink/rejections'
-  ].map((name) => readFileSync(join(repositoryRoot, 'satellite', `${name}.ts`), 'utf8'))
+    'satellite/recorder/exactness',
+    'satellite/denials/denial-watch',
+    'satellite/revisions/revision-files',
+    'satellite/uplink/rejections',
+    'webhook/views/holds-up'
+  ].map((name) => readFileSync(join(repositoryRoot, `${name}.ts`), 'utf8'))
   t.same(
     [
       ...new Set(

@@ -2,8 +2,10 @@ import { test } from 'tap'
 import { parseDocument, parseDocuments, parseProfileDocument } from '../../../src/api/parse.js'
 import { assignedOf } from '../../../src/confinement/assigned.js'
 import { durationMs } from '../../../src/lib/duration.js'
+import { parseImage } from '../../../src/rules/image.js'
 import { parseSelector } from '../../../src/rules/parse-selector.js'
 import { emergencyTemplates } from '../../../src/seccomp/data/emergency-templates.js'
+import { dataWords, parseFilter, runFilter } from '../../../src/seccomp/filter/cbpf.js'
 import { importSources } from '../../../src/seccomp/import/import.js'
 import { migrateText } from '../../../src/seccomp/migrate/migrate.js'
 import { parseBlock } from '../../../src/seccomp/render/block.js'
@@ -47,6 +49,12 @@ metadata: {name: web, annotations: {seccomp.security.alpha.kubernetes.io/pod: ru
 spec: {template: {spec: {containers: [{name: app, image: nginx}]}}}
 `
 
+/** Loads the number, compares it, and answers. */
+const filter = Buffer.from(
+  '2000000000000000150001003c00000006000000010005000600000000000000',
+  'hex'
+)
+
 const parsers: [
   string,
   readonly string[],
@@ -75,6 +83,18 @@ const parsers: [
     throwsSeccoError
   ],
   ['a migration', [deployment, profile], (text) => migrateText(text, 'a.yaml'), throwsSeccoError],
+  [
+    "an image's name",
+    ['docker.io/library/web:1.2', `r:5000/a@sha256:${'a'.repeat(64)}`],
+    parseImage,
+    throwsNothing
+  ],
+  [
+    'a filter',
+    [filter.toString('latin1')],
+    (text) => runFilter(parseFilter(Buffer.from(text, 'latin1')), dataWords({ nr: 1, arch: 2 })),
+    (error) => throwsSeccoError(error) || error instanceof RangeError
+  ],
   ['a duration', ['90s', '7d'], durationMs, throwsNothing],
   [
     'an assignment',

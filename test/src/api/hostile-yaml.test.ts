@@ -34,15 +34,23 @@ const table: [what: string, text: string][] = [
 
 const slow = { timeout: 120_000 }
 const clock = new ThreadClock()
+/** How many times as long as an ordinary document. */
+const most = 3
 
-const quickest = (run: () => void): number =>
-  Math.min(
-    ...[1, 2, 3, 4].map(() => {
-      const began = clock.ms()
-      run()
-      return clock.ms() - began
-    })
-  )
+const took = (run: () => void): number => {
+  const began = clock.ms()
+  run()
+  return clock.ms() - began
+}
+
+/** By how much one takes longer than the other: once more if it is much, because other programs slow down single runs. */
+function ratioOf(run: () => void, other: () => void): number {
+  let least = Infinity
+  for (let round = 0; round < 4 && least >= most; round += 1) {
+    least = Math.min(least, took(run) / took(other))
+  }
+  return least
+}
 
 test('pasted YAML costs no more than an ordinary document of the accepted length', slow, (t) => {
   const pod = (value: string) =>
@@ -50,18 +58,18 @@ test('pasted YAML costs no more than an ordinary document of the accepted length
   const entry = '        - {name: abcdefgh, value: "12345678"}\n'
   const longest = pod(entry.repeat((limits.pastedYamlBytes - 200) / entry.length))
   t.equal(readObjects(longest, 'pod', limits.pastedYamlBytes).length, 1)
-  const ordinary = quickest(() => readObjects(longest, 'pod', limits.pastedYamlBytes))
+  const ordinary = (): unknown => readObjects(longest, 'pod', limits.pastedYamlBytes)
+  ordinary()
   for (const [what, text] of table) {
     for (const part of [text, text.slice(0, limits.pastedYamlBytes)]) {
-      const took = quickest(() => {
+      const ratio = ratioOf(() => {
         try {
           readObjects(part, 'pod', limits.pastedYamlBytes)
         } catch {
           // Most of them are rejected; what counts is how soon.
         }
-      })
-      const ratio = took / ordinary
-      t.ok(ratio < 3, `${what}, ${part.length} bytes: ${ratio.toFixed(2)} times`)
+      }, ordinary)
+      t.ok(ratio < most, `${what}, ${part.length} bytes: ${ratio.toFixed(2)} times`)
     }
   }
   for (const [what, text] of table.slice(0, 8)) {

@@ -4,8 +4,10 @@ import {
   parseDocument,
   parseDocuments,
   parseProfileDocument,
+  parseStored,
   serializeDocument
 } from '../../../src/api/parse.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { codeOf, profileOf } from '../../helpers/seccomp-profiles.js'
 
 test('documents: what bad input gets', (t) => {
@@ -60,6 +62,11 @@ test('documents: what bad input gets', (t) => {
     [`${head}metadata: {name: a..b}\nspec: {}`, 'INVALID_NAME', /metadata\.name/],
     [`${head}metadata: {name: a, namespace: a/b}\nspec: {}`, 'INVALID_NAME', /metadata\.namespace/],
     [`${meta}spec: {extends: [a/../b]}`, 'INVALID_NAME', /spec\.extends\[0\]/],
+    [
+      `${meta}spec: {extends: [a, shop/b, a]}`,
+      'INVALID_DOCUMENT',
+      /spec\.extends\[2\]: repeats a; name each profile once/
+    ],
     [`${rule}spec: {mode: enforce}`, 'INVALID_DOCUMENT', /spec\.profile: is required/],
     [`${rule}spec: {mode: learn, namespaceSelector: {}}`, 'INVALID_DOCUMENT', /secco-system only/],
     [
@@ -82,6 +89,9 @@ test('documents: what bad input gets', (t) => {
     t.match(thrown.message, /^app\.yaml/)
   }
   t.notOk('polluted' in {})
+  // From before duplicates were rejected: such an object must not be gone after an upgrade.
+  const twice = parseStored(`${meta}spec: {extends: [a, shop/b, a]}`, 'x') as SeccompProfile
+  t.same(twice.spec.extends, ['a', 'shop/b', 'a'])
   t.equal(parseDocuments(`${meta}spec: {}\n---\n---\n${rule}spec: {mode: learn}`, 'x').length, 2)
   t.equal(codeOf(() => parseProfileDocument(`${rule}spec: {mode: learn}`, 'x')).field, 'kind')
   const tricky = profileOf({ workload: { kind: 'On', name: '1_000', container: 'null' } })

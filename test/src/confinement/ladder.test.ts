@@ -1,4 +1,6 @@
 import { test } from 'tap'
+import { Mute } from '../../../src/api/ladder.js'
+import { ownWordOfName } from '../../../src/api/mute-words.js'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import {
@@ -10,6 +12,7 @@ import {
   rollbackLadder,
   withMute
 } from '../../../src/confinement/ladder.js'
+import { readDocument } from '../../helpers/documents.js'
 
 const profile: SeccompProfile = {
   apiVersion,
@@ -42,7 +45,7 @@ test('promote makes the mode stricter or keeps it; less strict only with force',
           {
             code: 'INVALID_ARGUMENT',
             message: /shop\/web is in enforce mode; audit is less strict/,
-            hint: /secco rollback shop\/web[^]*--force/
+            hint: promote === bare ? /^add --force/ : /secco rollback shop\/web[^]*--force/
           },
           words
         )
@@ -115,6 +118,15 @@ test('a canary is rolled back for denials and restarts, and complete without the
   t.end()
 })
 
+test('a mute goes by the name that a process gives itself, and says so', (t) => {
+  const muted = withMute(profile, { syscall: 'getsid', comm: 'agent' }, decision, false)
+  const taken = { syscall: 'getsid', comm: 'agent', pid: 4711 }
+  t.ok(isMuted(muted, taken), 'whoever has the name')
+  t.match(JSON.stringify(Mute.properties.comm), ownWordOfName)
+  t.match(readDocument('docs/security.md'), /\*\*Mutes\*\*[^]*PR_SET_NAME/)
+  t.end()
+})
+
 test('a mute is for one syscall, of one program or of all', (t) => {
   const muted = withMute(profile, { syscall: 'getsid', comm: 'agent' }, decision, false)
   t.equal(withMute(muted, { syscall: 'getsid', comm: 'agent' }, decision, false), muted, 'once')
@@ -128,7 +140,7 @@ test('a mute is for one syscall, of one program or of all', (t) => {
   t.notOk(isMuted(back, { syscall: 'getsid', comm: 'agent' }))
   t.same(
     back.status?.history?.map(({ action, to }) => `${action} ${to}`),
-    ['mute muted', 'mute muted', 'mute heard']
+    ['mute muted', 'mute muted', 'mute not muted']
   )
   t.end()
 })

@@ -15,7 +15,10 @@ import { repositoryRoot } from '../../helpers/repository.js'
 const columns = {
   runs: ['yes', 'no'],
   privileged: ['yes', 'no'],
-  declares: ['none', 'runtime-default', 'allow-all', 'audit', 'enforce', 'other', 'unknown'],
+  declares: [
+    ...(['none', 'runtime-default', 'like-default', 'allow-all', 'audit', 'enforce'] as const),
+    ...(['other', 'unknown'] as const)
+  ],
   kernel: ['none', 'strict', 'filter'],
   read: ['none', 'mode', 'bytes', 'table'],
   same: ['yes', 'no'],
@@ -110,7 +113,7 @@ test('the state of a container, for every combination of what a node reports', (
     if (state !== expected) wrong.push(`${wordsOf(one, stateColumns)}: ${state}, not ${expected}`)
     if (why === '') wrong.push(`${wordsOf(one, stateColumns)}: no reason`)
   }
-  t.equal(cases.length, 672)
+  t.equal(cases.length, 768)
   t.strictSame(wrong, [])
   const without = table.filter((row) => !used.has(row)).map(({ text }) => text)
   t.strictSame(without, [], 'every row decides about something')
@@ -158,7 +161,7 @@ test('the drifts of a container, for every combination', (t) => {
     if (!found.every(({ message }) => message.includes('web@11111111')))
       wrong.push(`${wordsOf(one, driftColumns)}: a message without the name`)
   }
-  t.equal(cases.length, 672 * 12)
+  t.equal(cases.length, 768 * 12)
   t.strictSame(wrong, [])
   t.strictSame(
     table.filter((row) => !used.has(row)).map(({ text }) => text),
@@ -191,5 +194,29 @@ test('the risk of every state', (t) => {
     t.equal(riskOfState(state, given, unread), unknown, `${words}, the revision is not read`)
   }
   t.strictSame([...new Set(table.map(([state]) => state))].sort(), [...states].sort())
+  const like = { declared: 'like-default', allowed: 150 }
+  t.equal(riskOfState('other', like, { ...known, like: 38 }), 38, 'of what it allows')
+  t.equal(riskOfState('other', like, known), 20, 'by their number, where nothing else is known')
+  t.end()
+})
+
+test('a profile like RuntimeDefault is another profile, and the reason says in what it differs', (t) => {
+  const [facts] = inputOf({
+    ...{ runs: 'yes', privileged: 'no', declares: 'like-default', kernel: 'filter' },
+    ...{ read: 'bytes', same: 'yes', assigned: '-', disk: '-' }
+  })
+  const bytes = "the kernel's filter is this one, byte for byte"
+  t.same(stateOf({ ...facts, like: '1 call differs: without ptrace' }, undefined), {
+    state: 'other',
+    why: `like RuntimeDefault, 1 call differs: without ptrace; ${bytes}`
+  })
+  t.same(stateOf(facts, undefined).why, `like RuntimeDefault; ${bytes}`, 'a node that says no more')
+  const asked = { ...facts, like: '1 call differs: without ptrace', asksForDefault: true }
+  t.same(stateOf(asked, undefined), {
+    state: 'runtime-default',
+    why: `what the runtime of its node makes of RuntimeDefault, like a published version, 1 call differs: without ptrace; ${bytes}`
+  })
+  const others = { ...facts, declared: 'other', asksForDefault: true }
+  t.equal(stateOf(others, undefined).state, 'other', 'what is not like it is none, whoever asked')
   t.end()
 })

@@ -1,5 +1,7 @@
+import { runOf } from '../../../src/api/instance-id.js'
 import fc from 'fast-check'
 import { test } from 'tap'
+import { historyLines } from '../../../src/history/history-lines.js'
 import { boundHistory, documentBytes, mostBytes } from '../../../src/history/bound-history.js'
 import { mergeHistories } from '../../../src/history/merge-history.js'
 import {
@@ -7,7 +9,6 @@ import {
   historyEvents,
   historyName,
   parseHistory,
-  runOf,
   type WorkloadHistory
 } from '../../../src/history/workload-history.js'
 import { runs } from '../../helpers/fuzz.js'
@@ -176,17 +177,7 @@ test('whatever a node invents, a history has a limit', (t) => {
   t.end()
 })
 
-test('a restart of Secco is no start of a container', (t) => {
-  for (const [instance, expected] of [
-    ['n1/boot/4026532.77.3', 'n1/boot/4026532.77'],
-    ['n1/boot/4026532.77.4', 'n1/boot/4026532.77'],
-    ['n1/boot/4026532.77.4.probe', 'n1/boot/4026532.77'],
-    ['n1/boot/4026532.1.4.991', 'n1/boot/4026532.1.991'],
-    ['n1/boot/4026532.1.4.991.session', 'n1/boot/4026532.1.991'],
-    ['n1/b/1', 'n1/b/1']
-  ] as const) {
-    t.equal(runOf(instance), expected, instance)
-  }
+test('the name of the object that keeps a history', (t) => {
   t.not(historyName(workload), historyName({ ...workload, container: 'side' }))
   t.match(historyName(workload), /^secco-history-[0-9a-f]{40}$/)
   t.end()
@@ -217,5 +208,25 @@ test('a history that is nothing but a long name has an end', (t) => {
   }
   const history = emptyHistory(workload, '2026-11-24T10:00:00.000Z')
   t.same(boundHistory(history), history)
+  t.end()
+})
+
+test('calls of joined groups were first made between two times, on no named node', (t) => {
+  const workload = { namespace: 'shop', kind: 'Deployment', name: 'web', container: 'app' }
+  const group = (at: number) => ({
+    run: `n${at}/boot/7.1`,
+    at: `2026-11-${String(at + 1).padStart(2, '0')}T10:00:00.000Z`,
+    ...{ abi: 'x86_64', names: [`call${String(at).padStart(2, '0')}`] }
+  })
+  const calls = Array.from({ length: 26 }, (_, at) => group(at))
+  const whole = { ...emptyHistory(workload, '2026-11-01T00:00:00.000Z'), calls }
+  const bounded = boundHistory(whole)
+  const [joined, next] = historyLines(bounded)
+  t.match(joined, {
+    node: '',
+    text: '3 syscalls for the first time between 2026-11-01 10:00:00 and 2026-11-03 10:00:00 UTC (x86_64): call00, call01, call02'
+  })
+  t.match(next, { node: 'n3', text: '1 syscall for the first time (x86_64): call03' })
+  t.same(mergeHistories(bounded, whole).calls, mergeHistories(whole, bounded).calls)
   t.end()
 })

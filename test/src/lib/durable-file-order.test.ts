@@ -7,8 +7,10 @@ import { test } from 'tap'
 import { revisionPath } from '../../../src/rules/profile-state.js'
 import { digestOf } from '../../../src/lib/digest.js'
 import {
+  appendProblem,
   fileCallsOf,
   nameProblem,
+  orderProblem,
   parseFileCalls,
   stepOf,
   writeProblem
@@ -29,6 +31,7 @@ const hex = (text: string) => createHash('sha256').update(text).digest('hex')
 const spoolName = (id: string) => `${hex(id).slice(0, 40)}.observation`
 const revision = revisionOf(allowing('read'))
 const web = 'objects/shop/seccompprofiles/web.yaml'
+const status = 'objects/shop/seccompprofiles/web.stat'
 const onNode = join('kubelet', revisionPath('shop', 'web', revision.digest))
 
 /** A step of test/helpers/durable-steps.ts, and the files that it writes; or whose names it makes or removes. */
@@ -36,10 +39,11 @@ const written: [step: string, ...files: string[]][] = [
   ['writeDurable', 'files/old'],
   ['writeAllDurable', 'files/one', 'files/two'],
   ['createDurable', 'files/made'],
-  ['store.apply', web],
-  ['store.update', web],
+  ['store.apply', status, web],
+  ['store.update', status, web],
+  ['store.update of the status', status],
   ['denials', 'denials.json'],
-  ['nodes', 'nodes.json'],
+  ['nodes', 'nodes.log'],
   ['revision of the hub', `revisions/${digestOf('{}').slice(7)}.json`],
   ...['spool', 'spool by the addon'].map((name): [string, ...string[]] => [
     `${name}: save`,
@@ -53,11 +57,13 @@ const named: [step: string, form: RegExp, ...paths: string[]][] = [
   ['removeAllDurable', /^unlink/, 'files/gone-1', 'files/gone-2'],
   ['ensureFolder', /^mkdir/, 'a', 'a/b'],
   ['store.apply', /^mkdir/, 'objects/shop', 'objects/shop/seccompprofiles'],
-  ['store.delete', /^unlink/, web],
+  ['store.delete', /^unlink/, web, status],
   ['spool: remove', /^unlink/, join('spool', spoolName('node/boot/1'))],
   ['spool by the addon: remove', /^unlink/, join('spool by the addon', spoolName('node/boot/1'))],
   ['revision of a node', /^mkdir/, 'kubelet/secco/shop', 'kubelet/secco/shop/web']
 ]
+
+const appended: [step: string, file: string][] = [['nodes: append', 'nodes.log']]
 
 test('what is acknowledged is on the disk: write, fsync, rename, fsync of the folder, and then the answer', {
   skip: whyNoStrace(),
@@ -72,6 +78,13 @@ test('what is acknowledged is on the disk: write, fsync, rename, fsync of the fo
       t.equal(writeProblem(stepOf(calls, step), join(root, file)), undefined, `${step}: ${file}`)
     }
   }
+  for (const [step, file] of appended) {
+    t.equal(appendProblem(stepOf(calls, step), join(root, file)), undefined, `${step}: ${file}`)
+  }
+  for (const step of ['store.apply', 'store.update']) {
+    const problem = orderProblem(stepOf(calls, step), join(root, status), join(root, web))
+    t.equal(problem, undefined, `${step}: the object before its YAML`)
+  }
   for (const [step, form, ...paths] of named) {
     for (const path of paths) {
       t.equal(
@@ -81,6 +94,23 @@ test('what is acknowledged is on the disk: write, fsync, rename, fsync of the fo
       )
     }
   }
+})
+
+test('the order of appending is judged, whatever is missing', (t) => {
+  const right = [
+    'write(1<pipe:[1]>, "begin a\\n", 8) = 8',
+    'openat(AT_FDCWD</>, "/d/a", O_WRONLY|O_APPEND) = 3</d/a>',
+    'write(3</d/a>, "x", 1) = 1',
+    'fdatasync(3</d/a>) = 0',
+    'write(1<pipe:[1]>, "ack a\\n", 6) = 6'
+  ]
+  const problem = (lines: readonly string[]) =>
+    appendProblem(stepOf(parseFileCalls(lines.map((line) => `7 ${line}`).join('\n')), 'a'), '/d/a')
+  t.equal(problem(right), undefined)
+  for (const nth of [1, 2, 3])
+    t.ok(problem(right.filter((_, at) => at !== nth)), `without line ${nth}`)
+  t.ok(problem(right.map((line) => line.replace('|O_APPEND', '|O_TRUNC'))))
+  t.end()
 })
 
 test('the order is judged, whatever is missing', (t) => {
@@ -136,6 +166,15 @@ test('the order is judged, whatever is missing', (t) => {
     ]
   ]
   for (const [what, lines, expected] of table) t.match(problem(lines), expected, what)
+  const second = right.slice(1, 6).map((line) => line.replace('/d/a"', '/d/b"'))
+  const pair = [...right.slice(0, 6), ...second, ...right.slice(6)]
+  const ofPair = (lines: readonly string[]) => {
+    const calls = parseFileCalls(lines.map((line) => `7 ${line}`).join('\n'))
+    return orderProblem(stepOf(calls, 'a'), '/d/a', '/d/b')
+  }
+  t.equal(ofPair(pair), undefined)
+  t.match(ofPair(pair.filter((_, at) => at !== 5)), /no fsync of the folder between/)
+  t.match(ofPair(right), /got no name/)
   const overlapping = [
     ...right.slice(0, 3).map((line) => `7 ${line}`),
     '8 fsync(3</d/.tmp-1> <unfinished ...>',

@@ -18,6 +18,19 @@ test('a bucket gives its burst at once, then its rate, and never more than its b
   t.end()
 })
 
+test('a clock that is set back takes nothing away', (t) => {
+  const bucket = createBucket(1, 2)
+  t.ok(bucket.take(1_000_000))
+  t.ok(bucket.take(0), 'an hour earlier')
+  t.notOk(bucket.take(0))
+  t.ok(bucket.take(1000), 'and it fills from there')
+  const pace = createPace(1, 2)
+  t.equal(pace.take(1_000_000), 0)
+  t.equal(pace.take(0), 0)
+  t.equal(pace.take(0), 1000)
+  t.end()
+})
+
 test('a pace reports how long to wait, and what is taken nevertheless is owed', (t) => {
   const pace = createPace(10, 2)
   t.same(

@@ -6,6 +6,17 @@ import { testProfile, testRevision, testRule } from '../../helpers/rules.js'
 import { container, pod, toCheckout, web, checkout } from '../../helpers/decisions.js'
 
 const labelled = (labels: Record<string, string>): Partial<PodFacts> => ({ labels })
+/** `kubectl debug` with a file that the author of the pod, or somebody else, put on the node. */
+const debugging: Partial<PodFacts> = {
+  ...{ operation: 'UPDATE', subresource: 'ephemeralcontainers' },
+  containers: [
+    container(),
+    container({
+      ...{ kind: 'ephemeral', name: 'debug' },
+      seccomp: { type: 'Localhost', localhostProfile: 'my.json' }
+    })
+  ]
+}
 
 test('decisions for one container', (t) => {
   const waiting = { enforce: testRevision('shop', 'checkout.app', 'a', false) }
@@ -409,6 +420,24 @@ test('decisions for one container', (t) => {
         containers: [container(), container({ kind: 'ephemeral', name: 'debug' })]
       },
       'patched ephemeral: runtime-default ephemeral'
+    ],
+    [
+      "the author's own file for an ephemeral container under a rule of the root that enforces",
+      { rules: [testRule('web', { ...toCheckout, containers: ['app'] })] },
+      debugging,
+      'patched ephemeral: runtime-default ephemeral'
+    ],
+    [
+      '… under one that audits',
+      { rules: [testRule('web', { ...toCheckout, mode: 'audit' })] },
+      debugging,
+      'kept author-localhost: kept author-localhost'
+    ],
+    [
+      '… under one of its own namespace',
+      { rules: [testRule('web', toCheckout, 'shop')] },
+      debugging,
+      'kept author-localhost: kept author-localhost'
     ],
     [
       'ephemeral container that is there already',

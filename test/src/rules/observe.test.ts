@@ -45,7 +45,10 @@ test('observe: everything is told, nothing is done', (t) => {
     if (expected !== 'observed') continue
     t.equal(decision.allowed, true, what)
     t.same(buildPatch(facts(namespace, app), decision, true), [], `${what}: no patch`)
-    t.match(decision.warnings.at(-1), /kubectl label namespace \S+ secco\.dev\/mode=enabled/)
+    t.match(
+      decision.warnings.at(-1),
+      /kubectl label --overwrite namespace \S+ secco\.dev\/mode=enabled/
+    )
     t.match(decision.warnings[0], app === 'web' ? /^secco would: app: enforce/ : /would: .*Deny/)
   }
   t.end()

@@ -21,7 +21,10 @@ test('the index finds what a linear scan finds, in the same order', (t) => {
       labelsArbitrary,
       namespaceArbitrary,
       labelsArbitrary,
-      fc.subarray(['nginx:1', 'nginx:2', 'docker.io/library/nginx', 'r.example/a', 'q.example/a']),
+      fc.subarray([
+        ...['nginx:1', 'nginx:2', 'docker.io/library/nginx', 'r.example/a', 'q.example/a'],
+        'sha256:0f'
+      ]),
       (documents, labels, namespace, more, names) => {
         const { rules } = compileRules(documents)
         const namespaceLabels = { ...more, 'kubernetes.io/metadata.name': namespace }

@@ -86,7 +86,7 @@ function historyContract(name: string, open: () => Promise<OpenedStore>): void {
     const third = await history.put(web, 'w', large, second)
     const listed = []
     for await (const one of other.history.list()) listed.push(one)
-    t.same(listed, [{ name: web, text: large, version: third }])
+    t.same(listed, [{ name: web, about: 'w', text: large, version: third }])
     const races = Array.from({ length: 5 }, (_, at) =>
       codeOf((at % 2 === 0 ? store : other).history.put(web, 'w', `{"at":${at}}`, third))
     )

@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import {
   mkdir,
   mkdtemp,
@@ -13,49 +11,15 @@ import {
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
 import { parse } from 'yaml'
-import { SeccoError } from '../../../src/lib/errors.js'
-import { openDirectoryStore } from '../../../src/store/directory.js'
-import type { Store } from '../../../src/store/store.js'
-import { observe, type OpenedStore, profileOf, storeContract, watchFor } from './contract.js'
-
-const quick = { debounceMs: 20, pollMs: 2000 }
-const writer = fileURLToPath(new URL('./writer.js', import.meta.url))
-
-async function openFresh(): Promise<OpenedStore & { dir: string }> {
-  const dir = await mkdtemp(join(tmpdir(), 'secco-store-'))
-  const opened: Store[] = []
-  const again = async () => {
-    const store = await openDirectoryStore(dir, quick)
-    opened.push(store)
-    return store
-  }
-  return {
-    dir,
-    store: await again(),
-    again,
-    dispose: async () => {
-      await Promise.all(opened.map(async (store) => store.close()))
-      await rm(dir, { recursive: true, force: true })
-    }
-  }
-}
+import { observe, profileOf, storeContract, watchFor } from './contract.js'
+import { errorOf, openFresh } from './opened-directory.js'
 
 storeContract('directory', openFresh)
 
 const document = (namespace: string, name: string) =>
   `apiVersion: secco.dev/v1alpha1\nkind: SeccompProfile\nmetadata: {namespace: ${namespace}, name: ${name}}\nspec: {}\n`
-
-async function errorOf(work: Promise<unknown>): Promise<SeccoError> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (reason: unknown) => reason
-  )
-  return error instanceof SeccoError ? error : new SeccoError('INTERNAL', String(error))
-}
 
 /** "Billion laughs": ten lists, each of nine times the one before. */
 const bomb = Array.from({ length: 10 }, (_, n) => {
@@ -75,8 +39,10 @@ test('directory: the folder itself', async (t) => {
     )
     const text = await readFile(join(shop, 'plain.yaml'), 'utf8')
     const raw = parse(text) as { metadata: Record<string, unknown> }
-    t.same(Object.keys(raw.metadata).sort(), ['annotations', 'name', 'namespace'])
-    t.same((await readdir(shop)).sort(), ['plain.yaml'], 'no lock or temporary file stays')
+    t.same(Object.keys(raw).sort(), ['apiVersion', 'kind', 'metadata', 'spec'], 'no status')
+    t.same(Object.keys(raw.metadata).sort(), ['name', 'namespace'])
+    const files = (await readdir(shop)).sort()
+    t.same(files, ['plain.stat', 'plain.yaml'], 'no lock or temporary file stays')
   })
 
   await t.test("another store's bookkeeping is not taken over", async (t) => {
@@ -199,7 +165,7 @@ test('directory: the folder itself', async (t) => {
       join(shop, '.lock-0000'),
       ['1', '0', 'another-boot', '', '0123456789ab'].join('\n')
     )
-    await again()
+    await (await again()).watch(() => undefined)
     t.same(
       (await readdir(shop)).filter((name) => name.startsWith('.')),
       ['.tmp-1-new']
@@ -225,85 +191,4 @@ test('directory: what could not be read again is not written', async (t) => {
   t.match(await errorOf(store.apply('SeccompProfile', large)), { code: 'TOO_LARGE' })
   t.equal(await readFile(path, 'utf8'), before)
   t.same(store.problems(), [])
-})
-
-test('directory: a full disk leaves the old version', {
-  skip: process.getuid?.() === 0 ? false : 'not root: a small tmpfs cannot be mounted'
-}, async (t) => {
-  const dir = await mkdtemp(join(tmpdir(), 'secco-full-'))
-  const mount = spawn('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'secco-test', dir])
-  const [status] = (await once(mount, 'exit')) as [number]
-  if (status !== 0) throw new Error('a small tmpfs could not be mounted')
-  const store = await openDirectoryStore(dir, quick)
-  t.teardown(async () => {
-    await store.close()
-    await once(spawn('umount', [dir]), 'exit')
-    await rm(dir, { recursive: true })
-  })
-  await store.apply('SeccompProfile', profileOf('shop', 'small', ['read']))
-  const ref = { namespace: 'shop', name: 'small' }
-  const many = Array.from({ length: 4000 }, (_, n) => `syscall_with_a_long_number_${n}`)
-  const error = await errorOf(store.update('SeccompProfile', ref, (p) => observe(p, many)))
-  t.equal(error.code, 'WRITE_FAILED')
-  t.match(error.message, /ENOSPC.*|small\.yaml/)
-  t.equal((await store.get('SeccompProfile', ref))?.status, undefined)
-  t.same(
-    await readdir(join(dir, 'shop', 'seccompprofiles')),
-    ['small.yaml'],
-    'nothing half-written'
-  )
-})
-
-function startWriter(
-  dir: string,
-  prefix: string,
-  count: number
-): { child: ChildProcess; written: string[] } {
-  const child = spawn(process.execPath, [writer, dir, prefix, String(count)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_OPTIONS: '' }
-  })
-  const written: string[] = []
-  createInterface({ input: child.stdout }).on('line', (line) => written.push(line))
-  return { child, written }
-}
-
-test('directory: three processes at once lose nothing; kill -9 leaves old or new', async (t) => {
-  const { dir, store, dispose } = await openFresh()
-  t.teardown(dispose)
-  const ref = { namespace: 'shop', name: 'shared' }
-  await store.apply('SeccompProfile', profileOf('shop', 'shared'))
-  const writers = ['one', 'two', 'three'].map((prefix) => startWriter(dir, prefix, 25))
-  await Promise.all(writers.map(async ({ child }) => once(child, 'close')))
-  const all = writers.flatMap(({ written }) => written)
-  t.equal(all.length, 75)
-  const after = await store.get('SeccompProfile', ref)
-  t.same(after?.status?.observed?.x86_64, all.sort())
-  t.equal(after?.metadata.resourceVersion, '76', 'every write counted once')
-
-  let seed = 20261124
-  const random = () => (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648
-  const acknowledged = new Set(all)
-  for (let round = 0; round < 6; round += 1) {
-    const pair = ['a', 'b'].map((letter) => startWriter(dir, `${letter}${round}`, 0))
-    await Promise.all(pair.map(async ({ child }) => once(child.stdout ?? child, 'data')))
-    const closed = pair.map(async ({ child }) => once(child, 'close'))
-    // A random moment of the write is the very thing under test.
-    for (const { child } of pair) {
-      await new Promise((resolve) => setTimeout(resolve, random() * 30))
-      child.kill('SIGKILL')
-    }
-    await Promise.all(closed)
-    for (const { written } of pair) for (const name of written) acknowledged.add(name)
-    const observed = new Set((await store.get('SeccompProfile', ref))?.status?.observed?.x86_64)
-    const lost = [...acknowledged].filter((name) => !observed.has(name))
-    t.same(lost, [], `round ${round}: what was acknowledged is there`)
-    t.ok(observed.size - acknowledged.size <= 2 * (round + 1), 'at most one write in flight each')
-  }
-  await store.update('SeccompProfile', ref, (p) => observe(p, ['last']))
-  t.same(store.problems(), [])
-  const left = (await readdir(join(dir, 'shop', 'seccompprofiles'))).filter((n) =>
-    n.startsWith('.lock')
-  )
-  t.same(left, [], 'locks of the killed were broken')
 })

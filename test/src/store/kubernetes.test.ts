@@ -7,7 +7,7 @@ import { apiVersion } from '../../../src/api/names.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { openKubernetesStore } from '../../../src/store/kubernetes.js'
 import { type ReflectorEvent, startReflector } from '../../../src/store/kubernetes-reflector.js'
-import type { Store } from '../../../src/store/store.js'
+import { namespaceField, type Store } from '../../../src/store/store.js'
 import { findApiServer } from '../../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../../helpers/cluster.js'
 import { startTcpProxy } from '../../helpers/tcp-proxy.js'
@@ -135,15 +135,59 @@ if (cluster === undefined) {
       t.equal(await codeOf(store.apply('SeccompProfile', stale)), 'CONFLICT', 'of an older version')
     })
 
+    await t.test('a change makes us an owner of nothing but what it changes', async (t) => {
+      const ref = { namespace: 'net', name: 'gitops' }
+      const path = `/apis/${apiVersion}/namespaces/net/seccompprofiles/gitops`
+      const manager = 'kustomize-controller'
+      const document = (labels: object, more: object = {}) => ({
+        ...profileOf('net', 'gitops', ['read']),
+        ...{ apiVersion, kind: 'SeccompProfile', metadata: { ...ref, labels } },
+        spec: { ...profileOf('net', 'gitops', ['read']).spec, ...more }
+      })
+      const apply = (body: object) =>
+        kube.call('PATCH', `${path}?fieldManager=${manager}`, body, {
+          contentType: 'application/apply-patch+yaml'
+        })
+      const workload = { kind: 'Deployment', name: 'web', container: 'app' }
+      t.equal((await apply(document({ team: 'shop' }, { workload }))).status, 201)
+      const digest = `sha256:${'0'.repeat(64)}` as const
+      const approval = { digest, by: 'olga', at: '2026-11-20T09:00:00.000Z' }
+      const labels = { team: 'shop', ours: 'yes' }
+      await store.update('SeccompProfile', ref, (one) => ({
+        ...one,
+        metadata: { ...one.metadata, labels },
+        spec: { ...one.spec, approval }
+      }))
+      t.equal(
+        (await apply(document({}, { workload: { ...workload, name: 'shop' } }))).status,
+        200,
+        'no conflict about a member that we left alone'
+      )
+      const after = await store.get('SeccompProfile', ref)
+      t.same(after?.metadata.labels, { ours: 'yes' }, 'and the tool still removes what it set')
+      t.match(after?.spec, { approval, workload: { name: 'shop' } })
+      await store.update('SeccompProfile', ref, (one) => ({
+        ...one,
+        spec: profileOf('net', 'gitops', ['read', 'write']).spec
+      }))
+      const conflict = await apply(document({}, { workload }))
+      t.match(conflict, { status: 409, body: { message: /conflict with "secco.*spec.seccomp/ } })
+    })
+
     await t.test('rejections keep the words of the API server', async (t) => {
       const nobody = configFor(url, 'not-a-token', caPem)
       t.equal(await codeOf(openKubernetesStore({ config: nobody })), 'UNAUTHENTICATED')
       const away = configFor('https://127.0.0.1:1', token, caPem)
       t.equal(await codeOf(openKubernetesStore({ config: away })), 'UNAVAILABLE')
-      t.equal(
-        await codeOf(store.apply('SeccompProfile', profileOf('no-such-namespace', 'a'))),
-        'NOT_FOUND'
-      )
+      const field = namespaceField
+      await t.rejects(store.apply('SeccompProfile', profileOf('no-such-namespace', 'a')), {
+        ...{ code: 'NOT_FOUND', field }
+      })
+      // Nothing ends it here: it stays as it is while its content is deleted.
+      await kube.do('POST', '/api/v1/namespaces', { metadata: { name: 'ending' } })
+      await kube.do('DELETE', '/api/v1/namespaces/ending')
+      const late = store.apply('SeccompProfile', profileOf('ending', 'a'))
+      await t.rejects(late, { code: 'NOT_FOUND', field }, 'a namespace that is being deleted')
     })
   })
 

@@ -50,3 +50,21 @@ test('nodes that a pod may come to by the tolerations that Kubernetes adds', (t)
   }
   t.end()
 })
+
+test('a file is no mirror pod: no node sends it', (t) => {
+  const toWeb = { podSelector: { matchLabels: { app: 'web' } } }
+  const snapshot = buildSnapshot({
+    rules: [testRule('web', { ...toWeb, profile: { namespace: 'shop', name: 'web.app' } })],
+    profiles: [testProfile('shop', 'web.app')]
+  })
+  const annotations = { 'kubernetes.io/config.mirror': 'x' }
+  const metadata = { ...pod.metadata, annotations }
+  const result = checkObject(
+    snapshot,
+    { ...pod, metadata, spec: { ...pod.spec, nodeName: 'n' } },
+    'shop'
+  )
+  t.equal(result?.decision, 'patched')
+  t.match(result?.warnings.join(), /config.mirror does not count/)
+  t.end()
+})

@@ -14,7 +14,7 @@ test('the audit line', (t) => {
   const review = realisticReview()
   const lines: string[] = []
   const logger = createLogger('webhook', { write: (line) => lines.push(line) })
-  logger.info(decisionLine(admit(snapshot, review), 1.23456), 'admission decision')
+  logger.info(decisionLine(admit(snapshot, review), 1.23456, false), 'admission decision')
   const line = JSON.parse(lines[0] ?? '') as Record<string, unknown>
   t.strictSame(Object.keys(line).sort(), [
     'component',
@@ -29,6 +29,7 @@ test('the audit line', (t) => {
     'owner',
     'pod',
     'profile',
+    'proven',
     'reason',
     'revision',
     'rule',
@@ -46,6 +47,7 @@ test('the audit line', (t) => {
     rule: 'secco-system/web',
     profile: 'shop/checkout.app',
     mode: 'enforce',
+    proven: false,
     durationMs: 1.235
   })
   const loosening = buildSnapshot({
@@ -57,7 +59,7 @@ test('the audit line', (t) => {
   })
   matchLists(
     t,
-    decisionLine(admit(loosening, review), 0).containers[0],
+    decisionLine(admit(loosening, review), 0, true).containers[0],
     { rule: 'secco-system/web', loosening: ['shop/lax'] },
     'a rule that was ignored is named'
   )

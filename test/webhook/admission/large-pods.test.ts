@@ -24,7 +24,23 @@ const debug = (count: number) => ({
   oldObject: testPod({ labels }, { ephemeralContainers: containers(count).containers })
 })
 
-const table: [what: string, body: Buffer, reason: string, allowed: boolean][] = [
+/** A rule that selects pods by their image alone. */
+const ofImages = buildSnapshot({
+  rules: [testRule('images', { images: ['docker.io/library/web'], profile: { name: 'web' } })],
+  profiles: [testProfile('secco-system', 'web')]
+})
+const behind = (count: number) => ({
+  initContainers: containers(count).containers,
+  containers: [{ name: 'app', image: 'docker.io/library/web:1' }]
+})
+
+const table: [
+  what: string,
+  body: Buffer,
+  reason: string,
+  allowed: boolean,
+  under?: ReturnType<typeof buildSnapshot>
+][] = [
   ['256 containers', reviewOf(labels, containers(256)), 'ready', true],
   ['257 containers', reviewOf(labels, containers(257)), 'too-many-containers', false],
   [
@@ -34,6 +50,14 @@ const table: [what: string, body: Buffer, reason: string, allowed: boolean][] = 
     false
   ],
   ['75,000 containers', reviewOf(labels, containers(75_000)), 'too-many-containers', false],
+  // Go writes them before the containers: the image that a rule selects is not read.
+  [
+    '257 init containers before an image that a rule selects',
+    reviewOf({}, behind(257)),
+    'too-many-containers',
+    false,
+    ofImages
+  ],
   ['75,000 containers that no rule selects', reviewOf({}, containers(75_000)), 'no-rule', true],
   ['1,024 labels', reviewOf({ ...many(1022), ...labels }, {}), 'ready', true],
   ['1,025 labels', reviewOf({ ...many(1024), ...labels }, {}), 'too-many-labels', false],
@@ -64,8 +88,8 @@ const table: [what: string, body: Buffer, reason: string, allowed: boolean][] = 
 ]
 
 test('a pod that no honest author makes is denied', (t) => {
-  for (const [what, body, reason, allowed] of table) {
-    const { decision } = admit(snapshot, parseBody(body))
+  for (const [what, body, reason, allowed, under = snapshot] of table) {
+    const { decision } = admit(under, parseBody(body))
     t.match(decision, { reason, allowed }, what)
     if (!allowed) t.strictSame(decision.containers, [], `${what}: no container is changed`)
   }
@@ -84,25 +108,27 @@ test('a pod that no honest author makes is denied', (t) => {
   t.end()
 })
 
-/** The fewest milliseconds of some runs. */
-function quickest(run: () => void): number {
-  let fewest = Infinity
-  for (let i = 0; i < 7; i++) {
-    const began = performance.now()
-    run()
-    fewest = Math.min(fewest, performance.now() - began)
-  }
+/** The fewest milliseconds of some runs of each, in turns: what disturbs one disturbs the other. */
+function quickest(...all: (() => void)[]): number[] {
+  const fewest = all.map(() => Infinity)
+  for (let round = 0; round < 9; round += 1)
+    for (const [at, run] of all.entries()) {
+      const began = performance.now()
+      run()
+      fewest[at] = Math.min(fewest[at] ?? Infinity, performance.now() - began)
+    }
   return fewest
 }
 
 test('too many containers or labels cost less than an ordinary review', (t) => {
   const ordinary = reviewOf(labels, { ...containers(1), hostname: 'x'.repeat(3_000_000) })
-  const took = (body: Buffer) => quickest(() => admit(snapshot, parseBody(body)))
+  const reading = (body: Buffer) => () => admit(snapshot, parseBody(body))
   for (const [what, body] of [
     ['containers', reviewOf(labels, containers(75_000, { securityContext: {} }))],
     ['labels', reviewOf({ ...many(300_000), ...labels }, {})]
   ] as const) {
-    const ratio = took(body) / took(ordinary)
+    const [own = NaN, other = NaN] = quickest(reading(body), reading(ordinary))
+    const ratio = own / other
     t.ok(ratio < 1, `${what}: ${ratio.toFixed(2)} of an ordinary review of 3 MB`)
   }
   t.end()

@@ -121,7 +121,10 @@ test('ephemeral containers: only the new one, only its field', (t) => {
   t.strictSame(
     patchOf(
       snapshot,
-      testReview(testPod({ labels: {} }, { ephemeralContainers: [{ name: 'x' }] }), request)
+      testReview(testPod({ labels: {} }, { ephemeralContainers: [{ name: 'x' }] }), {
+        ...request,
+        oldObject: testPod({ labels: {} })
+      })
     ),
     []
   )

@@ -9,7 +9,7 @@ import { admit } from '../../../webhook/admission/admit.js'
 import { createReviewCache } from '../../../webhook/admission/review-cache.js'
 import { bodyText, parseText } from '../../../webhook/admission/parse-body.js'
 import { runs } from '../../helpers/fuzz.js'
-import { testRule } from '../../helpers/rules.js'
+import { testProfile, testRevision, testRule } from '../../helpers/rules.js'
 import { realisticReview, testPod, testReview } from '../../helpers/review.js'
 
 const digest = `sha256:${'ab'.repeat(32)}`
@@ -60,13 +60,13 @@ test('pods of one workload get the same answer, each with its own uid', (t) => {
   t.equal(second.answer, first.answer.replace(one, two))
   t.ok(second.answer.includes('JSONPatch'))
 
-  first.log(first.uid, 1.23456)
-  second.log(second.uid, 0.5)
+  first.log(first.uid, 1.23456, false)
+  second.log(second.uid, 0.5, true)
   const [line, again] = lines
   t.match(line, { uid: one, durationMs: 1.235, decision: 'patched', rule: 'secco-system/web' })
   t.strictSame(
     { ...again, time: '' },
-    { ...line, time: '', uid: two, durationMs: 0.5 },
+    { ...line, time: '', uid: two, proven: true, durationMs: 0.5 },
     'the audit line has the same fields'
   )
   t.end()
@@ -111,6 +111,31 @@ test('while a canary runs no answer is remembered: pods are decided by their num
   const repeated = [1, 2, 3].map(() => made.answer(withCanary, review).repeated)
   t.same(repeated, [false, false, false])
   t.equal(made.size, 0)
+  t.end()
+})
+
+test('invented reviews of another caller do not choose who gets the canary', (t) => {
+  const from = { mode: 'enforce' as const, revision: testRevision('shop', 'checkout.app', 'c') }
+  const canary = { mode: 'enforce' as const, canary: { percent: 50, from } }
+  const withCanary = buildSnapshot({
+    rules: [testRule('web', rule.spec, 'shop')],
+    profiles: [testProfile('shop', 'checkout.app', { ladder: canary })]
+  })
+  const pod = testPod({ labels: { app: 'web' }, generateName: 'web-7d9f-' })
+  delete pod.metadata.name
+  const review = textOf(testReview(pod))
+  const isCanary = (made: ReturnType<typeof createReviewCache>, caller: string): boolean =>
+    made.answer(withCanary, review, caller).admission.decision.containers[0]?.canary === true
+  const quiet = answers().made
+  const alone = Array.from({ length: 6 }, () => isCanary(quiet, '10.0.0.1'))
+  t.same(alone, [true, false, true, false, true, false])
+  const { made } = answers()
+  const beside = Array.from({ length: 6 }, (_, i) => {
+    for (let nth = 0; nth <= i % 2; nth += 1) isCanary(made, '10.0.0.2')
+    return isCanary(made, '10.0.0.1')
+  })
+  t.same(beside, alone)
+  t.equal(isCanary(made, ''), true, 'nor those of the API server that is proven')
   t.end()
 })
 

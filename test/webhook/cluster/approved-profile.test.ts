@@ -1,6 +1,7 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node'
 import { t, test } from 'tap'
 import { kubernetesObjects } from '../../../src/store/kubernetes-objects.js'
@@ -17,11 +18,25 @@ import {
   ref,
   unapproved
 } from '../../helpers/approved-profile.js'
+import type { Outcome } from '../../helpers/secco-command.js'
 import { startHubNear, startPeopleCluster } from '../../helpers/people-cluster.js'
 import { apiOf, runHere } from '../../helpers/webhook-program.js'
 
 t.setTimeout(500_000)
 const found = await findApiServer()
+
+/** Returns a shell that finds kubectl, and in it the person of a kubeconfig. */
+const runAs = (kubectl: string, kubeconfig: string) => (command: string) =>
+  new Promise<Outcome>((resolve) => {
+    const env = {
+      ...process.env,
+      PATH: `${dirname(kubectl)}:${process.env['PATH'] ?? ''}`,
+      KUBECONFIG: kubeconfig
+    }
+    execFile('sh', ['-c', command], { env }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : 1, stdout, stderr })
+    )
+  })
 
 test('in a cluster, a profile that carries an approval is changed in every way', {
   skip: found.programs === undefined ? found.skip : false
@@ -29,6 +44,7 @@ test('in a cluster, a profile that carries an approval is changed in every way',
   if (found.programs === undefined) return
   const people = await startPeopleCluster(found.programs)
   const { cluster, tokens } = people
+  const { kubectl } = found.programs
   t.teardown(() => cluster.stop())
   const folder = await mkdtemp(join(tmpdir(), 'secco-approved-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -49,6 +65,7 @@ test('in a cluster, a profile that carries an approval is changed in every way',
   t.teardown(() => webhook.stop())
   const ground: Ground = {
     ...{ isCluster: true, person: 'system:serviceaccount:shop:olga', folder },
+    ...(kubectl === undefined ? {} : { shell: runAs(kubectl, mine) }),
     secco: (...args) =>
       runHere([...args, '--state', near, ...(args[0] === 'denials' ? [] : ['--kubeconfig', mine])]),
     api: apiOf(webhook.ui, tokens.olga),

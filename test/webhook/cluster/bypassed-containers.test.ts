@@ -15,6 +15,9 @@ const skip = found.skip ?? false
 const custom = '/apis/secco.dev/v1alpha1/namespaces'
 const pods = '/api/v1/namespaces/shop/pods'
 
+/** The documents state two seconds; beside other tests it may take longer. */
+const reported = { timeoutMs: 30_000 }
+
 const podOf = (name: string, labels: Json, securityContext: Json = {}): Json => ({
   ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels } },
   spec: { containers: [{ name: 'app', image: 'web:1', securityContext }] }
@@ -62,10 +65,14 @@ test('a pod that was created while the webhook was away is shown before it runs'
   await kube.do('POST', pods, podOf('web-1', { app: 'web' }))
   await kube.do('POST', pods, podOf('other', { app: 'other' }))
   await kube.do('POST', pods, podOf('root', { app: 'web' }, { privileged: true }))
-  const [view] = await until('the pod in secco ps', async () => {
-    const items = await listed()
-    return items.length > 0 ? items : undefined
-  })
+  const [view] = await until(
+    'the pod in secco ps',
+    async () => {
+      const items = await listed()
+      return items.length > 0 ? items : undefined
+    },
+    reported
+  )
   const { state: word, namespace, pod, name, node, image, workload, unprotected } = view ?? {}
   t.same(
     { word, namespace, pod, name, node, image, workload },
@@ -81,22 +88,30 @@ test('a pod that was created while the webhook was away is shown before it runs'
     ['web-1'],
     'pods that no rule is about, and privileged ones, are not listed'
   )
-  t.match((await ps()).stdout, /shop +Pod\/web-1 +app +starting \(should be protected\)/)
+  t.match((await ps()).stdout, /shop +Pod\/web-1 +app +starting \(not protected\)/)
   t.equal((await listed('--wrong')).length, 1)
   t.equal((await listed('-l', 'app=web')).length, 1)
   t.same(await listed('-l', 'app=other'), [])
 
-  await until('the event on the pod', async () => {
-    const { items } = await kube.do('GET', '/apis/events.k8s.io/v1/namespaces/shop/events')
-    return (items as { reason?: string; regarding?: { name?: string } }[]).find(
-      ({ reason, regarding }) => reason === 'NotPatched' && regarding?.name === 'web-1'
-    )
-  })
-  await until('the condition of the rule', async () => {
-    const { status } = await kube.do('GET', `${custom}/secco-system/seccomprules/web`)
-    const { conditions = [] } = (status ?? {}) as { conditions?: Json[] }
-    return conditions.find((one) => one['type'] === 'Bypassed' && one['status'] === 'True')
-  })
+  await until(
+    'the event on the pod',
+    async () => {
+      const { items } = await kube.do('GET', '/apis/events.k8s.io/v1/namespaces/shop/events')
+      return (items as { reason?: string; regarding?: { name?: string } }[]).find(
+        ({ reason, regarding }) => reason === 'NotPatched' && regarding?.name === 'web-1'
+      )
+    },
+    reported
+  )
+  await until(
+    'the condition of the rule',
+    async () => {
+      const { status } = await kube.do('GET', `${custom}/secco-system/seccomprules/web`)
+      const { conditions = [] } = (status ?? {}) as { conditions?: Json[] }
+      return conditions.find((one) => one['type'] === 'Bypassed' && one['status'] === 'True')
+    },
+    reported
+  )
 
   const running = { status: { phase: 'Running' } }
   await kube.do('POST', pods, podOf('web-2', { app: 'web' }))

@@ -64,7 +64,7 @@ async function startRig(t: Test): Promise<Rig> {
   const { server } = await ensureCertificates(join(folder, 'certs'), {
     serverNames: ['localhost', '127.0.0.1']
   })
-  const config = await loadKubeconfig(cluster.kubeconfig)
+  const config = await loadKubeconfig({ files: cluster.kubeconfig })
   const store = await openKubernetesStore({ config })
   closers.push(() => store.close())
   const local = { host: '127.0.0.1', port: 0 }

@@ -1,6 +1,6 @@
 import { revisionPath } from '../../../src/rules/profile-state.js'
 import type { ClusterNode } from '../../../webhook/cluster/watch/cluster-view.js'
-import type { NodeState } from '../../../webhook/hub/nodes/nodes.js'
+import type { NodeState } from '../../../webhook/hub/nodes/node-state.js'
 
 export const pathOf = (at: number): string =>
   revisionPath('shop', `p${at}`, `sha256:${String(at % 10).repeat(64)}`)
@@ -8,7 +8,7 @@ export const pathOf = (at: number): string =>
 export function nodeState(name: string, holding: Iterable<string>, connected = true): NodeState {
   return {
     ...{ name, connected, lastSeen: '2026-11-24T10:00:00.000Z', bootId: '', version: '' },
-    ...{ status: undefined, holding: new Set(holding), problems: [] }
+    ...{ status: undefined, holding: new Set(holding), problems: new Map() }
   }
 }
 
@@ -36,6 +36,6 @@ export const rawPod = {
   },
   status: {
     phase: 'Running',
-    containerStatuses: [{ name: 'app', containerID: 'containerd://abc' }]
+    containerStatuses: [{ name: 'app', containerID: 'containerd://abc', restartCount: 2 }]
   }
 }

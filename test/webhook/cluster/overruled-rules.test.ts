@@ -13,6 +13,8 @@ test('a rule that selects a pod and loses is named, with the rule that decides',
     first: testRule('first', { ...all, priority: 5 }),
     app: testRule('app', { ...all, priority: 5, containers: ['app'] }),
     own: testRule('own', { ...all, mode: 'enforce' }, 'shop'),
+    lax: testRule('lax', { podSelector: {}, mode: 'learn' }),
+    limit: testRule('limit', { podSelector: {}, mode: 'learn', priority: 5 }),
     learn: testRule('learn', { podSelector: {}, mode: 'learn' }, 'shop')
   }
   // [what, rules, labels, who loses to whom]
@@ -21,6 +23,7 @@ test('a rule that selects a pod and loses is named, with the rule that decides',
     ['by priority', ['wide', 'first'], {}, ['wide < first']],
     ['each decides about a container', ['wide', 'app'], {}, []],
     ['tightened by a namespace', ['learn', 'wide'], {}, ['learn < wide']],
+    ['by a limit that a namespace tightens', ['lax', 'limit', 'own'], {}, ['lax < limit']],
     ['nobody but a label decides', ['learn'], { 'secco.dev/profile': 'web' }, []]
   ]
   for (const [what, names, labels, expected] of table) {

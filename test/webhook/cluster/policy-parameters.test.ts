@@ -1,4 +1,4 @@
-import type { ProfileState, RevisionState } from '../../../src/rules/profile-state.js'
+import type { LadderState, ProfileState, RevisionState } from '../../../src/rules/profile-state.js'
 import { policyPath } from '../../../webhook/cluster/policy-parameters.js'
 import { test } from 'tap'
 import { testProfile, testRevision } from '../../helpers/rules.js'
@@ -48,5 +48,26 @@ test('what an exported policy may put on pods', (t) => {
   }
   const moved = testProfile('shop', 'web', { enforce: newest, audit, ladder: { mode: 'enforce' } })
   t.equal(policyPath(moved, { mode: 'audit' }), newest.path, 'a ladder decides the mode')
+  t.end()
+})
+
+test('an exported rule of the root namespace is loosened by no ladder', (t) => {
+  const table: [rule: string, namespace: string, ladder: LadderState, isLoosened: boolean][] = [
+    ['secco-system/web', 'shop', { mode: 'learn' }, false],
+    ['secco-system/web', 'shop', { mode: 'audit' }, false],
+    [
+      ...(['secco-system/web', 'shop'] as const),
+      { mode: 'enforce', canary: { percent: 1, from: { mode: 'learn' } } },
+      false
+    ],
+    ['secco-system/web', 'secco-system', { mode: 'learn' }, true],
+    ['shop/web', 'shop', { mode: 'learn' }, true]
+  ]
+  for (const [rule, namespace, ladder, isLoosened] of table) {
+    const profile = testProfile(namespace, 'web', { ladder })
+    const path = policyPath(profile, { rule, mode: 'enforce' })
+    const what = `${rule} on ${namespace}/web: ${JSON.stringify(ladder)}`
+    t.equal(path, isLoosened ? '' : profile.enforce?.path, what)
+  }
   t.end()
 })

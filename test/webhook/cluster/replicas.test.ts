@@ -69,7 +69,7 @@ test('replicas of the webhook come and go', { skip, timeout: 1_150_000 }, async 
   }
 
   // One hub and one satellite, so that there is a revision that every node has.
-  const config = await loadKubeconfig(cluster.kubeconfig)
+  const config = await loadKubeconfig({ files: cluster.kubeconfig })
   const local = { host: '127.0.0.1', port: 0 }
   const store = await openKubernetesStore({ config })
   const hub = await startWebhook({

@@ -50,10 +50,17 @@ test('the conditions of rules: in force or not, and what pods get', (t) => {
     'Ready True Learning'
   ])
   const rule = withRuleConditions(testRule('r', { mode: 'learn' }), [], states, now)
+  t.match(
+    rule.status?.conditions?.find(({ type }) => type === 'Ready')?.message,
+    /RuntimeDefault, or the mode that was set for their own profile/
+  )
   t.equal(
     withRuleConditions(rule, [], states, 'later'),
     rule,
     'nothing changes: nothing is written'
   )
+  t.notOk('observedGeneration' in (rule.status ?? {}), 'a folder has no generations')
+  const edited = { ...rule, metadata: { ...rule.metadata, generation: 4 } }
+  t.equal(withRuleConditions(edited, [], states, now).status?.observedGeneration, 4)
   t.end()
 })

@@ -1,13 +1,19 @@
-import { test } from 'tap'
+import { type Test, test } from 'tap'
 import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { buildSnapshot } from '../../../src/rules/snapshot.js'
 import type { Store } from '../../../src/store/store.js'
+import { podSources } from '../../../webhook/cluster/bypassed-containers.js'
 import type { EventRecorder } from '../../../webhook/cluster/events/events.js'
 import { unpatchedContainers } from '../../../webhook/cluster/unpatched-pods.js'
-import { createClusterCache, type ClusterPod } from '../../../webhook/cluster/watch/cluster-view.js'
+import {
+  createClusterCache,
+  type ClusterPod,
+  type ClusterView
+} from '../../../webhook/cluster/watch/cluster-view.js'
 import { readPod } from '../../../webhook/cluster/watch/read-objects.js'
 import { startWriter } from '../../../webhook/cluster/writer.js'
 import { testProfile, testRule } from '../../helpers/rules.js'
+import { claimsIn } from '../../helpers/claims-in.js'
 import { until } from '../../helpers/until.js'
 import { collectLog } from '../hub/rig.js'
 
@@ -147,12 +153,78 @@ test('stored pods that an enforcing rule selects and that carry no decision', (t
   t.end()
 })
 
-test('they are reported by an event on the pod and by a condition of the rule', async (t) => {
-  const view = createClusterCache()
+const done = { annotations: assigned, container: patched }
+const debugged = (seccompProfile?: object, labels = { app: 'web' }): PodParts => ({
+  ...done,
+  labels,
+  spec: {
+    ephemeralContainers: [{ name: 'debug', ...(seccompProfile && of(seccompProfile)) }]
+  }
+})
+const debugs: [what: string, pod: PodParts, isReported: boolean][] = [
+  ['a debug container without a filter', debugged(), true],
+  ['… Unconfined', debugged({ type: 'Unconfined' }), true],
+  [
+    '… with a file of its own under a rule that is in force',
+    debugged({ type: 'Localhost', localhostProfile: 'mine.json' }),
+    true
+  ],
+  ['… with RuntimeDefault', debugged({ type: 'RuntimeDefault' }), false],
+  [
+    '… with RuntimeDefault of the pod',
+    {
+      ...done,
+      spec: { ...of({ type: 'RuntimeDefault' }), ephemeralContainers: [{ name: 'debug' }] }
+    },
+    false
+  ],
+  [
+    '… privileged',
+    {
+      ...done,
+      spec: { ephemeralContainers: [{ name: 'debug', securityContext: { privileged: true } }] }
+    },
+    false
+  ],
+  ['… in a pod that no rule selects', debugged(undefined, { app: 'x' }), false],
+  ['… in a pod of a rule that learns', debugged(undefined, { app: 'db' }), false]
+]
+
+test('debug containers that were stored without RuntimeDefault', (t) => {
+  for (const [what, parts, isReported] of debugs) {
+    const wanted = isReported ? [{ container: 'debug', rule: 'secco-system/web' }] : []
+    t.same(unpatchedContainers(snapshot, podOf(parts)), wanted, what)
+  }
+  t.end()
+})
+
+test('a debug container whose own image a rule selects; others of the same pod are not reported', (t) => {
+  const byImage = buildSnapshot({
+    rules: [
+      testRule('tools', { images: ['shop/tools'], profile: { namespace: 'shop', name: 'web.app' } })
+    ],
+    profiles: [testProfile('shop', 'web.app')]
+  })
+  const debug = (name: string, image: string) => ({ name, image, ...of({ type: 'Unconfined' }) })
+  const ephemeralContainers = [debug('first', 'busybox'), debug('debug', 'shop/tools')]
+  const pod = podOf({ labels: {}, spec: { ephemeralContainers } })
+  const wanted = [{ container: 'debug', rule: 'secco-system/tools' }]
+  t.same(unpatchedContainers(byImage, pod), wanted)
+  const alone = podOf({
+    labels: {},
+    spec: { ephemeralContainers: ephemeralContainers.slice(0, 1) }
+  })
+  t.same(unpatchedContainers(byImage, alone), [])
+  t.end()
+})
+
+/** A writer in memory, the events that it recorded, and the condition Bypassed of its rule. */
+async function openWriter(t: Test, view: ClusterView, mayWrite: () => boolean) {
   const events: string[] = []
   let rule: SeccompRule = web
   const writer = await startWriter({
     ...{ view, rules: () => [rule], logger: collectLog().logger, everyMs: 10 },
+    claims: claimsIn(view, snapshot),
     store: {
       watch: () => Promise.resolve(() => undefined),
       update: (_kind: string, _ref: object, change: (rule: SeccompRule) => SeccompRule) => {
@@ -167,10 +239,16 @@ test('they are reported by an event on the pod and by a condition of the rule', 
       flush: () => Promise.resolve()
     } as unknown as EventRecorder,
     snapshot: () => snapshot,
-    mayWrite: () => true
+    mayWrite
   })
   t.teardown(() => writer.close())
   const bypassed = () => rule.status?.conditions?.find(({ type }) => type === 'Bypassed')
+  return { writer, events, bypassed }
+}
+
+test('they are reported by an event on the pod and by a condition of the rule', async (t) => {
+  const view = createClusterCache()
+  const { writer, events, bypassed } = await openWriter(t, view, () => true)
   writer.begin()
   view.putPod(podOf({}))
   view.putPod(podOf({ name: 'web-2', annotations: assigned, container: patched }))
@@ -187,4 +265,46 @@ test('they are reported by an event on the pod and by a condition of the rule', 
   await until('another bypass', () => (bypassed()?.status === 'True' ? true : undefined))
   view.removePod('web-3')
   await until('its end', () => (bypassed()?.status === 'False' ? true : undefined))
+})
+
+test('a decision that is written on a pod afterwards does not end the condition', async (t) => {
+  const view = createClusterCache()
+  const lease = { mine: true }
+  const { writer, bypassed } = await openWriter(t, view, () => lease.mine)
+  writer.begin()
+  const container = { securityContext: { seccompProfile: { type: 'RuntimeDefault' } } }
+  const learn = { 'secco.dev/assigned': JSON.stringify({ app: { outcome: 'learn' } }) }
+  const put = (name: string, annotations = {}) =>
+    view.putPod(podOf({ name, container, annotations }))
+  const named = () => bypassed()?.message ?? ''
+  put('web-1')
+  await until('the condition', () => (named().includes('shop/web-1') ? true : undefined))
+  put('web-1', learn)
+  put('web-2')
+  await until('the next one', () => (named().includes('shop/web-2') ? true : undefined))
+  t.match(named(), 'shop/web-1', 'it is still named')
+  lease.mine = false
+  put('web-3')
+  put('web-3', learn)
+  lease.mine = true
+  writer.begin()
+  await until('a takeover', () => (named().includes('shop/web-3') ? true : undefined))
+})
+
+test('a pod that waits to start on a node that is gone is listed until it is deleted', (t) => {
+  const view = createClusterCache()
+  const sources = podSources(view, () => snapshot, claimsIn(view, snapshot))
+  let calls = 0
+  sources.onBypassed(() => (calls += 1))
+  const spec = { nodeName: 'n1' }
+  view.putPod(podOf({ spec }))
+  t.strictSame(
+    sources.bypassed().map(({ pod, node }) => [pod, node]),
+    [['web-1', 'n1']]
+  )
+  // Nobody confirms the end of its containers, so the API server keeps it.
+  view.putPod({ ...podOf({ spec }), isDeleted: true })
+  t.strictSame(sources.bypassed(), [])
+  t.equal(calls, 2)
+  t.end()
 })

@@ -58,10 +58,13 @@ test('a restarted hub knows earlier denials', async (t) => {
   t.strictSame(second.rows.list(), listed)
   t.strictSame(second.rows.heard(), [], 'nothing was reported to this one yet')
   t.equal(second.rows.knownSince(), since)
-  const run = ['n1', 'web', since] as const
-  t.strictSame(second.rows.ofContainer(...run), first.rows.ofContainer(...run))
-  t.same(second.rows.ofContainer('n1', 'web', '2026-01-01T00:01:00Z'), { denials: 0, expected: 0 })
-  t.strictSame(second.rows.listOf(...run), first.rows.listOf(...run))
+  const run = { node: 'n1', id: 'web', startedAt: since }
+  t.strictSame(second.rows.ofContainer(run), first.rows.ofContainer(run))
+  t.same(second.rows.ofContainer({ node: 'n1', id: 'web', startedAt: '2026-01-01T00:01:00Z' }), {
+    denials: 0,
+    expected: 0
+  })
+  t.strictSame(second.rows.listOf(run), first.rows.listOf(run))
 
   // The satellite reports again what it counted, and what came meanwhile.
   second.denials.note([denial(5), denial(2, nameless)])
@@ -95,6 +98,7 @@ test('after an unreadable file, earlier denials count as possible', async (t) =>
     await writeFile(path, content)
     t.not(content, good, what)
     t.equal(await loadDenials(path, logger), undefined, what)
+    t.equal(await readFile(`${path}.unreadable`, 'utf8'), content, `${what}: it is kept`)
   }
   await writeFile(path, good)
   matchLists(t, await loadDenials(path, logger), { since, rows: [{ count: 1 }] })

@@ -1,10 +1,12 @@
 import { test } from 'tap'
+import { ContainerRef, RevisionOrigin } from '../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
 import { Fleet } from '../../../webhook/hub/fleet.js'
 import type { Nodes } from '../../../webhook/hub/nodes/nodes.js'
 import type { Revisions } from '../../../webhook/hub/revisions/revisions.js'
 import type { Session } from '../../../webhook/hub/stream/session.js'
-import { collectLog, createRig, memoryInstaller, nodeStatus, until } from './rig.js'
+import { until as seen } from '../../helpers/until.js'
+import { collectLog, createRig, memoryInstaller, nodeStatus, observationOf, until } from './rig.js'
 
 test('a node gets a lost file again, each time that it loses it', async (t) => {
   const rig = await createRig()
@@ -46,7 +48,7 @@ test('a node gets a lost file again, each time that it loses it', async (t) => {
     await until(isThere, (f) => hub.onChange(f))
     await isReady()
   }
-  t.same(hub.nodes()[0]?.problems, [])
+  t.equal(hub.nodes()[0]?.problems.size, 0)
 
   // Nobody wants it, and the node removes it; later somebody wants the very same again.
   await rig.store.delete('SeccompProfile', ref)
@@ -94,14 +96,22 @@ test('the hub sends bytes after a failed read, and a revision that is desired ag
   const log = collectLog()
   const fleet = new Fleet({ nodes, revisions, logger: log.logger, unreadableMs: 0 })
   let next: () => Promise<Buffer | undefined> = () => Promise.resolve(undefined)
-  const outbox = { send: () => undefined, feed: (from: typeof next) => (next = from) }
+  let [lists, feeds] = [0, 0]
+  const feed = (from: typeof next): void => {
+    feeds += 1
+    next = from
+  }
+  const outbox = { send: () => (lists += 1), feed }
   fleet.join({ node: 'n1', outbox, end: () => undefined } as unknown as Session)
   t.equal(await next(), undefined)
   t.equal(await next(), undefined)
   t.equal(log.lines.length, 1, 'said once')
   disk.bytes = Buffer.from('{}')
-  fleet.distribute()
-  t.ok(await next(), 'there again')
+  t.ok(
+    await seen('the bytes to be asked for again', async () => (feeds > 1 ? next() : undefined)),
+    'there again'
+  )
+  t.equal(lists, 1, 'the list of revisions is the same')
   fleet.distribute()
   t.equal(await next(), undefined, 'sent once')
   desired.clear()
@@ -141,4 +151,63 @@ test('a node that can keep no file does not get the same bytes for ever', async 
   t.same(resent, [1, 1, 0, 0, 0, 0], 'three attempts in total')
   await report(true)
   t.equal(await report(false, 'NOT_FOUND'), 1, 'a file that was there once is sent again')
+})
+
+test('a revision for many nodes is read and encoded once, until its origin is another', async (t) => {
+  const ref = { namespace: 'shop', profile: 'web', digest: `sha256:${'1'.repeat(64)}` }
+  const path = revisionPath(ref.namespace, ref.profile, ref.digest)
+  const state = { reads: 0, origin: RevisionOrigin.fromPartial({ generation: 1 }) }
+  const revisions = {
+    desired: () => new Map([[path, ref]]),
+    unavailable: () => new Set<string>(),
+    bytes: () => {
+      state.reads += 1
+      return Promise.resolve(Buffer.from('{}'))
+    },
+    origin: () => state.origin
+  } as unknown as Revisions
+  const nodes = { get: () => undefined } as unknown as Nodes
+  const fleet = new Fleet({ nodes, revisions, logger: collectLog().logger })
+  const messages = async (round: string) => {
+    const asked: Promise<Buffer | undefined>[] = []
+    const feed = (next: () => Promise<Buffer | undefined>) => void asked.push(next())
+    for (let nth = 0; nth < 50; nth += 1) {
+      const outbox = { send: () => undefined, feed }
+      fleet.join({ node: `${round}${nth}`, outbox, end: () => undefined } as unknown as Session)
+    }
+    return new Set(await Promise.all(asked))
+  }
+  const first = await messages('a')
+  t.same([first.size, state.reads], [1, 1], 'one message for all')
+  t.ok([...first][0])
+  await messages('b')
+  t.equal(state.reads, 1, 'also for those that join later')
+  state.origin = RevisionOrigin.fromPartial({ generation: 2 })
+  const second = await messages('c')
+  t.same([second.size, state.reads], [1, 2], 'another approval of the same content')
+})
+
+test('a workload that begins to learn sends no lists to the nodes', async (t) => {
+  const rig = await createRig()
+  t.teardown(() => rig.dispose())
+  const hub = await rig.hub()
+  const lists: number[] = []
+  const onDesired = (refs: readonly unknown[]) => void lists.push(refs.length)
+  const uplink = await rig.uplink(hub.address.port, 'node-a', { onDesired })
+  await seen('the list of the welcome', () => lists.length > 0 || undefined)
+  const before = lists.length
+  for (let nth = 0; nth < 20; nth += 1) {
+    const container = { id: `c${nth}`, runtime: 'runc', name: `w${nth}` }
+    uplink.offer(
+      observationOf(`node-a/boot/${nth}.1`, ['read'], {
+        container: ContainerRef.fromPartial(container)
+      })
+    )
+  }
+  await until(
+    () => hub.profiles().size === 20,
+    (f) => hub.onChange(f)
+  )
+  await hub.flush()
+  t.equal(lists.length, before)
 })

@@ -6,6 +6,7 @@ import { openDirectoryStore } from '../../../src/store/directory.js'
 import { profileOf } from '../../src/store/contract.js'
 import { createRig, memoryInstaller, nodeStatus, observationOf, until } from './rig.js'
 import { matchLists } from '../../helpers/match-lists.js'
+import { until as seen } from '../../helpers/until.js'
 
 test('the loop: learned, approved, delivered, ready; and again after a restart', async (t) => {
   const rig = await createRig()
@@ -30,7 +31,7 @@ test('the loop: learned, approved, delivered, ready; and again after a restart',
     })
   )
   await uplink.flush()
-  t.equal(uplink.backlog().waiting, 0, 'everything acked')
+  await seen('everything to be acked', () => uplink.backlog().waiting === 0 || undefined)
   const learned = await (await openDirectoryStore(join(rig.dir, 'objects'))).get(
     'SeccompProfile',
     ref
@@ -90,7 +91,7 @@ test('the loop: learned, approved, delivered, ready; and again after a restart',
   )
   t.equal(state()?.enforce?.ready, false)
   await until(
-    () => hub.nodes()[0]?.problems.length === 2,
+    () => hub.nodes()[0]?.problems.size === 2,
     (f) => hub.onChange(f)
   )
   await hub.flush()

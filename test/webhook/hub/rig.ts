@@ -26,7 +26,11 @@ export const quickHub = {
   ...{ coalesceMs: 10, retryMs: 50, debounceMs: 10, resendMs: 0 },
   ...{ historyWaitMs: 5, historyWindowMs: 0 }
 }
-export const quickUplink = { coalesceMs: 10, resendMs: 400, firstMs: 20, baseMs: 50, mostMs: 200 }
+export const quickUplink = {
+  ...{ coalesceMs: 10, resendMs: 400, firstMs: 20, baseMs: 50, mostMs: 200 },
+  // Who waits for it reads the store next.
+  flushMs: 45_000
+}
 
 export interface LogLine extends Record<string, unknown> {
   level: string

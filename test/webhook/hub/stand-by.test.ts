@@ -3,9 +3,10 @@ import { SyscallCount } from '../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Store } from '../../../src/store/store.js'
 import { fencedStore } from '../../../webhook/fenced-store.js'
+import { installationKey } from '../../../webhook/hub/history/installation.js'
 import type { Hub } from '../../../webhook/hub/hub.js'
 import type { HubCluster } from '../../../webhook/hub/nodes/hub-cluster.js'
-import { localFleet } from '../../../webhook/hub/nodes/local-fleet.js'
+import { localFleet } from '../../helpers/listed-fleet.js'
 import { until } from '../../helpers/until.js'
 import { createRig, observationOf } from './rig.js'
 
@@ -16,7 +17,7 @@ const bound = { timeoutMs: 20_000 }
 function cluster() {
   const listeners = new Map<string, (what: 'active' | 'standby') => void>()
   const addresses = new Map<string, string>()
-  const lease: { holder?: string; known?: string } = {}
+  const lease: { holder?: string; known?: string; sign?: string } = {}
   const summary = { written: Promise.resolve(), asked: 0 }
   const hubCluster = (id: string): HubCluster => ({
     fleet: (own) => localFleet(own, own),
@@ -24,6 +25,8 @@ function cluster() {
     isCandidate: () => true,
     activeAddress: () => (lease.known === undefined ? undefined : addresses.get(lease.known)),
     standbyAddress: () => undefined,
+    lastSign: () => lease.sign,
+    vacantSince: () => lease.sign,
     reported: () => [],
     referred: () => [],
     podOf: () => undefined,
@@ -41,7 +44,8 @@ function cluster() {
     if (holder !== undefined) listeners.get(holder)?.('active')
   }
   const place = (id: string, { address }: Hub) => addresses.set(id, `127.0.0.1:${address.port}`)
-  return { hubCluster, give, place, summary }
+  const killed = (sign: string) => Object.assign(lease, { sign })
+  return { hubCluster, give, place, summary, killed }
 }
 
 /** A store that counts writes. It has no fence: a hub on standby does not even try. */
@@ -62,7 +66,7 @@ function counting(store: Store): { store: Store; writes: () => number } {
 
 async function pair(coalesceMs = 10) {
   const rig = await createRig()
-  const { hubCluster, give, place, summary } = cluster()
+  const { hubCluster, give, place, summary, killed } = cluster()
   const start = async (id: string) => {
     const { store, writes } = counting(rig.store)
     const hub = await rig.hub({
@@ -74,7 +78,7 @@ async function pair(coalesceMs = 10) {
   }
   const hubs = { one: await start('one'), two: await start('two') }
   const stored = () => rig.store.get('SeccompProfile', ref)
-  return { rig, give, stored, summary, ...hubs }
+  return { rig, give, stored, summary, killed, ...hubs }
 }
 
 const connectedTo = ({ hub }: { hub: Hub }): string[] =>
@@ -139,7 +143,7 @@ test('while no hub is active streams wait, nothing is written, and the next one 
 })
 
 test('what waits to be written when the role goes is left to the next hub', async (t) => {
-  const { rig, give, stored, one } = await pair(700)
+  const { rig, give, stored, one } = await pair(5000)
   t.teardown(() => rig.dispose())
   give('one')
   const uplink = await rig.uplink(one.hub.address.port, 'node-a')
@@ -151,7 +155,7 @@ test('what waits to be written when the role goes is left to the next hub', asyn
   uplink.offer(observationOf('node-a/b/2', ['write'], { ended: true, denied }))
   await until('the observation', () => one.hub.denials().length > 0 || undefined, bound)
   give('other')
-  await new Promise((wake) => setTimeout(wake, 1500))
+  await new Promise((wake) => setTimeout(wake, 6000))
   await one.hub.flush()
   t.equal(one.writes(), written)
   t.same((await stored())?.status?.observed, { x86_64: ['read'] })
@@ -265,4 +269,38 @@ test('a profile is written as ready after the other replicas can read which node
   t.notOk(await isReady())
   publish()
   await until('the condition', isReady, bound)
+})
+
+test('the history says how each active hub ended', async (t) => {
+  const { rig, give, killed, one, two } = await pair()
+  t.teardown(() => rig.dispose())
+  const last = (text: RegExp) =>
+    until(
+      String(text),
+      async () => {
+        const { events = [] } = (await one.hub.history.get(installationKey)) ?? {}
+        const { events: others = [] } = (await two.hub.history.get(installationKey)) ?? {}
+        return [...events, ...others].some((event) => text.test(event.text)) || undefined
+      },
+      bound
+    )
+  give('one')
+  await last(/^hub took over, [0-9.]+$/)
+  await one.hub.flush()
+  killed('2099-11-24T10:30:00.123456Z')
+  give('two')
+  await last(
+    /^hub took over, .*; the one before was killed or cut off after 2099-11-24 10:30:00 UTC$/
+  )
+  await two.hub.stopping()
+  give('one')
+  await until(
+    'the orderly end',
+    async () => {
+      const { events = [] } = (await one.hub.history.get(installationKey)) ?? {}
+      const texts = events.map(({ text }) => text.replace(/, .*?(;|$)/, '$1'))
+      return texts.slice(-2).join() === 'hub stopped,hub took over' || undefined
+    },
+    bound
+  )
 })

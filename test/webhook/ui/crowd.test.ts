@@ -44,6 +44,7 @@ test('with a thousand workloads and a hundred thousand containers lists stay sma
       unprotected: null,
       denials: 0
     },
+    sharedWith: [],
     startedAt: '2026-01-01T00:00:00.000Z'
   }))
   const { app, get } = await startUiRig({ objects: many, inventory: () => inventory })

@@ -22,6 +22,8 @@ test('profiles and rules: written, extended, imported, exported, compared, tried
   t.equal(rig.profiles().length, 1, 'only tried')
   t.equal((await send('POST', '/api/v1/import', { files, namespace: 'shop' })).statusCode, 200)
   t.equal(rig.profiles().length, 2)
+  matchLists(t, rig.profiles()[1]?.status?.approvals, [{ by: 'admin', reason: 'imported' }])
+  t.match((await get('/profiles?q=web')).body, /<bdi>admin<\/bdi>/, 'who approved is listed')
   t.equal(
     (await send('POST', '/api/v1/profiles/shop/web/extends', { add: ['shop/absent'] })).statusCode,
     404
@@ -41,6 +43,19 @@ test('profiles and rules: written, extended, imported, exported, compared, tried
     (await get('/api/v1/profiles/shop/web/export?format=yaml')).json<{ text: string }>().text,
     /kind: SeccompProfile/
   )
+  const document = JSON.stringify({
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+    ...{ metadata: { namespace: 'shop', name: 'idle' }, spec: {} }
+  })
+  await send('PUT', '/api/v1/profiles/shop/idle', { document })
+  for (const format of ['oci', 'spo'])
+    t.match(
+      (await get(`/api/v1/profiles/shop/idle/export?format=${format}`)).json(),
+      { code: 'APPROVAL_INVALID', hint: /secco profile approve shop\/idle$/ },
+      'a profile that only learns is no filter'
+    )
+  t.equal((await get('/api/v1/profiles/shop/idle/export?format=yaml')).statusCode, 200)
+  t.equal((await send('DELETE', '/api/v1/profiles/shop/idle')).statusCode, 200)
   t.match((await get('/api/v1/diff?left=RuntimeDefault&right=shop/web')).json(), {
     left: 'RuntimeDefault',
     right: 'shop/web'

@@ -48,7 +48,7 @@ export const profile: SeccompProfile = {
 export const node: NodeView = {
   name: 'node-1',
   connected: true,
-  lastSeen: '2026-01-01T00:00:00.000Z',
+  lastSeen: '2026-01-01T23:59:50.000Z',
   kernel: '6.1',
   arch: 'x86_64',
   hook: '',
@@ -57,6 +57,8 @@ export const node: NodeView = {
   revisions: 0,
   record: 'off',
   attached: false,
+  gaps: [],
+  holdsUp: [],
   losses: {
     ...{ tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0 },
     ...{ details: 0, missed: 0, givenUp: 0 }
@@ -69,8 +71,9 @@ export const node: NodeView = {
 export const denial: DenialView = {
   ...{ namespace: 'shop', profile: 'checkout.app', node: 'node-1', container: 'c1', abi: 'x86_64' },
   ...{ syscall: 'mount', action: 'SCMP_ACT_ERRNO', count: 3, errno: 1, signal: '', pid: 7 },
-  ...{ comm: hostile.slice(0, 15), at: '', lastSeen: '2026-01-01T00:00:00.000Z' },
-  ...{ succeeded: 0, expected: false, muted: false }
+  ...{ answer: 'EPERM', comm: hostile.slice(0, 15), at: '', lastSeen: '2026-01-01T00:00:00.000Z' },
+  ...{ succeeded: 0, expected: false, muted: false },
+  ...{ state: 'open', closedAt: '', hint: 'look', call: 'mount' }
 }
 
 const origin = 'http://localhost'
@@ -141,13 +144,14 @@ export interface RigOptions extends Partial<UiSources> {
   /** Default: one in memory, of `objects`. */
   store?: Ui['store']
   foreign?: readonly ForeignRoute[]
+  commandOptions?: string
 }
 
 /** The real server of pages and API on sources that a test gives. */
 export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
   const { objects: given = [profile], extensions = [], foreign = [], ...others } = options
   const { profiler } = options
-  const { rights, inventory, store: givenStore, ...sources } = others
+  const { rights, inventory, store: givenStore, commandOptions = '', ...sources } = others
   const containers = inventory === undefined ? undefined : createContainerIndex(inventory())
   const objects = new Map(
     given.map((each) => [
@@ -170,9 +174,13 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
   const app = await createUiServer({
     sources: {
       profiles: () => of('SeccompProfile'),
+      everyProfile: () => of('SeccompProfile'),
+      isReadable: () => true,
+      rendering: () => ({}),
       rules: (): SeccompRule[] => of('SeccompRule'),
       nodes: () => [node],
       awaited: () => 0,
+      hasReported: () => false,
       states: () => [],
       denials: () => [denial],
       denialsKnownSince: () => '2026-01-01T00:00:00.000Z',
@@ -193,6 +201,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
     audit,
     profiler,
     place: 'here',
+    commandOptions,
     now: () => clock,
     logger,
     extensions,

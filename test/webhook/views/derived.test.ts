@@ -1,7 +1,7 @@
 import { t, test } from 'tap'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { workloadOf } from '../../../webhook/views/view.js'
-import { profile } from '../ui/rig.js'
+import { denial, profile } from '../ui/rig.js'
 
 // Other tests may have the machine at the same time.
 t.setTimeout(150_000)
@@ -20,5 +20,20 @@ test('where a workload stands follows from its profile', (t) => {
     [{ ...profile, spec: {} }, undefined]
   ]
   for (const [given, state] of cases) t.equal(workloadOf(given)?.state, state)
+  t.end()
+})
+
+test('what waits for a person is counted as denied, and nothing that is closed', (t) => {
+  const states = ['open', 'allowed', 'closed', 'muted', 'expected'] as const
+  const denials = states.map((state, at) => ({ ...denial, state, count: 10 ** at }))
+  t.match(workloadOf(profile, denials), { denied: 11, expected: 10_000 })
+  const deleted = [{ ...denial, state: 'open' as const, count: 7, deleted: '' }]
+  t.match(workloadOf(profile, deleted), { denied: 7 }, 'the filter of a deleted profile denies on')
+  t.match(workloadOf(profile, []), { denied: 0, expected: 0 }, 'none are known')
+  const unknown = workloadOf(profile)
+  t.notOk(
+    'denied' in (unknown ?? {}) || 'expected' in (unknown ?? {}),
+    'the store has none: no number'
+  )
   t.end()
 })

@@ -1,7 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import type { HubOptions } from '../../hub/hub.js'
 import { plainChoices, type PlainContainers } from '../../hub/observations/pod-check.js'
-import { createAccessReviewer } from './access-review.js'
+import { ReviewCalls } from './review-calls.js'
 import { createTokenReviewer } from './token-review.js'
 
 export interface HubTrustOptions {
@@ -27,7 +27,7 @@ export async function hubTrust(
       ...(audience === undefined ? {} : { audience }),
       ...(account === undefined ? {} : { account })
     }),
-    approver: await createAccessReviewer(config).self(),
+    approver: await new ReviewCalls(config).self(),
     plainContainers
   }
 }

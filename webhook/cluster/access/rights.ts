@@ -1,36 +1,27 @@
-import {
-  AuthenticationV1Api,
-  AuthorizationV1Api,
-  KubeConfig,
-  V1SubjectAccessReview,
-  V1TokenReview,
-  type V1UserInfo
-} from '@kubernetes/client-node'
-import { apiGroup } from '../../../src/api/names.js'
+import { KubeConfig } from '@kubernetes/client-node'
 import { kubernetesObjects } from '../../../src/store/kubernetes-objects.js'
-import { fromApiServer } from '../../../src/store/kubernetes-errors.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { dropOldest } from '../../../src/lib/drop-oldest.js'
+import { BoundedPermissions, limitedAs } from '../../access/bounded-permissions.js'
+import { BoundedReviews } from '../../access/bounded-reviews.js'
 import { DelegatedWrites } from '../../access/delegated-writes.js'
-import {
-  type ClusterUser as User,
-  type Identity,
-  type Resource,
-  resourceNames,
-  type Rights,
-  type Verb,
-  type WritingMeans
+import type {
+  Access,
+  ClusterUser as User,
+  Identity,
+  Rights,
+  WritingMeans
 } from '../../access/rights.js'
 import { delegatedObjects } from './delegated-objects.js'
+import { ReviewCalls, type TokenStatus } from './review-calls.js'
 
-/** An answer of the API server is reused for this long: a page asks the same question for each of its buttons. */
+/**
+ * A session, or a request, reuses an answer of the API server for this long: a page asks the same question for each of its
+ * buttons.
+ */
 const freshMs = 10_000
 /** A token is reviewed again after this long, so that a revoked token does not last as long as the session. */
 const reviewMs = 60_000
-
-function resourceOf(of: Resource): { resource: string; subresource?: string } {
-  const [resource = '', subresource] = resourceNames[of].split('/')
-  return { resource, ...(subresource === undefined ? {} : { subresource }) }
-}
 
 /** Returns the configuration for the same API server with another token, and without our own credentials. */
 function configOf(own: KubeConfig, token: string): KubeConfig {
@@ -41,68 +32,32 @@ function configOf(own: KubeConfig, token: string): KubeConfig {
   return config
 }
 
-/** ReviewClient asks the API server about tokens and permissions, with our own account. */
-class ReviewClient {
-  readonly #authentication: AuthenticationV1Api
-  readonly #authorization: AuthorizationV1Api
+/** Tokens of people whose answers are kept. */
+const mostTokens = 4096
+/** Unknown tokens of one client, and of all: a person has one, and a pipeline some. */
+const ofOneClient = { perSecond: 2, burst: 20 }
+const ofAllClients = { perSecond: 20, burst: 200 }
 
-  constructor(config: KubeConfig) {
-    this.#authentication = config.makeApiClient(AuthenticationV1Api)
-    this.#authorization = config.makeApiClient(AuthorizationV1Api)
-  }
+type Reviews = BoundedReviews<User | undefined>
 
-  /** Returns the user of a token (TokenReview), or undefined if the token is not valid. */
-  async review(token: string): Promise<User | undefined> {
-    const body = {
-      ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', metadata: {} },
-      spec: { token }
-    }
-    try {
-      const { status } = await this.#authentication.createTokenReview({
-        body: Object.assign(new V1TokenReview(), body)
-      })
-      return status?.authenticated === true ? userOf(status.user) : undefined
-    } catch (error) {
-      throw fromApiServer(error, 'TokenReview')
-    }
-  }
-
-  /** Returns whether the user may do this (SubjectAccessReview). */
-  async allows(user: User, { verb, resource, namespace, name }: Access): Promise<boolean> {
-    const { username, ...others } = user
-    const resourceAttributes = {
-      group: apiGroup,
-      ...resourceOf(resource),
-      verb,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(name === undefined ? {} : { name })
-    }
-    const body = {
-      apiVersion: 'authorization.k8s.io/v1',
-      kind: 'SubjectAccessReview',
-      spec: { user: username, ...others, resourceAttributes }
-    }
-    try {
-      const { status } = await this.#authorization.createSubjectAccessReview({
-        body: Object.assign(new V1SubjectAccessReview(), body)
-      })
-      return status?.allowed === true && status.denied !== true
-    } catch (error) {
-      throw fromApiServer(error, 'SubjectAccessReview')
-    }
-  }
+/** What people can make us ask the API server. */
+interface Bounded {
+  reviews: Reviews
+  permissions: BoundedPermissions
 }
 
-interface Access {
-  verb: Verb
-  resource: Resource
-  namespace: string | undefined
-  name: string | undefined
+function boundedReviews(calls: ReviewCalls, now: () => number): Reviews {
+  return new BoundedReviews({
+    review: async (token) => userOf(await calls.tokenStatus(token)),
+    isAccepted: (user) => user !== undefined,
+    keptMs: () => freshMs,
+    ...{ mostAnswers: mostTokens, ofOne: ofOneClient, ofAll: ofAllClients, now }
+  })
 }
 
-function userOf(user: V1UserInfo | undefined): User | undefined {
-  if (user?.username === undefined || user.username === '') return undefined
-  const { username, groups = [], uid, extra } = user
+function userOf({ authenticated, user = {} }: TokenStatus): User | undefined {
+  const { username = '', groups = [], uid, extra } = user
+  if (authenticated !== true || username === '') return undefined
   return {
     ...{ username, groups },
     ...(uid === undefined ? {} : { uid }),
@@ -111,25 +66,27 @@ function userOf(user: V1UserInfo | undefined): User | undefined {
 }
 
 /** The answers of the API server for one user that are kept at most. */
-const mostAnswers = 1000
+const mostAnswers = 10_000
 
 /**
  * UserPermissions answers what a user may do. It keeps answers, and the review of the user's token, for a short time. A
  * user without a token was named by the API server with this one request.
  */
 class UserPermissions {
-  readonly #client: ReviewClient
+  readonly #bounded: Bounded
   readonly #token: string | undefined
   readonly #now: () => number
   readonly #answers = new Map<string, { at: number; answer: boolean }>()
+  readonly #sender: string
   #user: User | undefined
   #reviewedAt: number
 
-  constructor(client: ReviewClient, token: string | undefined, user: User, now: () => number) {
-    this.#client = client
+  constructor(bounded: Bounded, token: string | undefined, user: User, now: () => number) {
+    this.#bounded = bounded
     this.#token = token
     this.#now = now
     this.#user = user
+    this.#sender = limitedAs(user)
     this.#reviewedAt = now()
   }
 
@@ -137,18 +94,26 @@ class UserPermissions {
     const user = await this.#currentUser()
     if (user === undefined) return false
     const { verb, resource, namespace, name } = access
-    const key = [verb, resource, namespace, name].join(' ')
+    const key = JSON.stringify([verb, resource, namespace, name])
     const known = this.#answers.get(key)
     if (known !== undefined && this.#now() - known.at < freshMs) return known.answer
-    const answer = await this.#client.allows(user, access)
-    if (this.#answers.size > mostAnswers) this.#answers.clear()
+    const answer = await this.#bounded.permissions.allows(user, access)
+    this.#answers.delete(key)
     this.#answers.set(key, { at: this.#now(), answer })
+    dropOldest(this.#answers, mostAnswers)
     return answer
+  }
+
+  async mustBeValid(): Promise<void> {
+    if ((await this.#currentUser()) !== undefined) return
+    throw new SeccoError('UNAUTHENTICATED', 'the token is not valid any more', {
+      hint: 'log in with one that is valid for this cluster now'
+    })
   }
 
   async #currentUser(): Promise<User | undefined> {
     if (this.#token !== undefined && this.#now() - this.#reviewedAt > reviewMs) {
-      this.#user = await this.#client.review(this.#token)
+      this.#user = await this.#bounded.reviews.answerOf(this.#token, this.#sender)
       this.#reviewedAt = this.#now()
       this.#answers.clear()
     }
@@ -160,36 +125,42 @@ class UserPermissions {
  * Returns the rights of people in a cluster: they sign in with their own tokens (TokenReview) and may do what the
  * cluster allows them (a SubjectAccessReview for each action, in the API group secco.dev).
  * Rejects with UNAVAILABLE or FORBIDDEN (our own permissions) when the API server does not answer.
+ * @param now a monotonic clock, in ms: answers count no longer when the time is set back
  */
-export function clusterRights(config: KubeConfig, now: () => number = Date.now): Rights {
-  const client = new ReviewClient(config)
+export function clusterRights(
+  config: KubeConfig,
+  now: () => number = () => performance.now()
+): Rights {
+  const calls = new ReviewCalls(config)
+  const reviews = boundedReviews(calls, now)
+  const permissions = new BoundedPermissions((user, access) => calls.allows(user, access), now)
 
   const own = kubernetesObjects(config)
 
   const writes = new DelegatedWrites()
 
   function identityOf(user: User, { token, writer }: WritingMeans): Identity {
-    const permissions = new UserPermissions(client, token, user, now)
+    const ofUser = new UserPermissions({ reviews, permissions }, token, user, now)
     const can: Identity['can'] = (verb, resource, namespace, name) =>
-      permissions.can({ verb, resource, namespace, name })
+      ofUser.can({ verb, resource, namespace, name })
     const objects =
       token === undefined
         ? delegatedObjects(own, { ...{ user: user.username, can, writes }, id: writer })
         : kubernetesObjects(configOf(config, token))
-    return { user: user.username, objects, can }
+    return { user: user.username, objects, can, mustBeValid: () => ofUser.mustBeValid() }
   }
 
   return {
     kind: 'cluster',
-    async ofToken(token) {
-      const user = await client.review(token)
+    async ofToken(token, _said, sender = '') {
+      const user = await reviews.answerOf(token, sender)
       return user === undefined ? undefined : identityOf(user, { token })
     },
     writes,
     async ofUser(user, means) {
       const { token } = means
       if (token === undefined) return identityOf(user, means)
-      const holder = await client.review(token)
+      const holder = await reviews.answerOf(token, limitedAs(user))
       if (holder?.username === user.username) return identityOf(holder, { token })
       throw new SeccoError('UNAUTHENTICATED', `the token is not one of ${user.username}`, {
         hint: 'use one kubeconfig, or the SECCO_TOKEN of the same user'

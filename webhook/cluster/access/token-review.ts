@@ -1,8 +1,8 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import { rootNamespace } from '../../../src/api/names.js'
-import { createApiCall } from '../../../src/store/kubernetes-call.js'
 import type { SatelliteIdentity, ReviewToken } from '../../hub/stream/identity.js'
 import type { Rejection } from '../../hub/stream/rejections.js'
+import { ReviewCalls, type TokenStatus } from './review-calls.js'
 
 /** Audience of satellites' tokens. */
 const hubAudience = 'secco-hub'
@@ -21,14 +21,6 @@ interface TokenReviewOptions {
   audience?: string
   /** User name that satellites' tokens must have. */
   account?: string
-}
-
-/** `status` of a TokenReview (authentication.k8s.io/v1): every member may be absent. */
-interface TokenStatus {
-  authenticated?: boolean
-  audiences?: string[]
-  error?: string
-  user?: { username?: string; extra?: Record<string, string[]> }
 }
 
 interface Unproven {
@@ -54,12 +46,12 @@ function readUnproven(token: string): Unproven | undefined {
 
 /** Returns the identity of a reviewed token, or why it is rejected. */
 function judge(
-  status: TokenStatus | undefined,
+  status: TokenStatus,
   token: Unproven,
   { audience, account }: { audience: string; account: string }
 ): SatelliteIdentity | Rejection {
-  if (status?.authenticated !== true) {
-    const why = status?.error ?? 'the API server does not know it'
+  if (status.authenticated !== true) {
+    const why = status.error ?? 'the API server does not know it'
     return { reason: 'token-invalid', message: `token: ${why}` }
   }
   if (status.audiences?.includes(audience) !== true) {
@@ -88,7 +80,7 @@ function judge(
  */
 export function createTokenReviewer(options: TokenReviewOptions): ReviewToken {
   const { audience = hubAudience, account = satelliteAccount } = options
-  const call = createApiCall(options.config)
+  const calls = new ReviewCalls(options.config)
   return async (token) => {
     const unproven = readUnproven(token)
     if (unproven === undefined) return { reason: 'token-invalid', message: 'token: not a JWT' }
@@ -100,13 +92,7 @@ export function createTokenReviewer(options: TokenReviewOptions): ReviewToken {
       const named = unproven.audiences.join(', ').slice(0, 128)
       return { reason: 'wrong-audience', message: `token: for ${named}, not for ${audience}` }
     }
-    const { status } = (await call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', {
-      body: {
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenReview',
-        spec: { token, audiences: [audience] }
-      }
-    })) as { status?: TokenStatus }
+    const status = await calls.tokenStatus(token, [audience])
     return judge(status, unproven, { audience, account })
   }
 }

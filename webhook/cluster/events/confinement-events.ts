@@ -1,5 +1,5 @@
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
-import type { DenialNews } from '../../hub/denials/denial-rows.js'
+import type { DenialNews } from '../../hub/denials/denial-row.js'
 import type { ContainerView } from '../../confinement/containers/container-view.js'
 import { type DenialView, denialView } from '../../confinement/denials/denial-views.js'
 import type { Confinement } from '../../confinement/containers/confinement.js'
@@ -41,8 +41,9 @@ export function driftTexts(
   return texts
 }
 
-/** Returns the event of a denial, the same for each repetition; undefined for muted and expected ones. Pure. */
+/** Returns the event of a new denial, the same for each repetition; undefined for one that nobody waits for. Pure. */
 export function denialText(view: DenialView): EventText | undefined {
+  // Its container may have ended since, which closes it.
   if (view.muted || view.expected) return undefined
   // A process chooses its own name.
   const comm = view.comm.replace(/[^\x20-\x7e]/g, '?')
@@ -73,6 +74,17 @@ class EarlyDenials {
     dropOldest(known, mostEarlyCalls)
     this.#denials.set(place, known)
     dropOldest(this.#denials, mostEarly)
+  }
+
+  /** Takes the denials of a pod's containers. */
+  takeOfPod(podUid: string): DenialNews[] {
+    const found: DenialNews[] = []
+    for (const [place, known] of this.#denials) {
+      if (![...known.values()].some((one) => one.podUid === podUid)) continue
+      found.push(...known.values())
+      this.#denials.delete(place)
+    }
+    return found
   }
 
   take(place: string): DenialNews[] {
@@ -168,16 +180,20 @@ class ConfinementEvents {
     if (!this.#isPlaced(uid)) return
     const { views } = this.#options.confinement
     const keys = this.#awaited.take(uid)
-    if (keys.length === 0) return
-    this.#follow(
-      keys.flatMap((key) => views.peek(key) ?? []),
-      []
-    )
+    if (keys.length > 0) {
+      this.#follow(
+        keys.flatMap((key) => views.peek(key) ?? []),
+        []
+      )
+    }
+    for (const news of this.#early.takeOfPod(uid)) this.#recordDenialOf(uid, news)
   }
 
   #recordDenial(news: DenialNews): void {
     const place = placeOf({ node: news.node, id: news.container })
-    const uid = this.#pods.get(place)
+    // A container that a denial ends may never be seen running: its report names the pod.
+    const { podUid = '' } = news
+    const uid = this.#pods.get(place) ?? (this.#isPlaced(podUid) ? podUid : undefined)
     if (uid === undefined) this.#early.add(place, news)
     // News without new denials have their event already.
     else if (news.added > 0) this.#recordDenialOf(uid, news)

@@ -4,6 +4,7 @@ import type { Logger } from '../../../src/lib/log.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import { createPace } from '../../../src/lib/pace.js'
+import type { EventReason } from './event-reasons.js'
 
 /** Regarding is the object of an event (core/v1 ObjectReference). */
 export interface Regarding {
@@ -16,8 +17,7 @@ export interface Regarding {
 
 export interface EventText {
   type: 'Normal' | 'Warning'
-  /** CamelCase, from a closed set. */
-  reason: string
+  reason: EventReason
   /** What was done, CamelCase. */
   action: string
   /** A text for people; at most 1,024 bytes are kept. */
@@ -154,7 +154,8 @@ export class EventRecorder {
   }
 
   #create(key: string, regarding: Regarding, { type, reason, action, note }: EventText): void {
-    const { namespace } = regarding
+    // Events about objects of no namespace, as nodes, are in this one.
+    const namespace = regarding.namespace || 'default'
     const at = this.#now()
     const name = `${regarding.name.slice(0, 200)}.${key.slice(0, 16)}`
     this.#known.set(key, { namespace, name, at, count: 1 })
@@ -168,7 +169,10 @@ export class EventRecorder {
       reportingInstance: this.#instance.slice(0, 128),
       ...{ type, reason, action, note, regarding }
     }
-    this.#requests.add(() => this.#call('POST', collectionOf(namespace), { body }))
+    // Its name is a digest: a second one is a conflict, which is no failure.
+    this.#requests.add(() =>
+      this.#call('POST', collectionOf(namespace), { body, isRepeatable: true })
+    )
   }
 
   #repeat(series: Series): void {

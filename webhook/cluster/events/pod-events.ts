@@ -83,13 +83,16 @@ function textFor(name: string, assigned: Assigned): EventText | undefined {
   return { ...event, action: 'Assign', note: `container ${name.slice(0, 63)}: ${event.note}` }
 }
 
-/** Returns the events of a new pod, from what the webhook noted on it. Pure. */
+/** Returns the events of a new pod, from what the webhook noted on it. Pure. @param falseClaims see FalseClaims */
 export function podEvents(
   pod: ClusterPod,
-  nowMs: number
+  nowMs: number,
+  falseClaims: Pick<ReadonlySet<string>, 'has'>
 ): { regarding: Regarding; texts: EventText[] } | undefined {
   if (nowMs - Date.parse(pod.createdAt) > freshMs) return undefined
-  const texts = assignedOf(pod).flatMap(([name, assigned]) => textFor(name, assigned) ?? [])
+  const texts = assignedOf(pod)
+    .filter(([name]) => !falseClaims.has(name))
+    .flatMap(([name, assigned]) => textFor(name, assigned) ?? [])
   if (texts.length === 0) return undefined
   const { namespace, name, uid } = pod
   return { regarding: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid }, texts }

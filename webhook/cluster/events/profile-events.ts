@@ -3,13 +3,14 @@ import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { plural } from '../../../src/lib/plural.js'
 import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
+import type { EventReason } from './event-reasons.js'
 import type { EventText, Regarding } from './events.js'
 
 const readyOf = (profile: SeccompProfile): string | undefined =>
   profile.status?.conditions?.find(({ type }) => type === 'Ready')?.status
 
 /** The event reason of each step. An allowed syscall has the event of its approval. */
-const stepReasons: Readonly<Partial<Record<LadderStep['action'], string>>> = {
+const stepReasons: Readonly<Partial<Record<LadderStep['action'], EventReason>>> = {
   ...{ promote: 'Promoted', canary: 'CanaryStarted', complete: 'CanaryCompleted' },
   ...{ return: 'CanaryReturned', rollback: 'RolledBack', mute: 'CallMuted' }
 }
@@ -38,7 +39,7 @@ export function profileEvents(
 ): { regarding: Regarding; texts: EventText[] } {
   const { namespace = '', name, uid = '' } = after.metadata
   const texts: EventText[] = []
-  const add = (reason: string, action: string, note: string): void => {
+  const add = (reason: EventReason, action: string, note: string): void => {
     texts.push({ type: 'Normal', reason, action, note })
   }
   const learned = sizeOfSet(after.status?.observed ?? {})

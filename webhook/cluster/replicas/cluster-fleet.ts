@@ -1,5 +1,5 @@
-import { type FleetParts, joinParts, partsOf, renderingOf } from '../../hub/nodes/local-fleet.js'
-import { type NodeState, problemOf } from '../../hub/nodes/nodes.js'
+import { type FleetParts, joinParts, partsOf, renderingOf } from '../../hub/nodes/fleet-parts.js'
+import type { NodeState } from '../../hub/nodes/node-state.js'
 import type { FleetState } from '../../hub/nodes/readiness.js'
 import type { ClusterNode } from '../watch/cluster-view.js'
 import type { HubSummary } from './hub-summary.js'
@@ -22,7 +22,7 @@ export function ownSource(own: readonly NodeState[]): FleetSource {
       new Set(own.filter(({ holding }) => !holding.has(path)).map(({ name }) => name)),
     failures: (path) =>
       own.flatMap((node) => {
-        const problem = problemOf(node, path)
+        const problem = node.problems.get(path)
         return problem === undefined ? [] : [{ node: node.name, ...problem }]
       })
   }

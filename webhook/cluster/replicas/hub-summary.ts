@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { type FleetParts, partsOf } from '../../hub/nodes/local-fleet.js'
+import { type FleetParts, partsOf } from '../../hub/nodes/fleet-parts.js'
 import { NodeStatus } from '../../../src/api/gen/hub.js'
-import { type KnownNode, type NodeState, problemOf } from '../../hub/nodes/nodes.js'
+import type { KnownNode, NodeState } from '../../hub/nodes/node-state.js'
+import { nothingBlocked, type Unblocked } from '../../hub/revisions/unblocked.js'
+import {
+  decodeBlocks,
+  encodeBlocks,
+  isBlocks,
+  type PublishedBlocks,
+  type WireBlocks,
+  withoutReplacements
+} from './summary-blocks.js'
 
 /** SummaryFailure is a revision that a node could not make ready. */
 interface SummaryFailure {
@@ -23,6 +32,8 @@ export interface HubSummary extends FleetParts {
   /** Returns the nodes that lack the revision of a path; all of them for a path that the hub does not know. */
   lacking(path: string): ReadonlySet<string>
   failures: readonly SummaryFailure[]
+  /** What is blocked, and what it leaves of revisions; absent when nothing is blocked. */
+  blocks?: PublishedBlocks
 }
 
 /**
@@ -45,6 +56,8 @@ interface Wire {
   failures: { node: number; path: string; code: string; message: string }[]
   runtimes: { name: string; version: string }[]
   machines: string[]
+  /** Absent when nothing is blocked. */
+  blocks?: WireBlocks
 }
 
 const keyLength = 16
@@ -99,14 +112,21 @@ function kindsOf(nodes: readonly NodeState[]): Pick<Wire, 'kinds' | 'statuses'> 
   return { kinds, statuses }
 }
 
-/** Summarises which wanted paths a hub's nodes hold. The same input gives the same bytes. */
-export function encodeSummary(nodes: readonly NodeState[], wanted: Iterable<string>): Buffer {
+/**
+ * Summarises which wanted paths a hub's nodes hold, and what a block leaves of them. The same input gives the same bytes.
+ */
+export function encodeSummary(
+  nodes: readonly NodeState[],
+  wanted: Iterable<string>,
+  unblocked: Unblocked = nothingBlocked
+): Buffer {
   const paths = [...wanted].sort()
+  const known = new Set(paths)
   const failures: Wire['failures'] = []
   nodes.forEach((node, at) => {
-    for (const path of node.problems.length === 0 ? [] : paths) {
-      const problem = problemOf(node, path)
-      if (problem === undefined || failures.length >= mostFailures) continue
+    for (const path of [...node.problems.keys()].sort()) {
+      const problem = node.problems.get(path)
+      if (problem === undefined || failures.length >= mostFailures || !known.has(path)) continue
       const { code, message } = problem
       failures.push({ node: at, path, code: code.slice(0, 64), message: message.slice(0, 256) })
     }
@@ -120,13 +140,22 @@ export function encodeSummary(nodes: readonly NodeState[], wanted: Iterable<stri
     paths: paths.map(keyOf).join(''),
     groups: groupsOf(nodes, paths),
     failures,
-    ...partsOf(nodes)
+    ...partsOf(nodes),
+    ...encodeBlocks(paths, unblocked)
   }
+  return withinBounds(wire)
+}
+
+/** Returns the bytes of a summary. What does not fit is left out in a way that is always safe. */
+function withinBounds(wire: Wire): Buffer {
   const bytes = gzipSync(JSON.stringify(wire))
   if (bytes.length <= mostBytes) return bytes
   // One group for all nodes that lack anything: they are written as lacking everything.
   const lagging = [...new Set(wire.groups.flatMap((group) => group.nodes))].sort((a, b) => a - b)
-  return gzipSync(JSON.stringify({ ...wire, groups: [{ nodes: lagging, lacks: null }] }))
+  const coarse = { ...wire, groups: [{ nodes: lagging, lacks: null }] }
+  const fewer = gzipSync(JSON.stringify(coarse))
+  if (fewer.length <= mostBytes || wire.blocks === undefined) return fewer
+  return gzipSync(JSON.stringify({ ...coarse, blocks: withoutReplacements(wire.blocks) }))
 }
 
 const isList = (value: unknown, isOne: (one: unknown) => boolean): boolean =>
@@ -166,7 +195,8 @@ const isWire = isRecord({
     isList(failures, isRecord({ node: isNumber, path: isText, code: isText, message: isText })),
   runtimes: isRuntimes,
   machines: (machines) => isList(machines, isText),
-  paths: isText
+  paths: isText,
+  blocks: (blocks) => blocks === undefined || isBlocks(blocks)
 }) as (value: unknown) => value is Wire
 
 /** Reads a summary; undefined for another version or other content. */
@@ -201,6 +231,9 @@ export function decodeSummary(bytes: Buffer): HubSummary | undefined {
     away,
     runtimes,
     machines,
+    ...(wire.blocks && {
+      blocks: decodeBlocks(wire.blocks, (path) => index.get(keyOf(path)))
+    }),
     failures: wire.failures.flatMap(({ node, ...failure }) => {
       const name = nodes[node]
       return name === undefined ? [] : [{ node: name, ...failure }]

@@ -3,6 +3,7 @@ import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 import { Listeners } from '../../../src/lib/listeners.js'
+import { type Lease, type LeaseSpec, microTime } from './lease.js'
 
 interface LeaderOptions {
   call: ApiCall
@@ -32,28 +33,8 @@ const standbyAnnotation = 'secco.dev/standby'
 const announceEvery = 3
 const announcedFor = 9
 
-interface LeaseSpec {
-  holderIdentity?: string
-  leaseDurationSeconds?: number
-  acquireTime?: string
-  renewTime?: string
-  leaseTransitions?: number
-}
-interface Lease {
-  metadata: {
-    name: string
-    namespace: string
-    resourceVersion?: string
-    annotations?: Record<string, string>
-  }
-  spec: LeaseSpec
-}
-
 /** A holder that has not renewed the lease for so many intervals is late. */
 const lateAfter = 3
-
-/** metav1.MicroTime. */
-const microTime = (): string => new Date().toISOString().replace('Z', '000Z')
 
 interface LeaseObserved {
   /** The newest renewal that was seen. */
@@ -77,6 +58,8 @@ export class Leader {
   readonly #listeners = new Listeners<boolean>()
   #observed: LeaseObserved = { renewal: '', at: 0 }
   #leaderAddress: string | undefined
+  #lastSign: string | undefined
+  #vacantSince: string | undefined
   /** The replica on standby, as the Lease names it, and when this process saw that first. */
   #standby = { named: '', at: 0 }
   /** When the lease was last read. */
@@ -126,6 +109,16 @@ export class Leader {
     const { named, at } = this.#standby
     const isOld = performance.now() - at > announcedFor * this.#leaseMs
     return named === '' || isOld || this.#isOwn(named) ? undefined : named.split(' ')[0]
+  }
+
+  /** Returns when the lease was renewed last before this process got it; undefined: it was released, or there was none. */
+  lastSign(): string | undefined {
+    return this.#lastSign
+  }
+
+  /** Returns since when no other process led before this one got the lease; undefined: none ever did. */
+  vacantSince(): string | undefined {
+    return this.#vacantSince
   }
 
   /** Calls back when this process becomes or stops being the leader. Returns how to stop. */
@@ -184,6 +177,11 @@ export class Leader {
     }
     this.#leaderAddress = undefined
     await this.#write(lease, this.#identity)
+    const { holderIdentity = '', renewTime } = lease?.spec ?? {}
+    if (!this.isLeader()) {
+      this.#lastSign = holderIdentity === '' ? undefined : renewTime
+      this.#vacantSince = renewTime
+    }
     // After a lapse, even a short one, listeners first get its end: then they know that they missed changes.
     this.#notify()
     // The time before the write: the other replicas count from when they saw it, which is later.

@@ -6,7 +6,7 @@ import {
   startReflector
 } from '../../../src/store/kubernetes-reflector.js'
 import { Listeners } from '../../../src/lib/listeners.js'
-import type { KnownNode } from '../../hub/nodes/nodes.js'
+import type { KnownNode } from '../../hub/nodes/node-state.js'
 import { decodeSummary, type HubSummary } from './hub-summary.js'
 import { summaryName } from './summary-publisher.js'
 

@@ -1,6 +1,7 @@
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
 import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
 import type { NodeFacts } from '../../../src/rules/node-facts.js'
+import type { Placement } from '../../../src/rules/placement.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import { Listeners } from '../../../src/lib/listeners.js'
 
@@ -15,12 +16,16 @@ export interface ClusterPod {
   /** Topmost owner: the Deployment behind a ReplicaSet, the CronJob behind a Job, or the pod itself. */
   owner: WorkloadRef
   containers: readonly ClusterContainer[]
+  /** What it demands of its nodes; undefined: nothing. Pods that demand the same share it. */
+  placement?: Placement
   /** Pending, Running, Succeeded, Failed, Unknown. */
   phase: string
   /** The annotation `secco.dev/assigned`, unparsed; empty without one. */
   assigned: string
   /** RFC 3339. */
   createdAt: string
+  /** It is being deleted: none of its containers starts any more, also where its node is gone and cannot confirm that. */
+  isDeleted?: true
   /** Secco decides nothing about it: a mirror pod or a Windows pod. */
   exempt?: true
 }

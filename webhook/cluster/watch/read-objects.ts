@@ -1,7 +1,9 @@
 import { annotations as names, mirrorAnnotation } from '../../../src/api/names.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
+import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { ContainerKind } from '../../../src/rules/facts.js'
 import type { Taint } from '../../../src/rules/node-facts.js'
+import type { Placement } from '../../../src/rules/placement.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import { type OwnerReference, topmostOwner } from '../../../src/rules/topmost-owner.js'
 import type { RawObject } from '../../../src/store/kubernetes-reflector.js'
@@ -39,7 +41,9 @@ function containersOf(spec: Raw, status: Raw): ClusterContainer[] {
     const states = listOf(status[statuses])
     return listOf(spec[list]).map((one): ClusterContainer => {
       const name = textOf(one['name'])
-      const containerId = idOf(states.find((state) => state['name'] === name))
+      const state = states.find((each) => each['name'] === name)
+      const containerId = idOf(state)
+      const restarts = Number(state?.['restartCount'])
       const stated = localhostOf(one)
       const { type, path } = stated.type === '' ? own : stated
       const beside = textOf(one['targetContainerName'])
@@ -51,7 +55,8 @@ function containersOf(spec: Raw, status: Raw): ClusterContainer[] {
         ...(type === 'Localhost' && path !== '' ? { localhostProfile: path } : {}),
         ...(type === '' ? {} : { seccomp: type }),
         ...(textOf(one['image']) === '' ? {} : { image: textOf(one['image']) }),
-        ...(objectOf(one['securityContext'])['privileged'] === true ? { privileged: true } : {})
+        ...(objectOf(one['securityContext'])['privileged'] === true ? { privileged: true } : {}),
+        ...(restarts > 0 ? { restarts } : {})
       }
     })
   })
@@ -78,12 +83,38 @@ function isExempt(metadata: Raw, spec: Raw): boolean {
   return isMirror || os === 'windows' || selected === 'windows'
 }
 
+const required = 'requiredDuringSchedulingIgnoredDuringExecution'
+/** Characters of one placement, and placements, that are kept: whoever creates pods chooses both. */
+const longestPlacement = 16_384
+const mostPlacements = 10_000
+const placements = new Map<string, Placement>()
+
+/**
+ * Returns what a pod demands of its nodes, as the webhook reads it. The name of the node is left out: the scheduler wrote
+ * it, and a new pod does not have it.
+ */
+function placementOf(spec: Raw): Placement | undefined {
+  const { nodeSelector, tolerations } = spec
+  const nodeAffinity = objectOf(spec['affinity'])['nodeAffinity']
+  const affinity =
+    nodeAffinity === undefined
+      ? undefined
+      : { nodeAffinity: { [required]: objectOf(nodeAffinity)[required] } }
+  const text = JSON.stringify({ nodeSelector, affinity, tolerations })
+  if (text === '{}' || text.length > longestPlacement) return undefined
+  const known = placements.get(text) ?? { nodeName: undefined, nodeSelector, affinity, tolerations }
+  placements.set(text, known)
+  dropOldest(placements, mostPlacements)
+  return known
+}
+
 /** Returns what Secco keeps of a pod (core/v1). */
 export function readPod(raw: RawObject): ClusterPod {
   const metadata = raw.metadata as unknown as Raw
   const spec = objectOf(raw['spec'])
   const status = objectOf(raw['status'])
   const labels = objectOf(metadata['labels']) as Labels
+  const placement = placementOf(spec)
   return {
     uid: textOf(metadata['uid']),
     namespace: textOf(metadata['namespace']),
@@ -92,9 +123,11 @@ export function readPod(raw: RawObject): ClusterPod {
     labels,
     owner: ownerOf(metadata, labels),
     containers: containersOf(spec, status),
+    ...(placement === undefined ? {} : { placement }),
     phase: textOf(status['phase']),
     assigned: textOf(objectOf(metadata['annotations'])[names.assigned]),
     createdAt: textOf(metadata['creationTimestamp']),
+    ...(textOf(metadata['deletionTimestamp']) === '' ? {} : { isDeleted: true }),
     ...(isExempt(metadata, spec) ? { exempt: true } : {})
   }
 }

@@ -7,6 +7,10 @@ import type { ClusterNode, ClusterView } from './cluster-view.js'
 const hasStartupTaint = ({ taints }: ClusterNode): boolean =>
   taints.some(({ key }) => key === startupTaint)
 
+/** A person took the node out: the taint that Secco gives to new nodes has no value. */
+const isHeld = ({ taints }: ClusterNode): boolean =>
+  taints.some(({ key, value }) => key === startupTaint && value !== '')
+
 /**
  * Returns a JSON patch that removes only this taint. Taints are one list to the API server, so the patch tests the
  * position first. Undefined: the node does not have the taint.
@@ -79,6 +83,7 @@ export class StartupTaints {
 
   #isDue(node: ClusterNode): boolean {
     if (this.#options.isComplete(node.name)) return true
+    if (isHeld(node)) return false
     const remaining = this.#remainingMs(node)
     if (remaining <= 0) {
       const minutes = Math.round(this.#mostMs / 60_000)

@@ -16,10 +16,27 @@ function viewOf(one: BypassedContainer): ContainerView {
   return {
     ...{ key: `${podUid}/${name}`, node, runtime: '', id: '', name, namespace, pod, podUid, image },
     ...{ pid: 0, workload: `${workload.kind}/${workload.name}` },
-    ...{ state: 'starting', why: 'the container has not started' },
-    ...{ profile: '', learned: '', revision: '', wanted: '', stale: false, canary: false },
+    ...{ state: 'starting', why: 'the container has not started, as far as the API server knows' },
+    ...{
+      profile: '',
+      sharedWith: [],
+      learned: '',
+      revision: '',
+      wanted: '',
+      stale: false,
+      canary: false
+    },
     ...{ ephemeral: false, drift: [], unprotected: { rule, message, since: createdAt } },
-    ...{ checked: '', disk: '', denials: 0, expected: 0, risk: 0, restarts: 0, syscalls: 0 },
+    ...{
+      checked: '',
+      disk: '',
+      denials: 0,
+      expected: 0,
+      risk: 0,
+      restarts: 0,
+      syscalls: 0,
+      gaps: []
+    },
     ...{ startedAt: createdAt, since: createdAt }
   }
 }
@@ -62,7 +79,7 @@ export class ListedContainers {
 
   /** Returns how to stop. */
   onChange(listener: ContainerListener): () => void {
-    const leave = this.#listeners.add(([changed, gone]) => listener(changed, gone))
+    const leave = this.#listeners.add(([changed, gone]) => listener(changed, gone, false))
     const leaveRunning = this.#views.onChange(listener)
     return () => {
       leave()

@@ -2,8 +2,18 @@ import { states } from '../../../src/confinement/state.js'
 import { parseSelector } from '../../../src/rules/parse-selector.js'
 import { selectorMatches } from '../../../src/rules/selector.js'
 import type { ContainerView } from './container-views.js'
+import { type AwayNode, awayNodesOf, missingNodesOf } from './missing-nodes.js'
 import { type ConfinementCall, type ConfinementRoute, textOf } from './route.js'
 import type { Confinement } from './confinement.js'
+
+/** ContainerList is the answer of `GET /api/v1/containers`. */
+export interface ContainerList {
+  items: ContainerView[]
+  /** Nodes whose containers are not known, so what runs there is not listed; absent: from an earlier hub. */
+  missingNodes?: number
+  /** Nodes that are away: their containers are listed as they were last heard of; absent: from an earlier hub. */
+  awayNodes?: AwayNode[]
+}
 
 /** Returns the views that match a query. */
 export function chosen(
@@ -62,7 +72,15 @@ export function containerRoutes(confinement: Confinement): ConfinementRoute[] {
       ...{ method: 'GET', url: '/api/v1/containers', ...own },
       summary:
         'Every running container and how the kernel confines it, and containers that wait to start although a rule was bypassed',
-      handle: (call) => ({ items: seen(call).sort(byPlace) })
+      handle: (call): ContainerList => {
+        const items = seen(call).sort(byPlace)
+        const { hub } = confinement.sources
+        return {
+          items,
+          missingNodes: missingNodesOf(hub),
+          awayNodes: awayNodesOf(hub.nodes(), items)
+        }
+      }
     },
     {
       ...{ method: 'GET', url: '/api/v1/summary', ...own },

@@ -1,7 +1,8 @@
+import { gapsWithin } from '../../../src/history/recording-gap.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import { abis } from '../../../src/syscalls/abi.js'
-import type { DenialNews } from '../../hub/denials/denial-rows.js'
-import type { Running } from '../../hub/nodes/inventory.js'
+import type { DenialNews } from '../../hub/denials/denial-row.js'
+import { gapsOfNode } from '../../hub/nodes/node-gaps.js'
 import { bitsIn, type FleetSets, rowWords } from '../../hub/nodes/used-sets.js'
 import type {
   ContainerListener,
@@ -12,96 +13,28 @@ import type {
 import { ContainerViewBuilder } from './container-view-builder.js'
 import type { RevisionIndex } from './revision-index.js'
 import type { ConfinementSources } from './sources.js'
+import { everyProfile, ViewInputs } from './view-inputs.js'
+import { ViewTable } from './view-table.js'
 
 export type { ContainerView, ContainerViews } from './container-view.js'
 
-interface Entry {
-  running: Running
-  view: ContainerView
-  text: string
-  /** The last view with a filter that was read: while a satellite starts again, nothing ends and nothing begins. */
-  settled: ContainerView | undefined
-}
-
 /** Containers that are computed in one turn of the event loop when all are. */
 const turnSize = 1000
-const settleMs = 100
 const denialsEveryMs = 500
 
-function countSyscalls(sets: FleetSets, id: string): number {
+function countSyscalls(sets: FleetSets, id: string): number | null {
   const row = sets.rowOf(id)
-  if (row === undefined) return 0
+  if (row === undefined) return null
   let sum = 0
   for (const abi of abis) {
     const words = sets.rows(abi)
     for (let at = row * rowWords; at < (row + 1) * rowWords; at += 1) sum += bitsIn(words[at] ?? 0)
   }
-  return sum
+  return sum === 0 ? null : sum
 }
 
-/** ViewTable holds the current view of each container, by the container's key and by its pod. */
-class ViewTable {
-  readonly #entries = new Map<string, Entry>()
-  readonly #keysOfPod = new Map<string, Set<string>>()
-
-  readonly #builder: ContainerViewBuilder
-
-  constructor(builder: ContainerViewBuilder) {
-    this.#builder = builder
-  }
-
-  get(id: string): Entry | undefined {
-    return this.#entries.get(id)
-  }
-
-  all(): Entry[] {
-    return [...this.#entries.values()]
-  }
-
-  keysOf(podUid: string): string[] {
-    return [...(this.#keysOfPod.get(podUid) ?? [])]
-  }
-
-  /** Returns what their nodes reported last of the containers that still run. */
-  running(keys: readonly string[]): Running[] {
-    return keys.flatMap((key) => this.#entries.get(key)?.running ?? [])
-  }
-
-  /** Computes the views of these containers and returns those that changed. */
-  put(running: readonly Running[]): ContainerView[] {
-    return running.flatMap((one) => this.#putOne(one) ?? [])
-  }
-
-  /** Removes a container and returns its last view. */
-  remove(id: string): ContainerView | undefined {
-    const view = this.#entries.get(id)?.view
-    this.#entries.delete(id)
-    const others = this.#keysOfPod.get(view?.podUid ?? '')
-    others?.delete(id)
-    if (others?.size === 0) this.#keysOfPod.delete(view?.podUid ?? '')
-    return view
-  }
-
-  #putOne(running: Running): ContainerView | undefined {
-    const before = this.#entries.get(running.id)
-    const view = this.#builder.build(running, before?.settled)
-    const text = JSON.stringify(view)
-    if (before?.text === text) {
-      before.running = running
-      return undefined
-    }
-    const settled = view.state === 'starting' ? before?.settled : view
-    this.#entries.set(running.id, { running, view, text, settled })
-    if (view.podUid !== '') {
-      const keys = this.#keysOfPod.get(view.podUid) ?? new Set<string>()
-      this.#keysOfPod.set(view.podUid, keys.add(running.id))
-    }
-    return view
-  }
-}
-
-/** FullRefresh computes all views again, in turns. A request during a refresh starts another one after it. */
-class FullRefresh {
+/** Refresh computes views again, in turns. A request during a refresh starts another one after it. */
+class Refresh {
   #timer: NodeJS.Timeout | undefined
   #running = false
   #again = false
@@ -110,15 +43,22 @@ class FullRefresh {
   readonly #begin: () => readonly string[]
   readonly #refresh: (keys: readonly string[]) => void
 
-  constructor(begin: () => readonly string[], refresh: (keys: readonly string[]) => void) {
+  readonly #settleMs: number
+
+  constructor(
+    begin: () => readonly string[],
+    refresh: (keys: readonly string[]) => void,
+    settleMs: number
+  ) {
     this.#begin = begin
     this.#refresh = refresh
+    this.#settleMs = settleMs
   }
 
   request(): void {
     if (this.#closed) return
     if (this.#running) this.#again = true
-    else this.#timer ??= setTimeout(() => this.#start(), settleMs)
+    else this.#timer ??= setTimeout(() => this.#start(), this.#settleMs)
   }
 
   close(): void {
@@ -152,7 +92,8 @@ class LiveContainerViews implements ContainerViews {
   readonly #listeners = new Set<ContainerListener>()
   readonly #builder: ContainerViewBuilder
   readonly #table: ViewTable
-  readonly #fullRefresh: FullRefresh
+  readonly #refresh: Refresh
+  readonly #inputs: ViewInputs
   /** `node id` of the containers with new denials. */
   readonly #denied = new Set<string>()
   readonly #denialTimer: NodeJS.Timeout
@@ -160,16 +101,15 @@ class LiveContainerViews implements ContainerViews {
 
   readonly #sources: ConfinementSources
 
-  constructor(sources: ConfinementSources, index: RevisionIndex) {
+  constructor(sources: ConfinementSources, index: RevisionIndex, settleMs: number) {
     this.#sources = sources
     this.#builder = new ContainerViewBuilder(sources, index)
     this.#table = new ViewTable(this.#builder)
-    this.#fullRefresh = new FullRefresh(
-      () => {
-        index.refresh()
-        return this.#table.all().map(({ view }) => view.key)
-      },
-      (keys) => this.#update(keys)
+    this.#inputs = new ViewInputs(() => sources.hub.profiles(), sources.snapshot)
+    this.#refresh = new Refresh(
+      () => this.#outdated(index),
+      (keys) => this.#update(keys),
+      settleMs
     )
     this.#stops = this.#follow(index)
     this.#denialTimer = setInterval(() => this.#updateDenied(), denialsEveryMs)
@@ -188,6 +128,14 @@ class LiveContainerViews implements ContainerViews {
 
   peek(id: string): ContainerView | undefined {
     return this.#table.get(id)?.view
+  }
+
+  reachedBy(profile: string): ContainerView[] {
+    return this.#table.reachedBy(profile)
+  }
+
+  peekContainer(node: string, container: string): ContainerView | undefined {
+    return this.#table.ofContainer(node, container)
   }
 
   isRunning(podUid: string, name: string): boolean {
@@ -209,12 +157,8 @@ class LiveContainerViews implements ContainerViews {
     return () => void this.#listeners.delete(listener)
   }
 
-  refresh(): void {
-    this.#fullRefresh.request()
-  }
-
   close(): void {
-    this.#fullRefresh.close()
+    this.#refresh.close()
     clearInterval(this.#denialTimer)
     for (const stop of this.#stops) stop()
     this.#listeners.clear()
@@ -222,12 +166,12 @@ class LiveContainerViews implements ContainerViews {
 
   #follow(index: RevisionIndex): (() => void)[] {
     const { hub, onProfiles, onSnapshot, onPod } = this.#sources
-    const refresh = (): void => this.refresh()
+    const refresh = (): void => this.#refresh.request()
     onProfiles(refresh)
     return [
-      hub.inventory.onChange(({ changed, gone }) => {
+      hub.inventory.onChange(({ changed, gone, isAway }) => {
         const left = gone.flatMap(({ id }) => this.#table.remove(id) ?? [])
-        this.#notify(this.#table.put(changed), left)
+        this.#notify(this.#table.put(changed), left, isAway)
       }),
       hub.onChange(refresh),
       onSnapshot(refresh),
@@ -243,31 +187,47 @@ class LiveContainerViews implements ContainerViews {
 
   #updateDenied(): void {
     if (this.#denied.size === 0) return
-    const entries = this.#table
-      .all()
-      .filter(({ view }) => this.#denied.has(`${view.node} ${view.id}`))
+    const keys = [...this.#denied].flatMap((place) => this.#table.keyOf(place) ?? [])
     this.#denied.clear()
-    this.#update(entries.map(({ view }) => view.key))
+    this.#update(keys)
+  }
+
+  /** Returns the keys of the containers whose views may be different now. */
+  #outdated(index: RevisionIndex): string[] {
+    index.refresh()
+    const news = [...index.takeNews(), ...this.#builder.refreshMutes()]
+    const changed = this.#inputs.changed()
+    if (changed === 'all') return this.#table.all().map(({ view }) => view.key)
+    const inputs = changed.length > 0 ? [...changed, ...news, everyProfile] : news
+    return [...this.#table.readersOf(inputs)]
   }
 
   #update(keys: readonly string[]): void {
     this.#notify(this.#table.put(this.#table.running(keys)), [])
   }
 
-  #notify(changed: readonly ContainerView[], gone: readonly ContainerView[]): void {
+  #notify(changed: readonly ContainerView[], gone: readonly ContainerView[], isAway = false): void {
     if (changed.length + gone.length === 0) return
-    for (const listener of [...this.#listeners]) listener(changed, gone)
+    for (const listener of [...this.#listeners]) listener(changed, gone, isAway)
   }
 
-  /** The sets of used syscalls grow without an event, so they are counted on request. */
+  /** Sets of used syscalls grow, and nodes report gaps, without an event: they are read on request. */
   #counted(view: ContainerView): ContainerView {
-    return { ...view, syscalls: countSyscalls(this.#sources.hub.sets, view.key) }
+    const { hub } = this.#sources
+    const gaps = gapsOfNode(hub.node(view.node)?.status, Date.now())
+    return {
+      ...view,
+      syscalls: countSyscalls(hub.sets, view.key),
+      gaps: gapsWithin(gaps, view.startedAt)
+    }
   }
 }
 
+/** Creates the views and keeps them current. @param settleMs changes of profiles and rules are collected for so long */
 export function createContainerViews(
   sources: ConfinementSources,
-  index: RevisionIndex
+  index: RevisionIndex,
+  settleMs = 100
 ): ContainerViews {
-  return new LiveContainerViews(sources, index)
+  return new LiveContainerViews(sources, index, settleMs)
 }

@@ -4,7 +4,7 @@
  */
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { LadderMode } from '../../../src/rules/profile-state.js'
-import type { NodeState } from '../../hub/nodes/nodes.js'
+import type { NodeState } from '../../hub/nodes/node-state.js'
 import type { ContainerView, ContainerViews } from './container-view.js'
 
 /** A node that does not record denials. */

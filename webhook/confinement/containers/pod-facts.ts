@@ -1,9 +1,12 @@
 import { anywhere } from '../../../src/rules/placement.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
 import { annotations, labels as wellKnown } from '../../../src/api/names.js'
-import type { PodFacts } from '../../../src/rules/facts.js'
+import { assignedOf } from '../../../src/confinement/assigned.js'
+import type { Decision } from '../../../src/rules/decision.js'
+import type { ContainerFacts, ExistingProfile, PodFacts } from '../../../src/rules/facts.js'
 import type { KnownProfile } from '../../../src/rules/profile-label.js'
 import type { Labels } from '../../../src/rules/selector.js'
+import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
 import type { Running } from '../../hub/nodes/inventory.js'
 import { plainNamespace, targetOf } from '../../hub/nodes/workload.js'
 import type { PodView } from './sources.js'
@@ -52,37 +55,108 @@ export function identifyContainer(
     pod: container?.podName ?? '',
     workload: target?.workload ?? { kind: 'Container', name },
     labels: inPod ? own : withoutLearning(own),
-    ...{ learned, assigned, ephemeral: false }
+    learned,
+    assigned,
+    ephemeral: false
   }
 }
 
 /** Outside of Kubernetes the label names the profile to learn into, not the profile to assign. */
 function withoutLearning(own: Labels): Labels {
+  if (!Object.hasOwn(own, wellKnown.profile)) return own
   return Object.fromEntries(Object.entries(own).filter(([key]) => key !== wellKnown.profile))
 }
 
+/** Returns the seccompProfile that a container of a stored pod has: its own, or else that of its pod. */
+export function storedSeccomp(container: ClusterContainer): ExistingProfile | undefined {
+  const { seccomp: type, localhostProfile } = container
+  if (type === undefined) return undefined
+  return { type, ...(localhostProfile === undefined ? {} : { localhostProfile }) }
+}
+
+/** Returns the containers of a stored pod in the order and with the places that they have in a review. */
+export function storedContainers(
+  containers: readonly ClusterContainer[],
+  seccompOf: (container: ClusterContainer) => ExistingProfile | undefined
+): ContainerFacts[] {
+  const places = { init: 0, container: 0, ephemeral: 0 }
+  return containers.map((one) => ({
+    ...{ name: one.name, image: one.image ?? '', kind: one.kind, index: places[one.kind]++ },
+    ...{ privileged: one.privileged === true, existed: false, hasSecurityContext: false },
+    seccomp: seccompOf(one)
+  }))
+}
+
+/** Returns what the author of a pod stated for a container: the annotation has what Secco replaced. */
+function authorsSeccomp(container: ClusterContainer, assigned: string) {
+  const entry = assignedOf(assigned, container.name)
+  if (entry === undefined) return storedSeccomp(container)
+  const isDefault = entry.author === 'RuntimeDefault' || entry.reason === 'wider'
+  return isDefault ? { type: 'RuntimeDefault' } : undefined
+}
+
+/** Returns the containers of a container's pod, this one as it runs. */
+function containersAround(
+  running: Running,
+  { ephemeral }: ContainerIdentity,
+  { pod, given }: { pod: PodView | undefined; given: string }
+): ContainerFacts[] {
+  const name = running.container?.name ?? ''
+  // Ephemeral containers come later: a new pod has none.
+  const stored = (pod?.containers ?? []).filter(
+    (one) => one.kind !== 'ephemeral' || one.name === name
+  )
+  const all = storedContainers(stored, (one) => authorsSeccomp(one, pod?.assigned ?? ''))
+  const own: ContainerFacts = all.find((one) => one.name === name) ?? {
+    ...{ name, image: running.container?.image ?? '', index: 0, existed: false },
+    ...{ kind: ephemeral ? 'ephemeral' : 'container', seccomp: undefined },
+    ...{ hasSecurityContext: false, privileged: false }
+  }
+  const asItRuns: ContainerFacts = {
+    ...own,
+    image: running.container?.image ?? own.image,
+    privileged: running.privileged,
+    ...(given === '' ? {} : { given })
+  }
+  return all.includes(own) ? all.map((one) => (one === own ? asItRuns : one)) : [...all, asItRuns]
+}
+
 /**
- * Returns a container as the webhook would see it in a new pod. `given` is the path of the container's revision,
- * so that the decision does not swap the two revisions of a canary.
+ * Returns the pod of a container as the webhook would see it if it were created again: what its author stated, and where
+ * it could run. `given` is the path of the container's revision, so that the decision does not swap the two revisions of
+ * a canary. Of a container outside of a pod nothing of that is known.
  */
-export function factsOf(running: Running, identity: ContainerIdentity, given = ''): PodFacts {
-  const existing = given === '' ? undefined : { type: 'Localhost', localhostProfile: given }
+export function factsOf(
+  running: Running,
+  identity: ContainerIdentity,
+  { pod, given = '' }: { pod?: PodView | undefined; given?: string } = {}
+): PodFacts {
   return {
-    ...{ operation: 'CREATE', subresource: '', namespace: identity.namespace },
+    operation: 'CREATE',
+    subresource: '',
+    namespace: identity.namespace,
     name: identity.pod === '' ? (running.container?.name ?? '') : identity.pod,
     owner: `${identity.workload.kind}/${identity.workload.name}`,
     labels: identity.labels,
-    ...{ hasMetadata: true, annotations: undefined, hasPodSecurityContext: false },
+    hasMetadata: true,
+    annotations: undefined,
+    hasPodSecurityContext: false,
     podSeccomp: undefined,
-    containers: [
-      {
-        name: running.container?.name ?? '',
-        image: running.container?.image ?? '',
-        ...{ kind: identity.ephemeral ? 'ephemeral' : 'container', index: 0, seccomp: existing },
-        hasSecurityContext: false,
-        ...{ privileged: running.privileged, existed: false }
-      }
-    ],
-    ...{ placement: anywhere, windows: false, mirror: false }
+    containers: containersAround(running, identity, { pod, given }),
+    placement: pod?.placement ?? anywhere,
+    windows: false,
+    mirror: false
+  }
+}
+
+/** Returns the part of a pod's decision that is about one of its containers. */
+export function decisionForContainer(decision: Decision, container: string): Decision {
+  const others = decision.containers.filter((one) => one.container !== container)
+  const isOther = (warning: string) =>
+    others.some((one) => warning.startsWith(`secco: ${one.container}:`))
+  return {
+    ...decision,
+    containers: decision.containers.filter((one) => one.container === container),
+    warnings: decision.warnings.filter((warning) => !isOther(warning))
   }
 }

@@ -1,18 +1,42 @@
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { quoted } from '../../../src/lib/shell-word.js'
+import { hasContent } from '../../../src/seccomp/policy/approval.js'
 import type { ContainerView } from './container-view.js'
 
-/** Returns the command that restarts a container, so that it gets what a new one would get. Secco never runs it. */
+/** What `kubectl rollout restart` accepts. */
+const rolledOut = new Set(['Deployment', 'StatefulSet', 'DaemonSet'])
+
+const createAgain = (id: string): string => `create ${id.slice(0, 64)} again`
+
+/**
+ * Returns how to restart a container under the filter of a deleted profile: without a rule or a pod it gets the file that it
+ * is created with, and there may be none.
+ * @param key the deleted profile
+ * @param now another profile that has its name by now
+ */
+export function restartAfterDeletion(
+  view: ContainerView,
+  key: string,
+  now: SeccompProfile | undefined
+): string {
+  if (view.pod !== '' || (now !== undefined && hasContent(now.spec))) return restartCommand(view)
+  if (now === undefined) return `${createAgain(view.id)} without that file`
+  return `secco profile approve ${key} (nothing is approved in the new one yet), then ${restartCommand(view)}`
+}
+
+/**
+ * Returns the command that restarts a container, so that it gets what a new one would get. Secco never runs it. Names are
+ * of the pod's author, and are quoted for a shell.
+ */
 export function restartCommand(view: ContainerView): string {
-  const { namespace, pod, workload, runtime, id } = view
+  const { namespace, pod, workload, id } = view
   const [kind = '', name = ''] = workload.split('/')
-  if (pod === '') {
-    return runtime === 'docker'
-      ? `docker restart ${id.slice(0, 12)}`
-      : `start ${id} again with the file of the revision`
-  }
-  if (kind === 'Pod' || kind === 'Job' || kind === 'CronJob') {
-    return `kubectl delete pod -n ${namespace} ${pod}`
-  }
-  return `kubectl rollout restart -n ${namespace} ${kind.toLowerCase()}/${name}`
+  // Docker keeps the profile that a container was created with through its restarts.
+  if (pod === '') return `${createAgain(id)} with the file of the revision`
+  if (rolledOut.has(kind))
+    return `kubectl rollout restart -n ${quoted(namespace)} ${quoted(`${kind.toLowerCase()}/${name}`)}`
+  // Whatever owns the pod makes it again; who made a pod without an owner does that.
+  return `kubectl delete pod -n ${quoted(namespace)} ${quoted(pod)}`
 }
 
 /** Returns what identifies a container in a list, with the command that restarts it. */

@@ -1,14 +1,18 @@
 import type { Store } from '../../../src/store/store.js'
 
+interface Need {
+  verb: 'get' | 'list' | 'update' | 'approve'
+  resource: 'seccompprofiles' | 'denials' | 'containers'
+}
+
 /** ConfinementRoute is one endpoint of webhook/confinement. The server checks `needs` before it calls `handle`. */
 export interface ConfinementRoute {
   method: 'GET' | 'POST'
   url: string
   summary: string
-  needs: {
-    verb: 'get' | 'list' | 'update' | 'approve'
-    resource: 'seccompprofiles' | 'denials' | 'containers'
-  }
+  needs: Need
+  /** A further right that is needed in the same places. */
+  also?: Need
   /** The command that does the same. */
   cli: string
   /** The answer is about namespaces in `sees` only; otherwise the right is needed in the whole cluster. */

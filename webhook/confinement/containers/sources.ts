@@ -1,6 +1,7 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
 import type { Logger } from '../../../src/lib/log.js'
+import type { Placement } from '../../../src/rules/placement.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import type { Snapshot } from '../../../src/rules/snapshot.js'
 import type { Store } from '../../../src/store/store.js'
@@ -15,7 +16,11 @@ export interface PodView {
   owner: WorkloadRef
   /** Annotation `secco.dev/assigned`; empty without one. */
   assigned: string
-  containers: readonly Pick<ClusterContainer, 'name' | 'kind'>[]
+  /** RFC 3339. */
+  createdAt?: string
+  /** What it demands of its nodes; undefined: nothing. */
+  placement?: Placement
+  containers: readonly ClusterContainer[]
 }
 
 /** BypassedContainer is a container of a pod that waits to start, stored without what an enforcing rule gives it. */
@@ -40,6 +45,7 @@ export interface ConfinementSources {
   hub: Pick<
     Hub,
     | 'inventory'
+    | 'denials'
     | 'sets'
     | 'denialRows'
     | 'history'
@@ -47,6 +53,7 @@ export interface ConfinementSources {
     | 'nodes'
     | 'node'
     | 'readiness'
+    | 'rendering'
     | 'onChange'
     | 'bytes'
   >
@@ -66,6 +73,8 @@ export interface ConfinementSources {
   onBypassed: (listener: () => void) => () => void
   /** Returns whether the node has not connected since this hub is active: what was found on it still holds. */
   isElsewhere: (node: string) => boolean
+  /** Whether the objects are in the API of a cluster, so that kubectl can change them. */
+  inCluster: boolean
   logger: Logger
   now: () => number
 }

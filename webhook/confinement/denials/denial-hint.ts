@@ -1,57 +1,68 @@
-import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { Pin } from '../../../src/confinement/pin.js'
+import { quoted } from '../../../src/lib/shell-word.js'
+import { approveFirst } from '../../../src/seccomp/policy/approval.js'
 import type { Abi } from '../../../src/syscalls/abi.js'
-import {
-  argumentVerdictsOf,
-  type CallArguments
-} from '../../../src/seccomp/filter/argument-verdict.js'
-import { decidingCalls } from '../../../src/seccomp/arguments/deciding-calls.js'
-import { isBlocked } from '../../../src/seccomp/render/emergency.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
-import { runtimeDefault, runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
-import type { DenialRow } from '../../hub/denials/denial-rows.js'
+import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
+import type { BlockOfCall } from './blocked-call.js'
+import { argumentsIn, callOf, usual } from './call-arguments.js'
+import { uringProbe } from '../../hub/denials/denial.js'
+import type { DenialRow } from '../../hub/denials/denial-row.js'
 
 const floor = runtimeDefaultNames()
-const usual = argumentVerdictsOf(runtimeDefault(), 'x86_64')
 
-/** Parses arguments as a node reports them: `0x26 ? 0x5`. */
-function argumentsIn(text: string): CallArguments {
-  if (text === '') return []
-  return text.split(' ').map((one) => (/^0x[0-9a-f]+$/.test(one) ? BigInt(one) : undefined))
+/** PinOfCall is the pin of the profile that denied a call, and whether the newest approved revision allows the call. */
+export interface PinOfCall extends Pin {
+  isApproved: boolean
 }
 
-/** Returns a syscall in the syntax of `secco denials allow`, with the deciding arguments that are known. */
-function callOf(abi: Abi, syscall: string, args: CallArguments): string {
-  const deciding = decidingCalls.get(syscall)?.arguments ?? []
-  const asked = deciding.reduce((bits, { index }) => bits | (1 << index), usual.asked(abi, syscall))
-  const conditions = args.flatMap((arg, index) =>
-    arg === undefined || !((asked >> index) & 1) ? [] : [{ index, arg }]
-  )
-  // A number that a libc sign-extended, for example, does not fit into a profile in JSON.
-  const canSay = conditions.every(({ arg }) => arg <= BigInt(Number.MAX_SAFE_INTEGER))
-  if (conditions.length === 0 || !canSay) return syscall
-  return `${syscall}:${conditions.map(({ index, arg }) => `${index}=0x${arg.toString(16)}`).join()}`
+/** Returns the next step where new pods get an earlier revision, whatever is allowed in its profile. */
+function pinnedHint(pin: PinOfCall, allow: string): string {
+  const { revision, newest, leave, isApproved, exception = '' } = pin
+  const but = exception === '' ? '' : `, ${exception}`
+  const pinned = `new pods get ${revision}, to which the profile is pinned${but}`
+  return isApproved
+    ? `${newest} allows it, but ${pinned}: ${leave}`
+    : `${pinned}: ${allow}, then ${leave}`
 }
 
 /**
  * Returns the next step for a denial.
- * @param profile the profile whose revision denied the syscall
- * @param overlay the emergency overlay, if there is one
+ * @param profiles the profile whose revision denied the syscall; several of equal content if it is one of them
+ * @param block the emergency block that denies the call, if there is one
+ * @param pin the pin of the profile, if it has one
+ * @param unapproved those of the profiles that only learn: they cannot allow one call
  */
 export function denialHint(
   row: DenialRow,
   mode: string,
-  profile: string,
-  overlay?: SeccompProfile
+  profiles: readonly string[],
+  block?: BlockOfCall,
+  pin?: PinOfCall,
+  unapproved: readonly string[] = []
 ): string {
   const { syscall } = row
-  if (row.expected) return 'denied on purpose: libc has an alternative'
+  if (row.expected)
+    return `denied on purpose: ${syscall === uringProbe ? 'libuv uses epoll' : 'libc has an alternative'}`
   if (row.succeeded > 0)
     return 'it succeeded although its profile denies it: another filter is in force'
-  if (isBlocked(syscall, overlay))
-    return `blocked in an emergency, in every profile: secco block ${syscall} --remove`
+  if (block !== undefined) {
+    const { what } = block
+    const next =
+      what === undefined ? 'secco block lists how' : `secco block ${quoted(what)} --remove`
+    return `blocked in an emergency, in every profile: ${next}`
+  }
   const args = argumentsIn(row.arguments)
   const abi = row.abi as Abi
-  const allow = `secco denials allow ${profile} ${callOf(abi, syscall, args)}`
+  const call = callOf(row)
+  const commands = profiles.map((profile) => {
+    const command = `secco denials allow ${profile} ${call}`
+    return unapproved.includes(profile) ? `${approveFirst(profile)}, then: ${command}` : command
+  })
+  const unsure = profiles.length > 1 ? `${profiles.join(' and ')} have the same content: ` : ''
+  const direct = `${unsure}${commands.join(' or ')}`
+  if (pin?.isApproved === true) return pinnedHint(pin, direct)
+  const allow = pin === undefined ? direct : pinnedHint(pin, direct)
   const risk = riskOf(syscall)
   const { kind } = usual.of(abi, syscall, args)
   const withThese = kind === 'denied' || kind === 'expected'
@@ -61,5 +72,6 @@ export function denialHint(
     return `RuntimeDefault denies ${what} too: find out why ${caller} needs it before you allow it: ${allow}`
   }
   if (risk?.level === 'high') return `${risk.reason}: check that it is needed, then: ${allow}`
+  if (unapproved.length > 0) return allow
   return mode === 'audit' ? `enforce would deny it: ${allow}` : `allow it: ${allow}`
 }

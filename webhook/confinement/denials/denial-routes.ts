@@ -5,6 +5,7 @@ import {
   type DenialView,
   denialView,
   denialViews,
+  settledDenialViews,
   sinceOf,
   wantsDenial
 } from './denial-views.js'
@@ -20,7 +21,8 @@ function choiceOf(query: ConfinementCall['query']): DenialChoice {
     profile: textOf(query['profile']),
     since: textOf(query['since']),
     muted: textOf(query['muted']) === 'true',
-    expected: textOf(query['expected']) === 'true'
+    expected: textOf(query['expected']) === 'true',
+    closed: textOf(query['closed']) === 'true'
   }
 }
 
@@ -36,6 +38,8 @@ function timeOf(choice: DenialChoice, now: number): number | undefined {
 export interface DenialList {
   /** RFC 3339. The hub does not know earlier denials. */
   knownSince: string
+  /** Closed denials that the answer leaves out; absent: from an earlier hub. */
+  closed?: number
   items: DenialView[]
 }
 
@@ -46,14 +50,16 @@ export function denialRoutes(confinement: Confinement): ConfinementRoute[] {
       needs: { verb: 'list', resource: 'denials' },
       namespaced: true,
       summary: 'Denials by container and syscall, newest last',
-      handle({ query, sees }): DenialList {
+      async handle({ query, sees }): Promise<DenialList> {
         const choice = choiceOf(query)
         const since = timeOf(choice, confinement.sources.now())
+        const found = (await settledDenialViews(confinement)).filter(
+          (view) => sees(view.namespace) && wantsDenial(view, { ...choice, closed: true }, since)
+        )
+        const items = found.filter((view) => wantsDenial(view, choice, since))
         return {
           knownSince: confinement.sources.hub.denialRows.knownSince(),
-          items: denialViews(confinement).filter(
-            (view) => sees(view.namespace) && wantsDenial(view, choice, since)
-          )
+          ...{ closed: found.length - items.length, items }
         }
       }
     }
@@ -80,7 +86,9 @@ export function streamDenials(
   stream.onClose(
     denialRows.onNews((news) => {
       const view = denialView(confinement, news)
-      if (sees(view.namespace) && wantsDenial(view, choice))
+      // It was denied just now: whether its container has ended since decides nothing.
+      const wanted = { ...choice, closed: choice.closed === true || news.added > 0 }
+      if (sees(view.namespace) && wantsDenial(view, wanted))
         stream.send('denial', { ...view, added: news.added })
     })
   )

@@ -2,9 +2,14 @@ import { plural } from '../../../src/lib/plural.js'
 import { errnoName } from '../../../src/syscalls/errno-name.js'
 import type { DenialView } from './denial-views.js'
 
+/** The store keeps the name of a caller, and no pid: after a restart of the hub only the name is known. */
+function callerOf({ comm, pid }: DenialView): string {
+  if (comm === '') return 'A process'
+  return pid === 0 ? comm : `${comm} (pid ${pid})`
+}
+
 /** Returns a sentence about one denial, and what to do about it. */
 export function denialSentence(view: DenialView): string {
-  const who = view.comm === '' ? 'A process' : `${view.comm} (pid ${view.pid})`
   const what = view.arguments === '' ? view.syscall : `${view.syscall} with ${view.arguments}`
   const got =
     view.signal !== ''
@@ -15,5 +20,5 @@ export function denialSentence(view: DenialView): string {
           ? 'was denied'
           : `got ${errnoName(view.errno)}`
   const times = plural(view.count, 'time')
-  return `${who} in ${view.containerName} on ${view.node} called ${what} and ${got}, ${times}, last at ${view.at}. ${view.hint}.`
+  return `${callerOf(view)} in ${view.containerName} on ${view.node} called ${what} and ${got}, ${times}, last at ${view.at}. ${view.hint}.`
 }

@@ -1,63 +1,262 @@
+import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
 import { isMuted } from '../../../src/confinement/ladder.js'
-import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { modeOfRendering } from '../../../src/confinement/profile-kind.js'
+import { pinOf } from '../../../src/confinement/pin.js'
+import { type DeniedCall, deniedCallsOf } from '../../../src/seccomp/review/denied-calls.js'
+import { hasContent } from '../../../src/seccomp/policy/approval.js'
+import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import { durationMs } from '../../../src/lib/duration.js'
-import type { DenialRow } from '../../hub/denials/denial-rows.js'
+import type { DenialRow } from '../../hub/denials/denial-row.js'
 import type { ContainerView } from '../containers/container-view.js'
-import { denialHint } from './denial-hint.js'
+import {
+  type DenialState,
+  isOfDeleted as isOfDeletedProfile,
+  stateOf
+} from '../../views/denial-view.js'
+import { filterModeOf } from '../containers/filter-mode.js'
+import { blockOfCall } from './blocked-call.js'
+import { callOf } from './call-arguments.js'
+import { denialHint, type PinOfCall } from './denial-hint.js'
+import {
+  denyingRevision,
+  isMutedAmong,
+  learnedKey,
+  ownerKeys
+} from '../containers/denial-owners.js'
+import {
+  allowsCall,
+  isApprovedNow,
+  samePod,
+  settlementOf,
+  settlementOfDeleted
+} from './denial-settlement.js'
+import { hasProfile } from './has-profile.js'
 import type { Confinement } from '../containers/confinement.js'
 
 /** DenialView is a denial as CLI, pages and API show it, with the next step. */
 export interface DenialView extends DenialRow {
   mode: 'audit' | 'enforce' | ''
   muted: boolean
+  /** The call in the syntax of `secco denials allow`. */
+  call: string
+  state: DenialState
+  /** Since when it is closed, RFC 3339; empty while it is not. */
+  closedAt: string
   hint: string
+  /** Since when its profile does not exist any more, RFC 3339; empty if that is not known; absent while it exists. */
+  deleted?: string
+  /** What `secco block` takes to unblock the call, '' where no word says it; absent where no emergency block denies it. */
+  block?: string
 }
 
-export function denialView(confinement: Confinement, row: DenialRow): DenialView {
-  const known = confinement.revisions.byDigest(row.revision)
-  const key = `${row.namespace}/${row.profile}`
-  const own = known.find(({ profile }) => profile === key) ?? known[0]
-  const mode = own?.mode ?? (row.action === 'SCMP_ACT_LOG' ? 'audit' : '')
+/** Returns the profile that the container of a denial runs under; '' when it has ended or runs under another revision. */
+function profileInForce({ views }: Confinement, { node, container, revision }: DenialRow): string {
+  const view = views.peekContainer(node, container)
+  return view?.revision === revision && view.sharedWith.length === 0 ? view.profile : ''
+}
+
+const floor = runtimeDefault()
+
+/** By the bytes of a revision, which very many denials may share. */
+const modes = new WeakMap<LinuxSeccomp, 'audit' | 'enforce'>()
+
+function modeOf(seccomp: LinuxSeccomp): 'audit' | 'enforce' {
+  const known = modes.get(seccomp) ?? modeOfRendering(seccomp)
+  modes.set(seccomp, known)
+  return known
+}
+
+/**
+ * Returns the mode of the filter that denied a call where no profile has its revision any more: from the revision's bytes,
+ * from the container that still runs under it, or from what only one of the modes does; '' where none of them shows it.
+ */
+function modeWithoutProfile(confinement: Confinement, row: DenialRow): DenialView['mode'] {
+  const { revisions, views } = confinement
+  if (row.action === 'SCMP_ACT_LOG') return 'audit'
+  if (row.revision === '') return ''
+  const seccomp = revisions.seccompOf(row.revision)
+  if (seccomp !== undefined) return modeOf(seccomp)
+  const view = views.peekContainer(row.node, row.container)
+  const mode = view?.revision === row.revision ? filterModeOf(confinement, view) : 'learn'
+  if (mode !== 'learn') return mode
+  // Audit denies nothing that RuntimeDefault allows, and kills nobody.
+  const isStricter = row.action !== 'SCMP_ACT_ERRNO' || allowsCall(floor, row)
+  return isStricter ? 'enforce' : ''
+}
+
+/** Returns the profiles that a denial may be of, the likeliest first, and the mode of the revision that denied it. */
+function ownersOf(confinement: Confinement, row: DenialRow) {
+  const { revisions } = confinement
+  const own = denyingRevision(revisions, row, profileInForce(confinement, row))
   return {
-    ...row,
-    mode,
-    muted: isMuted(confinement.profile(key), row),
-    hint: denialHint(row, mode, own?.profile ?? key, confinement.profile(emergencyLabel))
+    mode: own?.mode ?? modeWithoutProfile(confinement, row),
+    profiles: ownerKeys(own, row),
+    /**
+     * False: what denied the call is no revision of Secco's, and no revision of a profile changes that. A hub that was
+     * restarted does not know to which profile each old revision belongs, but who has its bytes.
+     */
+    isNamed: own !== undefined || revisions.seccompOf(row.revision) !== undefined
   }
 }
 
-/** Returns the denials of a container in its current run. */
-export function denialsOfRun(confinement: Confinement, view: ContainerView): DenialView[] {
-  const { node, id, startedAt } = view
-  return confinement.sources.hub.denialRows
-    .listOf(node, id, startedAt)
-    .map((row) => denialView(confinement, row))
+/** Returns whether a denial is of a profile that does not exist any more, and of no other one. */
+function isOfDeleted({ revision, deleted }: DenialRow, living: readonly string[]): boolean {
+  // A profile is learned a moment after the first report of a container that no revision confines.
+  return living.length === 0 && (revision !== '' || deleted !== undefined)
 }
 
-interface Remembered {
-  overlay: SeccompProfile | undefined
-  profile: SeccompProfile | undefined
-  revision: unknown
-  view: DenialView
+/** Returns the pin of the first of these profiles that has one. */
+function pinAmong(
+  confinement: Confinement,
+  owners: readonly string[],
+  row: DenialRow
+): PinOfCall | undefined {
+  for (const key of owners) {
+    const profile = confinement.profile(key)
+    const pin = profile && pinOf(profile)
+    if (pin !== undefined) return { ...pin, isApproved: isApprovedNow(confinement, key, row) }
+  }
+  return undefined
 }
-/** Rows are never changed in place, so a view stays valid as long as its profile and revision. */
-const remembered = new WeakMap<DenialRow, Remembered>()
+
+/** Returns those of the profiles that exist and have nothing approved. */
+const unapprovedOf = (confinement: Confinement, profiles: readonly string[]): string[] =>
+  profiles.filter((key) => {
+    const profile = confinement.profile(key)
+    return profile !== undefined && !hasContent(profile.spec)
+  })
+
+export function denialView(confinement: Confinement, row: DenialRow): DenialView {
+  const { mode, profiles, isNamed } = ownersOf(confinement, row)
+  const { deleted = '', ...known } = row
+  const key = learnedKey(row)
+  const living = profiles.filter((one) => hasProfile(confinement, row, one))
+  const isDeleted = isOfDeleted(row, living)
+  const owners = living.length === 0 ? profiles : living
+  const block = blockOfCall(confinement.profile(emergencyLabel), row)
+  const ended = isDeleted
+    ? settlementOfDeleted(confinement, row, owners[0] ?? key)
+    : isNamed
+      ? settlementOf(confinement, row, owners, block)
+      : undefined
+  const settled = row.expected ? undefined : ended
+  const { closedAt = '' } = settled ?? {}
+  const muted = isMutedAmong(
+    profiles,
+    row,
+    (one) => isMuted(confinement.profile(one), row) && hasProfile(confinement, row, one)
+  )
+  const isAllowed = settled !== undefined && !isDeleted
+  return {
+    ...known,
+    ...{ mode, muted, closedAt, call: callOf(row) },
+    state: stateOf({ expected: row.expected, muted, closedAt, isAllowed }),
+    hint:
+      settled?.hint ??
+      denialHint(
+        ...([row, mode, owners, block] as const),
+        ...([pinAmong(confinement, owners, row), unapprovedOf(confinement, owners)] as const)
+      ),
+    ...(isDeleted ? { deleted } : {}),
+    ...(block === undefined ? {} : { block: block.what ?? '' })
+  }
+}
+
+/** Returns the keys of the profiles that the revision which denied a call may be of. */
+const deniedBy = (confinement: Confinement, row: DenialRow): string[] =>
+  ownerKeys(denyingRevision(confinement.revisions, row, profileInForce(confinement, row)), row)
+
+/** Returns whether a denial is of a profile: its revision denied it, or the profile learns from the container. */
+export function isDenialOf(confinement: Confinement, row: DenialRow, profile: string): boolean {
+  const isOwned =
+    learnedKey(row) === profile ||
+    (confinement.revisions.isKnownOf(row.revision, profile) &&
+      deniedBy(confinement, row).includes(profile))
+  return isOwned && hasProfile(confinement, row, profile)
+}
+
+/** Returns the denials of a profile. */
+export const denialsOfProfile = (confinement: Confinement, profile: string): DenialRow[] =>
+  confinement.sources.hub.denialRows.list().filter((row) => isDenialOf(confinement, row, profile))
+
+/** Returns the denials of each profile, by its key: in one pass, for a list of all profiles. */
+export function denialsByProfile(confinement: Confinement): ReadonlyMap<string, DenialRow[]> {
+  const found = new Map<string, DenialRow[]>()
+  for (const row of confinement.sources.hub.denialRows.list()) {
+    for (const key of new Set([learnedKey(row), ...deniedBy(confinement, row)])) {
+      if (!hasProfile(confinement, row, key)) continue
+      const own = found.get(key)
+      if (own === undefined) found.set(key, [row])
+      else own.push(row)
+    }
+  }
+  return found
+}
+
+/** Returns the denials of deleted profiles of a name: their containers may run on. @param key `namespace/name` */
+export const denialsOfDeleted = (confinement: Confinement, key: string): DenialView[] =>
+  confinement.sources.hub.denialRows
+    .list()
+    .filter((row) => learnedKey(row) === key)
+    .map((row) => denialView(confinement, row))
+    .filter(isOfDeletedProfile)
+
+/** Returns the calls of denials of a profile: they are denied under it now, or would be. */
+export const deniedCalls = (confinement: Confinement, rows: readonly DenialRow[]): DeniedCall[] =>
+  deniedCallsOf(rows.map((row) => denialView(confinement, row)))
+
+/** Returns the denials of a container in its current run. */
+export function denialsOfRun(confinement: Confinement, view: ContainerView): DenialView[] {
+  return confinement.sources.hub.denialRows.listOf(view).map((row) => denialView(confinement, row))
+}
+
+/** Rows are never changed in place, so a view stays valid as long as what it was computed from. */
+const remembered = new WeakMap<DenialRow, { inputs: readonly unknown[]; view: DenialView }>()
+
+/** Returns everything that the view of a denial depends on. */
+function inputsOf(confinement: Confinement, row: DenialRow): unknown[] {
+  const { revisions, sources, views } = confinement
+  const { hub } = sources
+  const key = learnedKey(row)
+  const owners = revisions.byDigest(row.revision)
+  const states = hub.profiles()
+  const node = hub.node(row.node)
+  return [
+    ...[confinement.profile(emergencyLabel), confinement.profile(key), owners, states.get(key)],
+    ...owners.flatMap(({ profile }) => [states.get(profile), confinement.profile(profile)]),
+    ...[revisions.filtersRead(), views.peekContainer(row.node, row.container)],
+    samePod(confinement, row, [key, ...owners.map(({ profile }) => profile)]),
+    ...[node?.connected, node === undefined && sources.isElsewhere(row.node)],
+    hub.inventory.isComplete(row.node)
+  ]
+}
 
 /** Returns all denials, newest last. CLI, API and pages show this list. */
 export function denialViews(confinement: Confinement): DenialView[] {
-  const overlay = confinement.profile(emergencyLabel)
   return confinement.sources.hub.denialRows.list().map((row) => {
-    const profile = confinement.profile(`${row.namespace}/${row.profile}`)
-    const [revision] = confinement.revisions.byDigest(row.revision)
-    const known = remembered.get(row)
-    const isSame =
-      known?.profile === profile && known?.revision === revision && known?.overlay === overlay
-    if (known !== undefined && isSame) return known.view
+    const inputs = inputsOf(confinement, row)
+    const before = remembered.get(row)
+    if (
+      before?.inputs.length === inputs.length &&
+      inputs.every((one, at) => one === before.inputs[at])
+    )
+      return before.view
     const view = denialView(confinement, row)
-    remembered.set(row, { overlay, profile, revision, view })
+    remembered.set(row, { inputs, view })
     return view
   })
+}
+
+/** More revisions than the hub keeps in memory are never all read. */
+const mostPasses = 4
+
+/** Returns all denials after the revisions that decide whether they are closed were read. */
+export async function settledDenialViews(confinement: Confinement): Promise<DenialView[]> {
+  for (let pass = 1; ; pass += 1) {
+    const views = denialViews(confinement)
+    if (pass === mostPasses || !(await confinement.revisions.settled())) return views
+  }
 }
 
 /** Returns the time of `10m` ago or of an RFC 3339 time, in milliseconds; undefined for other texts. */
@@ -76,6 +275,7 @@ export interface DenialChoice {
   since?: string | undefined
   muted?: boolean
   expected?: boolean
+  closed?: boolean
 }
 
 export function wantsDenial(view: DenialView, choice: DenialChoice, since?: number): boolean {
@@ -85,8 +285,9 @@ export function wantsDenial(view: DenialView, choice: DenialChoice, since?: numb
     (workload ?? view.workload) === view.workload &&
     (node ?? view.node) === view.node &&
     (profile ?? view.profile) === view.profile &&
-    (choice.muted === true || !view.muted) &&
+    (choice.muted === true || view.state !== 'muted') &&
     (choice.expected === true || !view.expected) &&
+    (choice.closed === true || view.state !== 'closed') &&
     (since === undefined || Date.parse(view.lastSeen) >= since)
   )
 }

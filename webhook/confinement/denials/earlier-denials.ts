@@ -33,7 +33,7 @@ export function earlierDenials(
     confinement.views
       .list()
       .filter(({ node, id }) => containers.has(`${node} ${id}`))
-      .flatMap(({ node, id, startedAt }) => denialRows.listOf(node, id, startedAt))
+      .flatMap((view) => denialRows.listOf(view))
       .map(({ key }) => key)
   )
   return rows.filter(({ key }) => !ofRunning.has(key))

@@ -1,14 +1,18 @@
+import { SeccoError } from '../../../src/lib/errors.js'
+import { quoted } from '../../../src/lib/shell-word.js'
 import type { LadderMode } from '../../../src/rules/profile-state.js'
 import type { ContainerView } from '../containers/container-view.js'
 import { type DenialView, denialsOfRun } from './denial-views.js'
 import { denialSentence } from './denial-text.js'
-import { findContainers, notRunning } from '../containers/container-names.js'
+import { filterModeOf } from '../containers/filter-mode.js'
+import { findContainers, noneRunning, placeOf } from '../containers/container-names.js'
+import { missingNodesOf } from '../containers/missing-nodes.js'
 import { type EarlierDenial, earlierDenials } from './earlier-denials.js'
 import type { Confinement } from '../containers/confinement.js'
 
 const members = [
   ...(['key', 'node', 'namespace', 'workload', 'pod', 'id', 'name', 'why'] as const),
-  ...(['denials', 'expected', 'syscalls', 'startedAt', 'since'] as const)
+  ...(['state', 'revision', 'denials', 'expected', 'syscalls', 'startedAt', 'since'] as const)
 ]
 
 /** DeniedContainer identifies a container: a client that may list denials may not be allowed to list containers. */
@@ -31,6 +35,8 @@ export interface WhyEperm {
   before: (EarlierDenial & { words: string })[]
   /** RFC 3339. The hub does not know earlier denials. */
   knownSince: string
+  /** Nodes whose containers are not known: one of this name may run there; absent: from an earlier hub. */
+  missingNodes?: number
 }
 
 /** Without tp_btf a node cannot read the arguments of denied syscalls. */
@@ -53,7 +59,7 @@ function recordedSince({ sources }: Confinement, { key }: ContainerView): number
 /** Returns since when a container's denials are known: recorded and reported by its node, and kept by the hub. */
 function knownSinceOf(confinement: Confinement, view: ContainerView, mode: LadderMode): string {
   const since = Math.max(
-    Date.parse(confinement.sources.hub.denialRows.knownSince()),
+    Date.parse(confinement.sources.hub.denialRows.knownSince(view.namespace)),
     confinement.recording.since(view.node, mode),
     recordedSince(confinement, view)
   )
@@ -62,8 +68,7 @@ function knownSinceOf(confinement: Confinement, view: ContainerView, mode: Ladde
 
 function ofRunning(confinement: Confinement, view: ContainerView): WhyEperm['items'][number] {
   const denials = denialsOfRun(confinement, view)
-  const [revision] = confinement.revisions.byDigest(view.revision)
-  const mode = revision?.mode ?? 'learn'
+  const mode = filterModeOf(confinement, view)
   const unheard =
     confinement.recording.whyNot(view.node, mode) ?? whyPartlyRecording(confinement, view.node)
   return {
@@ -88,10 +93,20 @@ export function whyEperm(
 ): WhyEperm {
   const found = findContainers(confinement, name, namespace).filter((one) => sees(one.namespace))
   const before = earlierDenials(confinement, name, namespace).filter((one) => sees(one.namespace))
-  if (found.length + before.length === 0) throw notRunning(name)
+  const missingNodes = missingNodesOf(confinement.sources.hub)
+  if (found.length + before.length === 0) {
+    const place = namespace === undefined ? '' : ` -n ${quoted(namespace)}`
+    const absent = `${name}: ${noneRunning(missingNodes)}, and no denial of an ended one is known`
+    throw new SeccoError('CONTAINER_NOT_FOUND', absent, {
+      hint:
+        `list them with \`secco ps ${placeOf(name, namespace)} -o wide\`; ` +
+        `what happened to one that has ended: \`secco history ${quoted(name)}${place}\``
+    })
+  }
   return {
     items: found.map((view) => ofRunning(confinement, view)),
     before: before.map((row) => ({ ...row, words: denialSentence(row) })),
-    knownSince: confinement.sources.hub.denialRows.knownSince()
+    knownSince: confinement.sources.hub.denialRows.knownSince(),
+    missingNodes
   }
 }

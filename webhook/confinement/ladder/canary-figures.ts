@@ -5,7 +5,7 @@ import { type CanaryFigures, isMuted } from '../../../src/confinement/ladder.js'
 import { durationMs } from '../../../src/lib/duration.js'
 import { plural } from '../../../src/lib/plural.js'
 import type { LadderMode } from '../../../src/rules/profile-state.js'
-import { answerOf, type DenialRow } from '../../hub/denials/denial-rows.js'
+import { answerOf, type DenialRow, earliest } from '../../hub/denials/denial-row.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-view.js'
 import { isLasting, type NotRecording } from '../containers/denial-recording.js'
@@ -14,9 +14,9 @@ import { recordedSince } from './audit-conditions.js'
 export const keyOfProfile = ({ metadata }: SeccompProfile): string =>
   `${metadata.namespace ?? rootNamespace}/${metadata.name}`
 
-/** Returns the running containers of a profile: those that run under it or are learned into it. */
+/** Returns the running containers that a change of a profile reaches when they start again. */
 export function containersOf({ views }: Pick<Confinement, 'views'>, key: string): ContainerView[] {
-  return views.list().filter(({ profile, learned }) => (profile || learned) === key)
+  return views.reachedBy(key)
 }
 
 interface DenialSum {
@@ -24,6 +24,8 @@ interface DenialSum {
   /** The newest denial in words; empty without one. */
   newest: string
   node: string
+  /** RFC 3339: when the first of the calls was made, which may be before the time that was asked for; empty without one. */
+  first: string
 }
 
 function newestText(last: DenialRow | undefined): string {
@@ -32,30 +34,44 @@ function newestText(last: DenialRow | undefined): string {
   return `${last.syscall} (${answerOf(last)}) by ${comm} in ${last.containerName} on ${last.node}`
 }
 
-/** Returns the denials under one revision since then, without muted and expected ones. */
+/**
+ * Returns the denials under one revision of which the newest call was made since then, without muted and expected ones.
+ * A count is of all calls of one kind: when each of them was made is not kept.
+ */
 export function denialsOf(
   { sources }: Pick<Confinement, 'sources'>,
   profile: SeccompProfile,
   revision: string,
   since: number
 ): DenialSum {
+  // Equal content has one digest in every namespace: who runs it elsewhere must not stop the trial of this profile. A profile of
+  // the root namespace is given to pods of others.
+  const { namespace = rootNamespace } = profile.metadata
   const rows = sources.hub.denialRows
     .list()
     .filter(
       (row) =>
         row.revision === revision &&
+        (row.namespace === namespace || namespace === rootNamespace) &&
         !row.expected &&
         Date.parse(row.lastSeen) >= since &&
         !isMuted(profile, row)
     )
-  const last = rows.at(-1)
   const count = rows.reduce((sum, one) => sum + one.count, 0)
-  return { count, newest: newestText(last), node: last?.node ?? '' }
+  // What ran elsewhere has no name here.
+  const last = rows.findLast((row) => row.namespace === namespace)
+  const first = earliest(...rows) ?? ''
+  return { count, newest: newestText(last), node: (last ?? rows.at(-1))?.node ?? '', first }
 }
 
-/** Returns since when this hub knows denials, in milliseconds. */
-export const denialsKnownSince = ({ sources }: Pick<Confinement, 'sources'>): number =>
-  Date.parse(sources.hub.denialRows.knownSince())
+/** Returns since when this hub knows the denials under a profile, in milliseconds. */
+export function denialsKnownSince(
+  { sources }: Pick<Confinement, 'sources'>,
+  { metadata: { namespace = rootNamespace } }: SeccompProfile
+): number {
+  const { denialRows } = sources.hub
+  return Date.parse(denialRows.knownSince(namespace === rootNamespace ? undefined : namespace))
+}
 
 /** Returns the nodes of these containers that do not record denials of such a revision. */
 export function nodesNotRecording(
@@ -115,7 +131,7 @@ function stateOfCanary(
     ({ node }) => confinement.recording.whyNot(node, mode) === undefined
   )
   const notRecording = nodesNotRecording(confinement, inCanary, mode)
-  const from = Math.max(startedAt, recordedSince(profile), denialsKnownSince(confinement))
+  const from = Math.max(startedAt, recordedSince(profile), denialsKnownSince(confinement, profile))
   return {
     to,
     unrecorded: recorded.length === 0 ? notRecording.find(isLasting) : undefined,

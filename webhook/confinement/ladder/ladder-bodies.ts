@@ -8,7 +8,7 @@ const Ref = Type.String({ pattern: '^[a-z0-9-]{1,63}/[a-z0-9][-a-z0-9.]{0,252}$'
 const Reason = Type.String({ minLength: 1, maxLength: 1000 })
 /** `NAME` or `NAME:ARG=VALUE,…` */
 const Syscall = Type.String({ maxLength: 200 })
-/** The bodies of requests that change a ladder or what a profile allows. */
+/** The bodies of requests that change a ladder, or what profiles allow. */
 export const bodies = {
   promote: Compile(
     Type.Object(
@@ -20,6 +20,18 @@ export const bodies = {
         maxDenials: Type.Optional(Type.Integer({ minimum: 0 })),
         maxRestarts: Type.Optional(Type.Integer({ minimum: 0 })),
         reason: Reason,
+        dryRun: Type.Optional(Type.Boolean()),
+        force: Type.Optional(Type.Boolean())
+      },
+      closed
+    )
+  ),
+  block: Compile(
+    Type.Object(
+      {
+        what: Type.String({ maxLength: 4096 }),
+        reason: Type.Optional(Type.String()),
+        remove: Type.Optional(Type.Boolean()),
         dryRun: Type.Optional(Type.Boolean()),
         force: Type.Optional(Type.Boolean())
       },
@@ -64,5 +76,8 @@ export function bodyOf<Body>(checker: Checker<Body>, call: ConfinementCall): Bod
   const [first] = checker.Errors(call.body)
   const field = (first?.instancePath ?? '').replace(/^\//, '').replaceAll('/', '.')
   const what = field === '' ? 'the body' : field
-  throw new SeccoError('INVALID_ARGUMENT', `${what}: ${first?.message ?? 'is wrong'}`, { field })
+  // The words for a member that a closed object does not have.
+  const isUnknown = first?.message === 'schema is false'
+  const why = isUnknown ? 'is no member of this request' : (first?.message ?? 'is wrong')
+  throw new SeccoError('INVALID_ARGUMENT', `${what}: ${why}`, { field })
 }

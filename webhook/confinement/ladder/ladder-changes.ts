@@ -1,3 +1,4 @@
+import { refOfKey } from '../../../src/rules/profile-state.js'
 import { machine } from 'node:os'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import {
@@ -6,7 +7,10 @@ import {
   withMute,
   withStep
 } from '../../../src/confinement/ladder.js'
+import { pinOf } from '../../../src/confinement/pin.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { quoted } from '../../../src/lib/shell-word.js'
+import { mustBeApproved } from '../../../src/seccomp/policy/approval.js'
 import { emergencyLabel, isBlocked } from '../../../src/seccomp/render/emergency.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'
 import {
@@ -18,17 +22,16 @@ import { diffSeccomp } from '../../../src/seccomp/review/diff.js'
 import type { Confinement } from '../containers/confinement.js'
 import { containerRef } from '../containers/restart-command.js'
 import type { ConfinementCall } from '../containers/route.js'
+import type { DenialRow } from '../../hub/denials/denial-row.js'
+import { isOpen } from '../../views/denial-view.js'
+import { denialsOfDeleted, denialsOfProfile } from '../denials/denial-views.js'
 import { containersOf } from './canary-figures.js'
 import { bodies, bodyOf } from './ladder-bodies.js'
+import { patchCommand } from './allow-patch.js'
 import { currentMode, evidenceText, ladderView } from './ladder-view.js'
 import { digestNow, nextDigest } from './rendered-digest.js'
 
 type Wanted = readonly ReturnType<typeof parseAllow>[]
-
-const refOf = (key: string) => {
-  const [namespace = '', name = ''] = key.split('/')
-  return { namespace, name }
-}
 
 /** LadderChanges makes the changes of people: steps of a ladder, and syscalls that are allowed or muted. */
 export class LadderChanges {
@@ -53,7 +56,7 @@ export class LadderChanges {
       const { evidence: shown, next } = ground
       return { ...ladderView(this.#confinement, after), evidence: shown, next, changed: false }
     }
-    const written = await call.store.update('SeccompProfile', refOf(key), edit)
+    const written = await call.store.update('SeccompProfile', refOfKey(key), edit)
     const view = ladderView(this.#confinement, written)
     return { ...view, evidence: ground.evidence, changed: true }
   }
@@ -61,13 +64,13 @@ export class LadderChanges {
   async rollback(call: ConfinementCall) {
     const { profile: key, reason } = bodyOf(bodies.rollback, call)
     const before = this.#mustHave(key)
-    const written = await call.store.update('SeccompProfile', refOf(key), (profile) =>
+    const written = await call.store.update('SeccompProfile', refOfKey(key), (profile) =>
       rollbackLadder(profile, { by: call.actor, at: this.#now(), reason })
     )
     const lastStep = (profile: SeccompProfile) => profile.status?.history?.at(-1)?.at ?? ''
     if (lastStep(written) === lastStep(before)) {
       throw new SeccoError('INVALID_ARGUMENT', `${key}: there is nothing to go back to`, {
-        hint: `see what happened to it: secco history ${before.spec.workload?.name ?? key} -n ${refOf(key).namespace}`
+        hint: `see what happened to it: secco history ${quoted(before.spec.workload?.name ?? key)} -n ${quoted(refOfKey(key).namespace)}`
       })
     }
     return { ...ladderView(this.#confinement, written), changed: true }
@@ -78,7 +81,7 @@ export class LadderChanges {
     const { profile: key, syscall, syscalls = [], reason = '', yes } = bodyOf(bodies.allow, call)
     const wanted = wantedOf([...(syscall === undefined ? [] : [syscall]), ...syscalls])
     const before = this.#mustHave(key)
-    mustBeApproved(key, before)
+    mustBeApproved(before, 'one syscall alone would start no container')
     mustNotBeBlocked(key, wanted, this.#confinement.profile(emergencyLabel))
     const by = { by: call.actor, at: this.#now(), reason: reason === '' ? 'denied' : reason }
     const edit = (profile: SeccompProfile) => withAllowedStep(profile, wanted, by)
@@ -87,8 +90,9 @@ export class LadderChanges {
     const applied = yes === true && after !== before
     // Nodes get a rendering for the whole fleet: only the hub knows its digest.
     const revisionBefore = digestNow(this.#confinement, key) ?? old.digest
-    if (applied) await call.store.update('SeccompProfile', refOf(key), edit)
+    if (applied) await call.store.update('SeccompProfile', refOfKey(key), edit)
     const isSame = old.digest === next.digest
+    const pin = pinOf(after)
     const delivered =
       applied && !isSame ? await nextDigest(this.#confinement, key, revisionBefore) : undefined
     return {
@@ -98,16 +102,27 @@ export class LadderChanges {
         revisionBefore,
         revisionAfter: isSame ? revisionBefore : (delivered ?? next.digest)
       },
-      ...{ applied, restart: containersOf(this.#confinement, key).map(containerRef) }
+      // Of what changes nothing there is nothing to write, and on one machine nothing for kubectl to write to.
+      ...(applied || after === before || !this.#confinement.sources.inCluster
+        ? {}
+        : { patch: patchCommand(after, before, { ...by, ...lastReason(after) }) }),
+      ...{
+        applied,
+        ...(pin === undefined ? {} : { pin }),
+        restart: containersOf(this.#confinement, key)
+          .filter(({ namespace }) => call.sees(namespace))
+          .map(containerRef)
+      }
     }
   }
 
   async mute(call: ConfinementCall) {
     const { profile: key, reason, remove = false, ...mute } = bodyOf(bodies.mute, call)
     this.#mustHave(key)
+    if (!remove) mustReach(this.#confinement, key, mute)
     const decision = { by: call.actor, at: this.#now(), reason }
     const mutes = remove || mute.comm !== undefined ? [mute] : this.#mutesOf(key, mute.syscall)
-    const written = await call.store.update('SeccompProfile', refOf(key), (profile) =>
+    const written = await call.store.update('SeccompProfile', refOfKey(key), (profile) =>
       mutes.reduce((now, one) => withMute(now, one, decision, remove), profile)
     )
     return { muted: written.spec.mute ?? [] }
@@ -118,9 +133,7 @@ export class LadderChanges {
    * any denial it is for every process.
    */
   #mutesOf(key: string, syscall: string): { syscall: string; comm?: string }[] {
-    const rows = this.#confinement.sources.hub.denialRows
-      .list()
-      .filter((row) => `${row.namespace}/${row.profile}` === key && row.syscall === syscall)
+    const rows = denialsOfProfile(this.#confinement, key).filter((row) => row.syscall === syscall)
     const callers = [...new Set(rows.map(({ comm }) => comm))].filter((comm) => comm !== '').sort()
     return callers.length === 0 ? [{ syscall }] : callers.map((comm) => ({ syscall, comm }))
   }
@@ -133,7 +146,7 @@ export class LadderChanges {
     const profile = this.#confinement.profile(key)
     if (profile !== undefined) return profile
     throw new SeccoError('NOT_FOUND', `SeccompProfile ${key} does not exist`, {
-      hint: 'list them with `secco get profiles -A`'
+      hint: `list them with \`secco get profiles -n ${quoted(refOfKey(key).namespace)}\``
     })
   }
 
@@ -151,6 +164,32 @@ export class LadderChanges {
       this.#confinement.profile(`${namespace}/${name}`)
     return renderProfile(profile, { mode: 'enforce', resolve, machine: machine() })
   }
+}
+
+/**
+ * Rejects a mute in a profile where only a deleted profile of its name denied the call: it would quiet none of these denials.
+ * @throws SeccoError CONFLICT
+ */
+function mustReach(
+  confinement: Confinement,
+  key: string,
+  { syscall, comm }: { syscall: string; comm?: string | undefined }
+): void {
+  const isMeant = (row: DenialRow) => row.syscall === syscall && (comm ?? row.comm) === row.comm
+  if (denialsOfProfile(confinement, key).some(isMeant)) return
+  const open = denialsOfDeleted(confinement, key).find((view) => isMeant(view) && isOpen(view))
+  if (open === undefined) return
+  throw new SeccoError(
+    'CONFLICT',
+    `${syscall}: was denied under a deleted profile of the name ${key}, which a mute in the profile of now does not reach`,
+    { hint: open.hint }
+  )
+}
+
+/** Returns the reason of the newest approval, which also says what was allowed. */
+function lastReason({ status }: SeccompProfile): { reason?: string } {
+  const reason = status?.approvals?.at(-1)?.reason
+  return reason === undefined ? {} : { reason }
 }
 
 /** @throws SeccoError INVALID_ARGUMENT */
@@ -172,15 +211,6 @@ function mustNotBeBlocked(key: string, wanted: Wanted, overlay: SeccompProfile |
     {
       hint: `remove the block for all profiles first: secco block ${blocked} --remove --reason WHY`
     }
-  )
-}
-
-function mustBeApproved(key: string, { spec }: SeccompProfile): void {
-  if (spec.seccomp !== undefined || spec.extends !== undefined) return
-  throw new SeccoError(
-    'APPROVAL_INVALID',
-    `${key}: nothing is approved yet, and one syscall alone would start no container`,
-    { hint: `approve what was observed first: secco profile approve ${key}` }
   )
 }
 

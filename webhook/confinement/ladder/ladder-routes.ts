@@ -1,8 +1,11 @@
 import { rootNamespace } from '../../../src/api/names.js'
+import { Slices } from '../../../src/lib/slices.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ConfinementRoute } from '../containers/route.js'
+import { denialsByProfile } from '../denials/denial-views.js'
 import { LadderChanges } from './ladder-changes.js'
-import { ladderView } from './ladder-view.js'
+import { ladderView, type LadderView } from './ladder-view.js'
 
 const approving = {
   needs: { verb: 'approve', resource: 'seccompprofiles' },
@@ -17,12 +20,18 @@ export function ladderRoutes(confinement: Confinement): ConfinementRoute[] {
       needs: { verb: 'list', resource: 'seccompprofiles' },
       namespaced: true,
       summary: 'The mode of each workload, with its evidence and its history',
-      handle: ({ sees }) => ({
-        items: confinement.sources
-          .profiles()
-          .filter(({ metadata: { namespace = rootNamespace } }) => sees(namespace))
-          .map((one) => ladderView(confinement, one))
-      })
+      async handle({ sees }) {
+        const denials = denialsByProfile(confinement)
+        const slices = new Slices()
+        const items: LadderView[] = []
+        for (const one of confinement.sources.profiles()) {
+          const { namespace = rootNamespace, name } = one.metadata
+          if (!sees(namespace)) continue
+          items.push(ladderView(confinement, one, denials.get(profileKey(namespace, name)) ?? []))
+          await slices.pause()
+        }
+        return { items }
+      }
     },
     {
       ...{ method: 'POST', url: '/api/v1/promote', cli: 'secco promote', ...approving },

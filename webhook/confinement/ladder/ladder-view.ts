@@ -8,8 +8,12 @@ import type { LadderMode } from '../../../src/rules/profile-state.js'
 import { shortRevision } from '../../../src/rules/revision-names.js'
 import { completenessOf } from '../../../src/seccomp/review/completeness.js'
 import { entryInstances } from '../../../src/seccomp/review/evidence.js'
+import { deniedWords } from '../../../src/seccomp/review/denied-calls.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-view.js'
+import type { DenialRow } from '../../hub/denials/denial-row.js'
+import { deniedCalls, denialsOfProfile } from '../denials/denial-views.js'
+import { filterModeOf } from '../containers/filter-mode.js'
 import {
   canaryState,
   containersOf,
@@ -46,23 +50,12 @@ export interface LadderView {
   history: LadderStep[]
 }
 
-/** A container whose filter was not read yet counts as what it declares, or the next step would start too low. */
-function modeOf(
-  { revisions }: { revisions: Pick<Confinement['revisions'], 'byDigest'> },
-  { state, profile, revision }: Pick<ContainerView, 'state' | 'profile' | 'revision'>
-): LadderMode {
-  if (state === 'enforced') return 'enforce'
-  if (state !== 'starting') return state === 'audit' ? 'audit' : 'learn'
-  const declared = revisions.byDigest(revision).find((one) => one.profile === profile)
-  return declared?.mode ?? 'learn'
-}
-
 /** Returns the highest mode that containers run in now, for workloads without a ladder. */
 export function currentMode(
-  confinement: Parameters<typeof modeOf>[0],
-  own: readonly Parameters<typeof modeOf>[1][]
+  confinement: Parameters<typeof filterModeOf>[0],
+  own: readonly Parameters<typeof filterModeOf>[1][]
 ): LadderMode {
-  const modes = own.map((one) => modeOf(confinement, one))
+  const modes = own.map((one) => filterModeOf(confinement, one))
   if (modes.includes('enforce')) return 'enforce'
   return modes.includes('audit') ? 'audit' : 'learn'
 }
@@ -77,7 +70,8 @@ interface Grounds {
 function observedGrounds(
   confinement: Confinement,
   profile: SeccompProfile,
-  own: readonly ContainerView[]
+  own: readonly ContainerView[],
+  denials: readonly DenialRow[]
 ): Grounds {
   const instances = entryInstances(profile)
   const whole = instances.filter(({ complete }) => complete).length
@@ -85,15 +79,22 @@ function observedGrounds(
   const count = (wanted: ContainerView['state']): number =>
     own.filter(({ state }) => state === wanted).length
   const running = `${plural(own.length, 'container')} running`
+  const waiting = deniedCalls(confinement, denials)
+  // Against the next step speaks of what audit logged only what it logged since the last one: see auditGrounds.
+  const denied = waiting.filter(({ logged }) => !logged)
   return {
     evidence: [
       `${plural(instances.length, 'instance')} observed, ${whole} from the first instruction`,
       'tooFew' in estimate.all
         ? 'unseen syscalls cannot be estimated yet'
         : `at most ${estimate.all.upper.toFixed(1)} syscalls unseen (estimate)`,
-      `${running}: ${count('enforced')} enforced, ${count('audit')} in audit`
+      `${running}: ${count('enforced')} enforced, ${count('audit')} in audit`,
+      deniedWords(waiting)
     ],
-    reasons: profile.spec.seccomp === undefined ? ['nothing is approved yet'] : []
+    reasons: [
+      ...(profile.spec.seccomp === undefined ? ['nothing is approved yet'] : []),
+      ...(denied.length === 0 ? [] : [`${deniedWords(denied)}: allow or mute what is denied`])
+    ]
   }
 }
 
@@ -107,9 +108,14 @@ function auditGrounds(
   const since = step === undefined ? 0 : Date.parse(step.at)
   const state = confinement.sources.hub.profiles().get(keyOfProfile(profile))
   const digest = state?.audit?.digest ?? ''
-  const { count, newest } = denialsOf(confinement, profile, digest, since)
-  const from = new Date(Math.max(since, denialsKnownSince(confinement))).toISOString()
-  const evidence = [`${plural(count, 'call')} would have been denied since ${from}`]
+  const { count, newest, first } = denialsOf(confinement, profile, digest, since)
+  const known = new Date(Math.max(since, denialsKnownSince(confinement, profile))).toISOString()
+  // When each call of a kind was made is not kept: calls of a kind that was made since then may be older.
+  const evidence = [
+    count === 0
+      ? `0 calls would have been denied since ${known}`
+      : `${plural(count, 'call')} would have been denied, of kinds that were made since ${known}; the first at ${first}`
+  ]
   const reasons = count > 0 ? [`enforce would have denied ${plural(count, 'call')}: ${newest}`] : []
   const notRecording = nodesNotRecording(confinement, own, 'audit')
   if (notRecording.length > 0) evidence.push(`not recorded: ${notRecordingText(notRecording)}`)
@@ -124,10 +130,11 @@ function auditGrounds(
 function nextOf(
   confinement: Confinement,
   profile: SeccompProfile,
-  mode: LadderMode | ''
+  mode: LadderMode | '',
+  denials: readonly DenialRow[]
 ): { next: LadderView['next']; evidence: string[] } {
   const own = containersOf(confinement, keyOfProfile(profile))
-  const observed = observedGrounds(confinement, profile, own)
+  const observed = observedGrounds(confinement, profile, own, denials)
   const now = mode === '' ? currentMode(confinement, own) : mode
   const audit =
     now === 'audit' ? auditGrounds(confinement, profile, own) : { evidence: [], reasons: [] }
@@ -156,17 +163,21 @@ function canaryView(confinement: Confinement, profile: SeccompProfile): LadderVi
   }
 }
 
-export function ladderView(confinement: Confinement, profile: SeccompProfile): LadderView {
+export function ladderView(
+  confinement: Confinement,
+  profile: SeccompProfile,
+  denials: readonly DenialRow[] = denialsOfProfile(confinement, keyOfProfile(profile))
+): LadderView {
   const { ladder, workload } = profile.spec
   const state = confinement.sources.hub.profiles().get(keyOfProfile(profile))
   const mode = ladder?.mode ?? ''
   const newest = mode === 'learn' || mode === '' ? state?.enforce?.digest : state?.[mode]?.digest
-  const { next, evidence } = nextOf(confinement, profile, mode)
+  const { next, evidence } = nextOf(confinement, profile, mode, denials)
   return {
     namespace: profile.metadata.namespace ?? rootNamespace,
     profile: profile.metadata.name,
     workload: workload === undefined ? '' : `${workload.kind}/${workload.name}`,
-    ...{ mode, revision: ladder?.revision ?? newest ?? '' },
+    ...{ mode, revision: state?.ladder?.revision?.digest ?? newest ?? '' },
     running: containersOf(confinement, keyOfProfile(profile)).length,
     canary: canaryView(confinement, profile),
     ...{ evidence, next, history: profile.status?.history ?? [] }

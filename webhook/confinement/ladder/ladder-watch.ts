@@ -67,9 +67,10 @@ class PolicyRounds {
   async #endConditions(profile: SeccompProfile): Promise<void> {
     const { ladder } = profile.spec
     const isInAudit = ladder?.mode === 'audit'
-    if (!isInAudit && wouldDeny(profile)) await this.#steps.noteAudit(profile, undefined)
-    const isOnTrial =
-      ladder?.canary !== undefined || (isInAudit && ladder.enforceAfter !== undefined)
+    // Without enforceAfter nobody waits for a quiet audit, and nobody looks again whether it is.
+    const isWaiting = isInAudit && ladder.enforceAfter !== undefined
+    if (!isWaiting && wouldDeny(profile)) await this.#steps.noteAudit(profile, undefined)
+    const isOnTrial = ladder?.canary !== undefined || isWaiting
     if (!isOnTrial && isUnproven(profile)) await this.#steps.noteUnproven(profile, undefined)
   }
 
@@ -103,7 +104,8 @@ class PolicyRounds {
     const { recording } = this.#confinement
     const key = keyOfProfile(profile)
     const unrecorded = recording.unrecorded(key, digest)
-    const from = Math.max(since, recordedSince(profile), denialsKnownSince(this.#confinement))
+    const known = denialsKnownSince(this.#confinement, profile)
+    const from = Math.max(since, recordedSince(profile), known)
     const cleanSince = recording.auditSince(key, digest, from)
     if (unrecorded !== undefined || cleanSince !== undefined) {
       await this.#steps.noteUnproven(profile, unrecorded)
@@ -140,6 +142,10 @@ class PolicyRounds {
     )
   }
 }
+
+/** Returns whether anything is to be decided of a profile, or a condition of an earlier trial to be ended. */
+const hasTrial = (profile: SeccompProfile): boolean =>
+  profile.spec.ladder !== undefined || wouldDeny(profile) || isUnproven(profile)
 
 /**
  * LadderWatch ends canaries and enforces by policy. A canary with denials or restarts is rolled back, one without
@@ -182,14 +188,15 @@ export class LadderWatch {
 
   async #round(): Promise<void> {
     this.#confinement.recording.scan()
-    for (const profile of this.#profiles()) if (!this.#closed) await this.#rounds.judge(profile)
+    const due = this.#profiles().filter(hasTrial)
+    for (const profile of due) if (!this.#closed) await this.#rounds.judge(profile)
     this.#rounds.endRound()
   }
 
   #scanSoon(): void {
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined
-      void this.scan()
+      if (this.#profiles().some(hasTrial)) void this.scan()
     }, settleMs)
   }
 }

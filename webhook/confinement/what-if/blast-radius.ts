@@ -1,14 +1,24 @@
 import { machine } from 'node:os'
 import type { LinuxSeccomp, SeccompSyscall } from '../../../src/api/seccomp-profile.js'
+import { laterTime } from '../../../src/history/times.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { filterInSlices } from '../../../src/lib/slices.js'
+import { ownDigestsWith } from '../../../src/rules/digest-prefix.js'
 import { parseSelector } from '../../../src/rules/parse-selector.js'
 import { selectorMatches } from '../../../src/rules/selector.js'
 import { abisOfMachine } from '../../../src/syscalls/abi.js'
 import { rowWords } from '../../hub/nodes/used-sets.js'
+import type { DenialRow } from '../../hub/denials/denial-row.js'
+import { isOpen } from '../../views/denial-view.js'
+import { callOf } from '../denials/call-arguments.js'
+import { allowsCall } from '../denials/denial-settlement.js'
+import { denialView, isDenialOf } from '../denials/denial-views.js'
 import { simulate, type WouldBeDenied } from './simulate.js'
 import type { Confinement } from '../containers/confinement.js'
+import { isReachedBy } from '../containers/container-view.js'
+import { missingNodesOf } from '../containers/missing-nodes.js'
 
-interface RadiusQuestion {
+export interface RadiusQuestion {
   seccomp?: LinuxSeccomp
   deny?: readonly SeccompSyscall[]
   /** Only containers of this profile, `namespace/name`. */
@@ -32,10 +42,23 @@ export interface RadiusContainer {
   denied: WouldBeDenied[]
 }
 
-export interface Radius {
+/** RunningRadius is what would be denied to running containers. */
+export interface RunningRadius {
+  /** Running containers with known syscalls. */
   considered: number
+  /** RFC 3339. Of some of them earlier calls are not known; empty: all were recorded from their first instruction. */
+  knownSince: string
   without: number
+  /** Nodes that have not reported what runs there: its containers are in no number. */
+  missingNodes: number
   hit: number
+  /**
+   * Calls that are denied to them already, sorted, in the syntax of `secco denials allow`: such calls are in no recording.
+   * For a profile, also those of its containers that have ended.
+   */
+  denied: string[]
+  /** Those of them that would be denied still. */
+  still: string[]
   ms: number
   syscalls: { name: string; containers: number; calls: number }[]
   workloads: {
@@ -49,45 +72,112 @@ export interface Radius {
 }
 
 const usualLimit = 1000
+/** Denials of the listed containers in total. The answer is written as one text, during which nothing else is done. */
+const mostListed = 20_000
 /** All syscall numbers of the three ABIs of a machine. */
 const mostDenied = 3 * rowWords * 32
 
-/** Replays the recorded syscalls of running containers and lists what would have been denied. */
-export function blastRadius(confinement: Confinement, question: RadiusQuestion): Radius {
-  const started = performance.now()
-  const { views, sources } = confinement
-  const { namespace, profile, limit = usualLimit, sees = () => true } = question
+/** Returns whether a simulation is about a container, by the container's key. */
+export function wantedBy(
+  { views }: Confinement,
+  question: RadiusQuestion
+): (id: string) => boolean {
+  const { namespace, profile, sees = () => true } = question
   const selector = question.selector === undefined ? undefined : parseSelector(question.selector)
-  const wanted = (id: string): boolean => {
+  return (id) => {
     const view = views.peek(id)
     if (view === undefined || !sees(view.namespace)) return false
     if (namespace !== undefined && view.namespace !== namespace) return false
-    if (profile !== undefined && view.learned !== profile && view.profile !== profile) return false
+    if (profile !== undefined && !isReachedBy(view, profile)) return false
     return selector === undefined || selectorMatches(selector, views.labelsOf(id))
   }
+}
+
+/** Returns the denials of a container that are not on purpose. A muted denial is one, too. */
+function deniedTo({ views, sources }: Confinement, id: string): DenialRow[] {
+  const view = views.peek(id)
+  if (view === undefined) return []
+  return sources.hub.denialRows
+    .listOf(view)
+    .filter(({ expected, action }) => !expected && action !== 'SCMP_ACT_LOG')
+}
+
+/** Returns the open denials of a profile, in all namespaces that the question is about. */
+async function deniedUnder(
+  confinement: Confinement,
+  { profile, sees }: RadiusQuestion
+): Promise<DenialRow[]> {
+  const rows = profile === undefined ? [] : confinement.sources.hub.denialRows.list()
+  return filterInSlices(
+    rows,
+    (row) =>
+      profile !== undefined &&
+      row.action !== 'SCMP_ACT_LOG' &&
+      isDenialOf(confinement, row, profile) &&
+      isOpen(denialView(confinement, row)) &&
+      sees?.(row.namespace) !== false
+  )
+}
+
+const callsIn = (rows: readonly DenialRow[]): string[] => [...new Set(rows.map(callOf))].sort()
+
+/** Returns the calls that are denied already, and those of them that a trial revision, or none, would deny still. */
+async function prospectsOf(
+  rows: ReadonlySet<DenialRow>,
+  trial: LinuxSeccomp | undefined
+): Promise<Pick<RunningRadius, 'denied' | 'still'>> {
+  const still = await filterInSlices(rows, (row) => trial === undefined || !allowsCall(trial, row))
+  return { denied: callsIn([...rows]), still: callsIn(still) }
+}
+
+function newWorkload({ namespace, workload }: Pick<RadiusContainer, 'namespace' | 'workload'>) {
+  return {
+    ...{ namespace, workload, containers: 0, calls: 0 },
+    ...{ syscalls: [] as string[], names: new Set<string>() }
+  }
+}
+
+/** Replays the recorded syscalls of running containers and lists what would have been denied. */
+export async function blastRadius(
+  confinement: Confinement,
+  question: RadiusQuestion
+): Promise<RunningRadius> {
+  const started = performance.now()
+  const { views, sources } = confinement
+  const { limit = usualLimit } = question
+  const wanted = wantedBy(confinement, question)
   const syscalls = new Map<string, { containers: number; calls: number }>()
-  const workloads = new Map<string, Radius['workloads'][number] & { names: Set<string> }>()
+  const workloads = new Map<string, ReturnType<typeof newWorkload>>()
   const containers: RadiusContainer[] = []
   let hit = 0
+  let listed = 0
+  let knownSince = ''
+  const deniedAlready = new Set(await deniedUnder(confinement, question))
+  const isConsidered = (id: string): boolean => {
+    if (!wanted(id)) return false
+    const { sets } = sources.hub
+    const row = sets.rowOf(id)
+    if (row !== undefined && !sets.isComplete(row))
+      knownSince = laterTime(knownSince, sets.sinceOf(row))
+    for (const row of deniedTo(confinement, id)) deniedAlready.add(row)
+    return true
+  }
   const counts = new Float64Array(mostDenied)
   const [native = 'x86_64'] = abisOfMachine(machine())
-  const { considered } = simulate(
+  const { considered } = await simulate(
     sources.hub.sets,
     {
       native,
       ...(question.seccomp === undefined ? {} : { seccomp: question.seccomp }),
       ...(question.deny === undefined ? {} : { deny: question.deny })
     },
-    wanted,
+    isConsidered,
     (id, row, denials) => {
       const view = views.peek(id)
       if (view === undefined) return
       hit += 1
       const place = `${view.namespace} ${view.workload}`
-      const own = workloads.get(place) ?? {
-        ...{ namespace: view.namespace, workload: view.workload, containers: 0, calls: 0 },
-        ...{ syscalls: [], names: new Set<string>() }
-      }
+      const own = workloads.get(place) ?? newWorkload(view)
       own.containers += 1
       const seen = new Set<string>()
       sources.hub.sets.countsOf(row, denials, counts)
@@ -102,7 +192,8 @@ export function blastRadius(confinement: Confinement, question: RadiusQuestion):
         syscalls.set(syscall, sum)
       }
       workloads.set(place, own)
-      if (containers.length >= limit) return
+      if (containers.length >= limit || listed > mostListed) return
+      listed += denials.length
       const { key, node, workload, name, pod } = view
       const since = sources.hub.sets.sinceOf(row)
       const denied = denials.map(({ abi, syscall, argument, certain }, at): WouldBeDenied => {
@@ -111,34 +202,56 @@ export function blastRadius(confinement: Confinement, question: RadiusQuestion):
       containers.push({ key, node, namespace: view.namespace, workload, name, pod, since, denied })
     }
   )
-  const all = question.selector === undefined && profile === undefined && namespace === undefined
-  const total = all
-    ? sources.hub.inventory.size()
-    : [...sources.hub.inventory.all()].filter(({ id }) => wanted(id)).length
+  // Those with a row are considered above: each container is looked at once.
+  const isWithout = (id: string) => sources.hub.sets.rowOf(id) === undefined && wanted(id)
+  const others = await filterInSlices([...sources.hub.inventory.all()], ({ id }) => isWithout(id))
+  const without = others.length
   return {
-    ...{ considered, without: Math.max(0, total - considered), hit },
+    ...{ considered, without, missingNodes: missingNodesOf(sources.hub), hit, knownSince },
+    ...(await prospectsOf(deniedAlready, question.seccomp)),
     ms: Math.round((performance.now() - started) * 10) / 10,
+    ...sumsOf(syscalls, workloads),
+    containers
+  }
+}
+
+/** Returns the sums by syscall and by workload, those of most containers first. */
+function sumsOf(
+  syscalls: ReadonlyMap<string, { containers: number; calls: number }>,
+  workloads: ReadonlyMap<string, ReturnType<typeof newWorkload>>
+): Pick<RunningRadius, 'syscalls' | 'workloads'> {
+  return {
     syscalls: [...syscalls]
       .map(([name, sum]) => ({ name, ...sum }))
       .sort((a, b) => b.containers - a.containers || (a.name < b.name ? -1 : 1)),
     workloads: [...workloads.values()]
       .map(({ names, ...one }) => ({ ...one, syscalls: [...names].sort() }))
-      .sort((a, b) => b.containers - a.containers || (a.workload < b.workload ? -1 : 1)),
-    containers
+      .sort((a, b) => b.containers - a.containers || (a.workload < b.workload ? -1 : 1))
   }
 }
 
-/** Returns the profile of a revision that is named `profile` or `profile@digest`. @throws SeccoError NOT_FOUND. */
+/**
+ * Returns the profile of a revision that is named `profile` or `profile@digest`; of the digest a prefix is enough, as
+ * `secco ps` shows it. @throws SeccoError NOT_FOUND
+ */
 export async function revisionOfText(
   confinement: Confinement,
   text: string
 ): Promise<LinuxSeccomp> {
   const at = text.lastIndexOf('@')
   const key = at < 0 ? text : text.slice(0, at)
-  const named = at < 0 ? undefined : text.slice(at + 1)
-  const state = confinement.sources.hub.profiles().get(key)
-  const digest = named ?? state?.enforce?.digest
-  const bytes = digest === undefined ? undefined : await confinement.sources.hub.bytes(digest)
+  const { hub } = confinement.sources
+  const profile = confinement.profile(key)
+  const state = hub.profiles().get(key)
+  const named =
+    at < 0 || profile === undefined ? [] : ownDigestsWith(profile, text.slice(at + 1), state)
+  if (named.length > 1) {
+    throw new SeccoError('NOT_FOUND', `${text}: more than one revision has this prefix`, {
+      hint: 'give more digits of it: `secco ps -o json` has all of them'
+    })
+  }
+  const digest = at < 0 ? state?.enforce?.digest : named[0]
+  const bytes = digest === undefined ? undefined : await hub.bytes(digest)
   if (bytes !== undefined) return JSON.parse(bytes.toString()) as LinuxSeccomp
   throw new SeccoError('NOT_FOUND', `${text}: this revision does not exist`, {
     hint: 'list the approved profiles, which have revisions: `secco get profiles -A -o wide`'

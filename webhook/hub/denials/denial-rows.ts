@@ -1,40 +1,18 @@
+import type { Observation } from '../../../src/api/gen/hub.js'
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
-import { errnoName } from '../../../src/syscalls/errno-name.js'
+import { runOf as startOf } from '../../../src/api/instance-id.js'
+import { laterTime } from '../../../src/history/times.js'
 import { Listeners } from '../../../src/lib/listeners.js'
 import type { Denial } from './denial.js'
-
-/** DenialRow is the denials of one kind: one caller, syscall and container, and what the caller got. */
-export interface DenialRow {
-  key: string
-  node: string
-  namespace: string
-  workload: string
-  profile: string
-  /** Id and name of the container. */
-  container: string
-  containerName: string
-  pod: string
-  instance: string
-  revision: string
-  syscall: string
-  abi: string
-  arguments: string
-  action: string
-  errno: number
-  answer: string
-  signal: string
-  comm: string
-  pid: number
-  count: number
-  firstSeen: string
-  lastSeen: string
-  at: string
-  expected: boolean
-  succeeded: number
-}
-
-/** DenialNews is a row with the number of denials that the newest report of a node added. */
-export type DenialNews = DenialRow & { added: number }
+import {
+  type DenialNews,
+  type DenialRow,
+  earliest,
+  grownRow,
+  isNameless,
+  keyWithoutCaller
+} from './denial-row.js'
+import { type ContainerRun, DenialTable, placeOf } from './denial-table.js'
 
 /** DenialCounts is the number of denials, with the expected ones apart. */
 interface DenialCounts {
@@ -48,39 +26,40 @@ export interface SavedDenials {
   since: string
   /** The least recently changed row is first. */
   rows: DenialRow[]
-  /** When the instance was first reported (RFC 3339), by `runOf`. */
+  /** When the instance was first reported (RFC 3339), by `runKey`. */
   runs: Record<string, string>
 }
 
 const mostRows = 5000
+/**
+ * Rows of one container that name callers and arguments: a program chooses both. Calls of further ones are counted without
+ * them, in one row for each syscall.
+ */
+const mostNamed = 200
 const mostContainers = 20_000
 /** Runs, and parts of them, that are remembered of one container id. */
 const mostInstances = 16
 
-/** Returns what the caller got, in a word: EPERM, SIGSYS, logged; ? where it is not known. */
-export function answerOf({
-  action,
-  errno,
-  signal
-}: Pick<Denial, 'action' | 'errno' | 'signal'>): string {
-  if (signal !== '') return signal
-  if (action === 'SCMP_ACT_LOG') return 'logged'
-  return errno === 0 ? '?' : errnoName(errno)
-}
-
 type Runs = Map<string, DenialCounts & { since: string }>
 
-const runOf = ({ node, container, instance }: Pick<DenialRow, 'node' | 'container' | 'instance'>) =>
-  `${node} ${container} ${instance}`
+const keyOf = (denial: Denial): string =>
+  `${keyWithoutCaller(denial)} ${denial.errno} ${denial.arguments} ${denial.comm}`
+
+/** Returns the key of an instance in `SavedDenials`. */
+export const runKey = ({
+  node,
+  container,
+  instance
+}: Pick<DenialRow, 'node' | 'container' | 'instance'>): string => `${node} ${container} ${instance}`
 
 /** Returns the sums of saved rows by container, then by instance. */
 function sumsOf({ rows, runs }: SavedDenials): Map<string, Runs> {
   const containers = new Map<string, Runs>()
   for (const row of rows) {
-    const { node, container, instance, expected, count, firstSeen } = row
-    const place = `${node} ${container}`
+    const { instance, expected, count, firstSeen } = row
+    const place = placeOf(row)
     const own: Runs = containers.get(place) ?? new Map<string, never>()
-    const since = runs[runOf(row)] ?? firstSeen
+    const since = runs[runKey(row)] ?? firstSeen
     const sum = own.get(instance) ?? { denials: 0, expected: 0, since }
     sum[expected ? 'expected' : 'denials'] += count
     containers.set(place, own.set(instance, sum))
@@ -91,79 +70,109 @@ function sumsOf({ rows, runs }: SavedDenials): Map<string, Runs> {
 /** Totals by node and answer, of all time. */
 type Totals = Map<string, { node: string; answer: string; count: number }>
 
-/** Returns the earliest `firstSeen` of the rows that are given; undefined without any. */
-function earliest(...known: (DenialRow | undefined)[]): string | undefined {
-  return known.flatMap((row) => row?.firstSeen ?? []).sort()[0]
-}
-
-/** Returns the part of a row's key that depends neither on the caller nor on the arguments. */
-function keyWithoutCaller({ node, instance, abi, syscall, action }: Denial): string {
-  return `${node} ${instance} ${abi} ${syscall} ${action}`
-}
-
-/** Returns whether the row is counted and its caller is not known. */
-function isNameless(row: DenialRow, ownKey: string): boolean {
-  return row.pid === 0 && row.comm === '' && row.key.startsWith(`${ownKey} `)
-}
-
 export class DenialRows {
-  readonly #rows: Map<string, DenialRow>
+  readonly #rows: DenialTable<DenialRow>
   readonly #restored: WeakSet<DenialRow>
   readonly #containers: Map<string, Runs>
   readonly #totals: Totals = new Map()
   readonly #listeners = new Listeners<DenialNews>()
-  #knownSince: string
+  readonly #since: string
+  /** The time of the newest call in a dropped row, by namespace. */
+  readonly #dropped = new Map<string, string>()
 
   /** @param before what an earlier hub knew; default: nothing is known of the time before now */
   constructor(before: SavedDenials = { since: new Date().toISOString(), rows: [], runs: {} }) {
-    this.#rows = new Map(before.rows.map((row) => [row.key, row]))
+    this.#rows = new DenialTable(before.rows)
     this.#restored = new WeakSet(before.rows)
     this.#containers = sumsOf(before)
-    this.#knownSince = before.since
+    this.#since = before.since
   }
 
   readonly saved = (): SavedDenials => ({
-    since: this.#knownSince,
+    since: this.knownSince(),
     rows: this.list(),
     runs: Object.fromEntries(
       this.list().map((row) => {
-        const run = this.#containers.get(`${row.node} ${row.container}`)?.get(row.instance)
-        return [runOf(row), run?.since ?? row.firstSeen]
+        const run = this.#containers.get(placeOf(row))?.get(row.instance)
+        return [runKey(row), run?.since ?? row.firstSeen]
       })
     )
   })
 
   /** Adds denials to their row. `added` is 0 when only the caller of earlier denials became known. */
-  grow(denial: Denial, added: number, now: string): void {
+  grow(reported: Denial, added: number, now: string): void {
+    const isFull =
+      this.#rows.get(keyOf(reported)) === undefined && this.#rows.sizeOf(reported) >= mostNamed
+    // Where no name is kept, the calls that are counted without one stay so.
+    if (isFull && added === 0) return
+    const denial = isFull ? { ...reported, comm: '', pid: 0, arguments: '' } : reported
     const ownKey = keyWithoutCaller(denial)
-    const key = `${ownKey} ${denial.errno} ${denial.arguments} ${denial.comm}`
-    const nameless = added > 0 ? undefined : this.list().find((row) => isNameless(row, ownKey))
+    const key = keyOf(denial)
+    const nameless =
+      added > 0 ? undefined : this.#rows.ofContainer(denial).find((row) => isNameless(row, ownKey))
     if (added === 0 && nameless === undefined) return
-    const row = this.#grownRow(key, denial, { added, nameless, now })
+    const before = this.#rows.get(key)
+    const isFirst = before === undefined && !this.#hasOther(denial, ownKey)
+    const deleted = this.#deletedOf(denial, before ?? nameless)
+    const row = grownRow(key, denial, { before, deleted, isFirst, nameless, added, now })
     this.#store(row, nameless)
     this.#addToRun(denial, added, nameless)
     this.#addToTotals(row, added)
-    this.#listeners.notify({ ...row, added })
+    const { podUid } = denial
+    this.#listeners.notify({ ...row, added, ...(podUid === undefined ? {} : { podUid }) })
   }
 
-  /** Adds calls that another hub recorded. Nobody is notified: they are not new. */
-  learn(row: DenialRow, added: number): void {
+  #hasOther(denial: Denial, ownKey: string): boolean {
+    return this.#rows.ofContainer(denial).some(({ key }) => key.startsWith(`${ownKey} `))
+  }
+
+  /** Returns when the profile of a denial was deleted: a container keeps the revision of that profile until it ends. */
+  #deletedOf(denial: Denial, before: DenialRow | undefined): string | undefined {
+    if (before?.deleted !== undefined || denial.revision === '') return before?.deleted
+    const run = startOf(denial.instance)
+    const ofRun = this.#rows
+      .ofContainer(denial)
+      .find((row) => row.deleted !== undefined && startOf(row.instance) === run)
+    return ofRun !== undefined && ofRun.revision === denial.revision ? ofRun.deleted : undefined
+  }
+
+  /**
+   * Adds calls that another hub recorded. Nobody is notified: they are not new.
+   * @param since when the instance was reported first, by the clock of its node
+   */
+  learn(row: DenialRow, added: number, since = row.firstSeen): void {
     const before = this.#rows.get(row.key)
     const learned = {
       ...row,
       ...before,
       count: (before?.count ?? 0) + added,
       firstSeen: earliest(before, row) ?? row.firstSeen,
-      lastSeen: [row.lastSeen, before?.lastSeen ?? ''].sort().at(-1) ?? row.lastSeen
+      lastSeen: laterTime(row.lastSeen, before?.lastSeen ?? ''),
+      at: laterTime(row.at, before?.at ?? '')
     }
     if (before === undefined || this.#restored.has(before)) this.#restored.add(learned)
     this.#store(learned, undefined)
-    this.#addToRun({ ...learned, lastSeen: learned.firstSeen }, added, undefined)
+    this.#addToRun({ ...learned, lastSeen: since }, added, undefined)
+  }
+
+  /** Notes that the run of a container has ended. @param instance one of the instances that were counted of it */
+  end(
+    { node, container, instance }: Pick<DenialRow, 'node' | 'container' | 'instance'>,
+    at: string
+  ): void {
+    for (const row of this.#rows.ofContainer({ node, container })) {
+      // A satellite that starts again may report the end again, later.
+      const isKnown = row.ended !== undefined && row.ended <= at
+      if (isKnown || startOf(row.instance) !== startOf(instance)) continue
+      const ended = { ...row, ended: at }
+      if (this.#restored.has(row)) this.#restored.add(ended)
+      this.#rows.replace(ended)
+    }
   }
 
   /** Returns all rows, the least recently changed first. */
   list(): DenialRow[] {
-    return [...this.#rows.values()]
+    return this.#rows.list()
   }
 
   /** Returns the rows that a node reported something of since this hub started. */
@@ -171,24 +180,46 @@ export class DenialRows {
     return this.list().filter((row) => !this.#restored.has(row))
   }
 
-  /** Returns the time (RFC 3339) since which every reported denial is in a row; earlier ones may be missing. */
-  knownSince(): string {
-    return this.#knownSince
-  }
-
-  /** Drops the rows of a deleted profile: there is nothing left to decide about them. */
-  forget(namespace: string, profile: string): void {
-    for (const [key, row] of this.#rows)
-      if (row.namespace === namespace && row.profile === profile) this.#rows.delete(key)
+  /**
+   * Returns the time (RFC 3339) since which every reported denial is in a row; earlier ones may be missing.
+   * @param namespace only rows of this namespace; default: of all
+   */
+  knownSince(namespace?: string): string {
+    const dropped =
+      namespace === undefined ? [...this.#dropped.values()] : [this.#dropped.get(namespace) ?? '']
+    return dropped.reduce(laterTime, this.#since)
   }
 
   /**
-   * Counts the denials of a container's runs that were first reported since then (RFC 3339): people choose
-   * container ids, so an id can return, and a new run starts at zero.
+   * Notes that a profile was deleted: a container may still run under its filter, and people look for what it denied.
+   * @param next when another one of its name was created, which is there: what was denied since then may be its own
    */
-  ofContainer(node: string, container: string, since: string): DenialCounts {
+  profileDeleted(namespace: string, profile: string, at: string, next?: string): void {
+    for (const row of this.list()) {
+      const isOwn = row.namespace === namespace && row.profile === profile
+      if (!isOwn || row.deleted !== undefined) continue
+      if (next !== undefined && !(Date.parse(row.firstSeen) < Date.parse(next))) continue
+      const deleted = { ...row, deleted: next !== undefined && next < at ? next : at }
+      if (this.#restored.has(row)) this.#restored.add(deleted)
+      this.#rows.replace(deleted)
+    }
+  }
+
+  /** Returns what was counted of an instance, by caller. */
+  ofInstance(node: string, { id, container }: Pick<Observation, 'id' | 'container'>): DenialRow[] {
+    const place = { node, container: container?.id ?? '' }
+    return this.#rows.ofContainer(place).filter(({ instance }) => instance === id)
+  }
+
+  /** Returns how many calls the row with a key has. */
+  countOf(key: string): number {
+    return this.#rows.get(key)?.count ?? 0
+  }
+
+  /** Counts the denials of a run of a container. */
+  ofContainer(run: ContainerRun): DenialCounts {
     const sum = { denials: 0, expected: 0 }
-    for (const one of this.#runsOf(node, container, since).values()) {
+    for (const one of this.#runsOf(run).values()) {
       sum.denials += one.denials
       sum.expected += one.expected
     }
@@ -196,11 +227,10 @@ export class DenialRows {
   }
 
   /** Returns the rows that `ofContainer` counts. */
-  listOf(node: string, container: string, since: string): DenialRow[] {
-    const runs = this.#runsOf(node, container, since)
-    return this.list().filter(
-      (row) => row.node === node && row.container === container && runs.has(row.instance)
-    )
+  listOf(run: ContainerRun): DenialRow[] {
+    const runs = this.#runsOf(run)
+    const { node, id: container } = run
+    return this.#rows.ofContainer({ node, container }).filter(({ instance }) => runs.has(instance))
   }
 
   /** Returns the totals of all time by node and answer, for metrics. */
@@ -210,41 +240,23 @@ export class DenialRows {
 
   readonly onNews = this.#listeners.add
 
-  #grownRow(
-    key: string,
-    denial: Denial,
-    { added, nameless, now }: { added: number; nameless: DenialRow | undefined; now: string }
-  ): DenialRow {
-    const before = this.#rows.get(key)
-    const { node, namespace, workload, profile, container, containerName, pod } = denial
-    return {
-      ...{ key, node, namespace, workload, profile, container, containerName, pod },
-      answer: answerOf(denial),
-      ...{ instance: denial.instance, revision: denial.revision, syscall: denial.syscall },
-      ...{ abi: denial.abi, arguments: denial.arguments, action: denial.action },
-      ...{ errno: denial.errno, signal: denial.signal, comm: denial.comm, pid: denial.pid },
-      count: (before?.count ?? 0) + (nameless === before ? 0 : (nameless?.count ?? 0)) + added,
-      firstSeen: earliest(before, nameless) ?? now,
-      // The name of the caller does not change when the calls were made.
-      lastSeen: nameless?.lastSeen ?? now,
-      at: denial.at === '' ? now : denial.at,
-      ...{ expected: denial.expected, succeeded: denial.succeeded }
-    }
-  }
-
-  /** Makes the row the newest, in place of the one without a caller; drops the oldest row beyond the limit. */
+  /**
+   * Makes the row the newest, in place of the one without a caller. Beyond the limit it drops the oldest row of the
+   * namespace that has most.
+   */
   #store(row: DenialRow, nameless: DenialRow | undefined): void {
-    this.#rows.delete(row.key)
-    if (nameless !== undefined) this.#rows.delete(nameless.key)
-    this.#rows.set(row.key, row)
-    const [oldest] = this.#rows.values()
-    if (this.#rows.size <= mostRows || oldest === undefined) return
-    this.#rows.delete(oldest.key)
-    if (oldest.lastSeen > this.#knownSince) this.#knownSince = oldest.lastSeen
+    if (nameless !== undefined) this.#rows.drop(nameless)
+    this.#rows.put(row)
+    if (this.#rows.size <= mostRows) return
+    const oldest = this.#rows.oldestOfMost()
+    if (oldest === undefined) return
+    this.#rows.drop(oldest)
+    const { namespace, lastSeen } = oldest
+    this.#dropped.set(namespace, laterTime(this.#dropped.get(namespace) ?? '', lastSeen))
   }
 
   #addToRun(denial: Denial, added: number, nameless: DenialRow | undefined): void {
-    const place = `${denial.node} ${denial.container}`
+    const place = placeOf(denial)
     const instances: Runs = this.#containers.get(place) ?? new Map<string, never>()
     this.#containers.delete(place)
     // The time of the first report: long before a next run, while the last denial may be a moment before it.
@@ -273,10 +285,13 @@ export class DenialRows {
     this.#totals.set(`${node} ${kind}`, total)
   }
 
-  /** Returns the runs of a container that were first reported since then, by instance. */
-  #runsOf(node: string, container: string, since: string): Runs {
-    const from = Date.parse(since)
-    const all = this.#containers.get(`${node} ${container}`) ?? new Map<string, never>()
+  /**
+   * Returns the sums of a run by instance: those that were first reported since it started. People choose container ids, so an
+   * id can return, and a new run starts at zero.
+   */
+  #runsOf({ node, id: container, startedAt }: ContainerRun): Runs {
+    const from = Date.parse(startedAt)
+    const all = this.#containers.get(placeOf({ node, container })) ?? new Map<string, never>()
     return new Map([...all].filter(([, one]) => Date.parse(one.since) >= from))
   }
 }

@@ -1,4 +1,8 @@
-import type { Observation } from '../../../src/api/gen/hub.js'
+import { constants } from 'node:os'
+import type { DenialDetail, Observation } from '../../../src/api/gen/hub.js'
+import { rootNamespace } from '../../../src/api/names.js'
+import { cutText } from '../../../src/lib/cut-text.js'
+import { knownTime } from '../../../src/history/times.js'
 import { abis } from '../../../src/syscalls/abi.js'
 import type { Target } from '../nodes/workload.js'
 
@@ -14,6 +18,7 @@ export interface Denial {
   workload: string
   containerName: string
   pod: string
+  podUid?: string
   revision: string
   syscall: string
   /** Empty when the satellite did not report it. */
@@ -43,14 +48,38 @@ export interface Denial {
 
 const syscallForm = /^[a-z0-9_]{1,64}$/
 const actionForm = /^SCMP_ACT_[A-Z_]{1,32}$/
-const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 const argumentsForm = /^[0-9a-fx? ]{1,128}$/
 const mostDenials = 1024
 /** TASK_COMM_LEN without the terminating zero. */
 const longestComm = 15
+/** Names of containers and pods; an id or a revision. */
+const longestName = 253
+const longestText = 512
 
 function fitting(text: string, form: RegExp): string {
   return form.test(text) ? text : ''
+}
+
+function podUidOf({ container }: Pick<Observation, 'container'>): { podUid?: string } {
+  const podUid = cutText(container?.podUid ?? '', longestName)
+  return podUid === '' ? {} : { podUid }
+}
+
+function firstAtOf(detail: DenialDetail | undefined): { firstAt?: string } {
+  const firstAt = knownTime(detail?.firstAt)
+  return firstAt === '' ? {} : { firstAt }
+}
+
+/**
+ * The syscall that libuv tries first in Secco's own pods: each event loop asks for a ring, whatever UV_USE_IO_URING
+ * says, and uses epoll on ENOSYS (libuv, src/unix/linux.c).
+ */
+export const uringProbe = 'io_uring_setup'
+
+/** Returns whether a denial is libuv's probe in a pod of Secco itself. Elsewhere such a denial is worth a look. */
+function isOwnProbe({ ref }: Target, name: string, detail: DenialDetail | undefined): boolean {
+  const isOwn = ref.namespace === rootNamespace && detail?.errno === constants.errno.ENOSYS
+  return isOwn && name === uringProbe
 }
 
 /** Returns the denials of an observation, checked: it can hold anything, and a process chooses its own name. */
@@ -58,26 +87,37 @@ export function denialsOf(
   observation: Pick<Observation, 'denied' | 'id' | 'container' | 'revision'>,
   { target, node, lastSeen }: { target: Target; node: string; lastSeen: string }
 ): Denial[] {
+  const { container, revision } = observation
+  const [id, named, podName] = [
+    container?.id ?? '',
+    container?.name ?? '',
+    container?.podName ?? ''
+  ]
+  const whose = {
+    container: cutText(id, longestText),
+    containerName: cutText(named, longestName),
+    pod: cutText(podName, longestName),
+    revision: cutText(revision, longestText)
+  }
   return observation.denied
     .filter(({ name, count }) => syscallForm.test(name) && count > 0)
     .slice(0, mostDenials)
     .map(({ name, count, action, detail }) => ({
       ...{ namespace: target.ref.namespace, profile: target.ref.name, node },
-      ...{ instance: observation.id, container: observation.container?.id ?? '' },
+      ...{ instance: observation.id, ...whose },
       workload: `${target.workload.kind}/${target.workload.name}`,
-      containerName: observation.container?.name ?? '',
-      pod: observation.container?.podName ?? '',
-      ...{ revision: observation.revision, syscall: name, count, lastSeen },
+      ...podUidOf(observation),
+      ...{ syscall: name, count, lastSeen },
       action: fitting(action, actionForm),
       abi: (abis as readonly string[]).includes(detail?.abi ?? '') ? (detail?.abi ?? '') : '',
       errno: detail !== undefined && detail.errno > 0 && detail.errno < 4096 ? detail.errno : 0,
       signal: detail?.signal === 'SIGSYS' ? 'SIGSYS' : '',
       pid: detail?.pid ?? 0,
-      comm: (detail?.comm ?? '').slice(0, longestComm),
-      at: fitting(detail?.at ?? '', timeForm),
-      ...(timeForm.test(detail?.firstAt ?? '') ? { firstAt: detail?.firstAt ?? '' } : {}),
+      comm: cutText(detail?.comm ?? '', longestComm),
+      at: knownTime(detail?.at),
+      ...firstAtOf(detail),
       arguments: fitting(detail?.arguments ?? '', argumentsForm),
-      expected: detail?.expected === true,
+      expected: detail?.expected === true || isOwnProbe(target, name, detail),
       succeeded: detail?.succeeded ?? 0
     }))
 }

@@ -1,13 +1,19 @@
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { Denial } from './denial.js'
-import type { DenialRow } from './denial-rows.js'
+import type { DenialRow } from './denial-row.js'
 
 /** Denials keeps the newest denials, and logs each one that is new or has grown. */
 export interface Denials {
   note(denials: readonly Denial[]): void
-  /** Takes the rows that another hub recorded. Returns those with calls that are not counted here, and how many. */
-  learn(rows: readonly DenialRow[]): [row: DenialRow, added: number][]
+  /**
+   * Takes the rows that another hub recorded. Returns those with calls that are not counted here, and how many.
+   * @param countOf returns how many calls a row has here
+   */
+  learn(
+    rows: readonly DenialRow[],
+    countOf: (key: string) => number
+  ): [row: DenialRow, added: number][]
   /** Returns the denials, the newest last. */
   list(): Denial[]
 }
@@ -28,8 +34,10 @@ type Known = Map<string, { count: number; isNamed: boolean }>
 function knownOf(rows: readonly DenialRow[]): Known {
   const known: Known = new Map()
   for (const row of rows) {
-    const { count, isNamed } = known.get(keyOf(row)) ?? { count: 0, isNamed: true }
-    known.set(keyOf(row), { count: count + row.count, isNamed: isNamed && row.pid > 0 })
+    const { count, isNamed } = known.get(keyOf(row)) ?? { count: 0, isNamed: false }
+    // The pid is not restored; of calls whose caller nobody knew, the audit log may have it still.
+    const hasCaller = row.pid > 0 || row.comm !== ''
+    known.set(keyOf(row), { count: count + row.count, isNamed: isNamed || hasCaller })
   }
   return known
 }
@@ -72,13 +80,17 @@ export function createDenials(
         else logger.warn(denial, 'denial')
       }
     },
-    learn(rows) {
+    learn(rows, countOf) {
+      const sums = knownOf(rows)
       return rows.flatMap((row): [DenialRow, number][] => {
-        const { count, isNamed } = known.get(keyOf(row)) ?? { count: 0, isNamed: row.pid > 0 }
-        if (count >= row.count) return []
-        known.set(keyOf(row), { count: row.count, isNamed })
+        const { count: sum = 0, isNamed = false } = sums.get(keyOf(row)) ?? {}
+        const { count } = known.get(keyOf(row)) ?? { count: 0 }
+        // A caller may have more here than there, while another one has less.
+        const added = Math.min(row.count - countOf(row.key), sum - count)
+        if (added <= 0) return []
+        known.set(keyOf(row), { count: count + added, isNamed })
         dropOldest(known, mostKnown)
-        return [[row, row.count - count]]
+        return [[row, added]]
       })
     },
     list: () => [...listed.values()]

@@ -5,6 +5,7 @@ import {
   type HistoryEvent,
   historyName,
   parseHistory,
+  withReadableRecords,
   type WorkloadHistory,
   type WorkloadKey,
   workloadText
@@ -13,19 +14,8 @@ import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { HistoryCache } from './history-cache.js'
 import { newQueue, type Queue } from './history-queue.js'
+import type { HistoryTiming } from './history-timing.js'
 import type { HistoryStore } from '../../../src/store/history-store.js'
-
-/** HistoryTiming is in milliseconds. */
-export interface HistoryTiming {
-  /** How long what happens is collected before a write. */
-  historyWaitMs: number
-  /** In a time of this length one workload is written at most twice. */
-  historyWindowMs: number
-  /** Least time between two writes of any workloads: the API server is shared. */
-  historySpacingMs: number
-  /** The first wait after a failed write; it doubles up to half a minute. */
-  retryMs: number
-}
 
 const writesPerWindow = 2
 const longestRetryMs = 30_000
@@ -41,12 +31,14 @@ const mostIdle = 4096
  */
 export class HistoryWriter {
   readonly #store: HistoryStore
-  readonly #timing: HistoryTiming
+  #timing: HistoryTiming
   readonly #logger: Logger
   readonly #mayWrite: () => boolean
   readonly #queues = new Map<string, Queue>()
   readonly #cache = new HistoryCache()
   #timer: NodeJS.Timeout | undefined
+  /** The timer's workload: with thousands, a look at all of them for each report would be too much. */
+  #armed: Queue | undefined
   /** The last write of all that were asked for, and how many of them have not ended. */
   #turn: Promise<void> = Promise.resolve()
   #turns = 0
@@ -67,8 +59,12 @@ export class HistoryWriter {
     this.#logger = logger
   }
 
-  /** Adds what happened to a workload. Resolves when the store has it durably. */
-  add(news: WorkloadHistory): Promise<void> {
+  /**
+   * Adds what happened to a workload. Resolves when the store has it durably. A record that could not be read again is
+   * left out: with it, the whole history would be set aside at the next start.
+   */
+  add(given: WorkloadHistory): Promise<void> {
+    const news = withReadableRecords(given)
     const name = historyName(news.workload)
     const queue = this.#queueOf(name, news.workload)
     if (this.#isStored(name, queue, news)) return Promise.resolve()
@@ -127,6 +123,12 @@ export class HistoryWriter {
     this.#arm()
   }
 
+  /** Writes everything at once from now on: a program that ends waits until its last reports are durable. */
+  hurry(): Promise<void> {
+    this.#timing = { ...this.#timing, historyWaitMs: 0, historyWindowMs: 0, historySpacingMs: 0 }
+    return this.flush()
+  }
+
   /** Flushes, and writes nothing after that. */
   async close(): Promise<void> {
     if (this.#isClosed) return
@@ -168,7 +170,7 @@ export class HistoryWriter {
     const retry =
       queue.failures === 0 ? 0 : Math.min(longestRetryMs, retryMs * 2 ** (queue.failures - 1))
     queue.dueAt = now + Math.max(wait, retry)
-    this.#arm()
+    if (this.#armed === undefined || queue.dueAt < this.#armed.dueAt) this.#arm()
   }
 
   #next(): Queue | undefined {
@@ -182,10 +184,12 @@ export class HistoryWriter {
 
   #arm(): void {
     clearTimeout(this.#timer)
+    this.#armed = undefined
     if (this.#isClosed || this.#isFlushing || this.#turns > 0 || !this.#mayWrite()) return
     const next = this.#next()
     if (next === undefined) return
     const wait = Math.max(0, Math.max(next.dueAt, this.#freeAt) - performance.now())
+    this.#armed = next
     this.#timer = setTimeout(() => {
       void this.#inOrder(() => this.#write(next)).then(() => this.#arm())
     }, wait)

@@ -26,8 +26,36 @@ export class ProfileEvents {
     }
   }
 
+  /** Forgets what a rule set: workloads that are learned later never had it. */
+  deleteRule(profile: string, rule: string): void {
+    const kept = this.of(profile).filter(({ id }) => !id.startsWith(`rule ${rule} `))
+    this.delete(profile)
+    this.add(profile, kept)
+  }
+
   delete(profile: string): void {
     this.#count -= this.of(profile).length
     this.#events.delete(profile)
+  }
+}
+
+/** Known profiles and rules: an event of the store that changes nothing here costs no merge. */
+const mostRemembered = 20_000
+
+/** RecordedEvents has the events of each profile and rule that were recorded last, as text. */
+export class RecordedEvents {
+  readonly #recorded = new Map<string, string>()
+
+  /** Returns whether the events are others than the last ones of that object. */
+  isNews(object: string, events: readonly HistoryEvent[]): boolean {
+    const text = JSON.stringify(events)
+    if (this.#recorded.get(object) === text) return false
+    if (this.#recorded.size >= mostRemembered) this.#recorded.clear()
+    this.#recorded.set(object, text)
+    return true
+  }
+
+  delete(object: string): void {
+    this.#recorded.delete(object)
   }
 }

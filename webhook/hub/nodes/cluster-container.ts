@@ -15,4 +15,6 @@ export interface ClusterContainer {
   /** The image as its spec names it. */
   image?: string
   privileged?: true
+  /** How often the kubelet restarted it; undefined: never. */
+  restarts?: number
 }

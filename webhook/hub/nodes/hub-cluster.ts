@@ -1,6 +1,6 @@
 import type { RevisionRef } from '../../../src/api/gen/hub.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
-import type { KnownNode, NodeState } from './nodes.js'
+import type { KnownNode, NodeState } from './node-state.js'
 import type { FleetState } from './readiness.js'
 
 /** KnownPod is a pod as the API server knows it. */
@@ -22,6 +22,10 @@ export interface HubCluster {
   activeAddress(): string | undefined
   /** Returns `host:port` of a replica that could become the active one soon; undefined: none is known but this one. */
   standbyAddress(): string | undefined
+  /** Returns when the hub that was the active one before this one was last known to be; undefined: it stopped by itself. */
+  lastSign(): string | undefined
+  /** Returns since when no other hub was the active one: its last sign, or when it stopped; undefined: there was none. */
+  vacantSince(): string | undefined
   /** Returns the nodes as the active hub, or the last one, reported them. @param paths of revisions that nodes may hold */
   reported(paths: Iterable<string>): readonly KnownNode[]
   /** Returns the revisions that pods refer to, wherever they run or may run. */

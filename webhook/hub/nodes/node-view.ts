@@ -1,13 +1,15 @@
 import type { NodeView } from '../../views/view.js'
-import type { NodeState } from './nodes.js'
+import { heldUpConditions } from '../../views/holds-up.js'
+import { gapsOfNode } from './node-gaps.js'
+import type { NodeState } from './node-state.js'
 
 /** Returns a node as pages, API and CLI show it. Revisions that failed appear as conditions. */
 export function nodeView(node: NodeState): NodeView {
-  const { status } = node
+  const { status, holdsUp = [] } = node
   const reported = (status?.conditions ?? []).map(({ type, status, reason, message }) => ({
     ...{ type, status, reason, message }
   }))
-  const failed = node.problems.map(({ namespace, profile, code, message }) => ({
+  const failed = [...node.problems.values()].map(({ namespace, profile, code, message }) => ({
     type: 'RevisionReady',
     status: 'False',
     reason: code,
@@ -37,6 +39,8 @@ export function nodeView(node: NodeState): NodeView {
       .join(', '),
     revisions: node.holding.size,
     losses: { tableFull, unknownSyscalls, recursionMisses, unidentified, details, missed, givenUp },
-    conditions: [...reported, ...failed]
+    gaps: [...gapsOfNode(status, Date.now())],
+    holdsUp: [...holdsUp],
+    conditions: [...heldUpConditions(holdsUp), ...reported, ...failed]
   }
 }

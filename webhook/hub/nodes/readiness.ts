@@ -1,7 +1,6 @@
 import type { Condition } from '../../../src/api/seccomp-profile.js'
-import { plural } from '../../../src/lib/plural.js'
+import { listed, plural } from '../../../src/lib/plural.js'
 import type { RenderOptions } from '../../../src/seccomp/render/render.js'
-import { type NodeState, problemOf } from './nodes.js'
 
 /** Readiness is the number of counted nodes that have a revision, and the others. */
 export interface Readiness {
@@ -9,6 +8,8 @@ export interface Readiness {
   total: number
   waiting: string[]
   failed: { node: string; code: string; message: string }[]
+  /** Returns the first of `waiting`, without going through the rest of the nodes. */
+  first?: (most: number) => string[]
   /** All nodes without the revision, also those that do not count; undefined where nodes are no objects. */
   lacking?: readonly string[]
 }
@@ -22,28 +23,20 @@ export interface FleetState {
   nodes?: ReadonlySet<string>
 }
 
-/** Returns the readiness of the revision with that path on these nodes. */
-export function readinessOf(path: string, nodes: readonly NodeState[]): Readiness {
-  const waiting: string[] = []
-  const failed: Readiness['failed'] = []
-  let ready = 0
-  for (const node of nodes) {
-    const problem = problemOf(node, path)
-    if (node.holding.has(path)) ready += 1
-    else if (problem === undefined) waiting.push(node.name)
-    else failed.push({ node: node.name, code: problem.code, message: problem.message })
-  }
-  return { ready, total: nodes.length, waiting, failed }
-}
-
 /** Returns whether every node that could run a pod has the file. Without nodes nothing is known, so it returns false. */
 export function isReady({ ready, total }: Readiness): boolean {
   return total > 0 && ready === total
 }
 
-function some(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(', ')
-  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown
+const mostNamed = 3
+
+/** Returns the waiting nodes in words: the first ones by name, and how many more. */
+export function waitingText(readiness: Readiness): string {
+  const { ready, total, failed } = readiness
+  const count = total - ready - failed.length
+  if (count <= 0) return ''
+  const names = readiness.first?.(mostNamed) ?? readiness.waiting.slice(0, mostNamed)
+  return listed(names, mostNamed, count)
 }
 
 /**
@@ -54,7 +47,7 @@ export function readyCondition(
   readiness: Readiness,
   generation: number
 ): Omit<Condition, 'lastTransitionTime'> {
-  const { ready, total, waiting, failed } = readiness
+  const { ready, total, failed } = readiness
   const base = { type: 'Ready', observedGeneration: generation }
   const [first] = failed
   if (first !== undefined) {
@@ -67,7 +60,8 @@ export function readyCondition(
     return { ...base, status: 'False', reason: 'NoNodes', message }
   }
   if (ready < total) {
-    const message = `${ready} of ${plural(total, 'node')} ${ready === 1 ? 'has' : 'have'} the revision; waiting for ${some(waiting)}`
+    const have = `${ready} of ${plural(total, 'node')} ${ready === 1 ? 'has' : 'have'}`
+    const message = `${have} the revision; waiting for ${waitingText(readiness)}`
     return { ...base, status: 'False', reason: 'WaitingForNodes', message }
   }
   return {

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto'
 import type { ContainerRef } from '../../../src/api/gen/hub.js'
-import { namePattern, namespacePattern } from '../../../src/api/names.js'
+import { namespacePattern } from '../../../src/api/names.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
 import {
   containerProfileLabel,
   type KnownProfile,
   podProfileLabel
 } from '../../../src/rules/profile-label.js'
+import { isObjectName, learnedName, objectNameOf } from '../../../src/rules/object-name.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
 import type { ObjectRef } from '../../../src/store/store.js'
 import type { KnownPod } from './hub-cluster.js'
@@ -22,31 +22,7 @@ export interface Target {
 /** Namespace of containers outside Kubernetes. */
 export const plainNamespace = 'default'
 
-const nameForm = new RegExp(namePattern)
 const namespaceForm = new RegExp(namespacePattern)
-/** The longest name: a file name with suffix, and a path segment on the node, must fit into 255 bytes. */
-const longest = 200
-
-function isName(text: string): boolean {
-  return nameForm.test(text) && !text.includes('..') && text.length <= longest
-}
-
-/**
- * Returns an object name for any text. A text that is a valid name stays as it is; any other gets a digest of the
- * original, so that two different texts never share a profile.
- */
-export function objectNameOf(text: string): string {
-  if (isName(text)) return text
-  const readable = text
-    .toLowerCase()
-    .replace(/[^a-z0-9.-]+/g, '-')
-    .replace(/\.{2,}/g, '.')
-    .slice(0, longest - 9)
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
-  const digest = createHash('sha256').update(text).digest('hex').slice(0, 8)
-  return readable === '' ? digest : `${readable}-${digest}`
-}
-
 function cutEnd(text: string, end: RegExp): string {
   const cut = text.replace(end, '')
   return cut === '' ? text : cut
@@ -83,7 +59,8 @@ function namedProfile(text: string, home: string, anywhere: boolean): ObjectRef 
   const [first = '', second, ...more] = text.split('/')
   const ref =
     second === undefined ? { namespace: home, name: first } : { namespace: first, name: second }
-  if (more.length > 0 || !namespaceForm.test(ref.namespace) || !isName(ref.name)) return undefined
+  if (more.length > 0 || !namespaceForm.test(ref.namespace) || !isObjectName(ref.name))
+    return undefined
   return anywhere || ref.namespace === home ? ref : undefined
 }
 
@@ -128,6 +105,6 @@ export function targetOf(
     : { kind: 'Container', name: own }
   const named = ownProfile(container, { home, inPod }, profileOf)
   if (named !== undefined) return { ref: named, workload }
-  const name = inPod ? objectNameOf(`${workload.name}.${own}`) : objectNameOf(own)
+  const name = inPod ? learnedName(workload.name, own) : objectNameOf(own)
   return { ref: { namespace: home, name }, workload }
 }

@@ -1,5 +1,8 @@
+import { runOf } from '../../../src/api/instance-id.js'
 import type { Observation } from '../../../src/api/gen/hub.js'
+import { isTime } from '../../../src/history/times.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
+import { isEnd } from '../../../src/history/endings.js'
 import type { ObservationFinding } from './read-observation.js'
 
 /** DiscoveryEvent is an event of one instance of a workload: it began, used a new syscall, or ended. */
@@ -9,7 +12,7 @@ export interface DiscoveryEvent {
   instance: string
   node: string
   part: string
-  /** start, serve, reload, probe, stop; `new` when there were only new syscalls. */
+  /** One of `knownEvents`, `killed SIGSEGV`; `found`: its start was not seen; `new` when there were only new syscalls. */
   what: string
   /** Syscalls that are new to the workload: at most 24; `count` is exact. */
   names: string[]
@@ -33,7 +36,10 @@ interface WorkloadDiscovery {
 export interface Discovery {
   note: (observation: Observation, finding: ObservationFinding) => void
   of: (namespace: string, name: string) => WorkloadDiscovery
-  saved: () => SavedDiscovery
+  /** Returns the number of observations that were noted: counts change without a change of any object. */
+  noted: () => number
+  /** Returns what is to be saved, workload after workload. */
+  saved: () => Iterable<[string, SavedDiscovery[string]]>
 }
 
 /** By instance, because an instance that still runs reports all its calls again. */
@@ -113,9 +119,14 @@ function savedEntry({ events, gone, instances }: Entry): SavedDiscovery[string] 
   return { events, counts: Object.fromEntries(gone), instances: Object.fromEntries(own) }
 }
 
+/** Returns when the last process of the container ended; undefined where its node did not see that. */
+const endOf = ({ endedAt }: Observation): string | undefined =>
+  endedAt !== undefined && isTime(endedAt) ? endedAt : undefined
+
 /** Creates a discovery. @param saved what an earlier hub remembered */
 export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
   const entries = new Map(Object.entries(saved).map(([key, one]) => [key, entryOf(one)]))
+  let noted = 0
 
   function sumOf(entry: Entry): Map<string, number> {
     const sum = new Map(entry.gone)
@@ -127,6 +138,7 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
 
   return {
     note(observation, finding) {
+      noted += 1
       const key = profileKey(finding.target.ref.namespace, finding.target.ref.name)
       const entry = entries.get(key) ?? entryOf(undefined)
       entries.set(key, entry)
@@ -143,8 +155,9 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
       const names = Object.values(finding.set).flat()
       const fresh = [...new Set(names)].filter((name) => !entry.all.has(name)).sort()
       const what = finding.events.filter((event) => !instance.events.has(event))
-      if (known === undefined && !what.includes('start') && finding.part === 'entry')
-        what.unshift('start')
+      // A satellite that starts again reports the same run under another id.
+      const isKnownRun = [...entry.instances.keys()].some((id) => runOf(id) === runOf(finding.id))
+      if (!isKnownRun && !what.includes('start') && finding.part === 'entry') what.unshift('found')
       for (const name of fresh) entry.all.add(name)
       entry.instances.set(finding.id, { counts, events: new Set([...instance.events, ...what]) })
       foldOldest(entry)
@@ -159,7 +172,7 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
         const first = index === 0
         entry.events.push({
           ...base,
-          at,
+          at: isEnd(each) ? (endOf(observation) ?? at) : at,
           what: each,
           names: first ? fresh.slice(0, namesShown) : [],
           count: first ? fresh.length : 0
@@ -178,6 +191,9 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
         }
       }
     },
-    saved: () => Object.fromEntries([...entries].map(([key, entry]) => [key, savedEntry(entry)]))
+    noted: () => noted,
+    *saved() {
+      for (const [key, entry] of [...entries]) yield [key, savedEntry(entry)]
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { mergeArguments } from '../../../src/seccomp/arguments/merge-arguments.js'
+import { eventsInOrder } from '../../../src/history/endings.js'
 import { unionSets } from '../../../src/syscalls/syscall-set.js'
-import { type ObservationFinding, knownEvents } from './read-observation.js'
+import type { ObservationFinding } from './read-observation.js'
 
 /** Returns the later of two RFC 3339 times of one form; an empty text is the earliest. */
 export function later(left: string, right: string): string {
@@ -15,7 +16,7 @@ export function earlier(left: string, right: string): string {
 
 /** Returns the events of both lists, in the order of an instance's life. */
 export function joinEvents(left: readonly string[], right: readonly string[]): string[] {
-  return knownEvents.filter((event) => left.includes(event) || right.includes(event))
+  return eventsInOrder([...left, ...right])
 }
 
 /** Joins two findings of one instance; fields without an order are those of `newer`. */

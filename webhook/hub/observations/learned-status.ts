@@ -37,7 +37,7 @@ function grown(
 }
 
 /** Returns whether this part of a container goes into `status.observed`: probes do by default, sessions by choice. */
-function isLearnedPart(spec: SeccompProfile['spec'], part: Part): boolean {
+export function isLearnedPart(spec: SeccompProfile['spec'], part: Part): boolean {
   if (part === 'probe') return spec.learn?.probes !== false
   return part === 'entry' || spec.learn?.sessions === true
 }

@@ -5,10 +5,12 @@ import type { Cardinality } from './cardinality.js'
 import type { Denials } from '../denials/denials.js'
 import type { KnownProfile } from '../../../src/rules/profile-label.js'
 import type { KnownPod } from '../nodes/hub-cluster.js'
+import type { KnownRuns } from './known-runs.js'
 import type { ObservationWriter } from './observation-writer.js'
 import { type ObservationFinding, readObservation } from './read-observation.js'
 import { encode } from '../stream/outbox.js'
-import type { PodCheck } from './pod-check.js'
+import { memoryOf } from './memory-of.js'
+import type { Placement, PodCheck } from './pod-check.js'
 import type { Rejections, Rejection } from '../stream/rejections.js'
 import type { Session } from '../stream/session.js'
 import { type Target, targetOf } from '../nodes/workload.js'
@@ -17,6 +19,7 @@ interface ObservationReceiverOptions {
   writer: ObservationWriter
   denials: Denials
   rejections: Rejections
+  runs: KnownRuns
   cardinality: Cardinality
   /** In a cluster: finds the profile of an observation from what the API server knows. */
   podCheck?: PodCheck
@@ -40,10 +43,19 @@ export interface ObservationReceiver {
   reject(session: Session, observation: Observation, rejection: Rejection): void
 }
 
+/** Logs what an accepted observation does not teach. The observation itself is kept. */
+function logOmissions(logger: Logger, { id, unreadable, unproven }: ObservationFinding): void {
+  if (unreadable.length > 0)
+    logger.warn({ id, unreadable: unreadable.slice(0, 5) }, 'observation accepted without parts')
+  if (unproven.length === 0) return
+  const words = 'syscalls not learned: nothing shows that the filter of the container allowed them'
+  logger.info({ id, syscalls: unproven.slice(0, 5) }, words)
+}
+
 export function createObservationReceiver(
   options: ObservationReceiverOptions
 ): ObservationReceiver {
-  const { writer, denials, rejections, cardinality, podCheck, logger } = options
+  const { writer, denials, rejections, runs, cardinality, podCheck, logger } = options
 
   function reject(session: Session, { id, sequence }: Observation, rejection: Rejection): void {
     const { reason, message, retryAfter = 0 } = rejection
@@ -67,15 +79,14 @@ export function createObservationReceiver(
     }
     const { ref } = finding.target
     const profile = profileKey(ref.namespace, ref.name)
-    const rejection = cardinality.admit(node, profile, finding.id, Date.now())
+    const rejection = cardinality.admit(node, profile, finding.id, performance.now())
     if (rejection !== undefined) {
       reject(session, observation, rejection)
       return
     }
-    if (finding.dropped.length > 0) {
-      const dropped = finding.dropped.slice(0, 5)
-      logger.warn({ node, id, dropped }, 'parts of an observation dropped')
-    }
+    logOmissions(logger, finding)
+    if (container !== undefined && finding.target.isSession !== true)
+      runs.note(node, id, { target: finding.target, container })
     denials.note(finding.denials)
     const saved = finding.denials.length === 0 ? undefined : options.denialsSaved()
     options.noted(observation, finding)
@@ -93,14 +104,24 @@ export function createObservationReceiver(
 
   function observe(session: Session, observation: Observation): void {
     const { container } = observation
+    const run = runs.of(session.node, observation.id, container)
+    if (run !== undefined) {
+      accept(session, { ...observation, container: run.container }, run.target)
+      return
+    }
     if (podCheck === undefined || container === undefined) {
       accept(session, observation, undefined)
       return
     }
-    void podCheck.check(session.node, container).then((answer) => {
+    const { node } = session
+    const place = (answer: Placement): void => {
       if ('reason' in answer) reject(session, observation, answer)
       else accept(session, observation, answer)
-    })
+    }
+    // At once where it can be: whoever takes observations in turns counts the time.
+    const known = podCheck.known(node, container)
+    if (known !== undefined) place(known)
+    else void podCheck.wait(node, container, memoryOf(observation)).then(place)
   }
 
   return Object.assign(observe, { reject })

@@ -3,10 +3,9 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
-import type { Store } from '../../../src/store/store.js'
-import { withFindings } from './evidence.js'
+import { namespaceField, type Store } from '../../../src/store/store.js'
+import { hasLearned, remembers, withFindings } from './evidence.js'
 import { joinFindings } from './join-findings.js'
-import { withLearned } from './learned-status.js'
 import type { ObservationFinding } from './read-observation.js'
 import {
   createWriteInterval,
@@ -43,8 +42,10 @@ interface ObservationWriterTiming extends WriteIntervalTiming {
   retryMs: number
 }
 
-/** Instances that wait for one profile at most: a finding that is left out is not acked, so it is resent. */
-const mostWaiting = 1024
+/** Findings that wait at most, while the store takes none: one that is left out is not acked, so it is resent. */
+const mostWaiting = 50_000
+/** Beyond that, news of one profile that wait at most. */
+const mostOfProfile = 1024
 const longestRetryMs = 30_000
 /** The write interval of a profile starts again when nothing came for this long. */
 const forgetMs = 2 * 3_600_000
@@ -60,30 +61,39 @@ function newProfile({ ref, workload }: Target): SeccompProfile {
   }
 }
 
-async function ensureProfile(store: Store, target: Target): Promise<void> {
+/** Creates the profile. Returns false when its namespace is gone, or is being deleted. */
+async function ensureProfile(store: Store, target: Target): Promise<boolean> {
   try {
     await store.apply('SeccompProfile', newProfile(target))
+    return true
   } catch (error) {
+    if (!(error instanceof SeccoError)) throw error
+    if (error.code === 'NOT_FOUND' && error.field === namespaceField) return false
     // A conflict means that somebody else created it first.
-    if (!(error instanceof SeccoError) || error.code !== 'CONFLICT') throw error
+    if (error.code !== 'CONFLICT') throw error
+    return true
   }
 }
 
-/** Merges findings into their profile; creates the profile when it does not exist. */
+/**
+ * Merges findings into their profile; creates the profile when it does not exist. Returns false when nothing can keep
+ * them, because the namespace is gone.
+ */
 async function writeFindings(
   store: Store,
   target: Target,
   findings: readonly Waiting[]
-): Promise<void> {
+): Promise<boolean> {
   const change = (profile: SeccompProfile) =>
     withFindings(profile, findings, new Date().toISOString())
   try {
     await store.update('SeccompProfile', target.ref, change)
   } catch (error) {
     if (!(error instanceof SeccoError) || error.code !== 'NOT_FOUND') throw error
-    await ensureProfile(store, target)
+    if (!(await ensureProfile(store, target))) return false
     await store.update('SeccompProfile', target.ref, change)
   }
+  return true
 }
 
 /** WriteIntervals keeps the write interval of each profile that was used lately. */
@@ -117,6 +127,8 @@ export class ObservationWriter {
   readonly #queues = new Map<string, WriteQueue>()
   readonly #intervals: WriteIntervals
   readonly #mayWrite: () => boolean
+  /** The findings of all queues. */
+  #waiting = 0
   #isClosed = false
 
   /**
@@ -148,14 +160,29 @@ export class ObservationWriter {
     if (this.#isClosed || !this.#mayWrite()) return
     const { ref } = finding.target
     const key = profileKey(ref.namespace, ref.name)
-    const queue = this.#queueOf(key, finding.target)
     const id = `${node} ${finding.id}`
+    const profile = this.#known(key)
+    const isNews = profile === undefined || !hasLearned(profile, finding)
+    // What the store has already needs no write, unless an earlier report of the instance waits for one.
+    const isFirst = this.#queues.get(key)?.waiting.has(id) !== true
+    if (!isNews && isFirst && remembers(profile, node, finding)) {
+      stored()
+      return
+    }
+    const queue = this.#queueOf(key, finding.target)
     const older = queue.waiting.get(id)
-    if (older === undefined && queue.waiting.size >= mostWaiting) return
+    // Repetitions of one profile must not keep the news of another one out.
+    const isFull = this.#waiting >= mostWaiting && (!isNews || queue.waiting.size >= mostOfProfile)
+    if (older === undefined && isFull) return
     const newer = { node, finding, stored, rejected }
-    queue.isNews ||= this.#bringsNews(key, finding)
+    queue.isNews ||= isNews
     this.#enqueue(queue, id, older ?? newer, older === undefined ? undefined : newer)
     this.#schedule(key, queue)
+  }
+
+  /** Returns how many findings wait. */
+  waiting(): number {
+    return this.#waiting
   }
 
   /** Writes what waits; resolves after the attempt. */
@@ -189,16 +216,10 @@ export class ObservationWriter {
     return queue
   }
 
-  #bringsNews(key: string, finding: ObservationFinding): boolean {
-    const profile = this.#known(key)
-    if (profile === undefined) return true
-    const { spec, status = {} } = profile
-    return withLearned(spec, status, finding) !== status
-  }
-
   #enqueue(queue: WriteQueue, id: string, older: Waiting, newer: Waiting | undefined): void {
     if (newer === undefined) {
       queue.waiting.set(id, older)
+      this.#waiting += 1
       return
     }
     queue.waiting.set(id, { ...newer, finding: joinFindings(older.finding, newer.finding) })
@@ -228,6 +249,7 @@ export class ObservationWriter {
     const batch = [...queue.waiting]
     const { isNews } = queue
     queue.waiting.clear()
+    this.#waiting -= batch.length
     queue.isNews = false
     if (!this.#mayWrite()) {
       this.#queues.delete(key)
@@ -235,7 +257,9 @@ export class ObservationWriter {
     }
     try {
       const findings = batch.map(([, waiting]) => waiting)
-      await writeFindings(this.#store, queue.target, findings)
+      const isKept = await writeFindings(this.#store, queue.target, findings)
+      if (!isKept)
+        this.#logger.info({ profile: key }, 'observations dropped: the namespace is gone')
       queue.failures = 0
       const now = performance.now()
       this.#intervals.of(key, now).wrote(isNews, now)

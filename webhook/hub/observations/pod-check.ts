@@ -1,16 +1,14 @@
 import type { ContainerRef } from '../../../src/api/gen/hub.js'
 import { rootNamespace } from '../../../src/api/names.js'
-import {
-  containerProfileLabel,
-  isProfileOf,
-  type KnownProfile,
-  podProfileLabel
-} from '../../../src/rules/profile-label.js'
+import { learnedName, objectNameOf } from '../../../src/rules/object-name.js'
+import { type KnownProfile, labelledProfile } from '../../../src/rules/profile-label.js'
+import { Slices } from '../../../src/lib/slices.js'
+import { Worker } from '../../../src/lib/worker.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
 import type { ClusterContainer } from '../nodes/cluster-container.js'
 import type { KnownPod } from '../nodes/hub-cluster.js'
 import type { Rejection } from '../stream/rejections.js'
-import { objectNameOf, type Target } from '../nodes/workload.js'
+import type { Target } from '../nodes/workload.js'
 
 type PlacedContainer = Pick<ClusterContainer, 'name' | 'kind' | 'beside'>
 
@@ -44,8 +42,9 @@ interface PodCheckOptions {
   waitMs: number
 }
 
-/** Observations of one node that may wait for their pods. */
+/** Observations of one node that may wait for their pods, and their bytes. */
 const mostWaiting = 512
+const mostWaitingBytes = 8 << 20
 
 function describe({ podNamespace, podName, podUid }: ContainerRef): string {
   return `pod ${podNamespace.slice(0, 63)}/${podName.slice(0, 253)} (uid ${podUid.slice(0, 64)})`
@@ -55,22 +54,18 @@ type ProfileOf = PodCheckOptions['profileOf']
 
 /** Returns the name of the profile that the pod's labels give this container; undefined when they give it none. */
 function labelledName(pod: PlacedPod, container: PlacedContainer, profileOf: ProfileOf) {
-  const own = containerProfileLabel(pod.labels, container.name)?.name
-  if (own !== undefined) return own
-  const name = podProfileLabel(pod.labels)?.name
-  if (name === undefined) return undefined
-  const index = pod.containers.filter(({ kind }) => kind === container.kind).indexOf(container)
-  const { kind } = container
-  const profile = profileOf(profileKey(pod.namespace, name))
-  return isProfileOf(profile, { name: container.name, kind, index }) ? name : undefined
+  const { name, kind } = container
+  const index = pod.containers.filter((one) => one.kind === kind).indexOf(container)
+  return labelledProfile(pod.labels, { name, kind, index }, (profile) =>
+    profileOf(profileKey(pod.namespace, profile))
+  )
 }
 
 /** Returns the profile that the pod's labels give the container, in its own namespace, else `<workload>.<container>`. */
 function targetOfPod(pod: PlacedPod, container: PlacedContainer, profileOf: ProfileOf): Target {
   const { namespace, owner } = pod
   const workload = { ...owner, container: container.name }
-  const name =
-    labelledName(pod, container, profileOf) ?? objectNameOf(`${owner.name}.${container.name}`)
+  const name = labelledName(pod, container, profileOf) ?? learnedName(owner.name, container.name)
   return { ref: { namespace, name }, workload }
 }
 
@@ -94,7 +89,8 @@ function targetApart(node: string, container: ContainerRef): Target {
   }
 }
 
-type Placement = Target | Rejection
+/** Placement is where a container belongs, or why its observation is rejected. */
+export type Placement = Target | Rejection
 
 /** PodCheck finds the profile of an observation from what the API server knows, not from what the satellite reports. */
 export class PodCheck {
@@ -102,40 +98,63 @@ export class PodCheck {
   readonly #profileOf: ProfileOf
   readonly #plain: PlainContainers
   readonly #waitMs: number
-  /** Observations that wait for their pods, by node. */
-  readonly #waiting = new Map<string, number>()
+  /** What waits for pods, by node. */
+  readonly #waiting = new Map<string, { count: number; bytes: number }>()
   readonly #wakers = new Set<() => void>()
   readonly #unsubscribe: () => void
+  readonly #changes: Worker
 
   constructor({ pods, profileOf, plain, waitMs }: PodCheckOptions) {
     this.#pods = pods
     this.#profileOf = profileOf
     this.#plain = plain
     this.#waitMs = waitMs
-    this.#unsubscribe = pods.onChange(() => {
-      for (const wake of [...this.#wakers]) wake()
-    })
+    this.#changes = new Worker(() => this.#lookAgain(), { onError: () => undefined, unref: true })
+    this.#unsubscribe = pods.onChange(() => this.#changes.request())
   }
 
-  async check(node: string, container: ContainerRef): Promise<Placement> {
+  /** Returns where the container belongs, or undefined while the API server does not know its pod. */
+  known(node: string, container: ContainerRef): Placement | undefined {
     if (container.podName === '' && container.podUid === '') return this.#outside(node, container)
-    const now = this.#placementOf(node, container)
-    if (now !== undefined) return now
-    const count = this.#waiting.get(node) ?? 0
-    if (count >= mostWaiting) {
+    return this.#placementOf(node, container)
+  }
+
+  /**
+   * Waits until the API server knows the pod of a container, for a bounded time.
+   * @param bytes about how much memory it takes to wait
+   */
+  async wait(node: string, container: ContainerRef, bytes = 0): Promise<Placement> {
+    const before = this.#waiting.get(node) ?? { count: 0, bytes: 0 }
+    if (before.count >= mostWaiting || before.bytes + bytes > mostWaitingBytes) {
       return { ...this.#unknown(node, container), retryAfter: Math.ceil(this.#waitMs / 1000) }
     }
-    this.#waiting.set(node, count + 1)
-    const placement = await this.#wait(node, container)
-    const left = (this.#waiting.get(node) ?? 1) - 1
-    if (left === 0) this.#waiting.delete(node)
-    else this.#waiting.set(node, left)
+    this.#waiting.set(node, before)
+    before.count += 1
+    before.bytes += bytes
+    const placement = await this.#placed(node, container)
+    before.count -= 1
+    before.bytes -= bytes
+    if (before.count === 0) this.#waiting.delete(node)
     return placement ?? this.#unknown(node, container)
   }
 
+  async check(node: string, container: ContainerRef): Promise<Placement> {
+    return this.known(node, container) ?? this.wait(node, container)
+  }
+
   close(): void {
+    void this.#changes.close()
     this.#unsubscribe()
     this.#wakers.clear()
+  }
+
+  /** Looks again at everything that waits: many may wait, and many pods change at once. */
+  async #lookAgain(): Promise<void> {
+    const slices = new Slices()
+    for (const wake of [...this.#wakers]) {
+      wake()
+      await slices.pause()
+    }
   }
 
   #outside(node: string, container: ContainerRef): Placement {
@@ -178,7 +197,7 @@ export class PodCheck {
   }
 
   /** Resolves with the placement once it is known, or with undefined after `waitMs`. */
-  async #wait(node: string, container: ContainerRef): Promise<Placement | undefined> {
+  async #placed(node: string, container: ContainerRef): Promise<Placement | undefined> {
     return new Promise((resolve) => {
       const finish = (placement: Placement | undefined) => {
         this.#wakers.delete(check)

@@ -1,5 +1,7 @@
 import type { AbiNames, NodeStatus, Observation } from '../../../src/api/gen/hub.js'
 import type { LearnedArgument } from '../../../src/api/evidence-schema.js'
+import { cutText } from '../../../src/lib/cut-text.js'
+import { knownTime } from '../../../src/history/times.js'
 import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import { mergeArguments } from '../../../src/seccomp/arguments/merge-arguments.js'
 import {
@@ -7,16 +9,15 @@ import {
   type SyscallCounts,
   type SyscallSet
 } from '../../../src/syscalls/syscall-set.js'
+import { eventsInOrder } from '../../../src/history/endings.js'
 import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
 import { type Denial, denialsOf } from '../denials/denial.js'
 import { type Target, targetOf } from '../nodes/workload.js'
 
 const parts = ['entry', 'probe', 'session'] as const
 export type Part = (typeof parts)[number]
-/** Events in the order of an instance's life. */
-export const knownEvents = ['start', 'serve', 'reload', 'probe', 'stop'] as const
 
-/** ObservationFinding is the checked content of an observation, without the parts that could not be read. */
+/** ObservationFinding is the checked content of an observation, without the parts that cannot be read. */
 export interface ObservationFinding {
   target: Target
   id: string
@@ -39,13 +40,14 @@ export interface ObservationFinding {
   lost: number
   events: string[]
   denials: Denial[]
-  /** The parts that were left out, and why. */
-  dropped: string[]
+  /** The parts that cannot be read, and why: all else of the observation counts. */
+  unreadable: string[]
+  /** Syscalls that are not learned, because nothing shows that the container's filter allowed them. */
+  unproven: string[]
 }
 
 /** The longest name of a real syscall has 28 characters. */
 const syscallForm = /^[a-z0-9_]{1,32}$/
-const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 const mostNames = 1024
 const longestText = 512
 const longestLabel = 128
@@ -54,19 +56,19 @@ function isAbi(text: string): text is Abi {
   return (abis as readonly string[]).includes(text)
 }
 
-function countsOf(observation: Observation, dropped: string[]): SyscallCounts {
+function countsOf(observation: Observation, unreadable: string[]): SyscallCounts {
   const counts: SyscallCounts = {}
   for (const { abi, syscalls } of observation.abis) {
     if (!isAbi(abi)) {
-      dropped.push(`abi ${JSON.stringify(abi.slice(0, 20))}: accepted are ${abis.join(', ')}`)
+      unreadable.push(`abi ${JSON.stringify(abi.slice(0, 20))}: accepted are ${abis.join(', ')}`)
       continue
     }
     const byName: Record<string, number> = { ...counts[abi] }
     for (const { name, count } of syscalls.slice(0, mostNames)) {
       if (syscallForm.test(name)) byName[name] = Math.max(byName[name] ?? 0, count)
-      else dropped.push(`${abi}: ${JSON.stringify(name.slice(0, 20))} is not a syscall name`)
+      else unreadable.push(`${abi}: ${JSON.stringify(name.slice(0, 20))} is not a syscall name`)
     }
-    if (syscalls.length > mostNames) dropped.push(`${abi}: more than ${mostNames} names`)
+    if (syscalls.length > mostNames) unreadable.push(`${abi}: more than ${mostNames} names`)
     counts[abi] = byName
   }
   return counts
@@ -110,7 +112,7 @@ function unprovenText(unproven: readonly AbiNames[]): string[] {
   return unproven.flatMap(({ abi, names }) =>
     isAbi(abi) && names.length > 0
       ? [
-          `${abi}: not learned, because nothing shows that a filter allowed them: ${names
+          `${abi}: ${names
             .filter((name) => syscallForm.test(name))
             .slice(0, 16)
             .join(', ')}`
@@ -161,12 +163,12 @@ function partOf(text: string): Part {
 /** Returns the runtime with the version that its node reports. */
 function runtimeOf(name: string, status: NodeStatus | undefined): string {
   const version = status?.runtimes.find((one) => one.name === name)?.version ?? ''
-  return (version === '' ? name : `${name} ${version}`).slice(0, longestLabel)
+  return cutText(version === '' ? name : `${name} ${version}`, longestLabel)
 }
 
 /**
  * Reads an observation of a node. It can hold anything: unknown ABIs and invalid names are left out and listed in
- * `dropped`. Returns a text when nothing can be used: the reason.
+ * `unreadable`. Returns a text when nothing can be used: the reason.
  * @param given the target, when the API server knows it better than the satellite
  */
 export function readObservation(
@@ -184,25 +186,24 @@ export function readObservation(
   if (container === undefined) return 'container: is missing'
   const target = given ?? targetOf(container)
   if (target === undefined) return 'container: has neither a name nor an id'
-  const dropped: string[] = []
-  const counts = countsOf(observation, dropped)
-  const timeOf = (text: string) => (timeForm.test(text) ? text : '')
-  const lastSeen = timeOf(observation.lastSeen)
+  const unreadable: string[] = []
+  const counts = countsOf(observation, unreadable)
+  const lastSeen = knownTime(observation.lastSeen)
   const set = setOfCounts(provable(succeeded(counts, observation.denied), observation.unproven))
-  dropped.push(...unprovenText(observation.unproven))
   const part = target.isSession === true ? 'session' : partOf(observation.part)
   return {
-    ...{ target, id, sequence: observation.sequence, part, set, dropped, lastSeen },
+    ...{ target, id, sequence: observation.sequence, part, set, unreadable, lastSeen },
     ...{ complete: observation.complete, ended: observation.ended },
-    firstSeen: timeOf(observation.firstSeen),
+    unproven: unprovenText(observation.unproven),
+    firstSeen: knownTime(observation.firstSeen),
     startup: part === 'entry' ? phaseOf(observation.startup, set) : {},
     serving: part === 'entry' ? phaseOf(observation.serving, set) : {},
     arguments: argumentsOf(observation, set),
-    image: container.image.slice(0, longestText),
+    image: cutText(container.image, longestText),
     runtime: runtimeOf(container.runtime, status),
-    kernel: (status?.kernel ?? '').slice(0, longestLabel),
+    kernel: cutText(status?.kernel ?? '', longestLabel),
     lost: Math.max(0, Math.trunc(observation.lost)),
-    events: knownEvents.filter((event) => observation.events.includes(event)),
+    events: eventsInOrder(observation.events),
     denials: denialsOf(observation, { target, node, lastSeen })
   }
 }

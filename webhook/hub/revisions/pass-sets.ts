@@ -1,6 +1,7 @@
 import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
 import {
   isWithin,
+  namesBeyond,
   type PassSet,
   passSetOf,
   runtimeDefaultPassSet
@@ -15,6 +16,8 @@ export interface PassSets {
   withinDefault(digest: string): boolean
   /** Returns whether `outer` allows all that `inner` allows; `runtime-default` is RuntimeDefault. False when unsure. */
   within(inner: string, outer: string): boolean
+  /** Returns the names that the revision allows and RuntimeDefault denies; none for a revision that is not here. */
+  beyondDefault(digest: string): string[]
 }
 
 const runtimeDefaultKey = 'runtime-default'
@@ -58,6 +61,10 @@ export function createPassSets(): PassSets {
     },
     has: (digest) => sets.has(digest),
     withinDefault: (digest) => within(digest, runtimeDefaultKey),
-    within
+    within,
+    beyondDefault(digest) {
+      const set = sets.get(digest)
+      return set === undefined ? [] : namesBeyond(set, runtimeDefaultPassSet)
+    }
   }
 }

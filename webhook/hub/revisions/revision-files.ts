@@ -1,10 +1,14 @@
 import { readdir, readFile, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digestOf } from '../../../src/lib/digest.js'
+import type { Logger } from '../../../src/lib/log.js'
+import { KeptRenderings } from './kept-renderings.js'
 import { ensureFolder, sweepTemporary, writeDurable } from '../../../src/lib/durable-file.js'
 
 /** RevisionFiles holds the bytes of revisions in files named by digest, so that the previous revision outlives a restart. */
 export interface RevisionFiles {
+  /** Which of them profiles were rendered to. Undefined: the build has no name. */
+  renderings: KeptRenderings | undefined
   /** Returns the verified bytes; undefined when there are none or their digest is not the name. */
   read(digest: string): Promise<Buffer | undefined>
   /** Returns whether the bytes exist; they are verified once. */
@@ -15,23 +19,33 @@ export interface RevisionFiles {
   sweep(referred: ReadonlySet<string>, ageMs: number): Promise<void>
 }
 
-export async function openRevisionFiles(dir: string): Promise<RevisionFiles> {
+export async function openRevisionFiles(
+  dir: string,
+  of?: { build: string; logger: Logger }
+): Promise<RevisionFiles> {
   await ensureFolder(dir)
+  const isNamed = of !== undefined && of.build !== ''
+  const renderings = isNamed
+    ? await KeptRenderings.open(join(dir, 'renderings.json'), of)
+    : undefined
   const kept = new Set<string>()
   const pathOf = (digest: string) => join(dir, `${digest.slice('sha256:'.length)}.json`)
 
   async function read(digest: string): Promise<Buffer | undefined> {
     if (!/^sha256:[0-9a-f]{64}$/.test(digest)) return undefined
     const bytes = await readFile(pathOf(digest)).catch(() => undefined)
-    return bytes !== undefined && digestOf(bytes) === digest ? bytes : undefined
+    if (bytes === undefined || digestOf(bytes) !== digest) return undefined
+    kept.add(digest)
+    return bytes
   }
 
   async function has(digest: string): Promise<boolean> {
-    if (!kept.has(digest) && (await read(digest)) !== undefined) kept.add(digest)
+    if (!kept.has(digest)) await read(digest)
     return kept.has(digest)
   }
 
   return {
+    renderings,
     read,
     has,
     async keep(digest, json) {

@@ -17,8 +17,8 @@ export interface RevisionsOptions {
   mayWrite: () => boolean
   /** Called before statuses with a revision that has become ready are written; see HubCluster. */
   announce?: () => Promise<void>
-  /** Called after each change of the states or of what is desired. */
-  changed: () => void
+  /** Called after each change of the states or of what is desired. @param isDesiredNew whether nodes should have other files */
+  changed: (isDesiredNew: boolean) => void
   /** How long changes are collected. */
   debounceMs: number
   /** Wait after a failed write. */

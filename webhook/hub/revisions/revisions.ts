@@ -1,24 +1,34 @@
 import type { RevisionOrigin, RevisionRef } from '../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { profileKey, type ProfileState, revisionPath } from '../../../src/rules/profile-state.js'
-import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
+import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
+import { blockDigest, emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'
+import { forEachAtOnce } from '../../../src/lib/at-once.js'
+import { Slices } from '../../../src/lib/slices.js'
 import type { StoreEvent } from '../../../src/store/store.js'
 import type { FleetState } from '../nodes/readiness.js'
 import type { ProfileOutcome } from '../status/profile-status.js'
 import { LearnedStatuses } from './learned-statuses.js'
-import { judgeProfile } from './judged-profile.js'
+import { hasLearned, judgeProfile, unjudged } from './judged-profile.js'
 import { createPassSets } from './pass-sets.js'
-import { type Published, publishedText, unpublished } from './published.js'
+import { isDesired, type Published, publishedAfter, unpublished } from './published.js'
 import { ProfileRenderer, type RenderedProfile } from './profile-renderer.js'
+import { type Surroundings, surroundingsOf } from './surroundings.js'
 import { onlyLearns, outcomeInputOf, renderingInputOf } from './rendering-inputs.js'
-import { originOf } from './revision-origin.js'
+import { inUseOf, originOf, RememberedOrigins } from './revision-origin.js'
 import type { RevisionsOptions } from './revisions-options.js'
 import { createStatusWriter, unwritten, type WrittenStatus } from './status-writer.js'
+import { type Unblocked, unblockedOf, type UnblockedRevision } from './unblocked.js'
+
+/** Writes of statuses at the same time. */
+const writesAtOnce = 8
 
 interface FollowedProfile extends WrittenStatus, RenderedProfile {
   /** What a pass depends on of the profile itself: observations change the rest all the time. */
   outcomeInput: string
+  /** When its spec was seen first as it is (RFC 3339): one time for all nodes and for the status. */
+  editedAt: string
 }
 
 /** Revisions renders profiles to revisions, follows them to the nodes, and keeps the states that admissions read. */
@@ -30,7 +40,7 @@ export class Revisions {
   readonly #statuses: ReturnType<typeof createStatusWriter<FollowedProfile>>
   readonly #learned: LearnedStatuses<FollowedProfile>
   #published: Published = unpublished
-  #publishedText = ''
+  readonly #origins = new RememberedOrigins()
   /** Grows with every change that another profile's `extends` might see. */
   #epoch = 0
   /** Profiles that began to learn since the running pass began: it may have been past them. */
@@ -84,6 +94,11 @@ export class Revisions {
     return this.#published.unavailable
   }
 
+  /** Returns what the emergency overlay leaves of the desired revisions. */
+  unblocked(): Unblocked {
+    return this.#published.unblocked
+  }
+
   /** Returns the nodes that the states take account of; undefined where nodes are no objects. */
   covered(): ReadonlySet<string> | undefined {
     return this.#published.covered
@@ -103,10 +118,16 @@ export class Revisions {
     return this.#passSets.within(inner, outer)
   }
 
-  /** Returns where a profile's revisions come from, so that nodes can judge them. */
+  /** Returns where a profile's revisions come from, so that nodes can judge them: one object until that changes. */
   origin(ref: RevisionRef): RevisionOrigin | undefined {
-    const profile = this.#resolve(ref.namespace, ref.profile)
-    return profile === undefined ? undefined : originOf(profile, this.#resolve)
+    const one = this.#followed.get(profileKey(ref.namespace, ref.profile))
+    if (one === undefined) return undefined
+    const editedAt = this.#options.recordEdits === true ? one.editedAt : undefined
+    const inUse = inUseOf(one.profile, ref.digest, this.#passSets)
+    const inputs = [ref.digest, ...inUse.known, this.#epoch, editedAt].join(' ')
+    return this.#origins.of(one.profile, inputs, () =>
+      originOf(one.profile, this.#resolve, { editedAt, beyondInUse: inUse.beyond })
+    )
   }
 
   event(event: StoreEvent): void {
@@ -140,7 +161,6 @@ export class Revisions {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#statuses.close()
-    this.#timer = undefined
     await this.#learned.close()
     await (this.#following ?? this.#running)
   }
@@ -153,9 +173,11 @@ export class Revisions {
     const key = profileKey(profile.metadata.namespace ?? '', profile.metadata.name)
     const before = this.#followed.get(key)
     const renderingInput = renderingInputOf(profile)
-    if (before?.renderingInput !== renderingInput) this.#epoch += 1
+    const isSame = before?.renderingInput === renderingInput
+    if (!isSame) this.#epoch += 1
+    const editedAt = isSame ? before.editedAt : new Date().toISOString()
     const outcomeInput = outcomeInputOf(profile, renderingInput)
-    const inputs = { profile, renderingInput, outcomeInput }
+    const inputs = { profile, renderingInput, outcomeInput, editedAt }
     this.#followed.set(key, { rendered: undefined, ...unwritten, ...before, ...inputs })
     if (before?.outcomeInput === outcomeInput) return false
     if (!onlyLearns(profile) || key === emergencyLabel || this.#isExtended()) return true
@@ -171,29 +193,24 @@ export class Revisions {
   }
 
   /** Publishes one more profile that learns: with a thousand of them, a pass over all for each would be too much. */
-  #learns(key: string, { metadata }: SeccompProfile): void {
+  #learns(key: string, profile: SeccompProfile): void {
     const { states } = this.#published
-    if (states.get(key)?.approved === false && !this.#isDesired(key)) return
-    const state = { namespace: metadata.namespace ?? '', name: metadata.name, approved: false }
+    const state = unjudged(profile, false)
+    if (hasLearned(states.get(key), state) && !isDesired(this.#published, key)) return
     this.#published = { ...this.#published, states: new Map(states).set(key, state) }
     this.#learnedMeanwhile.set(key, state)
-    this.#options.changed()
-  }
-
-  #isDesired(key: string): boolean {
-    return [...this.#published.desired.values()].some(
-      ({ namespace, profile }) => profileKey(namespace, profile) === key
-    )
+    this.#options.changed(false)
   }
 
   async #pass(): Promise<void> {
     this.#learnedMeanwhile.clear()
     const fleet = this.#options.fleet()
-    const overlay = this.#followed.get(emergencyLabel)?.renderingInput ?? ''
-    const surroundings = `${JSON.stringify(fleet.rendering)} ${overlay}`
+    const surroundings = surroundingsOf(fleet.rendering, this.#followed.get(emergencyLabel))
     const states = new Map<string, ProfileState>()
     const desired = new Map<string, RevisionRef>()
     const outcomes: [FollowedProfile, ProfileOutcome][] = []
+    const unblocked: UnblockedRevision[] = []
+    const slices = new Slices()
     for (const [key, one] of [...this.#followed].sort(([a], [b]) => (a < b ? -1 : 1))) {
       // The overlay is part of every rendering and has none of its own.
       if (key === emergencyLabel) {
@@ -206,26 +223,35 @@ export class Revisions {
         desired.set(revisionPath(ref.namespace, ref.profile, ref.digest), ref)
       }
       outcomes.push([one, judged.outcome])
+      unblocked.push(...judged.unblocked)
+      await slices.pause()
     }
     const unavailable = await this.#addReferred(desired)
     for (const [key, state] of this.#learnedMeanwhile) states.set(key, state)
-    this.#publish({ states, desired, unavailable, covered: fleet.nodes })
+    const covered = fleet.nodes
+    const left = unblockedOf(blockDigest(surroundings.overlay), unblocked)
+    this.#publish({ states, desired, unavailable, covered, unblocked: left })
     if (!this.#options.mayWrite()) return
     // Whoever sees Ready may create a pod: by then every replica of the webhook has to know it.
     if (outcomes.some(([one, outcome]) => this.#statuses.becomesReady(one, outcome)))
       await this.#options.announce?.()
-    for (const [one, outcome] of outcomes) await this.#statuses.write(one, outcome)
+    await forEachAtOnce(outcomes, writesAtOnce, ([one, outcome]) =>
+      this.#statuses.write(one, outcome)
+    )
   }
 
-  async #judge(one: FollowedProfile, fleet: FleetState, surroundings: string) {
-    const context = { fleet: fleet.rendering, surroundings, epoch: this.#epoch }
-    const isApproved = one.profile.spec.seccomp !== undefined
+  async #judge(one: FollowedProfile, fleet: FleetState, surroundings: Surroundings) {
+    const context = { ...surroundings, epoch: this.#epoch }
+    const { spec } = one.profile
+    // Content that is removed under a person's approval waits for a person, as any other change of it.
+    const isApproved = spec.seccomp !== undefined || isApprovalStale(spec)
     const rendered = isApproved ? await this.#renderer.render(one, context) : undefined
-    const { files } = this.#options
-    return judgeProfile(one.profile, rendered, { files, fleet, passSets: this.#passSets })
+    const withoutBlocked = (digest: string) => this.#renderer.withoutBlocked(digest, context)
+    const services = { fleet, passSets: this.#passSets, resolve: this.#resolve, withoutBlocked }
+    return judgeProfile(one.profile, rendered, { ...services, files: this.#options.files })
   }
 
-  /** Adds the revisions that pods still refer to; returns the paths of those whose bytes are gone. */
+  /** Adds the revisions that pods refer to; returns the paths of those whose bytes are gone. */
   async #addReferred(desired: Map<string, RevisionRef>): Promise<Set<string>> {
     const unavailable = new Set<string>()
     for (const ref of this.#options.referred()) {
@@ -238,11 +264,9 @@ export class Revisions {
   }
 
   #publish(published: Published): void {
-    this.#published = published
-    const text = publishedText(published)
-    if (text === this.#publishedText) return
-    this.#publishedText = text
-    this.#options.changed()
+    const { news, ...after } = publishedAfter(this.#published, published)
+    this.#published = after.published
+    if (news !== 'none') this.#options.changed(news === 'desired')
   }
 
   async #work(): Promise<void> {

@@ -3,7 +3,7 @@ import { toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { Store } from '../../../src/store/store.js'
 import { type ProfileOutcome, withOutcome } from '../status/profile-status.js'
-import { isReady } from '../nodes/readiness.js'
+import { isReady, waitingText } from '../nodes/readiness.js'
 
 /** WrittenStatus is what was written to the status of one profile. */
 export interface WrittenStatus {
@@ -16,21 +16,32 @@ export interface WrittenStatus {
   lastError: string
 }
 
+/** FollowedSpec is a profile, and since when its spec is as it is (RFC 3339). */
+interface FollowedSpec {
+  profile: SeccompProfile
+  editedAt: string
+}
+
 export const unwritten: WrittenStatus = { written: '', urgent: '', writtenAt: 0, lastError: '' }
 
 /** Returns the part of an outcome that is written at once; the number of nodes that are ready so far can wait. */
 function urgentPartOf(outcome: ProfileOutcome): unknown {
-  if (outcome.state === 'failed') return outcome.error.message
-  if (outcome.state !== 'rendered') return outcome.state
-  const { digest, audit, readiness } = outcome
-  return [digest, audit, isReady(readiness), readiness.failed]
+  if (outcome.state === 'overlay') return outcome.state
+  const { parents = [] } = outcome
+  if (outcome.state === 'failed') return [outcome.error.message, parents]
+  if (outcome.state !== 'rendered') return [outcome.state, parents]
+  const { digest, audit, approved, readiness } = outcome
+  return [digest, audit, approved, isReady(readiness), readiness.failed, parents]
 }
 
 function contentOf(outcome: ProfileOutcome): unknown {
-  if (outcome.state === 'failed') return outcome.error.message
-  if (outcome.state !== 'rendered') return outcome.state
-  const { ready, total, waiting, failed } = outcome.readiness
-  return [outcome.digest, outcome.audit, ready, total, waiting, failed]
+  if (outcome.state === 'overlay') return outcome.state
+  const { parents = [] } = outcome
+  if (outcome.state === 'failed') return [outcome.error.message, parents]
+  if (outcome.state !== 'rendered') return [outcome.state, parents]
+  const { ready, total, failed } = outcome.readiness
+  const { digest, audit, approved } = outcome
+  return [digest, audit, approved, ready, total, waitingText(outcome.readiness), failed, parents]
 }
 
 /** StatusWriter writes outcomes to the status of profiles. */
@@ -47,9 +58,7 @@ function urgentTextOf({ metadata: { uid, generation } }: SeccompProfile, outcome
 }
 
 /** Creates a writer of outcomes to the status of profiles; it writes each outcome once. */
-export function createStatusWriter<
-  One extends WrittenStatus & { profile: SeccompProfile }
->(options: {
+export function createStatusWriter<One extends WrittenStatus & FollowedSpec>(options: {
   store: Store
   logger: Logger
   /** Time between two writes about nothing but the number of nodes; 0: each is written. */
@@ -57,7 +66,7 @@ export function createStatusWriter<
   retryMs: number
   /** Returns whether the outcome is about this spec. */
   isCurrent: (one: One, profile: SeccompProfile) => boolean
-  /** The parameter `edits` of `withOutcome`. */
+  /** Records changes of the spec without an approval as well. */
   recordEdits?: boolean
   /** Asks for another pass. */
   again: (ms: number) => void
@@ -86,11 +95,11 @@ export function createStatusWriter<
       }
       try {
         const now = new Date().toISOString()
-        const after = await store.update('SeccompProfile', { namespace, name }, (profile) =>
-          options.isCurrent(one, profile)
-            ? withOutcome(profile, outcome, now, options.recordEdits)
-            : profile
-        )
+        const editedAt = options.recordEdits === true ? one.editedAt : undefined
+        const change = (profile: SeccompProfile) =>
+          options.isCurrent(one, profile) ? withOutcome(profile, outcome, now, editedAt) : profile
+        const ref = { namespace, name }
+        const after = await store.update('SeccompProfile', ref, change, one.profile)
         // The spec has changed meanwhile: this outcome is about an older one, and an event brings the newer one.
         if (!options.isCurrent(one, after)) return
         Object.assign(one, { written, urgent, writtenAt: performance.now(), lastError: '' })

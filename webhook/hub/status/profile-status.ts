@@ -1,16 +1,31 @@
 import { rootNamespace } from '../../../src/api/names.js'
-import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { ParentRef } from '../../../src/api/learning-schema.js'
+import type { Condition, SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { SeccoError } from '../../../src/lib/errors.js'
+import { sameJson } from '../../../src/lib/same-json.js'
 import { recordedApprovals } from '../../../src/seccomp/policy/approval.js'
 import { setCondition } from './conditions.js'
 import { readyCondition, type Readiness } from '../nodes/readiness.js'
+import { revisionsAfter } from './status-revisions.js'
 import { withSummary } from './summary.js'
+
+/** What a profile extends in other namespaces; absent where nobody looked for it. */
+interface Bound {
+  parents?: readonly ParentRef[]
+}
 
 /** ProfileOutcome is the result of rendering one profile and of counting its nodes. */
 export type ProfileOutcome =
-  | { state: 'unapproved' }
-  | { state: 'failed'; error: SeccoError }
-  | { state: 'rendered'; digest: string; audit: string; readiness: Readiness }
+  | ({ state: 'unapproved' } & Bound)
+  | ({ state: 'failed'; error: SeccoError } & Bound)
+  | ({
+      state: 'rendered'
+      digest: string
+      audit: string
+      /** The digest without emergency blocks; absent: nothing is blocked. */
+      approved?: string
+      readiness: Readiness
+    } & Bound)
   /** The emergency overlay: it is rendered into others, so only the decisions about it are listed. */
   | { state: 'overlay' }
 
@@ -56,48 +71,81 @@ function nameApproval(
   return [...approvals.slice(0, -1), { ...last, revision: digest }]
 }
 
+/** What was observed holds for every generation: without this the condition looks out of date until the next observation. */
+function learningOf(
+  conditions: readonly Condition[],
+  generation: number | undefined
+): readonly Condition[] {
+  const learning = conditions.find(({ type }) => type === 'Learning')
+  if (learning === undefined || generation === undefined) return conditions
+  const present = { ...learning, observedGeneration: generation }
+  return setCondition(conditions, present, learning.lastTransitionTime)
+}
+
+/**
+ * Returns the conditions without that of another revision: the new one was ready nowhere at first, also where every node has
+ * it by the next write.
+ */
+const withoutReady = (conditions: readonly Condition[]): readonly Condition[] =>
+  conditions.filter(({ type, status }) => type !== 'Ready' || status !== 'True')
+
 /**
  * Returns the profile with the outcome in its status: revision, the previous one, nodes, approvals, Ready (always
  * present, so that `kubectl wait` works) and summary. Returns the same object when nothing changes.
- * @param edits whether changes of the spec without an approval are recorded as well
+ * @param editedAt the parameter of `recordedApprovals`
  */
 export function withOutcome(
   profile: SeccompProfile,
   outcome: ProfileOutcome,
   now: string,
-  edits = false
+  editedAt?: string
 ): SeccompProfile {
   const before = profile.status ?? {}
-  if (outcome.state === 'overlay') {
-    const approvals = recordedApprovals(profile, now, edits)
-    if (approvals === undefined || approvals === before.approvals) return profile
-    return { ...profile, status: { ...before, approvals } }
-  }
   const status = { ...before }
+  // The folder of one machine has no generations.
+  const observed = profile.metadata.generation
+  if (observed !== undefined) status.observedGeneration = observed
+  if (outcome.state === 'overlay') {
+    const approvals = recordedApprovals(profile, editedAt)
+    if (approvals !== undefined) status.approvals = approvals
+    const isSeen = before.observedGeneration === observed
+    return isSeen && approvals === before.approvals ? profile : { ...profile, status }
+  }
   if (outcome.state === 'rendered') {
-    if (before.revision !== undefined && before.revision !== outcome.digest) {
-      status.previousRevision = before.revision
-    }
     const { ready, total } = outcome.readiness
-    status.revision = outcome.digest
+    Object.assign(status, revisionsAfter(profile, outcome))
+    if (status.previousRevision === undefined) delete status.previousRevision
+    if (status.earlierRevisions?.length === 0) delete status.earlierRevisions
     status.auditRevision = outcome.audit
-    const approvals = nameApproval(recordedApprovals(profile, now, edits), outcome.digest)
+    const approvals = nameApproval(
+      recordedApprovals(profile, editedAt),
+      outcome.approved ?? outcome.digest
+    )
     if (approvals !== undefined) status.approvals = approvals
     if (before.nodes?.ready !== ready || before.nodes.total !== total)
       status.nodes = { ready, total }
   }
+  // Who removes a parent and adds it again has looked at the new one.
+  const extended = new Set(profile.spec.extends ?? [])
+  const { parents = before.parents?.filter(({ name }) => extended.has(name)) ?? [] } = outcome
+  if (parents.length === 0) delete status.parents
+  else if (!sameJson(parents, before.parents)) status.parents = [...parents]
   const conditions = before.conditions ?? []
   const generation = profile.metadata.generation ?? 1
+  const isOther = before.revision !== undefined && before.revision !== status.revision
   const set = setCondition(
-    conditions,
+    learningOf(isOther ? withoutReady(conditions) : conditions, observed),
     conditionOf(outcome, generation, isOwnWorkload(profile)),
     now
   )
   if (set !== conditions) status.conditions = [...set]
   const same =
     status.revision === before.revision &&
+    status.approvedRevision === before.approvedRevision &&
+    status.previousRevision === before.previousRevision &&
     status.auditRevision === before.auditRevision &&
     status.nodes === before.nodes &&
+    status.parents === before.parents &&
     status.approvals === before.approvals &&
     set === conditions
   return withSummary(same ? profile : { ...profile, status })

@@ -1,4 +1,5 @@
 import { toSeccoError } from '../../../src/lib/errors.js'
+import { addressOf } from './waiting-peers.js'
 import { bearerOf, type SatelliteIdentity, isRejected, type ReviewToken } from './identity.js'
 import type { Rejection } from './rejections.js'
 import type { Call } from './stream-service.js'
@@ -44,7 +45,7 @@ export function createAuthenticator(review: ReviewToken | undefined): Authentica
         }
       }
       try {
-        return await review(token)
+        return await review(token, false, addressOf(call.getPeer()))
       } catch (error) {
         const { message } = toSeccoError(error)
         return { reason: 'unreviewed', message: `the token cannot be reviewed now: ${message}` }
@@ -53,7 +54,7 @@ export function createAuthenticator(review: ReviewToken | undefined): Authentica
     async renew(identity, token) {
       if (review === undefined) return undefined
       try {
-        const answer = await review(token, true)
+        const answer = await review(token, true, identity.node)
         if (isRejected(answer) || answer.node === identity.node) return answer
         const message = `the new token names node ${answer.node}, the stream node ${identity.node}`
         return { reason: 'node-mismatch', message }

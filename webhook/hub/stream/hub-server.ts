@@ -1,14 +1,19 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import type { CertificatePair } from '../../../certs/pair.js'
 import type { Logger } from '../../../src/lib/log.js'
-import { createAuthenticator } from './authenticator.js'
-import { cachedReview, type ReviewToken } from './identity.js'
+import { type Authenticator, createAuthenticator } from './authenticator.js'
+import { boundedReview, isRejected, type ReviewToken } from './identity.js'
 import type { Rejections } from './rejections.js'
 import { ReplicaLink } from './replica-link.js'
-import { serveSession, type SessionEvents, type SessionTiming } from './session.js'
+import {
+  serveSession,
+  type SessionEvents,
+  type StreamEvents,
+  type SessionTiming
+} from './session.js'
 import type { StreamGate } from './stream-gate.js'
 import { type Call, largestMessage, rejectingOversized, streamService } from './stream-service.js'
-import { type Address, openTlsListener } from './tls-listener.js'
+import { type Address, openTlsListener, type TlsListener } from './tls-listener.js'
 
 export interface HubServerOptions {
   listen: Address
@@ -16,7 +21,7 @@ export interface HubServerOptions {
   logger: Logger
   timing: SessionTiming
   rejections: Rejections
-  events: Pick<SessionEvents, 'opened' | 'message' | 'closed'>
+  events: StreamEvents
   /** Reviews the tokens of satellites; without it only client certificates count. */
   reviewToken?: ReviewToken
   /** Decides whether this hub serves a stream. */
@@ -43,10 +48,23 @@ function grpcServer(rejections: Rejections): Server {
   })
 }
 
+/** Tells the listener whose token is being reviewed. */
+function reportingReviews(authenticator: Authenticator, listener: TlsListener): Authenticator {
+  return {
+    ...authenticator,
+    async identify(call) {
+      const peer = call.getPeer()
+      listener.reviewing(peer, true)
+      const answer = await authenticator.identify(call)
+      if (isRejected(answer)) listener.reviewing(peer, false)
+      return answer
+    }
+  }
+}
+
 /** Opens the server. @throws SeccoError PORT_IN_USE, CERTIFICATE_INVALID */
 export async function openHubServer(options: HubServerOptions): Promise<HubServer> {
   const { timing, rejections, logger, reviewToken, gate } = options
-  const authenticator = createAuthenticator(reviewToken && cachedReview(reviewToken))
   const server = grpcServer(rejections)
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
   const replicas = new ReplicaLink(options.tls)
@@ -64,6 +82,10 @@ export async function openHubServer(options: HubServerOptions): Promise<HubServe
     proven: (peer) => listener.proven(peer),
     cut: (peer) => listener.cut(peer)
   }
+  const authenticator = reportingReviews(
+    createAuthenticator(reviewToken && boundedReview(reviewToken)),
+    listener
+  )
   // In the same turn of the event loop in which the listener opened: no connection can come before this.
   server.addService(streamService, {
     connect: (call: Call) =>

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
-import { SeccoError } from '../../../src/lib/errors.js'
-import { createBucket } from '../../../src/lib/pace.js'
+import { BoundedReviews } from '../../access/bounded-reviews.js'
+import { ClientLimits } from '../../access/client-limits.js'
 import type { Rejection } from './rejections.js'
 
 /** SatelliteIdentity is the node of a stream that has authenticated. */
@@ -15,9 +14,14 @@ export interface SatelliteIdentity {
 
 /**
  * ReviewToken reviews a token. With `fresh`, earlier answers do not count.
+ * @param client address of the satellite, or its node once that is known: what one client sends is limited
  * @throws SeccoError UNAVAILABLE when no review is possible now.
  */
-export type ReviewToken = (token: string, fresh?: boolean) => Promise<SatelliteIdentity | Rejection>
+export type ReviewToken = (
+  token: string,
+  fresh?: boolean,
+  client?: string
+) => Promise<SatelliteIdentity | Rejection>
 
 export function isRejected(answer: SatelliteIdentity | Rejection): answer is Rejection {
   return 'reason' in answer
@@ -30,39 +34,40 @@ const rejectedMs = 10_000
 const mostAnswers = 10_000
 /** Reviews that are sent to the API server at most: a flood of invented tokens must not reach it. */
 const reviewRate = { perSecond: 100, burst: 2000 }
+/** Those for one address: many nodes may share that of a gateway. */
+const ofOneAddress = { perSecond: 20, burst: 500 }
+/** Reviews again for one node: a satellite sends a newer token each hour. */
+const ofOneNode = { perSecond: 1, burst: 20 }
 
 /**
  * Returns a review that remembers answers until the token expires, for two minutes at most, and shares one review
- * among simultaneous calls with the same token. Tokens are kept as digests. `now` in ms.
+ * among simultaneous calls with the same token. A token that was accepted is not limited by what others send, and reviews
+ * again, which only satellites that are connected ask for, have limits of their own.
+ * @param wallClock ms since 1970, for the ends of tokens
+ * @param now a monotonic clock, in ms: answers count no longer when the time is set back
  */
-export function cachedReview(review: ReviewToken, now: () => number = Date.now): ReviewToken {
-  const answers = new Map<string, { answer: SatelliteIdentity | Rejection; until: number }>()
-  const asking = new Map<string, Promise<SatelliteIdentity | Rejection>>()
-  const bucket = createBucket(reviewRate.perSecond, reviewRate.burst)
-
-  async function ask(token: string, key: string): Promise<SatelliteIdentity | Rejection> {
-    const answer = await review(token)
-    const at = now()
-    const until = isRejected(answer)
-      ? at + rejectedMs
-      : Math.min(at + longestMs, answer.expiresAtMs ?? at + longestMs)
-    if (answers.size >= mostAnswers) answers.clear()
-    answers.set(key, { answer, until })
-    return answer
-  }
-
-  return async (token, fresh = false) => {
-    const key = createHash('sha256').update(token).digest('base64')
-    const known = answers.get(key)
-    if (!fresh && known !== undefined && now() < known.until) return known.answer
-    const running = asking.get(key)
-    if (running !== undefined) return running
-    if (!bucket.take(now())) {
-      throw new SeccoError('UNAVAILABLE', 'too many tokens to review at once')
-    }
-    const question = ask(token, key).finally(() => asking.delete(key))
-    asking.set(key, question)
-    return question
+export function boundedReview(
+  review: ReviewToken,
+  wallClock: () => number = Date.now,
+  now: () => number = () => performance.now()
+): ReviewToken {
+  const reviews = new BoundedReviews<SatelliteIdentity | Rejection>({
+    review: (token) => review(token),
+    isAccepted: (answer) => !isRejected(answer),
+    keptMs: (answer) =>
+      isRejected(answer)
+        ? rejectedMs
+        : Math.min(longestMs, (answer.expiresAtMs ?? Number.POSITIVE_INFINITY) - wallClock()),
+    ...{ mostAnswers, ofOne: ofOneAddress, ofAll: reviewRate, now }
+  })
+  const again = new ClientLimits({
+    ...{ ofOne: ofOneNode, ofAll: reviewRate, now, what: 'repeated token reviews' },
+    hint: 'use the same token again'
+  })
+  return async (token, fresh = false, client = '') => {
+    if (!fresh) return reviews.answerOf(token, client)
+    again.take(client)
+    return reviews.askAgain(token)
   }
 }
 

@@ -1,4 +1,7 @@
+import { FewLines } from '../../../src/lib/few-lines.js'
 import type { Logger } from '../../../src/lib/log.js'
+import { networkOf } from '../../../src/lib/network-of.js'
+import { addressOf } from './waiting-peers.js'
 
 /** Reasons for rejecting something that came over a stream: a closed set, as a metric's label needs. */
 export const rejectionReasons = [
@@ -55,26 +58,35 @@ const authenticationReasons: ReadonlySet<RejectionReason> = new Set([
 const repeatMs = 10_000
 const mostRemembered = 4096
 
-/** Creates the counters. Every rejection counts; of many equal ones a few are logged, with their number. `now` in ms. */
-export function createRejections(logger: Logger, now: () => number = Date.now): Rejections {
+/**
+ * Creates the counters. Every rejection counts; of many equal ones a few are logged, with their number, and so of all that come
+ * from peers that are no known node. `now` in ms.
+ */
+export function createRejections(
+  logger: Logger,
+  now: () => number = () => performance.now()
+): Rejections {
   const counts = Object.fromEntries(rejectionReasons.map((reason) => [reason, 0])) as Record<
     RejectionReason,
     number
   >
   const logged = new Map<string, { at: number; unlogged: number }>()
+  const ofStrangers = new FewLines(now)
   return {
     note({ reason, message }, { node, peer, id }) {
       counts[reason] += 1
       const at = now()
-      const key = `${node ?? peer?.replace(/:\d+$/, '') ?? ''} ${reason}`
+      const key = `${node ?? networkOf(addressOf(peer ?? ''))} ${reason}`
       const before = logged.get(key)
       if (before !== undefined && at - before.at < repeatMs) {
         before.unlogged += 1
         return
       }
+      const line = node === undefined ? ofStrangers.next() : {}
+      if (line === undefined) return
       if (logged.size >= mostRemembered) logged.clear()
       logged.set(key, { at, unlogged: 0 })
-      const unlogged = before?.unlogged ?? 0
+      const unlogged = (before?.unlogged ?? 0) + (line.unlogged ?? 0)
       const more = unlogged === 0 ? {} : { unlogged }
       const who = {
         ...(node && { node }),

@@ -5,11 +5,14 @@ import { version } from '../../../src/lib/version.js'
 import { createAcks } from './acks.js'
 import { type Authenticator, tokenOf } from './authenticator.js'
 import { type SatelliteIdentity, isRejected } from './identity.js'
+import { limitedHello, longHello } from './limited-status.js'
 import { createOutbox, encode, type Outbox } from './outbox.js'
 import { createPace, type Pace } from '../../../src/lib/pace.js'
 import type { Rejections, Rejection } from './rejections.js'
 import { noHub, type Pass, type StreamGate } from './stream-gate.js'
-import { type Call, observationsAtOnce, observationsOf } from './stream-service.js'
+import { StreamReading } from './stream-reading.js'
+import { observationsAtOnce } from './read-message.js'
+import { type Call, messageSize, observationsOf } from './stream-service.js'
 
 export interface SessionTiming {
   heartbeatMs: number
@@ -30,6 +33,9 @@ export interface Session {
   outbox: Outbox
   /** Reports to the satellite that an instance's observation is durable up to a sequence. */
   ack(ack: ObservationAck): void
+  /** Reads nothing more until `release`; HTTP/2 flow control passes this on to the satellite. */
+  hold(): void
+  release(): void
   /** Ends the stream with a gRPC status; `cut` also closes the connection without waiting for the reader. */
   end(code: status, details: string, cut?: boolean): void
 }
@@ -44,7 +50,12 @@ export interface SessionEvents {
   cut(peer: string): void
 }
 
+/** StreamEvents is what happens to the stream of a satellite. */
+export type StreamEvents = Pick<SessionEvents, 'opened' | 'message' | 'closed'>
+
 const helloTimeoutMs = 10_000
+/** A message costs its stream as much as an observation for each of so many bytes: to decode them takes time. */
+const bytesOfOne = 8 * 1024
 
 export interface SessionServices {
   timing: SessionTiming
@@ -74,13 +85,15 @@ class SatelliteStream {
   readonly #token: TokenState
   #helloTimer: NodeJS.Timeout | undefined
   readonly #heartbeat: NodeJS.Timeout
-  #resume: NodeJS.Timeout | undefined
+  readonly #reading: StreamReading
   #identity: SatelliteIdentity | undefined
   #session: Session | undefined
   #isOver = false
   #heardAt = performance.now()
   #beatenAt = this.#heardAt
   #sequence = 0
+  /** Bytes that came and were not counted as an observation yet. */
+  #bytes = 0
 
   constructor(call: Call, services: SessionServices) {
     const { timing } = services
@@ -95,6 +108,7 @@ class SatelliteStream {
       isReviewing: false
     }
     this.#pace = createPace(timing.perSecond, timing.burst)
+    this.#reading = new StreamReading(call, () => (this.#heardAt = performance.now()))
     this.#outbox = createOutbox((message, taken) => call.write(message, taken))
     this.#awaitHello()
     const beatMs = Math.min(timing.heartbeatMs, timing.stallMs) / 4
@@ -146,7 +160,7 @@ class SatelliteStream {
     this.#outbox.close()
     clearTimeout(this.#helloTimer)
     clearInterval(this.#heartbeat)
-    clearTimeout(this.#resume)
+    this.#reading.close()
     if (this.#session !== undefined) this.#services.events.closed(this.#session)
   }
 
@@ -178,7 +192,7 @@ class SatelliteStream {
       const pending = this.#outbox.pending()
       logger.warn({ node, pending }, 'satellite stopped reading; closing stream')
       this.#end(status.RESOURCE_EXHAUSTED, 'the reader stalled', true)
-    } else if (now - this.#heardAt > 3 * timing.heartbeatMs) {
+    } else if (!this.#reading.isHeld && now - this.#heardAt > 3 * timing.heartbeatMs) {
       logger.warn({ node }, 'satellite sent no heartbeat; closing stream')
       this.#end(status.DEADLINE_EXCEEDED, 'no heartbeat', true)
     } else if (this.#session !== undefined && now - this.#beatenAt >= timing.heartbeatMs) {
@@ -232,7 +246,7 @@ class SatelliteStream {
       return
     }
     this.#services.events.message(this.#session, body)
-    this.#slowDown(observationsOf(body)?.length ?? 0)
+    this.#slowDown(observationsOf(body)?.length ?? 0, messageSize(body.value))
   }
 
   #greet(hello: Hello): void {
@@ -250,26 +264,27 @@ class SatelliteStream {
       node,
       outbox,
       ack: createAcks((message) => outbox.send(message), hello.takesAcksTogether),
+      hold: this.#reading.hold,
+      release: this.#reading.release,
       end: (code, details, cut) => this.#end(code, details, cut)
     }
     const { resendMs } = this.#services.timing
     const value = { hub: 'hub', version, resendMs, observationsAtOnce }
     outbox.send(encode({ $case: 'welcome', value }))
-    this.#services.events.opened(this.#session, hello)
+    const tooLong = longHello(hello)
+    if (tooLong !== undefined) this.#services.rejections.note(tooLong, { node })
+    this.#services.events.opened(this.#session, limitedHello(hello))
   }
 
-  /** Stops reading for a while after too many observations; HTTP/2 flow control passes this on to the satellite. */
-  #slowDown(observations: number): void {
+  /** Stops reading for a while after too many observations or bytes; HTTP/2 flow control passes this on to the satellite. */
+  #slowDown(observations: number, bytes: number): void {
+    this.#bytes += bytes
+    const parts = Math.trunc(this.#bytes / bytesOfOne)
+    this.#bytes -= parts * bytesOfOne
     let waitMs = 0
-    for (let left = observations; left > 0; left -= 1) waitMs = this.#pace.take(this.#heardAt)
-    if (waitMs === 0) return
-    this.#call.pause()
-    clearTimeout(this.#resume)
-    this.#resume = setTimeout(() => {
-      // The satellite was not silent while the hub did not read.
-      this.#heardAt = performance.now()
-      this.#call.resume()
-    }, waitMs)
+    for (let left = Math.max(observations, parts); left > 0; left -= 1)
+      waitMs = this.#pace.take(this.#heardAt)
+    if (waitMs > 0) this.#reading.rest(waitMs)
   }
 }
 

@@ -3,9 +3,11 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { type CertificatePair, checkPair } from '../../../certs/pair.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { errnoOf } from '../../../src/lib/durable-file.js'
+import { FewLines } from '../../../src/lib/few-lines.js'
 import type { Logger } from '../../../src/lib/log.js'
+import { networkOf } from '../../../src/lib/network-of.js'
 import { pagesProtocol } from './replica-link.js'
-import { peerOf, WaitingPeers } from './waiting-peers.js'
+import { addressOf, peerOf, WaitingPeers } from './waiting-peers.js'
 
 export interface Address {
   host: string
@@ -19,6 +21,11 @@ export interface TlsListener {
   setCertificate(pair: CertificatePair): void
   /** Closes the connection of one peer (`address:port`, as gRPC's getPeer names it). */
   cut(peer: string): void
+  /**
+   * Records that a peer without a certificate has sent a token that is being reviewed, or that this is over. Those that only
+   * connect take no room from it.
+   */
+  reviewing(peer: string, isReviewing: boolean): void
   /** Records that a peer without a certificate has authenticated in another way. */
   proven(peer: string): void
   close(): Promise<void>
@@ -45,6 +52,8 @@ const handshakeTimeoutMs = 10_000
 const handshakeLimits = { total: 1024, ofOneAddress: 256 }
 /** Connections without a certificate that may wait for their token to be accepted, and for how long. */
 const unprovenLimits = { total: 512, ofOneAddress: 64 }
+/** Those whose token is being reviewed: as many as are reviewed at once, see reviewRate in identity.ts. */
+const reviewingLimits = { total: 2048, ofOneAddress: 512 }
 const provenWithinMs = 20_000
 const madeRoom = 'made room for a newer connection'
 /** One line per address and reason in this time: a port scan must not fill the log. */
@@ -75,9 +84,11 @@ class PeerConnections {
   /** Connections whose handshake is not complete. */
   readonly #handshakes = new WaitingPeers<Socket>(handshakeLimits)
   readonly #unproven = new WaitingPeers<TLSSocket>(unprovenLimits)
+  readonly #reviewing = new WaitingPeers<TLSSocket>(reviewingLimits)
   readonly #sockets = new Map<string, TLSSocket>()
-  /** When a rejection was last logged, by address and reason. */
+  /** When a rejection was last logged, by network and reason. */
   readonly #logged = new Map<string, number>()
+  readonly #lines = new FewLines()
 
   constructor(options: TlsListenerOptions) {
     this.#options = options
@@ -94,7 +105,7 @@ class PeerConnections {
       surplus.destroy()
     }
     const peer = this.#handshakes.add(socket)
-    socket.once('close', () => this.#handshakes.remove(peer))
+    socket.once('close', () => this.#handshakes.remove(peer, socket))
   }
 
   accept(socket: TLSSocket): void {
@@ -107,7 +118,7 @@ class PeerConnections {
       return
     }
     // Node calls a resumed session of TLS 1.3 authorized even if its client never had a certificate.
-    const isCertified = socket.authorized && !isBare(socket)
+    const isCertified = socket.authorized && !(socket.isSessionReused() && isBare(socket))
     if (!isCertified && !this.#mayStayBare(socket)) {
       const { subject } = socket.getPeerCertificate() as { subject?: { CN?: string } }
       const reason: unknown = socket.authorizationError
@@ -116,7 +127,9 @@ class PeerConnections {
     }
     const peer = peerOf(socket)
     this.#sockets.set(peer, socket)
-    socket.once('close', () => this.#sockets.delete(peer))
+    socket.once('close', () => {
+      if (this.#sockets.get(peer) === socket) this.#sockets.delete(peer)
+    })
     this.#options.onConnection(socket)
   }
 
@@ -128,6 +141,16 @@ class PeerConnections {
 
   proven(peer: string): void {
     this.#unproven.remove(peer)
+    this.#reviewing.remove(peer)
+  }
+
+  review(peer: string, isReviewing: boolean): void {
+    const [from, to] = isReviewing
+      ? [this.#unproven, this.#reviewing]
+      : [this.#reviewing, this.#unproven]
+    if (!from.has(peer)) return
+    this.#makeRoom(to, addressOf(peer))
+    from.move(peer, to)
   }
 
   cut(peer: string): void {
@@ -140,27 +163,35 @@ class PeerConnections {
 
   #mayStayBare(socket: TLSSocket): boolean {
     if (this.#options.tokens !== true || !isBare(socket)) return false
-    const surplus = this.#unproven.surplus(socket.remoteAddress ?? '')
-    if (surplus !== undefined) {
-      this.#unproven.remove(peerOf(surplus))
-      this.reject(surplus, madeRoom, undefined)
-    }
-    const limit = setTimeout(
-      () => this.reject(socket, 'no token came in time', undefined),
-      provenWithinMs
-    )
+    this.#makeRoom(this.#unproven, socket.remoteAddress ?? '')
+    const limit = setTimeout(() => {
+      // A token came, and its review ends by itself.
+      if (this.#reviewing.has(peer)) limit.refresh()
+      else this.reject(socket, 'no token came in time', undefined)
+    }, provenWithinMs)
     const peer = this.#unproven.add(socket, limit)
-    socket.once('close', () => this.proven(peer))
+    socket.once('close', () => {
+      for (const waiting of [this.#unproven, this.#reviewing]) waiting.remove(peer, socket)
+    })
     return true
+  }
+
+  #makeRoom(waiting: WaitingPeers<TLSSocket>, address: string): void {
+    const surplus = waiting.surplus(address)
+    if (surplus === undefined) return
+    waiting.remove(peerOf(surplus))
+    this.reject(surplus, madeRoom, undefined)
   }
 
   #log(address = 'unknown', reason: string, peerName: string | undefined): void {
     const now = performance.now()
-    const key = `${address} ${reason}`
+    const key = `${networkOf(address)} ${reason}`
     if (now - (this.#logged.get(key) ?? Number.NEGATIVE_INFINITY) <= repeatMs) return
     if (this.#logged.size > 1000) this.#logged.clear()
     this.#logged.set(key, now)
-    const fields = { code: 'UNAUTHENTICATED', address, peerName, reason }
+    const more = this.#lines.next()
+    if (more === undefined) return
+    const fields = { code: 'UNAUTHENTICATED', address, peerName, reason, ...more }
     this.#options.logger.warn(fields, 'connection rejected')
   }
 }
@@ -197,6 +228,7 @@ export async function openTlsListener(options: TlsListenerOptions): Promise<TlsL
       server.setSecureContext({ ca: pair.ca, cert: pair.cert, key: pair.key })
     },
     cut: (peer) => connections.cut(peer),
+    reviewing: (peer, isReviewing) => connections.review(peer, isReviewing),
     proven: (peer) => connections.proven(peer),
     close() {
       return new Promise((resolve) => {

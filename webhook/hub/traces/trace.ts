@@ -26,7 +26,7 @@ export interface CountedCall {
   total: number
   /** Since the trace started. */
   since: number
-  /** Calls per second, by the last two messages. */
+  /** Calls per second, by the messages of the last seconds: one alone has often none of a call that is made. */
   rate: number
   /** In ms; the start of the trace for calls that were made before. */
   firstSeen: number
@@ -50,6 +50,8 @@ export interface RunningTrace {
   readonly complete: boolean
   readonly lost: number
   readonly denied: readonly SyscallCount[]
+  /** All calls per second, as those of each call. */
+  readonly rate: number
   /** All calls per second, one number for each message, the newest last. */
   readonly rates: readonly number[]
   calls(): CountedCall[]
@@ -60,11 +62,23 @@ const mostCalls = 4096
 const longestName = 64
 /** Messages come twice a second: a minute of them. */
 const mostRates = 120
+/** Rates are of so many messages: five seconds. */
+const rateMessages = 10
 
 interface Counter extends Omit<CountedCall, 'rate'> {
-  /** How many calls the newest message added, and which message that was. */
-  added: number
+  /** How many calls the newest messages added. */
+  recent: Added[]
+}
+
+interface Added {
   message: number
+  added: number
+}
+
+/** Notes what a message added. */
+function noteAdded(recent: Added[], message: number, added: number): void {
+  if (added > 0) recent.push({ message, added })
+  if (recent.length > rateMessages) recent.shift()
 }
 
 /** Trace counts from its first message on: that message has what was counted before the start. */
@@ -93,7 +107,9 @@ export class Trace implements RunningTrace {
   readonly #calls = new Map<string, Counter>()
   #messages = 0
   #reportedAt = 0
-  #seconds = 0
+  /** How long each of the newest messages is about. */
+  readonly #seconds: number[] = []
+  readonly #added: Added[] = []
 
   constructor(given: { id: string; wireId: string; target: TraceTarget; by: string }, now: number) {
     this.id = given.id
@@ -115,12 +131,15 @@ export class Trace implements RunningTrace {
       return
     }
     if (!this.began) this.startedAt = now
-    this.#seconds = this.began ? Math.max(0.001, (now - this.#reportedAt) / 1000) : 0
+    const seconds = this.began ? Math.max(0.001, (now - this.#reportedAt) / 1000) : 0
+    if (seconds > 0) this.#seconds.push(seconds)
+    if (this.#seconds.length > rateMessages) this.#seconds.shift()
     this.#reportedAt = now
     this.#messages += 1
     let added = 0
     for (const call of counts.calls) added += this.#count(call, now)
-    if (this.#seconds > 0) this.rates.push(added / this.#seconds)
+    noteAdded(this.#added, this.#messages, added)
+    if (seconds > 0) this.rates.push(added / seconds)
     if (this.rates.length > mostRates) this.rates.shift()
     this.denied = counts.denied.slice(0, mostCalls)
     this.complete = counts.complete
@@ -144,14 +163,22 @@ export class Trace implements RunningTrace {
   }
 
   calls(): CountedCall[] {
-    return [...this.#calls.values()].map(({ added, message, ...call }) => ({
+    return [...this.#calls.values()].map(({ recent, ...call }) => ({
       ...call,
-      rate: this.#isCurrent(message) ? added / this.#seconds : 0
+      rate: this.#rateOf(recent)
     }))
   }
 
-  #isCurrent(message: number): boolean {
-    return message === this.#messages && this.#seconds > 0 && !this.ended
+  get rate(): number {
+    return this.#rateOf(this.#added)
+  }
+
+  #rateOf(recent: readonly Added[]): number {
+    const seconds = this.#seconds.reduce((sum, one) => sum + one, 0)
+    if (seconds === 0 || this.ended) return 0
+    const first = this.#messages - this.#seconds.length
+    const added = recent.reduce((sum, one) => (one.message > first ? sum + one.added : sum), 0)
+    return added / seconds
   }
 
   /** Returns how many calls the message added. */
@@ -164,15 +191,16 @@ export class Trace implements RunningTrace {
       const since = before ? 0 : count
       const firstSeen = before ? this.startedAt : now
       const counter = { abi, name, total: count, since, firstSeen, before }
-      this.#calls.set(key, { ...counter, added: since, message: this.#messages })
+      const recent: Added[] = []
+      noteAdded(recent, this.#messages, since)
+      this.#calls.set(key, { ...counter, recent })
       return since
     }
     // A satellite that was started again has lost what ended before: then nothing is known to be added.
     const added = Math.max(0, count - known.total)
     known.total = count
     known.since += added
-    known.added = added
-    known.message = this.#messages
+    noteAdded(known.recent, this.#messages, added)
     return added
   }
 }

@@ -2,12 +2,15 @@ import { Type } from 'typebox'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { approveObserved } from '../../../src/seccomp/review/approve.js'
 import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'
-import { renderProfile } from '../../../src/seccomp/render/render.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
 import { Reason, refOf, type Route, writing } from '../model/route.js'
 
+/** A syscall, or one with arguments in the syntax of `secco denials allow`. */
+const Calls = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}(:[a-z0-9_=,]{1,200})?$' }), {
+  maxItems: 600
+})
 const Names = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), { maxItems: 600 })
 
 const Answer = Type.Object({
@@ -24,8 +27,7 @@ function answerOf(profile: SeccompProfile) {
 
 /** Returns the digest of a proposal's rendering. A person approves exactly the digest that the page showed. */
 function proposalDigest({ ui }: Call, proposal: SeccompProfile): string {
-  const { resolve } = derivedOf(ui.sources, ui.now())
-  return renderProfile(proposal, { mode: 'enforce', resolve }).digest
+  return derivedOf(ui.sources, ui.now()).digest(proposal)
 }
 
 /** Endpoints that approve what was observed, or single calls. */
@@ -41,7 +43,7 @@ export const approveRoutes: readonly Route[] = [
     body: Type.Object(
       {
         reason: Reason,
-        allow: Type.Optional(Names),
+        allow: Type.Optional(Calls),
         deny: Type.Optional(Names),
         expect: Type.Optional(
           Type.String({ description: 'digest that was shown; another one is a conflict' })
@@ -56,16 +58,16 @@ export const approveRoutes: readonly Route[] = [
         allow === undefined && deny.length === 0
           ? approveObserved(profile, decision)
           : decideCalls(profile, { ...decision, allow: allow ?? [], deny, whole: true })
-      const ref = refOf(call)
-      if (expect !== undefined && expect !== '') {
-        const current = await call.ui.store.get('SeccompProfile', ref)
-        if (current !== undefined && proposalDigest(call, decide(current)) !== expect) {
-          throw new SeccoError('CONFLICT', 'the observations changed since the page was loaded', {
-            hint: 'load the page again and approve what it shows then'
-          })
-        }
+      // The digest of what is written: observations may arrive until then.
+      const decideShown = (profile: SeccompProfile) => {
+        const after = decide(profile)
+        if (expect === undefined || expect === '' || proposalDigest(call, after) === expect)
+          return after
+        throw new SeccoError('CONFLICT', 'the observations changed since the page was loaded', {
+          hint: 'load the page again and approve what it shows then'
+        })
       }
-      return answerOf(await call.ui.store.update('SeccompProfile', ref, decide))
+      return answerOf(await call.ui.store.update('SeccompProfile', refOf(call), decideShown))
     }
   }),
   writing({
@@ -77,7 +79,7 @@ export const approveRoutes: readonly Route[] = [
     cli: 'secco profile call NAME --allow CALL --deny CALL --reason WHY',
     pages: ['/workloads/:namespace/:name', '/denials'],
     body: Type.Object(
-      { reason: Reason, allow: Type.Optional(Names), deny: Type.Optional(Names) },
+      { reason: Reason, allow: Type.Optional(Calls), deny: Type.Optional(Names) },
       { additionalProperties: false }
     ),
     response: Answer,

@@ -9,12 +9,12 @@ export const doctorRoutes: readonly Route[] = [
     operationId: 'examine',
     summary: 'Checks of the whole loop, each with its fix',
     needs: { verb: 'list', resource: 'nodes' },
-    cli: 'secco doctor --node',
+    cli: 'secco doctor',
     pages: ['/doctor'],
     response: listOf(
       Type.Object({
         what: Type.String(),
-        verdict: Type.Enum(['good', 'bad', 'unknown']),
+        verdict: Type.Enum(['good', 'warn', 'bad', 'unknown']),
         found: Type.String(),
         next: Type.String()
       })

@@ -1,5 +1,4 @@
 import type { Ui } from '../model/context.js'
-import type { Resource, Verb } from '../../access/rights.js'
 import { AnyObject, type Route, type Sees } from '../model/route.js'
 
 /** An endpoint of another part of the hub. Its rights are checked here. */
@@ -7,7 +6,8 @@ export interface ForeignRoute {
   method: 'GET' | 'POST'
   url: string
   summary: string
-  needs: { verb: Verb; resource: Resource }
+  needs: Route['needs']
+  also?: NonNullable<Route['also']>
   cli: string
   /** The answer is about namespaces in `sees` only; otherwise the right is needed in the whole cluster. */
   namespaced?: true

@@ -3,9 +3,14 @@ import { stringify } from 'yaml'
 import { namePattern, namespacePattern } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
-import { withParents } from '../../../src/seccomp/policy/extend.js'
+import { withParents } from '../../../src/seccomp/render/extend.js'
 import { exportSpo } from '../../../src/seccomp/export/spo.js'
-import { withoutApproval, withValidApproval } from '../../../src/seccomp/policy/approval.js'
+import { applyProfile } from '../../../src/confinement/approving-store.js'
+import {
+  mustBeApproved,
+  noneStarts,
+  withoutApproval
+} from '../../../src/seccomp/policy/approval.js'
 import type { Resolve } from '../../../src/seccomp/render/approved.js'
 import { mergeObserved } from '../../../src/seccomp/review/merge.js'
 import { serializeDocument } from '../../../src/api/parse.js'
@@ -14,6 +19,7 @@ import type { Call } from '../model/context.js'
 import { compareSides } from '../model/compare.js'
 import { derivedOf } from '../model/derived.js'
 import { AnyObject, reading, refOf, type Route, writing } from '../model/route.js'
+import { mustBeAllowed } from '../sessions/permissions.js'
 
 function whoOf({ identity, ui }: Call) {
   return { by: identity.user, at: new Date(ui.now()).toISOString() }
@@ -26,8 +32,11 @@ async function mustGet(call: Call): Promise<SeccompProfile> {
   throw new SeccoError('NOT_FOUND', `there is no profile ${ref.namespace}/${ref.name}`)
 }
 
+const updating = { verb: 'update', resource: 'seccompprofiles' } as const
 const Done = Type.Object({ namespace: Type.String(), name: Type.String() })
 const Parent = Type.String({ pattern: '^([a-z0-9-]{1,63}/)?[a-z0-9][-a-z0-9.]{0,251}$' })
+/** As many as spec.extends holds. */
+const Parents = Type.Array(Parent, { maxItems: 32 })
 
 /** Rejects a missing parent or a cycle before it is stored. */
 function checkParents(profile: SeccompProfile, resolve: Resolve): void {
@@ -37,7 +46,8 @@ function checkParents(profile: SeccompProfile, resolve: Resolve): void {
 async function exported(call: Call): Promise<unknown> {
   const profile = await mustGet(call)
   const format = call.query['format'] ?? 'oci'
-  const result = derivedOf(call.ui.sources, call.ui.now()).rendering(profile)
+  const derived = derivedOf(call.ui.sources, call.ui.now())
+  const result = derived.rendering(profile)
   if (format === 'yaml') {
     const { apiVersion: version, kind, metadata, spec } = profile
     const { name, namespace } = metadata
@@ -49,6 +59,7 @@ async function exported(call: Call): Promise<unknown> {
     }
     return { file: `${name}.yaml`, text: serializeDocument(own) }
   }
+  mustBeApproved(profile, noneStarts)
   if (result.rendering === undefined) throw new SeccoError('INVALID_DOCUMENT', result.problem)
   const { namespace = '', name } = profile.metadata
   if (format === 'spo') {
@@ -56,7 +67,8 @@ async function exported(call: Call): Promise<unknown> {
     return { file: `${name}.spo.yaml`, text: stringify(object) }
   }
   const { revision } = profile.status ?? {}
-  const bytes = revision === undefined ? undefined : await call.ui.sources.revision(revision)
+  const isOpen = revision !== undefined && !derived.hasHiddenParent(profile)
+  const bytes = !isOpen ? undefined : await call.ui.sources.revision(revision)
   return { file: `${name}.json`, text: bytes?.toString() ?? result.rendering.json }
 }
 
@@ -74,13 +86,14 @@ export const profileRoutes: readonly Route[] = [
       const profile = await mustGet(call)
       const derived = derivedOf(call.ui.sources, call.ui.now())
       const { rendering, problem } = derived.rendering(profile)
+      const unknown = derived.unknown === '' ? {} : { unknown: derived.unknown }
       return {
         ...profile,
         review: derived.review(profile),
         rendering:
           rendering === undefined
             ? { problem }
-            : { digest: rendering.digest, reasons: rendering.reasons }
+            : { digest: rendering.digest, reasons: rendering.reasons, ...unknown }
       }
     }
   }),
@@ -100,7 +113,10 @@ export const profileRoutes: readonly Route[] = [
       const { documents } = call.ui
       const parsed = await documents.read('profile', { text: document, name: ref.name })
       const placed = { ...parsed, metadata: { ...parsed.metadata, ...ref } }
-      await call.ui.store.apply('SeccompProfile', withValidApproval(placed, whoOf(call)))
+      await applyProfile(call.ui.store, placed, {
+        ...whoOf(call),
+        reason: 'applied as a document'
+      })
       return ref
     }
   }),
@@ -128,7 +144,7 @@ export const profileRoutes: readonly Route[] = [
     cli: 'secco profile extend NAME --add PARENT --remove PARENT',
     pages: ['/profiles/:namespace/:name'],
     body: Type.Object(
-      { add: Type.Optional(Type.Array(Parent)), remove: Type.Optional(Type.Array(Parent)) },
+      { add: Type.Optional(Parents), remove: Type.Optional(Parents) },
       { additionalProperties: false }
     ),
     response: Done,
@@ -179,7 +195,8 @@ export const profileRoutes: readonly Route[] = [
       { additionalProperties: false }
     ),
     response: AnyObject,
-    async handle({ ui }, { files, namespace = 'default', name, dryRun = false }) {
+    async handle(call, { files, namespace = 'default', name, dryRun = false }) {
+      const { ui, identity } = call
       const sources = files.map((file) => ({ where: file.name, text: file.text, words: file.name }))
       const given = { namespace, ...(name === undefined || name === '' ? {} : { name }) }
       const { imported, losses } = await ui.documents.read('imports', { sources, ...given })
@@ -196,8 +213,11 @@ export const profileRoutes: readonly Route[] = [
         const { observed: seen } = profile.status ?? {}
         const ref = { namespace: profile.metadata.namespace, name: profile.metadata.name }
         // A trace adds to what is there, and takes nothing of it away.
-        if (kind === 'profile' || (await ui.store.get('SeccompProfile', ref)) === undefined)
-          await ui.store.apply('SeccompProfile', profile)
+        const isThere = (await ui.store.get('SeccompProfile', ref)) !== undefined
+        // The hub writes what was observed, with its own rights.
+        if (isThere) await mustBeAllowed(identity, updating, ref)
+        const decision = { ...whoOf(call), reason: 'imported' }
+        if (kind === 'profile' || !isThere) await applyProfile(ui.store, profile, decision)
         if (seen !== undefined)
           await ui.store.update('SeccompProfile', ref, (current) => mergeObserved(current, seen))
       }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { judgedNode } from '../../views/node-problems.js'
 import { workloadOf } from '../../views/view.js'
 import { AnyObject, listOf, reading, type Route } from '../model/route.js'
 
@@ -51,7 +52,7 @@ export const readingRoutes: readonly Route[] = [
     cli: 'secco get nodes -o json',
     pages: ['/nodes', '/'],
     response: listOf(AnyObject),
-    handle: ({ ui }) => ({ items: ui.sources.nodes() })
+    handle: ({ ui }) => ({ items: ui.sources.nodes().map((node) => judgedNode(node, ui.now())) })
   }),
   reading({
     url: '/api/v1/states',

@@ -14,12 +14,12 @@ const mostViewers = 200
  * Adds `GET /api/v1/traces/:id/stream` (server-sent events): the trace now, after each change, and at its end. As long
  * as somebody follows it, the trace goes on. With `?brief=true` the events have no calls.
  */
-export function addTraceStream(app: FastifyInstance, ui: Pick<Ui, 'profiler'>): void {
+export function addTraceStream(app: FastifyInstance, ui: Pick<Ui, 'profiler' | 'streams'>): void {
   let viewers = 0
   const config = { own: true }
   app.get(
     '/api/v1/traces/:id/stream',
-    { schema: { hide: true }, config },
+    { schema: { hide: true }, config, exposeHeadRoute: false },
     async (request, reply) => {
       const { profiler } = ui
       const { identity, params } = request
@@ -31,6 +31,7 @@ export function addTraceStream(app: FastifyInstance, ui: Pick<Ui, 'profiler'>): 
       if (viewers >= mostViewers) {
         throw new SeccoError('UNAVAILABLE', `${mostViewers} people follow traces already`)
       }
+      ui.streams.add(request, reply, () => mustFind(call, 'get'))
       reply.hijack()
       const stream = openEventStream(reply.raw, headersOf(reply))
       viewers += 1

@@ -90,7 +90,7 @@ export function traceSummary(trace: RunningTrace) {
       calls: calls.reduce((sum, { total }) => sum + total, 0)
     },
     /** Calls per second, now and in the last minute. */
-    rate: ended ? 0 : tenths(rates.at(-1) ?? 0),
+    rate: tenths(trace.rate),
     rates: rates.map(tenths)
   }
 }
@@ -158,7 +158,10 @@ const keepRoute = writing({
     const set = setOfTrace(await mustFind(call, 'get'))
     await mustMay(call, 'create', 'seccompprofiles', ref.namespace)
     const { store } = call.ui
-    if ((await store.get('SeccompProfile', ref)) === undefined) {
+    // The hub writes what was observed, with its own rights.
+    if ((await store.get('SeccompProfile', ref)) !== undefined) {
+      await mustMay(call, 'update', 'seccompprofiles', ref.namespace)
+    } else {
       const profile: SeccompProfile = {
         apiVersion,
         kind: 'SeccompProfile',

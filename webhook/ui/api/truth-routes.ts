@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SeccoError } from '../../../src/lib/errors.js'
-import { chosen, containerRoutes } from '../../confinement/containers/container-routes.js'
+import { containerRoutes } from '../../confinement/containers/container-routes.js'
+import { streamContainers } from '../../confinement/containers/container-stream.js'
 import { denialRoutes, streamDenials } from '../../confinement/denials/denial-routes.js'
-import { openEventStream } from '../../confinement/containers/event-stream.js'
 import { explainRoutes } from '../../confinement/explain.js'
 import { historyRoutes } from '../../confinement/history/history-routes.js'
 import { ladderRoutes } from '../../confinement/ladder/ladder-routes.js'
@@ -10,6 +10,7 @@ import { radiusRoutes } from '../../confinement/what-if/radius-routes.js'
 import type { ConfinementRoute } from '../../confinement/containers/route.js'
 import type { Confinement } from '../../confinement/containers/confinement.js'
 import type { Resource } from '../../access/rights.js'
+import type { OpenStreams } from '../../access/open-streams.js'
 import { placesOf, reachOf } from '../sessions/permissions.js'
 
 type Query = Record<string, string | string[] | undefined>
@@ -42,26 +43,18 @@ export function headersOf(reply: FastifyReply): Record<string, string> {
 }
 
 /** Adds the event streams of webhook/confinement: first all items, then the changes. */
-export function truthStreams(app: FastifyInstance, truth: Confinement): void {
-  app.get('/api/v1/denials/stream', { schema: { hide: true } }, async (request, reply) => {
-    streamDenials(truth, await listed(request, 'denials'), reply.raw, headersOf(reply))
+export function truthStreams(app: FastifyInstance, truth: Confinement, streams: OpenStreams): void {
+  const route = { schema: { hide: true }, exposeHeadRoute: false }
+  app.get('/api/v1/denials/stream', route, async (request, reply) => {
+    const choice = await listed(request, 'denials')
+    streams.add(request, reply, () => listed(request, 'denials'))
+    streamDenials(truth, choice, reply.raw, headersOf(reply))
     reply.hijack()
   })
-  app.get('/api/v1/containers/stream', { schema: { hide: true } }, async (request, reply) => {
-    const { query, sees } = await listed(request, 'containers')
-    const own = (views: Parameters<typeof chosen>[1]) =>
-      chosen(truth, views, query).filter(({ namespace }) => sees(namespace))
-    const items = own(truth.listed.list())
+  app.get('/api/v1/containers/stream', route, async (request, reply) => {
+    const choice = await listed(request, 'containers')
+    streams.add(request, reply, () => listed(request, 'containers'))
+    streamContainers(truth, choice, reply.raw, headersOf(reply))
     reply.hijack()
-    const stream = openEventStream(reply.raw, headersOf(reply))
-    stream.send('snapshot', { items })
-    const leave = truth.listed.onChange((changed, gone) => {
-      const data = {
-        changed: own(changed),
-        gone: own(gone).map(({ key }) => key)
-      }
-      if (data.changed.length + data.gone.length > 0) stream.send('change', data)
-    })
-    stream.onClose(leave)
   })
 }

@@ -1,5 +1,5 @@
 import { answerLines } from './answer-lines.js'
-import { type Answer, ask, failureText, notice } from './api.js'
+import { type Answer, ask, failureText, notice, sentence } from './api.js'
 import { packTyped, standing, unpackTyped } from './fields.js'
 import { leave } from './live.js'
 
@@ -56,7 +56,7 @@ function showAnswer(form: HTMLFormElement, data: Record<string, unknown>): void 
     place.tabIndex = 0
     form.append(place)
   }
-  place.textContent = ['Tried, nothing was changed:', ...answerLines(data)].join('\n')
+  place.textContent = ['Tried, nothing was changed:', ...answerLines(data).map(sentence)].join('\n')
 }
 
 /** Goes on: reloads, or opens a path whose `:name` parts the answer fills. */

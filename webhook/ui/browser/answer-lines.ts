@@ -1,3 +1,5 @@
+import { type RadiusSummary, radiusWords } from '../../confinement/what-if/radius-words.js'
+
 /** Members of an answer that say nothing to a person who tries a change. */
 const hidden = ['ms', 'dryRun', 'changed', 'key']
 
@@ -5,20 +7,64 @@ const hidden = ['ms', 'dryRun', 'changed', 'key']
 const words: Readonly<Record<string, string>> = {
   what: 'blocks',
   rules: 'syscalls',
+  equivalents: 'in place of what is blocked',
+  others: 'not blocked',
+  block: 'to block them, too: secco block',
   users: 'by the recorded syscalls',
-  considered: 'running containers with known syscalls',
-  without: 'running containers whose syscalls are not known',
-  hit: 'containers that would have had denials',
   profiles: 'profiles that change',
   restart: 'containers that can make it until they restart',
-  total: 'containers under a profile',
-  done: 'percent of these that deny it already',
-  beyond: 'containers that it does not reach'
+  unreached: 'containers that can make it, also after a restart',
+  total: 'running containers',
+  missingNodes: 'nodes that have not reported what runs there',
+  done: 'percent of these that deny it already'
 }
 
 /** Returns a member's name as words: `startedAt` as `started at`. */
 const wordsOf = (name: string) =>
   words[name] ?? name.replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`)
+
+/** A workload of a simulation's answer. */
+interface User {
+  namespace: string
+  workload: string
+  syscalls: readonly string[]
+  /** Absent: from an earlier hub. */
+  when?: string
+}
+
+type RadiusAnswer = RadiusSummary & { workloads?: readonly User[] }
+
+const isRadius = (value: object): value is RadiusAnswer => 'considered' in value
+
+const mostUsers = 50
+
+/** Returns who uses what would be denied: each workload in one line. */
+function userLines(users: readonly User[]): string[] {
+  const lines = users
+    .slice(0, mostUsers)
+    .map(({ namespace, workload, syscalls, when = 'runs now' }) =>
+      [`${namespace}/${workload}`, syscalls.slice(0, 12).join(', '), when].join(' · ')
+    )
+  return [...lines, ...(users.length > mostUsers ? [`and ${users.length - mostUsers} more`] : [])]
+}
+
+interface Place {
+  node: string
+  namespace: string
+  workload: string
+  name: string
+  command?: string
+  why?: string
+}
+
+/** Whether a member identifies a container. */
+const isPlace = (one: object): one is Place => 'workload' in one && 'node' in one && 'name' in one
+
+/** Returns a container, and what to do about it, in one line. */
+function placeLine({ namespace, workload, name, node, command = '', why }: Place): string {
+  const then = why ?? command
+  return `${namespace}/${workload} · ${name} on ${node}${then === '' ? '' : `: ${then}`}`
+}
 
 /** Formats the nested answer of a dry run as indented lines. */
 export function answerLines(value: unknown, depth = 0): string[] {
@@ -31,6 +77,19 @@ export function answerLines(value: unknown, depth = 0): string[] {
     return list.slice(0, 8).flatMap((one) => answerLines(one, depth))
   }
   if (typeof value !== 'object' || value === null) return [`${pad}${String(value)}`]
+  if (isRadius(value)) {
+    const { considered, without, missingNodes = 0, hit, knownSince, denied = [], ...others } = value
+    const { earlier = 0, unread = 0, unplaced = 0, workloads = [], ...rest } = others
+    const counts = { considered, without, missingNodes, hit, knownSince }
+    const before = { earlier, unread, unplaced }
+    return [
+      ...[...radiusWords({ ...counts, ...before, denied }), ...userLines(workloads)].map(
+        (line) => `${pad}${line}`
+      ),
+      ...(hit === 0 ? [] : answerLines(rest, depth))
+    ]
+  }
+  if (isPlace(value)) return [`${pad}${placeLine(value)}`]
   return Object.entries(value)
     .filter(([name]) => !hidden.includes(name))
     .flatMap(([name, one]) =>

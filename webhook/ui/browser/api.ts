@@ -1,3 +1,4 @@
+import { withOptionsInText } from '../../../src/lib/printed-commands.js'
 import { isAnythingTyped } from './fields.js'
 
 /** An error of the server, or that it did not answer. */
@@ -36,8 +37,14 @@ export async function ask(method: string, url: string, body?: unknown): Promise<
   }
 }
 
+/** Returns a sentence of Secco's own, whose commands reach the hub of the page: see `Sentence` of the parts. */
+export function sentence(text: string): string {
+  const secco = document.getElementById('main')?.dataset['commandOptions'] ?? ''
+  return withOptionsInText(text, { secco, kubectl: '' })
+}
+
 export function failureText({ code, message, hint }: Failure): string {
-  return `${message} (${code}). ${hint}`
+  return `${message} (${code}). ${sentence(hint)}`
 }
 
 /** Shows a notice for some seconds, for screen readers too. */

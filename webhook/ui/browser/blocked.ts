@@ -1,4 +1,5 @@
-import { ask } from './api.js'
+import { type BlockCounts, openWords } from '../../confinement/what-if/block-words.js'
+import { ask, sentence } from './api.js'
 import { replaced } from './live.js'
 
 interface Open {
@@ -9,14 +10,25 @@ interface Open {
   command: string
 }
 
+/** A container that a restart does not help. */
+interface Unreached extends Open {
+  why: string
+}
+
+interface Progress extends BlockCounts {
+  restart: Open[]
+  unreached: Unreached[]
+}
+
 const most = 50
 
-function lineOf({ namespace, workload, name, node, command }: Open): HTMLLIElement {
+function lineOf(container: Open, why?: string): HTMLLIElement {
+  const { namespace, workload, name, node, command } = container
   const line = document.createElement('li')
   const who = document.createElement('span')
   who.textContent = `${namespace}/${workload} · ${name} on ${node}`
-  const how = document.createElement('code')
-  how.textContent = command
+  const how = document.createElement(why === undefined ? 'code' : 'span')
+  how.textContent = why ?? command
   line.append(who, how)
   return line
 }
@@ -31,16 +43,16 @@ export function startBlocked(): void {
     const list = panel.querySelector('[data-blocked-list]')
     if (words === null || list === null) return
     if (!answer.ok) {
-      words.textContent = 'The hub did not answer: see secco block.'
+      words.textContent = sentence('The hub did not answer: see secco block.')
       return
     }
-    const { restart, total } = answer.data as unknown as { restart: Open[]; total: number }
-    const containers = `${total} ${total === 1 ? 'container' : 'containers'}`
-    words.textContent =
-      restart.length === 0
-        ? `nobody: none of ${containers} under a profile can ask for it`
-        : `${restart.length} of ${containers} under a profile can still ask for it`
-    list.replaceChildren(...restart.slice(0, most).map(lineOf))
+    const counts = answer.data as unknown as Progress
+    const { restart, unreached } = counts
+    words.textContent = openWords(counts)
+    list.replaceChildren(
+      ...restart.slice(0, most).map((one) => lineOf(one)),
+      ...unreached.slice(0, most).map((one) => lineOf(one, one.why))
+    )
   }
   void update()
   document.addEventListener(replaced, () => void update())

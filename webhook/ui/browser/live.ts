@@ -5,7 +5,11 @@ import { morphMain, morphRegion, regionOf, regionsIn, remember } from './morph.j
 /** The event after regions were updated, so that scripts apply again what a person set. */
 export const replaced = 'secco:replaced'
 
+/** Ages, and how long nothing new came, change without any change of the hub: a page is never older than this, in ms. */
+const agingMs = 15_000
+
 let loading = false
+let loadedAt = performance.now()
 /** Whether the page is being left: an update would come between a click and its page. */
 let left = false
 const isLeft = () => left
@@ -27,8 +31,11 @@ export async function reloadRegions(address = location.href, only?: string): Pro
     return false
   }
   loading = true
+  loadedAt = performance.now()
   try {
-    const response = await fetch(address, { headers: { accept: 'text/html' } })
+    // A page that loads itself does not keep its session: nobody may be there.
+    const own = only === undefined ? { 'x-secco-reload': '1' } : {}
+    const response = await fetch(address, { headers: { accept: 'text/html', ...own } })
     if (response.status === 401) sessionOver()
     if (!response.ok) return false
     const text = await response.text()
@@ -58,11 +65,15 @@ export async function reloadRegions(address = location.href, only?: string): Pro
   }
 }
 
+const notConnected = 'not connected'
 let state = 'live'
 
 function showState(text: string): void {
   state = text
-  for (const place of document.querySelectorAll('[data-live-state]')) place.textContent = text
+  for (const place of document.querySelectorAll('[data-live-state]')) {
+    place.textContent = text
+    place.classList.toggle('lost', text === notConnected)
+  }
 }
 
 const retryMs = 5000
@@ -71,6 +82,9 @@ const retryMs = 5000
 function listen(hear: { change: () => void; open: () => void; lost: () => void }): void {
   const source = new EventSource('/api/v1/changes')
   source.addEventListener('change', hear.change)
+  source.addEventListener('counts', () => {
+    if (document.querySelector('[data-counts]') !== null) hear.change()
+  })
   source.addEventListener('open', hear.open)
   source.addEventListener('error', () => {
     hear.lost()
@@ -104,7 +118,7 @@ export function startLive(): void {
     },
     lost: () => {
       lost = true
-      showState('not connected')
+      showState(notConnected)
       if (session.over) return
       notice(
         'The hub does not answer: what you see may be old. The page tries again by itself.',
@@ -112,6 +126,10 @@ export function startLive(): void {
       )
     }
   })
+  setInterval(() => {
+    const isOld = performance.now() - loadedAt >= agingMs
+    if (isOld && !paused && !lost && !document.hidden) void reloadRegions()
+  }, 1000)
   // A browser can keep the page and show it again.
   addEventListener('pageshow', () => {
     left = false

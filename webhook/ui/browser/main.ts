@@ -4,7 +4,8 @@ import { startGrid } from './grid.js'
 import { startImport } from './import.js'
 import { startLive } from './live.js'
 import { startRules } from './rule-form.js'
-import { startButtons, startSides, startSimulation, startSliders, startTour } from './small.js'
+import { startSimulation } from './simulation.js'
+import { startButtons, startNavigation, startSides, startSliders, startTour } from './small.js'
 
 document.documentElement.classList.add('js')
 // First: it notes what the server sent, before the others change it.
@@ -14,8 +15,9 @@ startBlocked()
 startButtons()
 startGrid()
 startImport()
+startNavigation()
 startRules()
 startSides()
 startSliders()
 startTour()
-void startSimulation()
+startSimulation()

@@ -34,11 +34,15 @@ export function remember(): void {
 const focusName = (one: Element) =>
   [one.tagName, one.getAttribute('href') ?? '', one.textContent.trim()].join('\n')
 
-/** Finds the link or button that does the same as one that was focused. */
+/** Finds the link or button that does the same as one that was focused. The words of a link can change: they have counts. */
 function focusTwin(focused: Element, root: Element): HTMLElement | undefined {
   const name = focusName(focused)
-  const same = [...root.querySelectorAll<HTMLElement>(focused.tagName)]
-  return same.find((each) => focusName(each) === name)
+  const all = [...root.querySelectorAll<HTMLElement>(focused.tagName)]
+  const same = all.find((each) => focusName(each) === name)
+  const href = focused.getAttribute('href')
+  if (same !== undefined || href === null) return same
+  const [only, ...more] = all.filter((each) => each.getAttribute('href') === href)
+  return more.length === 0 ? only : undefined
 }
 
 /** Returns the focused element inside of another one. */

@@ -30,6 +30,12 @@ async function logOut(): Promise<void> {
   else notice(failureText(answer.failure))
 }
 
+/** Shows the current page among the pages where only some of them fit on a phone. */
+export function startNavigation(): void {
+  const current = document.querySelector('.nav [aria-current]')
+  current?.scrollIntoView({ block: 'nearest', inline: 'center' })
+}
+
 /** Starts the buttons that change nothing: copy, print, export, the end of the tour and of the session. */
 export function startButtons(): void {
   document.addEventListener('click', (event) => {
@@ -74,35 +80,6 @@ export function startSliders(): void {
     const share = Math.ceil((total * Number(field.value)) / 100)
     output.textContent = `${field.value} %, ${share} of ${total} ${total === 1 ? 'container' : 'containers'}`
   })
-}
-
-/** Asks what a proposal would have denied, after the page is shown. */
-export async function startSimulation(): Promise<void> {
-  const place = document.querySelector<HTMLElement>('[data-simulate]')
-  if (place === null) return
-  const words = document.querySelector('[data-simulate-words]')
-  const answer = await ask('POST', '/api/v1/simulate', {
-    profile: place.dataset['simulate'],
-    profileOnly: true
-  })
-  if (!answer.ok) {
-    if (words !== null) words.textContent = 'Not simulated: look at the evidence.'
-    return
-  }
-  const {
-    hit,
-    considered,
-    syscalls = []
-  } = answer.data as { hit: number; considered: number; syscalls?: { name: string }[] }
-  place.textContent = String(hit)
-  if (words !== null) {
-    const names = syscalls.slice(0, 5).map(({ name }) => name)
-    const containers = `${considered} ${considered === 1 ? 'container' : 'containers'}`
-    words.textContent =
-      hit === 0
-        ? `Tried on what ${containers} did: nothing would be denied.`
-        : `Of ${containers}; calls: ${names.join(', ')}.`
-  }
 }
 
 const settleMs = 200

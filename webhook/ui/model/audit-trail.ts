@@ -73,7 +73,8 @@ export async function openAuditTrail(
           logger.error({ err: error }, 'audit trail not written')
         })
     },
-    list: () => [...entries].reverse(),
+    // What a deleted object kept is noted later than it was decided.
+    list: () => [...entries].reverse().sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1)),
     close: () => writing
   }
 }

@@ -10,6 +10,9 @@ import {
 import { observedSide } from '../../../src/seccomp/review/observed-sides.js'
 import { parseProfileDocument } from '../../../src/api/parse.js'
 import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
+import { ownDigestsWith } from '../../../src/rules/digest-prefix.js'
+import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
 import type { UiSources } from './sources.js'
 import { type Derived, keyOf } from './derived.js'
 
@@ -19,11 +22,12 @@ const parts = ['approved', 'observed', 'previous'] as const
 export function sideNames(sources: UiSources): string[] {
   const own = sources.profiles().flatMap((profile) => {
     const key = keyOf(profile)
-    const { revision, previousRevision, observed } = profile.status ?? {}
+    const { revision, observed } = profile.status ?? {}
+    const previous = previousRevisionOf(profile.status)
     return [
       ...(profile.spec.seccomp === undefined ? [] : [key]),
       ...(observed === undefined ? [] : [`${key}@observed`]),
-      ...(previousRevision === undefined || revision === undefined ? [] : [`${key}@previous`])
+      ...(previous === undefined || revision === undefined ? [] : [`${key}@previous`])
     ]
   })
   return ['RuntimeDefault', ...own]
@@ -46,7 +50,8 @@ function renderedSide(profile: SeccompProfile, derived: Derived, label: string):
   if (rendering === undefined) throw new SeccoError('INVALID_DOCUMENT', `${label}: ${problem}`)
   const { seccomp, provenance } = rendering
   const last = profile.status?.approvals?.at(-1)
-  return { label, seccomp, provenance, ...(last === undefined ? {} : { by: last }) }
+  const of = keyOf(profile)
+  return { label, of, seccomp, provenance, ...(last === undefined ? {} : { by: last }) }
 }
 
 async function sideOf(sources: UiSources, derived: Derived, text: string): Promise<DiffSide> {
@@ -60,16 +65,25 @@ async function sideOf(sources: UiSources, derived: Derived, text: string): Promi
     })
   }
   const part = parts.find((each) => each === asked)
-  if (part === 'observed') return observedSide(profile, text)
+  if (part === 'observed') return { ...observedSide(profile, text), of: key }
   if (part === 'approved') return renderedSide(profile, derived, text)
-  const digest = part === 'previous' ? profile.status?.previousRevision : asked
+  if (derived.hasHiddenParent(profile)) {
+    throw new SeccoError('FORBIDDEN', `${text}: its revisions have content that you may not read`, {
+      hint: 'ask for the role secco-viewer in the namespaces of the profiles that it extends'
+    })
+  }
+  const state = sources.states().find((one) => profileKey(one.namespace, one.name) === key)
+  const [own, ...others] = ownDigestsWith(profile, asked, state)
+  const named = others.length === 0 ? own : undefined
+  const digest = part === 'previous' ? previousRevisionOf(profile.status) : named
   const bytes = digest === undefined ? undefined : await sources.revision(digest)
   if (digest === undefined || bytes === undefined) {
-    throw new SeccoError('NOT_FOUND', `${text}: the hub does not have this revision any more`)
+    throw new SeccoError('NOT_FOUND', `${text}: the hub does not have this revision of the profile`)
   }
   const by = approvalOf(profile, digest)
   return {
     label: text,
+    of: key,
     seccomp: ociOf(bytes.toString(), text),
     ...(by === undefined ? {} : { by })
   }

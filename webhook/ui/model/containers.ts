@@ -1,4 +1,5 @@
 import { type ConfinementState, states } from '../../../src/confinement/state.js'
+import { isReachedBy } from '../../confinement/containers/container-view.js'
 import { type InventoryItem, profileOf } from './inventory.js'
 
 /** How urgently a container needs a person: drift, no protection, an old revision, not at all. */
@@ -42,7 +43,7 @@ export interface Containers {
   counts(): ContainerCounts
   /** undefined if no container has the profile. */
   countsOf(profile: string): Readonly<ContainerCounts> | undefined
-  /** The containers that run under a profile, and those that it learns from. */
+  /** The containers that a change of a profile reaches when they start again. */
   usersOf(profile: string): InventoryItem[]
   find(key: string): InventoryItem | undefined
   /** Returns at most `most` containers from an index on, the most urgent first; `wants` filters them. */
@@ -116,10 +117,11 @@ function reader(
       }
       return sum ?? only
     },
-    usersOf: (profile) => [
-      ...[...of(profile)].flatMap(({ items }) => [...items.values()]),
-      ...teachers(profile)
-    ],
+    usersOf: (profile) =>
+      [
+        ...[...of(profile)].flatMap(({ items }) => [...items.values()]),
+        ...teachers(profile)
+      ].filter((item) => isReachedBy(item, profile)),
     find,
     window(from, most, wants) {
       const items: InventoryItem[] = []
@@ -145,6 +147,11 @@ function reader(
   }
 }
 
+/** Returns the profiles that a container may run under, apart from the one of its group. */
+function profilesElsewhere(item: InventoryItem): string[] {
+  return [item.profile, ...item.sharedWith].filter((one) => one !== '' && one !== profileOf(item))
+}
+
 /** Makes an index that its caller keeps up to date, one change at a time. */
 export function createContainerIndex(given: readonly InventoryItem[] = []): ContainerIndex {
   const groups = new Map<string, Group>()
@@ -168,6 +175,13 @@ export function createContainerIndex(given: readonly InventoryItem[] = []): Cont
     return group
   }
 
+  function leaveElsewhere(item: InventoryItem): void {
+    for (const profile of profilesElsewhere(item)) {
+      elsewhere.get(profile)?.delete(item.key)
+      if (elsewhere.get(profile)?.size === 0) elsewhere.delete(profile)
+    }
+  }
+
   function remove(key: string): void {
     const found = where.get(key)
     if (found === undefined) return
@@ -175,8 +189,7 @@ export function createContainerIndex(given: readonly InventoryItem[] = []): Cont
     where.delete(key)
     group.items.delete(key)
     count(group, item, -1)
-    elsewhere.get(item.profile)?.delete(key)
-    if (elsewhere.get(item.profile)?.size === 0) elsewhere.delete(item.profile)
+    leaveElsewhere(item)
     if (group.items.size > 0) return
     groups.delete(`${group.namespace} ${group.profile}`)
     const own = byProfile.get(group.profile)
@@ -189,13 +202,13 @@ export function createContainerIndex(given: readonly InventoryItem[] = []): Cont
     if (before !== undefined && before.group !== groupOf(item)) remove(item.key)
     const group = groupOf(item)
     if (before?.group === group) count(group, before.item, -1)
-    if (before !== undefined) elsewhere.get(before.item.profile)?.delete(item.key)
+    if (before !== undefined) leaveElsewhere(before.item)
     count(group, item, 1)
     group.items.set(item.key, item)
     where.set(item.key, { group, item })
-    if (item.profile !== '' && item.profile !== profileOf(item)) {
-      const others = elsewhere.get(item.profile) ?? new Map<string, InventoryItem>()
-      elsewhere.set(item.profile, others.set(item.key, item))
+    for (const profile of profilesElsewhere(item)) {
+      const others = elsewhere.get(profile) ?? new Map<string, InventoryItem>()
+      elsewhere.set(profile, others.set(item.key, item))
     }
   }
 

@@ -15,6 +15,8 @@ const bottom = 26
 
 export interface Curve {
   events: readonly DiscoveryEvent[]
+  /** Number of observed syscalls, as on every page: events may be older, or missing after a restart of the hub. */
+  observed: number
   /** Number of syscalls that the approved rendering allows; undefined before the first approval. */
   approved: number | undefined
   /** Estimate of the calls that nobody saw yet, 95 %. */
@@ -90,7 +92,7 @@ export function plotOf(curve: Curve, figure: Figure): Plot {
   const times = all.map(({ at }) => at)
   const from = Math.min(...times)
   const to = Math.max(curve.sinceStart ? 0 : curve.now, ...times, from + 60_000)
-  const seen = Math.max(...all.map((point) => point.all))
+  const seen = Math.max(...all.map((point) => point.all), curve.observed)
   const most = Math.max(seen + (curve.unseen?.upper ?? 0), curve.approved ?? 0, 10) * 1.08
   const floor = height - bottom
   return {
@@ -100,6 +102,19 @@ export function plotOf(curve: Curve, figure: Figure): Plot {
     roomy: right >= 60,
     x: (at) => Math.round(left + ((at - from) / (to - from)) * (width - left - right)),
     y: (value) => Math.round(floor - (value / most) * (floor - top))
+  }
+}
+
+const lineHeight = 16
+
+/** Returns where the words beside the curve are, one below the other: of what is unseen, of all, and of each instance. */
+export function labelPlaces({ curve, seen, floor, y }: Plot, instances: number) {
+  const all = Math.min(y(seen) + lineHeight, floor - lineHeight * instances - 2)
+  const high = y(seen + (curve.unseen?.upper ?? 0)) + 4
+  return {
+    unseen: Math.max(12, Math.min(high, all - lineHeight)),
+    all,
+    instance: (index: number) => all + 2 + lineHeight * (index + 1)
   }
 }
 

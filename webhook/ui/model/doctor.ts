@@ -1,39 +1,66 @@
+import { holdsUpNext } from '../../../src/api/node-condition-reasons.js'
 import { plural } from '../../../src/lib/plural.js'
 import type { ContainerCounts } from './containers.js'
 import type { UiSources } from './sources.js'
-import { lossesText, type NodeView } from '../../views/view.js'
+import { type NodeProblem, nodeProblems } from '../../views/node-problems.js'
+import { unidentifiedNext } from '../../views/unidentified.js'
+import type { NodeView } from '../../views/view.js'
 
 /** One check of the chain from the kernel to the page. */
 export interface Check {
   what: string
-  verdict: 'good' | 'bad' | 'unknown'
+  /** warn: nothing is wrong now, and what was learned meanwhile may lack syscalls. */
+  verdict: 'good' | 'warn' | 'bad' | 'unknown'
   found: string
   /** How to fix it; empty when there is nothing to fix. */
   next: string
 }
 
-interface NodeComplaint {
-  name: string
-  type: string
-  message: string
-}
-
 const named = 5
 const quoted = 3
-const silentMs = 120_000
 
 function check(what: string, good: boolean, found: string, next: string): Check {
   return { what, verdict: good ? 'good' : 'bad', found, next: good ? '' : next }
 }
 
-/** Makes a check of nodes unknown where there is no node: "all of none" proves nothing. */
-function ofNodes(nodes: number, one: Check): Check {
-  if (nodes > 0) return one
-  return { ...one, verdict: 'unknown', found: 'there is no satellite to ask', next: '' }
+/** Returns how many checks need a fix, and how many warn, as the page and the command state it. */
+export function verdictOf(checks: readonly Pick<Check, 'verdict'>[]): string {
+  const [bad = 0, warnings = 0] = ['bad', 'warn'].map(
+    (wanted) => checks.filter(({ verdict }) => verdict === wanted).length
+  )
+  const needs = `${bad} of ${checks.length} ${bad === 1 ? 'needs' : 'need'} a fix`
+  return [
+    bad === 0 ? 'none needs a fix' : needs,
+    ...(warnings === 0 ? [] : [plural(warnings, 'warning')])
+  ].join(', ')
+}
+
+const isWrong = ({ verdict }: Check): boolean => verdict === 'bad' || verdict === 'warn'
+
+/** Makes a good check of nodes unknown where there is no node, or one is away: "all of none" proves nothing. */
+function ofNodes(nodes: readonly NodeView[], one: Check): Check {
+  if (nodes.length === 0)
+    return { ...one, verdict: 'unknown', found: 'there is no satellite to ask', next: '' }
+  const away = nodes.filter(({ connected }) => !connected)
+  // Of these the hub knows the names alone, until they report.
+  const silent = nodes.filter(({ connected, hook, record }) => connected && hook + record === '')
+  if (away.length + silent.length === 0 || isWrong(one)) return one
+  const found = [
+    ...(away.length + silent.length === nodes.length ? [] : [one.found]),
+    ...(away.length === 0 ? [] : [`not known of those that are away: ${namesOf(away)}`]),
+    ...(silent.length === 0 ? [] : [`not known yet of ${namesOf(silent)}`])
+  ]
+  return { ...one, verdict: 'unknown', found: found.join('; ') }
 }
 
 /** The checks that come from conditions of nodes, by condition type (src/api/condition-reasons.ts). */
 const complaints = [
+  {
+    what: 'No node holds profiles up',
+    types: ['RevisionsHeld'],
+    good: 'none has lacked a revision for long',
+    next: holdsUpNext
+  },
   {
     what: 'Nodes have the profile files',
     types: ['ProfilesWritable', 'RevisionReady'],
@@ -49,7 +76,7 @@ const complaints = [
   {
     what: 'The hub accepts what nodes observe',
     types: ['ObservationsAccepted'],
-    good: 'no observation was dropped',
+    good: 'no observation was rejected for good within the last hour',
     next: 'the message names why the hub rejected the observation: docs/security.md'
   },
   {
@@ -74,82 +101,95 @@ const messagesOf = (list: readonly { name: string; message: string }[], most = n
     .map(({ name, message }) => `${name}: ${message}`)
     .join('; ')
 
+const again = 'the profiles of these nodes may lack syscalls: let their workloads run again'
+
+/** A problem of a node, by the same definition as on the pages Fleet and Nodes. */
+interface NamedProblem extends NodeProblem {
+  name: string
+}
+
+const ownKinds: ReadonlySet<string> = new Set(['away', 'silent', 'cannot-record', 'lost'])
+
 /** Checks connections and recording, node by node. */
-function nodeChecks(nodes: readonly NodeView[], now: number): Check[] {
-  const away = nodes.filter(({ connected }) => !connected)
-  const silent = nodes.filter(
-    ({ connected, lastSeen }) => connected && now - Date.parse(lastSeen) > silentMs
-  )
-  const blind = nodes
-    .filter(({ hook, record }) => hook === '' && record !== 'off')
-    .map(({ name, tracingUnavailable }) => ({ name, message: tracingUnavailable }))
-  const losing = nodes
-    .map(({ name, losses }) => ({ name, message: lossesText(losses) }))
-    .filter(({ message }) => message !== '')
+function nodeChecks(nodes: readonly NodeView[], problems: readonly NamedProblem[]): Check[] {
+  const of = (wanted: string) => problems.filter(({ kind }) => kind === wanted)
+  const [away, silent] = [of('away'), of('silent')]
+  const [blind, losing] = [of('cannot-record'), of('lost')]
   const lists = [
     {
       what: 'Every satellite is connected',
-      wrong: away.length === 0 ? '' : `away: ${namesOf(away)}`,
+      problems: away,
+      wrong: `away: ${namesOf(away)}`,
       good: 'all are',
       next: 'read its log on the node; secco get nodes -o wide'
     },
     {
       what: 'Every satellite reported lately',
-      wrong: silent.length === 0 ? '' : `silent: ${namesOf(silent)}`,
+      problems: silent,
+      wrong: `silent: ${namesOf(silent)}`,
       good: 'within two minutes',
       next: 'read its log on the node'
     },
     {
       what: 'Every node can record',
+      problems: blind,
       wrong: messagesOf(blind, blind.length),
       good: 'hooks load',
       next: 'on the node: secco doctor --node'
     },
     {
       what: 'Nothing was lost',
+      problems: losing,
       wrong: messagesOf(losing, losing.length),
       good: 'no counter moved',
-      next: 'the profiles of these nodes may lack syscalls: let their workloads run again'
+      next: nodes.some(({ losses }) => losses.unidentified > 0)
+        ? `${again}; ${unidentifiedNext}`
+        : again
     }
   ]
-  return lists.map(({ what, wrong, good, next }) =>
-    ofNodes(nodes.length, check(what, wrong === '', wrong || good, next))
-  )
+  return lists.map(({ what, problems: own, wrong, good, next }) => {
+    const isGood = own.length === 0
+    const one = check(what, isGood, isGood ? good : wrong, next)
+    // What is over is red on no page: see the level of a node's problems.
+    const isOver = !isGood && own.every(({ level }) => level === 'warn')
+    return ofNodes(nodes, isOver ? { ...one, verdict: 'warn' } : one)
+  })
 }
 
 /** Checks the conditions that nodes report. */
-function complaintChecks(nodes: readonly NodeView[]): Check[] {
-  const failing = nodes.flatMap(({ name, conditions }) =>
-    conditions
-      .filter(({ status }) => status === 'False')
-      .map(({ type, message }): NodeComplaint => ({ name, type, message }))
-  )
+function complaintChecks(nodes: readonly NodeView[], problems: readonly NamedProblem[]): Check[] {
+  const failing = problems.filter(({ kind }) => !ownKinds.has(kind))
   const known = complaints.map(({ what, types, good, next }) => {
-    const own = failing.filter(({ type }) => types.some((one) => one === type))
-    return ofNodes(nodes.length, check(what, own.length === 0, messagesOf(own) || good, next))
+    const own = failing.filter(({ kind }) => types.some((one) => one === kind))
+    return ofNodes(nodes, check(what, own.length === 0, messagesOf(own) || good, next))
   })
   // A satellite that is newer than this hub may report other types.
-  const others = failing.filter(({ type }) => !sorted.has(type))
+  const others = failing.filter(({ kind }) => !sorted.has(kind))
   if (others.length === 0) return known
-  const next = 'see the page of the node'
+  const next = 'see the node on the page Nodes'
   return [...known, check('Nodes have no other complaint', false, messagesOf(others), next)]
 }
 
 /** Checks what people wrote: approved profiles on the nodes, documents and rules. */
-function objectChecks(sources: UiSources): Check[] {
+function objectChecks(sources: UiSources, nodes: readonly NodeView[]): Check[] {
   const approved = sources.states().filter((state) => state.approved)
   const waiting = approved.filter((state) => state.enforce?.ready !== true)
   const problems = sources.problems().map(({ where, message }) => ({ name: where, message }))
   const { problems: wrong, rules } = sources.snapshot()
-  const wrongRules = wrong.map(({ rule, message }) => ({ name: rule, message }))
+  const wrongRules = wrong
+    .filter(({ rule }) => sources.isReadable(rule.split('/')[0] ?? ''))
+    .map(({ rule, message }) => ({ name: rule, message }))
   return [
-    check(
-      'Approved profiles are on all nodes',
-      waiting.length === 0,
-      waiting.length === 0
-        ? `${approved.length} of ${approved.length}`
-        : `${waiting.length} of ${approved.length} wait: ${namesOf(waiting)}`,
-      'secco get profiles -A; then the page of the node that lacks it'
+    ofNodes(
+      nodes,
+      check(
+        'Approved profiles are on all nodes',
+        waiting.length === 0,
+        waiting.length === 0
+          ? `${approved.length} of ${approved.length}`
+          : `${waiting.length} of ${approved.length} wait: ${namesOf(waiting)}`,
+        'secco get profiles -A; then the node that lacks it on the page Nodes'
+      )
     ),
     check(
       'All documents can be read',
@@ -167,7 +207,10 @@ function objectChecks(sources: UiSources): Check[] {
 }
 
 /** Checks kernels against what was decided; unknown where satellites do not report containers. */
-function enforcementChecks(counts: Readonly<ContainerCounts> | undefined): Check[] {
+function enforcementChecks(
+  counts: Readonly<ContainerCounts> | undefined,
+  nodes: readonly NodeView[]
+): Check[] {
   const [enforced, protectedOnes] = ['Kernels enforce what was decided', 'Rules protect their pods']
   if (counts === undefined) {
     const unknown = { verdict: 'unknown', found: 'satellites do not report it' } as const
@@ -182,7 +225,7 @@ function enforcementChecks(counts: Readonly<ContainerCounts> | undefined): Check
       enforced,
       drifted === 0,
       drifted === 0 ? 'no drift' : `${drifted} drifted`,
-      'see the page of the nodes, and restart the containers that drifted'
+      'see the page Nodes, and restart the containers that drifted'
     ),
     check(
       protectedOnes,
@@ -190,14 +233,17 @@ function enforcementChecks(counts: Readonly<ContainerCounts> | undefined): Check
       unprotected === 0
         ? 'all'
         : `${plural(unprotected, 'container is', 'containers are')} not protected`,
-      'they started while the webhook was away: restart them'
+      'the page Nodes says why of each: correct that, and restart them'
     )
-  ]
+  ].map((one) => ofNodes(nodes, one))
 }
 
 /** Checks the loop in its order: nodes, recording, files, documents, decisions, enforcement. Pure. */
 export function checksOf(sources: UiSources, now: number): Check[] {
   const nodes = sources.nodes()
+  const problems = nodes.flatMap((node) =>
+    nodeProblems(node, now).map((one): NamedProblem => ({ ...one, name: node.name }))
+  )
   const someNode = check(
     'A satellite is there',
     nodes.length > 0,
@@ -206,9 +252,9 @@ export function checksOf(sources: UiSources, now: number): Check[] {
   )
   return [
     someNode,
-    ...nodeChecks(nodes, now),
-    ...complaintChecks(nodes),
-    ...objectChecks(sources),
-    ...enforcementChecks(sources.containers()?.counts())
+    ...nodeChecks(nodes, problems),
+    ...complaintChecks(nodes, problems),
+    ...objectChecks(sources, nodes),
+    ...enforcementChecks(sources.containers()?.counts(), nodes)
   ]
 }

@@ -2,10 +2,12 @@ import { type ConfinementState, states } from '../../../src/confinement/state.js
 import { plural } from '../../../src/lib/plural.js'
 import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
 import { riskReport } from '../../../src/seccomp/review/risk-score.js'
-import { type DenialGroup, groupDenials, isOpen } from '../../views/denial-view.js'
+import { type DenialGroup, openGroups, openWord } from '../../views/denial-view.js'
+import { unblockHref } from './derived.js'
+import { nodeNeedsPerson, nodeProblems } from '../../views/node-problems.js'
 import type { NodeView } from '../../views/view.js'
 import type { Ui } from './context.js'
-import { nodeNeedsPerson, titleOf, type WorkloadLine } from './workloads.js'
+import { titleOf, type WorkloadLine } from './workloads.js'
 
 /** RuntimeDefault's risk score, to compare others with. */
 export const runtimeDefaultScore = riskReport(runtimeDefault()).score
@@ -22,8 +24,8 @@ export function countStates(ui: Ui): StateCounts {
   const running = ui.sources.containers()?.counts()
   const none = Object.fromEntries(states.map((state) => [state, 0]))
   const counts = running?.states ?? (none as Record<ConfinementState, number>)
-  for (const { state, containers } of running === undefined ? ui.lines() : []) {
-    if (state !== undefined) counts[state] += containers
+  for (const line of running === undefined ? ui.lines() : []) {
+    for (const { state, containers } of line.states) counts[state] += containers
   }
   const total = states.reduce((sum, state) => sum + counts[state], 0)
   return { counts, total, real: running !== undefined }
@@ -31,7 +33,7 @@ export function countStates(ui: Ui): StateCounts {
 
 /** Something that waits for a person. */
 export interface Todo {
-  kind: 'drift' | 'denied' | 'logged' | 'node' | 'review'
+  kind: 'drift' | 'unprotected' | 'denied' | 'logged' | 'node' | 'review'
   title: string
   detail: string
   href: string
@@ -48,24 +50,43 @@ function driftTodo(line: WorkloadLine): Todo {
   }
 }
 
-function denialTodo({ syscall, logged, namespace, profile, count, comm }: DenialGroup): Todo {
-  const caller = comm === '' ? 'an unknown caller' : comm
+function unprotectedTodo(line: WorkloadLine): Todo {
+  const { unprotected, containers } = line
+  const count = `${unprotected} of ${plural(containers, 'container')}`
   return {
-    kind: logged ? 'logged' : 'denied',
-    title: `${syscall} ${logged ? 'logged' : 'denied'}`,
-    detail: `${namespace}/${profile}, ${plural(count, 'time')}, by ${caller}`,
-    href: `/denials?q=${encodeURIComponent(syscall)}`,
-    verb: 'Decide'
+    kind: 'unprotected',
+    title: `${titleOf(line)} is not protected`,
+    detail: `${count} ${unprotected === 1 ? 'runs' : 'run'} without what a rule decides`,
+    href: '/nodes#containers',
+    verb: 'Inspect'
   }
 }
 
-function nodeTodo({ name, connected, conditions }: NodeView): Todo {
+function denialTodo(group: DenialGroup): Todo {
+  const { syscall, logged, namespace, profile, count, comm, state, hint } = group
+  const isAllowed = state === 'allowed'
+  const isBlocked = state === 'open' && openWord(group) === 'blocked'
+  const caller = comm === '' ? 'an unknown caller' : comm
+  return {
+    kind: logged ? 'logged' : 'denied',
+    title: `${syscall} ${isBlocked ? 'blocked in an emergency' : logged ? 'logged' : 'denied'}`,
+    detail: isAllowed
+      ? `${namespace}/${profile}: allowed by now, needs a restart`
+      : group.isOfDeleted
+        ? hint
+        : `${namespace}/${profile}, ${plural(count, 'time')}, by ${caller}`,
+    href: isBlocked ? unblockHref : `/denials?q=${encodeURIComponent(syscall)}`,
+    verb: isBlocked ? 'Unblock' : isAllowed ? 'Restart' : group.isOfDeleted ? 'Inspect' : 'Decide'
+  }
+}
+
+function nodeTodo(node: NodeView, now: number): Todo {
+  const { name, connected } = node
+  const problems = nodeProblems(node, now).filter(({ level }) => level === 'bad')
   return {
     kind: 'node',
-    title: connected ? `${name} reports a problem` : `${name} is not connected`,
-    detail:
-      conditions.find(({ status }) => status === 'False')?.message ??
-      'denials and new syscalls there are not reported',
+    title: connected ? `${name} has a problem` : `${name} is not connected`,
+    detail: problems.map(({ message }) => message).join('; '),
     href: '/nodes',
     verb: 'Inspect'
   }
@@ -83,10 +104,15 @@ function reviewTodo(line: WorkloadLine): Todo {
 
 /** Lists what waits for a person, the most urgent first. */
 export function todosOf(ui: Ui, lines: readonly WorkloadLine[]): Todo[] {
+  const now = ui.now()
   return [
     ...lines.filter(({ drifted }) => drifted > 0).map(driftTodo),
-    ...groupDenials(ui.sources.denials()).filter(isOpen).map(denialTodo),
-    ...ui.sources.nodes().filter(nodeNeedsPerson).map(nodeTodo),
+    ...lines.filter(({ unprotected }) => unprotected > 0).map(unprotectedTodo),
+    ...openGroups(ui.sources.denials()).map(denialTodo),
+    ...ui.sources
+      .nodes()
+      .filter((node) => nodeNeedsPerson(node, now))
+      .map((node) => nodeTodo(node, now)),
     ...lines.filter(({ toReview }) => toReview > 0).map(reviewTodo)
   ]
 }

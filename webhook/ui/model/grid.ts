@@ -20,7 +20,7 @@ export interface Cell {
   conditional: boolean
   /** Whether it was observed and the approved part does not allow it. */
   isNew: boolean
-  /** How often it was denied. */
+  /** How often it was denied, without closed denials. */
   denied: number
   expected: boolean
   risk: Risk | undefined
@@ -106,6 +106,7 @@ export function gridOf(options: {
       observed.add(denial.syscall)
       continue
     }
+    if (denial.state === 'closed') continue
     const before = denied.get(denial.syscall)
     denied.set(denial.syscall, {
       count: denial.count + (before?.count ?? 0),
@@ -148,7 +149,7 @@ export function cellWords(cell: Cell): string {
     cell.letter === 'p' && 'by a person',
     cell.letter === 'e' && 'from a base profile',
     cell.isNew && 'not approved',
-    cell.denied > 0 && `denied ${cell.denied} times${cell.expected ? ' on purpose' : ''}`,
+    cell.denied > 0 && `denied ${plural(cell.denied, 'time')}${cell.expected ? ' on purpose' : ''}`,
     !cell.observed && cell.allowed && 'never observed',
     !cell.observed && !cell.allowed && cell.denied === 0 && 'not allowed, never asked',
     cell.risk !== undefined && `${cell.risk.level} risk`

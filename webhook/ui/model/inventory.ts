@@ -15,6 +15,7 @@ export type InventoryItem = Pick<
   | 'state'
   | 'why'
   | 'profile'
+  | 'sharedWith'
   | 'learned'
   | 'revision'
   | 'wanted'

@@ -1,5 +1,5 @@
 import { SeccoError } from '../../../src/lib/errors.js'
-import { isNamed } from '../../confinement/containers/container-names.js'
+import { isNamed, placeOf } from '../../confinement/containers/container-names.js'
 import type { FleetTraces } from '../../hub/traces/fleet-traces.js'
 import type { TraceTarget } from '../../hub/traces/trace.js'
 import type { Identity, Verb } from '../../access/rights.js'
@@ -45,7 +45,7 @@ function notHere(sources: Where, text: string): SeccoError {
   const place = sources.podAt?.(namespace, pod)
   if (place === undefined) {
     return new SeccoError('CONTAINER_NOT_FOUND', `${text}: no running container has this name`, {
-      hint: 'list them with `secco ps -A -o wide`'
+      hint: `list them with \`secco ps ${placeOf(text)} -o wide\``
     })
   }
   const message = `${text} is on node ${place.node}, which reports no such container`

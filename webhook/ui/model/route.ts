@@ -12,6 +12,8 @@ export interface Route {
   summary: string
   /** The right that is checked before the handler, for `namespace` and `name` of the path. */
   needs: { verb: Verb; resource: Resource }
+  /** A further right that a wide route needs in the same places. */
+  also?: Route['needs']
   /** Whether the answer is not limited to what a person may see (scope.ts): the right is checked for everything. */
   wide?: boolean
   /** A wide route whose answer is about namespaces in `sees` only: the right is checked for those that a request names. */

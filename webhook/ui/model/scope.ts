@@ -40,6 +40,7 @@ export async function scopeOf(
     sources: {
       ...sources,
       profiles: () => sources.profiles().filter((one) => allowed.has(namespaceOf(one))),
+      isReadable: (namespace) => allowed.has(namespace),
       rules: () => sources.rules().filter((one) => allowed.has(namespaceOf(one))),
       states: () => sources.states().filter(within),
       denials: () => sources.denials().filter(within),
@@ -49,8 +50,10 @@ export async function scopeOf(
           ? undefined
           : containersWithin(containers, (namespace) => allowed.has(namespace))
       },
+      podAt: (namespace, pod) =>
+        allowed.has(namespace) ? sources.podAt?.(namespace, pod) : undefined,
       // Messages of nodes and of the store can name objects of any namespace.
-      nodes: () => sources.nodes().map((node) => ({ ...node, conditions: [] })),
+      nodes: () => sources.nodes().map((node) => ({ ...node, conditions: [], holdsUp: [] })),
       problems: () => []
     }
   }

@@ -3,6 +3,7 @@ import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import type { HistoryLine } from '../../../src/history/history-lines.js'
 import type { ProfileState } from '../../../src/rules/profile-state.js'
 import type { Snapshot } from '../../../src/rules/snapshot.js'
+import type { RenderOptions } from '../../../src/seccomp/render/render-types.js'
 import type { StoreProblem } from '../../../src/store/store.js'
 import type { Discovery } from '../../hub/observations/discovery.js'
 import type { DenialView } from '../../views/denial-view.js'
@@ -12,10 +13,18 @@ import type { Containers } from './containers.js'
 /** What pages and API read. All of it is in memory: a page costs no look-up. */
 export interface UiSources {
   profiles: () => readonly SeccompProfile[]
+  /** Also the profiles that the person may not see: digests depend on them, and nothing else may. */
+  everyProfile: () => readonly SeccompProfile[]
+  /** Whether the person may see the profiles of a namespace. */
+  isReadable: (namespace: string) => boolean
+  /** What every rendering depends on of the nodes. */
+  rendering: () => Pick<RenderOptions, 'runtimes' | 'machine'>
   rules: () => readonly SeccompRule[]
   nodes: () => readonly NodeView[]
-  /** Number of nodes that have not connected since this hub became active: what runs there is not known yet. */
+  /** Number of nodes that have not reported what runs there, since this hub became active or for long. */
   awaited: () => number
+  /** Whether a node has reported all that runs there: then what it did not report has ended. */
+  hasReported: (node: string) => boolean
   /** What the admission decision knows about each profile. */
   states: () => readonly ProfileState[]
   /** Where a pod is. */

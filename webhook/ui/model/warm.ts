@@ -1,7 +1,7 @@
 import type { Ui } from './context.js'
 import { derivedOf } from './derived.js'
 
-/** Interval after changes, in ms: most of them change nothing that is costly to compute. */
+/** Interval after the start and after changes, in ms: most of them change nothing that is costly to compute. */
 const settleMs = 5000
 /** Pause between two risks, in ms. One takes some milliseconds, so this uses a fifth of a core. */
 const restMs = 20
@@ -30,7 +30,8 @@ export function startWarming(ui: Pick<Ui, 'sources' | 'lines' | 'now'>): () => v
     next(0)
   }
   const leave = ui.sources.onChange(later)
-  begin()
+  // Not at once: a hub that starts has more urgent work.
+  later()
   return () => {
     leave()
     clearTimeout(timer)

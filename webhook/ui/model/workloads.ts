@@ -1,13 +1,20 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { openEntries } from '../../../src/seccomp/review/evidence.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import { oncePer } from '../../../src/lib/once-per.js'
 import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
 import type { ConfinementState } from '../../../src/confinement/state.js'
 import type { UiSources } from './sources.js'
-import { type DenialView, isOpen } from '../../views/denial-view.js'
+import { openCalls, openGroups } from '../../views/denial-view.js'
+import { nodeNeedsPerson } from '../../views/node-problems.js'
 import type { ContainerCounts } from './containers.js'
 import { type Derived, isWorkload, keyOf, planOf } from './derived.js'
+
+interface StateCount {
+  state: ConfinementState
+  containers: number
+}
 
 /** What a list shows of a workload without costly computations. */
 export interface WorkloadLine {
@@ -17,13 +24,15 @@ export interface WorkloadLine {
   kind: string
   name: string
   container: string
-  /** State of its least confined container; undefined when none runs. */
-  state: ConfinementState | undefined
+  /** Its containers by state, the least confined first; empty when none runs. */
+  states: readonly StateCount[]
   /** Mode that its ladder or its rules give to new pods; without either, the mode of its containers. */
   mode: Mode | undefined
   containers: number
   stale: number
   drifted: number
+  /** Its containers that are not protected as a rule says. */
+  unprotected: number
   observed: number
   /** Number of calls that wait for a decision; 0 while the workload only learns. */
   toReview: number
@@ -74,12 +83,20 @@ const rank: readonly ConfinementState[] = [
   'starting'
 ]
 
-/** Returns the state of the least confined container, which is how confined the workload is. */
-function weakest(counts: Readonly<ContainerCounts> | undefined): ConfinementState | undefined {
-  return rank.find((state) => (counts?.states[state] ?? 0) > 0)
+function statesOf(counts: Readonly<ContainerCounts>): StateCount[] {
+  return rank
+    .map((state) => ({ state, containers: counts.states[state] }))
+    .filter(({ containers }) => containers > 0)
 }
 
-/** The state of containers in each mode, as long as no node has reported theirs. */
+const sameStates = (a: readonly StateCount[], b: readonly StateCount[]): boolean =>
+  a.length === b.length &&
+  a.every(({ state, containers }, at) => {
+    const other = b[at]
+    return other?.state === state && other.containers === containers
+  })
+
+/** The state of containers in each mode, where satellites do not report theirs at all. */
 const stateOfMode: Readonly<Record<Mode, ConfinementState>> = {
   learn: 'runtime-default',
   audit: 'audit',
@@ -103,8 +120,8 @@ function changedAt(profile: SeccompProfile): string {
 }
 
 interface Facts {
-  /** Number of running instances of the entry point. */
-  alive: number
+  /** The node of each run of the entry point whose end nobody reported. */
+  open: readonly string[]
   observed: number
   changed: string
 }
@@ -113,42 +130,52 @@ interface Facts {
 const factsOf = oncePer((profile: SeccompProfile): Facts => {
   const { instances = [], observed = {} } = profile.status ?? {}
   return {
-    alive: instances.filter(({ ended, part }) => !ended && (part ?? 'entry') === 'entry').length,
+    open: openEntries(instances).map(({ node }) => node),
     observed: sizeOfSet(observed),
     changed: changedAt(profile)
   }
 })
 
-function countOf(denials: readonly DenialView[]): number {
-  return denials.reduce((sum, denial) => sum + (isOpen(denial) ? denial.count : 0), 0)
+/**
+ * Counts the containers of a profile that no node has listed and that may run all the same: a satellite that was stopped
+ * reports no end, so an instance on a node that lists what runs there has ended.
+ */
+function unlisted(profile: SeccompProfile, { containers, hasReported }: UiSources): number {
+  const { open } = factsOf(profile)
+  return containers() === undefined ? open.length : open.filter((node) => !hasReported(node)).length
 }
 
 const lineMemory = new WeakMap<SeccompProfile, WorkloadLine>()
 
 /** The part of a line that does not come from its profile. */
-type Around = Pick<WorkloadLine, 'state' | 'mode' | 'containers' | 'stale' | 'drifted' | 'denials'>
+type Around = Pick<
+  WorkloadLine,
+  'states' | 'mode' | 'containers' | 'stale' | 'drifted' | 'unprotected' | 'denials'
+>
 
 function lineOf(key: string, profile: SeccompProfile, around: Around): WorkloadLine {
   const known = lineMemory.get(profile)
   if (
     known !== undefined &&
-    known.state === around.state &&
+    sameStates(known.states, around.states) &&
     known.mode === around.mode &&
     known.containers === around.containers &&
     known.stale === around.stale &&
     known.drifted === around.drifted &&
+    known.unprotected === around.unprotected &&
     known.denials === around.denials
   )
     return known
   const { observed, changed } = factsOf(profile)
   const toReview = profile.spec.seccomp === undefined ? 0 : planOf(profile).adds.length
   const { kind = 'Profile', name, container = '' } = profile.spec.workload ?? {}
+  const isWrong = around.drifted > 0 || around.unprotected > 0 || around.denials > 0
   const line: WorkloadLine = {
     ...around,
     ...{ key, profile, kind, container, toReview, observed, changed },
     namespace: profile.metadata.namespace ?? rootNamespace,
     name: name ?? profile.metadata.name,
-    attention: around.drifted > 0 || around.denials > 0 ? 'bad' : toReview > 0 ? 'warn' : ''
+    attention: isWrong ? 'bad' : toReview > 0 ? 'warn' : ''
   }
   lineMemory.set(profile, line)
   return line
@@ -164,15 +191,21 @@ export function workloadLines(sources: UiSources): WorkloadLine[] {
     if (!isWorkload(profile)) continue
     const key = keyOf(profile)
     const own = running?.countsOf(key)
-    const { containers = factsOf(profile).alive, drifted = 0, stale = 0 } = own ?? {}
+    const { containers = unlisted(profile, sources) } = own ?? {}
+    const { drifted = 0, stale = 0, unprotected = 0 } = own ?? {}
     const usual = profile.spec.seccomp === undefined ? 'learn' : 'enforce'
     const { ladder } = profile.spec
     const given = ladder?.canary?.from.mode ?? ladder?.mode ?? modes.get(key)
-    const unreported = containers === 0 ? undefined : stateOfMode[ladder?.mode ?? given ?? usual]
-    const state = weakest(own) ?? unreported
-    const mode = given ?? (state === undefined ? usual : modeOfState[state])
-    const denied = countOf(denials.get(key) ?? [])
-    lines.push(lineOf(key, profile, { state, mode, containers, drifted, stale, denials: denied }))
+    // Where nodes read the kernel, nobody knows the state of a container that none of them has reported yet.
+    const unread =
+      running === undefined ? stateOfMode[ladder?.mode ?? given ?? usual] : ('starting' as const)
+    const states =
+      own === undefined ? (containers === 0 ? [] : [{ state: unread, containers }]) : statesOf(own)
+    const weakest = own === undefined && running !== undefined ? undefined : states[0]
+    const mode = given ?? (weakest === undefined ? usual : modeOfState[weakest.state])
+    const denied = openCalls(denials.get(key) ?? [])
+    const around = { states, mode, containers, drifted, stale, unprotected, denials: denied }
+    lines.push(lineOf(key, profile, around))
   }
   const weight = { bad: 0, warn: 1, '': 2 }
   return lines.sort(
@@ -187,7 +220,15 @@ export interface WorkloadDetail extends WorkloadLine {
   evidence: number
   /** `0–19`, or why there is no estimate. */
   unseen: string
-  risk: { score: number; runtimeDefault: number; fewer: number; beyond: number } | undefined
+  risk:
+    | {
+        of: 'approved' | 'observed'
+        score: number
+        runtimeDefault: number
+        fewer: number
+        beyond: number
+      }
+    | undefined
 }
 
 /** Computes the costly part of a line that is shown. */
@@ -205,6 +246,7 @@ export function detailOf(line: WorkloadLine, derived: Derived): WorkloadDetail {
       risk === undefined
         ? undefined
         : {
+            of: risk.of,
             score: risk.score,
             runtimeDefault: risk.runtimeDefault,
             fewer: risk.fewerThanRuntimeDefault,
@@ -220,25 +262,14 @@ export interface Needs {
   nodes: number
 }
 
-export function needsOf(sources: UiSources, lines: readonly WorkloadLine[]): Needs {
-  const nodes = sources.nodes().filter(nodeNeedsPerson).length
+/** Counts what waits for a person. @param now in ms */
+export function needsOf(sources: UiSources, lines: readonly WorkloadLine[], now: number): Needs {
+  const nodes = sources.nodes().filter((node) => nodeNeedsPerson(node, now)).length
   const drifted = lines.filter((line) => line.drifted > 0).length
+  const unprotected = lines.filter((line) => line.unprotected > 0).length
   return {
     review: lines.filter(({ toReview }) => toReview > 0).length,
-    denials: new Set(
-      sources
-        .denials()
-        .filter(isOpen)
-        .map(({ namespace, profile, syscall }) => `${namespace}/${profile} ${syscall}`)
-    ).size,
-    nodes: nodes + drifted
+    denials: openGroups(sources.denials()).length,
+    nodes: nodes + drifted + unprotected
   }
-}
-
-/** Whether a node is away, cannot record or lacks a file. */
-export function nodeNeedsPerson(node: {
-  connected: boolean
-  conditions: readonly { status: string }[]
-}): boolean {
-  return !node.connected || node.conditions.some(({ status }) => status === 'False')
 }

@@ -1,5 +1,7 @@
 import type { VNode } from 'preact'
 import type { Call } from '../model/context.js'
+import type { AuditEntry } from '../model/audit-trail.js'
+import { decisionsBeside } from '../model/decisions.js'
 import { keyOf } from '../model/derived.js'
 import { actionWords, resultWords } from '../parts/action-words.js'
 import { counted, hrefWith, listPage } from '../parts/format.js'
@@ -11,69 +13,30 @@ import { Pager, type Row, Table } from '../parts/table.js'
 
 const perPage = 50
 
-interface Line {
-  at: string
-  user: string
-  what: string
-  object: string
-  detail: string
-  status: number
-  dryRun?: boolean
-}
-
-const togetherMs = 5000
-
-/** Whether an approval in a profile is the one that the action made: then one line shows both. */
-function isSame(action: Line, approval: Line): boolean {
-  const { user, object, detail, at, status } = action
-  return (
-    status < 400 &&
-    user === approval.user &&
-    object === approval.object &&
-    detail === approval.detail &&
-    Math.abs(Date.parse(at) - Date.parse(approval.at)) < togetherMs
-  )
-}
-
-/** Lists what people did here, approvals made any other way, and on request what satellites uploaded. */
-function linesOf({ ui, query }: Call): Line[] {
-  const actions = ui.audit
-    .list()
-    .map(({ action, ...entry }): Line => ({ ...entry, what: actionWords(action) }))
+/** Lists what people did here, approvals made any other way, and on request the observations of satellites. */
+function linesOf({ ui, query }: Call): AuditEntry[] {
+  const actions = ui.audit.list()
   const profiles = ui.sources.profiles()
-  const approvals = profiles.flatMap((profile) =>
-    (profile.status?.approvals ?? []).map(
-      ({ at, by, reason = '' }): Line => ({
-        at,
-        user: by,
-        what: 'approved, kept in the profile',
-        object: keyOf(profile),
-        detail: reason,
-        status: 200
-      })
-    )
-  )
-  const uploads = profiles.flatMap((profile) =>
+  const observations = profiles.flatMap((profile) =>
     (profile.status?.instances ?? []).slice(0, 8).map(
-      ({ lastSeen, node, id, part = 'entry' }): Line => ({
+      ({ lastSeen, node, id, part = 'entry' }): AuditEntry => ({
         at: lastSeen,
         user: `node ${node}`,
-        what: 'observation',
+        action: 'observation',
         object: keyOf(profile),
         detail: `${part} ${id}`,
         status: 200
       })
     )
   )
-  const shown = query['kind'] === 'all' ? uploads : []
-  const others = approvals.filter((approval) => !actions.some((action) => isSame(action, approval)))
-  return [...actions, ...others, ...shown].sort((a, b) =>
+  const shown = query['kind'] === 'all' ? observations : []
+  return [...actions, ...decisionsBeside(actions, profiles), ...shown].sort((a, b) =>
     a.at === b.at ? 0 : a.at < b.at ? 1 : -1
   )
 }
 
 /** Returns the mark of how an action ended. */
-function resultTag(line: Line): VNode {
+function resultTag(line: AuditEntry): VNode {
   const text = resultWords(line)
   if (line.status >= 400) return <Tag text={text} tone="bad" shape="x" />
   return line.dryRun === true ? (
@@ -83,8 +46,9 @@ function resultTag(line: Line): VNode {
   )
 }
 
-function rowOf(line: Line, at: number, now: number): Row {
-  const { status, user, what, object, detail } = line
+function rowOf(line: AuditEntry, at: number, now: number): Row {
+  const { status, user, object, detail } = line
+  const what = actionWords(line.action)
   return {
     key: `${line.at} ${what} ${object} ${at}`,
     attention: status >= 400 ? 'warn' : '',
@@ -101,15 +65,15 @@ function rowOf(line: Line, at: number, now: number): Row {
 
 const kinds = [
   ['', 'what people did'],
-  ['all', 'and what satellites uploaded']
+  ['all', 'and the observations of satellites']
 ] as const
 
 function render(call: Call): View {
   const { ui, query } = call
   const { q = '', kind = '' } = query
   const words = q.toLowerCase()
-  const found = linesOf(call).filter(({ user, what, object, detail }) =>
-    `${user} ${what} ${object} ${detail}`.toLowerCase().includes(words)
+  const found = linesOf(call).filter(({ user, action, object, detail }) =>
+    `${user} ${actionWords(action)} ${object} ${detail}`.toLowerCase().includes(words)
   )
   const { items, ...place } = listPage(found, query['page'], perPage)
   return {
@@ -131,7 +95,7 @@ function render(call: Call): View {
           {items.length === 0 ? (
             <EmptyBody
               what="No entry matches the filter."
-              next="Every action of a page or of the API, every approval and every upload is kept here."
+              next="Every action of a page or of the API and every approval is kept here."
             />
           ) : (
             <>
@@ -142,6 +106,7 @@ function render(call: Call): View {
                 rows={items.map((line, at) => rowOf(line, at, ui.now()))}
                 heading={2}
                 live="audit"
+                footer="secco ui audit lists what was done with pages and API; other decisions here come from the profiles."
               />
               <Pager
                 {...place}

@@ -1,4 +1,5 @@
 import type { VNode } from 'preact'
+import { quoted } from '../../../src/lib/shell-word.js'
 import { builtinProfiles } from '../../../src/seccomp/render/builtin.js'
 import { compareSides, sideNames } from '../model/compare.js'
 import type { Call, Ui } from '../model/context.js'
@@ -43,9 +44,15 @@ function SideField(props: { name: string; label: string; value: string }): VNode
 }
 
 async function answerOf({ ui, query }: Call, left: string, right: string): Promise<VNode> {
-  const report = await compareSides(ui.sources, derivedOf(ui.sources, ui.now()), left, right)
+  const derived = derivedOf(ui.sources, ui.now())
+  const report = await compareSides(ui.sources, derived, left, right)
   const href = (page: number) => hrefWith('/compare', { left, right, page: String(page) })
-  return <DiffView report={report} window={{ page: query['page'], perPage, href }} />
+  return (
+    <>
+      {derived.unknown !== '' && <p class="small muted">{derived.unknown}.</p>}
+      <DiffView report={report} window={{ page: query['page'], perPage, href }} />
+    </>
+  )
 }
 
 async function render(call: Call): Promise<View> {
@@ -79,7 +86,9 @@ async function render(call: Call): Promise<View> {
             next="Profiles as they render, what was observed, the revision before, RuntimeDefault, and what comes with Secco."
           />
         )}
-        <CommandPanel texts={[chosen ? `secco diff ${left} ${right}` : 'secco diff A B']} />
+        <CommandPanel
+          texts={[chosen ? `secco diff ${quoted(left)} ${quoted(right)}` : 'secco diff A B']}
+        />
       </>
     )
   }

@@ -1,12 +1,14 @@
-import { emergencyLabel, isBlocked } from '../../../src/seccomp/render/emergency.js'
+import { ownWordOfName } from '../../../src/api/mute-words.js'
+import { decisionToBlock } from '../../../src/seccomp/render/block.js'
+import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import type { VNode } from 'preact'
-import { riskOf } from '../../../src/seccomp/policy/risk.js'
-import { type DenialGroup, groupDenials, isOpen } from '../../views/denial-view.js'
+import { type DenialGroup, groupDenials, isOpen, openGroups } from '../../views/denial-view.js'
 import type { Call, Ui } from '../model/context.js'
-import { derivedOf, planOf, workloadHref } from '../model/derived.js'
+import { derivedOf, isWorkload, planOf, unblockHref, workloadHref } from '../model/derived.js'
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
 import { ActionForm, Choice, Filters, FormError, Hidden, Of, TextField } from '../parts/forms.js'
-import { Moment, NotedTag } from '../parts/marks.js'
+import { StateCell, type StateCellProps } from './denial-state.js'
+import { Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
@@ -19,43 +21,18 @@ function matches(group: DenialGroup, words: string, kind: string): boolean {
   const text = `${keyOf(group)} ${group.syscall} ${group.comm} ${group.node}`.toLowerCase()
   if (words !== '' && !text.includes(words.toLowerCase())) return false
   if (kind === 'open') return isOpen(group)
-  if (kind === 'expected') return group.expected
-  if (kind === 'muted') return group.muted
-  return kind !== 'logged' || group.logged
-}
-
-/** Returns why the denial matters, without a command: the buttons are in the next cell. */
-function reasonOf({ syscall }: DenialGroup): string {
-  const risk = riskOf(syscall)
-  return risk === undefined ? 'not in the profile' : `${risk.level} risk: ${risk.reason}`
-}
-
-function StateCell({ group }: { group: DenialGroup }): VNode {
-  if (group.expected)
-    return <NotedTag text="explained" note="denied on purpose: libc has another way" />
-  if (group.muted)
-    return (
-      <NotedTag
-        text="kept denied"
-        shape="yes"
-        note="somebody decided so: it is not shown as open"
-      />
-    )
-  if (group.succeeded > 0) {
-    const note = `the call succeeded ${counted(group.succeeded, 'time')} all the same`
-    return <NotedTag text="another filter is in force" tone="bad" note={note} alarming />
-  }
-  if (group.logged) return <NotedTag text="logged" tone="warn" note="would be denied in enforce" />
-  return <NotedTag text="open" tone="bad" note={reasonOf(group)} />
+  if (kind === 'logged') return group.logged
+  return kind === '' || group.state === kind
 }
 
 function MuteForm({ group }: { group: DenialGroup }): VNode {
-  const { muted, syscall, profile, comm, callers } = group
+  const { state, syscall, profile, comm, callers } = group
+  const muted = state === 'muted'
   const whose = <Of what={`${syscall} of ${profile}`} />
-  const word = muted ? 'Open again' : 'Keep denied'
+  const word = muted ? 'Unmute' : 'Mute'
   const title = muted
     ? 'The denial is shown as open again'
-    : 'The syscall stays denied, and is not shown as open any more'
+    : `The syscall stays denied and counted, and is not shown as open any more. Whose it is goes by name: ${ownWordOfName}`
   return (
     <details>
       <summary title={title}>
@@ -86,18 +63,20 @@ interface May {
 /** Where a syscall can be allowed: in the emergency, in the review of its profile, or at the call itself. */
 type Way = 'blocked' | 'proposed' | 'call'
 
-/** Returns where a denied syscall can be allowed. A call that no node observed is in no review. */
+/** Returns where a denied syscall can be allowed: a workload has a review, other profiles have none. */
 function wayOf(ui: Ui, group: DenialGroup): Way {
-  const { byKey } = derivedOf(ui.sources, ui.now())
-  if (isBlocked(group.syscall, byKey.get(emergencyLabel))) return 'blocked'
-  const profile = byKey.get(keyOf(group))
-  return profile !== undefined && planOf(profile).adds.includes(group.syscall) ? 'proposed' : 'call'
+  const derived = derivedOf(ui.sources, ui.now())
+  if (group.block !== undefined) return 'blocked'
+  const profile = derived.byKey.get(keyOf(group))
+  if (profile === undefined || !isWorkload(profile)) return 'call'
+  const names = [...planOf(profile).adds, ...derived.denied(profile).map(({ name }) => name)]
+  return names.includes(group.syscall) ? 'proposed' : 'call'
 }
 
 /** The page that can allow the syscall. */
 function allowLink(group: DenialGroup, way: Way): { href: string; word: string } {
   const key = keyOf(group)
-  if (way === 'blocked') return { href: '/emergency', word: 'Unblock' }
+  if (way === 'blocked') return { href: unblockHref, word: 'Unblock' }
   return way === 'proposed'
     ? { href: `/review/${key}`, word: 'Allow in review' }
     : { href: `${workloadHref(key)}?call=${group.syscall}#call`, word: 'Allow' }
@@ -109,7 +88,16 @@ interface ActionsProps {
   way: Way
 }
 
-function Actions({ group, may, way }: ActionsProps): VNode {
+function Actions({ group, may, way }: ActionsProps): VNode | null {
+  // There is nothing to decide in a profile that does not exist: the next step is a restart.
+  if (group.isOfDeleted && !isOpen(group)) return null
+  if (group.isOfDeleted) {
+    return (
+      <span class="sub">
+        <bdi>{group.hint}</bdi>
+      </span>
+    )
+  }
   const whose = <Of what={`${group.syscall} of ${group.profile}`} />
   const { href, word } = allowLink(group, way)
   const explain = (
@@ -118,10 +106,10 @@ function Actions({ group, may, way }: ActionsProps): VNode {
       {whose}
     </a>
   )
-  if (!may.approve || group.expected) return explain
+  if (!may.approve || group.state === 'expected' || group.state === 'closed') return explain
   return (
     <div class="row">
-      {!group.muted && (
+      {group.state === 'open' && (
         <a class="btn s" href={href}>
           {word}
           {whose}
@@ -133,16 +121,20 @@ function Actions({ group, may, way }: ActionsProps): VNode {
   )
 }
 
-function rowOf({ group, may, way, now }: ActionsProps & { now: number }): Row {
+/** The profile of a line; another profile may have the name of a deleted one. */
+function ProfileLink({ group }: { group: DenialGroup }): VNode {
+  const name = <bdi>{keyOf(group)}</bdi>
+  return group.isOfDeleted ? name : <a href={workloadHref(keyOf(group))}>{name}</a>
+}
+
+function rowOf({ group, may, way, decision, now }: ActionsProps & StateCellProps): Row {
   return {
     key: group.key,
     attention: !isOpen(group) || group.logged ? '' : 'bad',
     cells: [
       <Moment at={group.at} now={now} />,
       <>
-        <a href={workloadHref(keyOf(group))}>
-          <bdi>{keyOf(group)}</bdi>
-        </a>
+        <ProfileLink group={group} />
         <span class="sub">
           <bdi class="mono">{group.container.slice(0, 12)}</bdi>
           {group.instances > 1 && ` and ${group.instances - 1} more`} on{' '}
@@ -159,7 +151,7 @@ function rowOf({ group, may, way, now }: ActionsProps & { now: number }): Row {
         <bdi class="mono">{group.comm === '' ? '–' : group.comm}</bdi>
         {group.pid !== 0 && <span class="sub nowrap">pid {group.pid} on the host</span>}
       </>,
-      <StateCell group={group} />,
+      <StateCell group={group} decision={decision} now={now} />,
       <Actions group={group} may={may} way={way} />
     ]
   }
@@ -196,10 +188,19 @@ const columns = [
 const kinds = [
   ['', 'all'],
   ['open', 'open'],
-  ['logged', 'logged (audit)'],
+  ['logged', 'would be denied'],
   ['expected', 'explained'],
-  ['muted', 'kept denied']
+  ['muted', 'muted'],
+  ['closed', 'closed']
 ] as const
+
+function shownOf(ui: Ui, group: DenialGroup, may: May) {
+  const now = ui.now()
+  const overlay = derivedOf(ui.sources, now).byKey.get(emergencyLabel)
+  const { syscall, block = syscall } = group
+  const decision = overlay && decisionToBlock(overlay, block, syscall)
+  return { group, may, way: wayOf(ui, group), decision, now }
+}
 
 async function render({ ui, identity, query }: Call): Promise<View> {
   const { q = '', kind = '' } = query
@@ -218,7 +219,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
       <span class="live" data-live-state>
         live
       </span>,
-      `${counted(groups.filter(isOpen).length, 'open line')}, ${counted(calls, 'call')}`,
+      `${counted(openGroups(denials).length, 'open line')}, ${counted(calls, 'call')}`,
       'counted in the kernel: none sampled',
       <>
         known since <Moment at={knownSince} now={now} never="an unknown time" />
@@ -246,7 +247,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
             caption="Denials"
             note="newest first, one line per workload, syscall and answer"
             columns={columns}
-            rows={items.map((group) => rowOf({ group, may, way: wayOf(ui, group), now }))}
+            rows={items.map((group) => rowOf(shownOf(ui, group, may)))}
             heading={1}
             live="denials"
           />
@@ -263,7 +264,8 @@ async function render({ ui, identity, query }: Call): Promise<View> {
           )}
           <footer>
             “logged” is audit: the call succeeded and would be denied in enforce. ENOSYS is answered
-            on purpose, so that libc falls back.
+            on purpose, so that libc falls back. “closed”: the profile allows the call by now, or
+            was deleted, and the container that was denied it has ended.
           </footer>
         </section>
         <CommandPanel

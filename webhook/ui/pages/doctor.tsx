@@ -1,14 +1,15 @@
 import type { VNode } from 'preact'
 import type { Call } from '../model/context.js'
-import { type Check, checksOf } from '../model/doctor.js'
+import { type Check, checksOf, verdictOf } from '../model/doctor.js'
 import { clockText } from '../parts/format.js'
 import { Icon } from '../parts/icons.js'
 import type { Page, View } from '../parts/page.js'
-import { CommandPanel, Panel } from '../parts/panels.js'
+import { CommandPanel, Panel, Sentence } from '../parts/panels.js'
 
 const shapes = {
   good: ['yes', 'ok', 'works'],
   bad: ['x', 'bad', 'does not work'],
+  warn: ['tri', 'warn', 'works now, and something is missing'],
   unknown: ['open', 'warn', 'not known']
 } as const
 
@@ -24,20 +25,22 @@ function CheckView({ what, verdict, found, next }: Check): VNode {
       <span class="v">
         <bdi>{found}</bdi>
       </span>
-      {next !== '' && <span class="hint">{next}</span>}
+      {next !== '' && (
+        <span class="hint">
+          <Sentence text={next} />
+        </span>
+      )}
     </li>
   )
 }
 
 function render({ ui }: Call): View {
   const checks = checksOf(ui.sources, ui.now())
-  const bad = checks.filter(({ verdict }) => verdict === 'bad').length
+  const isGood = checks.every(({ verdict }) => verdict === 'good' || verdict === 'unknown')
   return {
     title: 'Doctor',
     facts: [
-      bad === 0
-        ? 'every check that can be made is good'
-        : `${bad} of ${checks.length} ${bad === 1 ? 'needs' : 'need'} a fix`,
+      isGood ? 'every check that can be made is good' : verdictOf(checks),
       `as of ${clockText(ui.now())}`
     ],
     actions: (

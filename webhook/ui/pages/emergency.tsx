@@ -1,41 +1,31 @@
 import type { VNode } from 'preact'
-import type { SeccompArg, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { rootNamespace } from '../../../src/api/names.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { plural } from '../../../src/lib/plural.js'
 import {
   type EmergencyTemplate,
   emergencyTemplates
 } from '../../../src/seccomp/data/emergency-templates.js'
 import { rulesOf } from '../../../src/seccomp/policy/normal-form.js'
-import { emptyOverlay, parseBlock, withBlock } from '../../../src/seccomp/render/block.js'
+import {
+  decisionToBlock,
+  emptyOverlay,
+  parseBlock,
+  withBlock
+} from '../../../src/seccomp/render/block.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
+import { unblockedEquivalents } from '../../../src/seccomp/render/unblocked-equivalents.js'
+import { trailOf } from '../../../src/seccomp/review/trail.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
+import { blockedText } from '../parts/format.js'
+import { BlockedNow, blockUrl, ReasonField } from './blocked-now.js'
 import { ActionForm, FormError, Hidden, Of, TextField } from '../parts/forms.js'
 import { Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
-import { Command, CommandPanel, Empty, Panel } from '../parts/panels.js'
+import { Command, CommandPanel, Empty, EmptyBody, InlineCommand, Panel } from '../parts/panels.js'
 import { type Row, Table } from '../parts/table.js'
-import { HistoryPanel } from '../parts/workload-parts.js'
-
-const blockUrl = '/api/v1/block'
-
-function conditionText({ index, op, value, valueTwo }: SeccompArg): string {
-  return op === 'SCMP_CMP_MASKED_EQ'
-    ? `argument ${index} & 0x${value.toString(16)} = 0x${(valueTwo ?? 0).toString(16)}`
-    : `argument ${index} ${op.replace('SCMP_CMP_', '').toLowerCase()} ${value}`
-}
-
-/** A short field for the reason, in a row of a table or list. */
-function ReasonField(props: { id: string; label: string }): VNode {
-  return (
-    <>
-      <label class="vh" for={props.id}>
-        {props.label}
-      </label>
-      <input type="text" class="short" id={props.id} name="reason" required placeholder="reason" />
-    </>
-  )
-}
+import { HistoryPanel } from '../parts/history-view.js'
 
 function BlockForm({ name, blocked }: { name: string; blocked: boolean }): VNode {
   return (
@@ -56,35 +46,6 @@ function BlockForm({ name, blocked }: { name: string; blocked: boolean }): VNode
   )
 }
 
-/** Returns the word that unblocks exactly this; undefined for conditions that only a template names. */
-function wordOf(name: string, args: readonly SeccompArg[]): string | undefined {
-  const conditions = args.map(({ index, op, value, valueTwo }) =>
-    op === 'SCMP_CMP_EQ'
-      ? `${index}=${value}`
-      : op === 'SCMP_CMP_MASKED_EQ' && valueTwo === value
-        ? `${index}&${value}`
-        : undefined
-  )
-  if (conditions.includes(undefined)) return undefined
-  return conditions.length === 0 ? name : `${name}:${conditions.join(',')}`
-}
-
-function Unblock({ name, args }: { name: string; args: readonly SeccompArg[] }): VNode {
-  const word = wordOf(name, args)
-  if (word === undefined) return <span class="muted">unblock its template</span>
-  return (
-    <ActionForm class="inline" url={blockUrl} then="reload">
-      <Hidden name="what" value={word} />
-      <Hidden name="remove" kind="boolean" value="true" />
-      <ReasonField id={`back-${word}`} label={`Reason to unblock ${word}`} />
-      <button class="btn s" type="submit">
-        Unblock
-        <Of what={word} />
-      </button>
-    </ActionForm>
-  )
-}
-
 /** The browser fills it in (blocked.ts): the hub reads the files of running containers for it. */
 function RestartPanel(): VNode {
   return (
@@ -97,7 +58,7 @@ function RestartPanel(): VNode {
         <ul class="list tight" data-blocked-list />
         <noscript>
           <p class="muted">
-            JavaScript is off: <code>secco block</code> lists the containers.
+            JavaScript is off: <InlineCommand text="secco block" /> lists the containers.
           </p>
         </noscript>
       </div>
@@ -126,45 +87,22 @@ function templateRow(template: EmergencyTemplate, overlay: SeccompProfile, may: 
         )}
       </>,
       blocked ? (
-        <Tag text="blocked" tone="bad" shape="x" />
+        <>
+          <Tag text="blocked" tone="bad" shape="x" />
+          <span class="sub">
+            <bdi>{blockedText(decisionToBlock(overlay, name, names[0] ?? name))}</bdi>
+          </span>
+        </>
       ) : (
         <Tag text="as each profile says" shape="none" />
       ),
       may ? (
         <BlockForm name={name} blocked={blocked} />
       ) : (
-        <code class="nowrap">secco block {name}</code>
+        <InlineCommand text={`secco block ${name}`} />
       )
     ]
   }
-}
-
-type BlockedRule = ReturnType<typeof rulesOf>[number]
-
-function BlockedNow({ rules, may }: { rules: readonly BlockedRule[]; may: boolean }): VNode {
-  if (rules.length === 0) {
-    const next =
-      'A block reaches new containers within seconds; running ones keep their filter until they restart.'
-    return <Empty what="Nothing is blocked." next={next} />
-  }
-  return (
-    <ul class="list tight">
-      {rules.map(({ name, args = [] }) => (
-        <li>
-          <span>
-            <span class="mono">{name}</span>
-            {args.length > 0 && (
-              <>
-                {' '}
-                <span class="muted">when {args.map(conditionText).join(' and ')}</span>
-              </>
-            )}
-          </span>
-          {may && <Unblock name={name} args={args} />}
-        </li>
-      ))}
-    </ul>
-  )
 }
 
 function OwnBlockPanel(): VNode {
@@ -173,7 +111,7 @@ function OwnBlockPanel(): VNode {
       <ActionForm class="body stack" url={blockUrl} then="reload">
         <TextField
           name="what"
-          label="Syscall, or some of its arguments"
+          label="Syscall, with + all that do the same, or some of its arguments"
           required
           placeholder="socket:domain=AF_ALG"
         />
@@ -198,12 +136,27 @@ function Never(): VNode {
   return <Empty what="Nothing was ever blocked." next={next} />
 }
 
+/** The page of a person who may not read the profile of what is blocked. */
+const unreadable: View = {
+  title: 'Emergency',
+  body: (
+    <section class="panel">
+      <EmptyBody
+        what="What is blocked is not shown to you."
+        next={`It is in the profile ${emergencyLabel}: ask for the role secco-viewer in namespace ${rootNamespace}.`}
+      />
+    </section>
+  )
+}
+
 async function render({ ui, identity }: Call): Promise<View> {
   const { byKey } = derivedOf(ui.sources, ui.now())
   const overlay = byKey.get(emergencyLabel) ?? emptyOverlay()
   const may =
     ui.offers('POST', '/api/v1/block') &&
     (await identity.can('approve', 'seccompprofiles', 'secco-system', 'emergency'))
+  if (!ui.sources.isReadable(rootNamespace)) return unreadable
+  const lists = ui.offers('GET', '/api/v1/block') && (await identity.can('list', 'containers'))
   const { seccomp } = overlay.spec
   const rules = seccomp === undefined ? [] : rulesOf(seccomp)
   return {
@@ -230,13 +183,25 @@ async function render({ ui, identity }: Call): Promise<View> {
               <p>in every profile, whatever its approval allows</p>
             </header>
             <div class="body">
-              <BlockedNow rules={rules} may={may} />
+              <BlockedNow
+                overlay={overlay}
+                rules={rules}
+                equivalents={unblockedEquivalents(rules, overlay)}
+                may={may}
+              />
             </div>
           </section>
           {may && <OwnBlockPanel />}
         </div>
-        {rules.length > 0 && ui.offers('GET', '/api/v1/block') && <RestartPanel />}
-        <HistoryPanel profile={overlay} now={ui.now()} none={<Never />} revisions={false} />
+        {rules.length > 0 && lists && <RestartPanel />}
+        <div data-live="history">
+          <HistoryPanel
+            trail={trailOf(overlay)}
+            now={ui.now()}
+            none={<Never />}
+            revisions={false}
+          />
+        </div>
         <CommandPanel texts={['secco block', 'secco block af-alg --reason WHY']} />
       </>
     )

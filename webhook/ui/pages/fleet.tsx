@@ -1,6 +1,6 @@
 import type { VNode } from 'preact'
-import { isOpen } from '../../views/denial-view.js'
-import { lossesText, type NodeView } from '../../views/view.js'
+import { type DenialView, groupDenials, isOpen } from '../../views/denial-view.js'
+import { lostText, type NodeView } from '../../views/view.js'
 import type { Call, Ui } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
 import {
@@ -16,7 +16,7 @@ import { clockText, counted, numberText } from '../parts/format.js'
 import { Icon, type Shape } from '../parts/icons.js'
 import { Of } from '../parts/forms.js'
 import type { Page, View } from '../parts/page.js'
-import { CommandPanel, EmptyBody, Figure, Panel } from '../parts/panels.js'
+import { CommandPanel, EmptyBody, Figure, InlineCommand, Panel, Sentence } from '../parts/panels.js'
 import { Tour } from '../parts/tour-view.js'
 import { WorkloadTable } from '../parts/workload-table.js'
 
@@ -25,6 +25,7 @@ const mostTodo = 5
 
 const todoMarks: Readonly<Record<Todo['kind'], readonly [Shape, 'warn' | 'bad']>> = {
   drift: ['drift', 'bad'],
+  unprotected: ['unconfined', 'bad'],
   denied: ['x', 'bad'],
   logged: ['open', 'warn'],
   node: ['drift', 'warn'],
@@ -41,7 +42,9 @@ function TodoLine({ kind, title, detail, href, verb }: Todo): VNode {
           <bdi>{title}</bdi>
         </span>
         <p>
-          <bdi>{detail}</bdi>
+          <bdi>
+            <Sentence text={detail} />
+          </bdi>
         </p>
       </div>
       <a class="btn s" href={href}>
@@ -111,11 +114,23 @@ function knownSinceText({ sources }: Ui): string {
     : `known since ${since.slice(0, 10)} ${since.slice(11, 16)} UTC`
 }
 
+/** Counts the lines of the page of denials by what was decided about them. */
+function groupsText(denials: readonly DenialView[]): string {
+  const groups = groupDenials(denials)
+  const of = (wanted: DenialView['state']) => groups.filter(({ state }) => state === wanted).length
+  const explained = of('expected')
+  const rest = (['muted', 'closed'] as const)
+    .filter((state) => of(state) > 0)
+    .map((state) => `, ${of(state)} ${state}`)
+    .join('')
+  return `${groups.filter(isOpen).length} different, ${explained} explained${rest}`
+}
+
 function lossNote(lossy: readonly NodeView[]): string {
   const [first] = lossy
   if (first === undefined) return 'no node lost a record'
   const others = lossy.length === 1 ? '' : '; the others: see Nodes'
-  return `${first.name}: ${lossesText(first.losses)}${others}`
+  return `${first.name}: ${lostText(first)}${others}`
 }
 
 function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
@@ -123,11 +138,9 @@ function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
   const nodes = ui.sources.nodes()
   const denials = ui.sources.denials()
   const open = denials.filter(isOpen)
-  const explained = denials.length - open.length
   const { approved, ready } = delivered(ui)
   const connected = nodes.filter((node) => node.connected).length
-  const lossy = nodes.filter(({ losses }) => lossesText(losses) !== '')
-  const different = needsOf(ui.sources, ui.lines()).denials
+  const lossy = nodes.filter((node) => lostText(node) !== '')
   const share = total === 0 ? 0 : Math.round((100 * counts.enforced) / total)
   return (
     <section class="panel grow" aria-label="Figures">
@@ -143,9 +156,9 @@ function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
           note={`${numberText(connected)} of ${counted(nodes.length, 'node')} connected`}
         />
         <Figure
-          term="Denied calls"
+          term="Denials"
           value={numberText(open.reduce((sum, { count }) => sum + count, 0))}
-          note={`${different} different, ${explained} explained, ${knownSinceText(ui)}`}
+          note={`${groupsText(denials)}, ${knownSinceText(ui)}`}
         />
         <Figure
           term="Nodes that lost records"
@@ -162,8 +175,9 @@ function Workloads({ ui }: { ui: Ui }): VNode {
   if (lines.length === 0) {
     const next = (
       <>
-        Start a container under a filter, for example that of <code>secco render --learn</code>,
-        label pods <code>secco.dev/learn: "true"</code>, or record one that runs in the{' '}
+        Start a container under a filter, for example that of{' '}
+        <InlineCommand text="secco render --learn" />, label pods{' '}
+        <code>secco.dev/learn: "true"</code>, or record one that runs in the{' '}
         <a href="/profiler">profiler</a>.
       </>
     )
@@ -184,10 +198,10 @@ function Workloads({ ui }: { ui: Ui }): VNode {
 
 function bodyOf(ui: Ui, states: StateCounts): VNode {
   const lines = ui.lines()
-  const needs = needsOf(ui.sources, lines)
+  const needs = needsOf(ui.sources, lines, ui.now())
   return (
     <>
-      <Tour lines={lines} nodes={ui.sources.nodes().length} />
+      <Tour lines={lines} nodes={ui.sources.nodes()} />
       <div class="cols equal">
         <div class="stack">
           <StatePanel {...states} />

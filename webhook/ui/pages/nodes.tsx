@@ -1,94 +1,34 @@
+import { awayNodesOf, missingNodesText } from '../../confinement/containers/missing-nodes.js'
 import type { VNode } from 'preact'
-import { lossesText, type NodeView } from '../../views/view.js'
+import { nodeNeedsPerson, nodeProblems } from '../../views/node-problems.js'
+import { lostText, type NodeView } from '../../views/view.js'
 import { type Containers, weightOf } from '../model/containers.js'
 import type { Call } from '../model/context.js'
 import type { InventoryItem } from '../model/inventory.js'
-import { nodeNeedsPerson } from '../model/workloads.js'
-import { ageText, counted, hrefWith, listPage, numberText, pageOf } from '../parts/format.js'
+import { counted, hrefWith, listPage, numberText, pageOf } from '../parts/format.js'
 import { Filters } from '../parts/forms.js'
-import { DigestMark, Moment, NotedTag, StateMark, Tag } from '../parts/marks.js'
+import { DigestMark, Moment, revisionsOf, StateMark, Verdict } from '../parts/marks.js'
+import { Connection, NodeState, Recording } from './node-marks.js'
 import type { Page, View } from '../parts/page.js'
-import { CommandPanel, EmptyBody } from '../parts/panels.js'
+import { CommandPanel, EmptyBody, InlineCommand } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
 
 const perPage = 50
-const mostComplaints = 3
-
-function Recording({ node }: { node: NodeView }): VNode {
-  const { hook, record, conditions, tracingUnavailable } = node
-  if (hook === '') {
-    const off = record === 'off'
-    return (
-      <NotedTag
-        text={off ? 'off' : 'cannot record'}
-        tone={off ? '' : 'bad'}
-        shape="none"
-        note={tracingUnavailable}
-      />
-    )
-  }
-  // Failed conditions are in the column of the state.
-  const unproven = conditions.filter(({ status }) => status === 'Unknown')
-  return (
-    <>
-      <NotedTag
-        text={node.attached ? 'recording' : 'ready'}
-        tone="ok"
-        shape="yes"
-        note={`${hook}, ${record}`}
-      />
-      {unproven.map(({ message }) => (
-        <span class="sub">
-          <bdi>{message}</bdi>
-        </span>
-      ))}
-    </>
-  )
-}
-
-function Connection({ node, now }: { node: NodeView; now: number }): VNode {
-  const ms = Date.parse(node.lastSeen)
-  return (
-    <>
-      {node.connected ? (
-        <Tag text="connected" tone="ok" shape="yes" />
-      ) : (
-        <Tag text="away" tone="bad" shape="open" />
-      )}
-      <span class="sub" title={node.lastSeen}>
-        seen {Number.isNaN(ms) ? 'never' : `${ageText(now - ms)} ago`}
-      </span>
-    </>
-  )
-}
-
-function NodeState({ wrong }: { wrong: NodeView['conditions'] }): VNode {
-  if (wrong.length === 0) return <Tag text="in step" tone="ok" shape="yes" />
-  return (
-    <>
-      <Tag text="drift" tone="bad" shape="drift" />
-      {wrong.slice(0, mostComplaints).map(({ reason, message }) => (
-        <span class="sub bad">
-          <bdi>{`${reason}: ${message}`}</bdi>
-        </span>
-      ))}
-    </>
-  )
-}
 
 /** Sorts nodes: first those that need a person, then those that lost something, then by name. */
-function inOrder(nodes: readonly NodeView[]): NodeView[] {
+function inOrder(nodes: readonly NodeView[], now: number): NodeView[] {
   const weight = (node: NodeView) =>
-    nodeNeedsPerson(node) ? 0 : lossesText(node.losses) === '' ? 2 : 1
+    nodeNeedsPerson(node, now) ? 0 : lostText(node) === '' ? 2 : 1
   return [...nodes].sort((a, b) => weight(a) - weight(b) || (a.name < b.name ? -1 : 1))
 }
 
 function nodeRow(node: NodeView, now: number): Row {
-  const wrong = node.conditions.filter(({ status }) => status === 'False')
-  const lost = lossesText(node.losses)
+  const problems = nodeProblems(node, now)
+  const isBad = problems.some(({ level }) => level === 'bad')
+  const lost = lostText(node)
   return {
     key: node.name,
-    attention: !node.connected || wrong.length > 0 ? 'bad' : lost === '' ? '' : 'warn',
+    attention: isBad ? 'bad' : problems.length === 0 ? '' : 'warn',
     cells: [
       <bdi>{node.name}</bdi>,
       <Connection node={node} now={now} />,
@@ -97,37 +37,18 @@ function nodeRow(node: NodeView, now: number): Row {
         <span class="sub">{node.arch}</span>
       </>,
       <bdi>{node.runtimes === '' ? 'none found' : node.runtimes}</bdi>,
-      <Recording node={node} />,
+      <Recording node={node} now={now} />,
       numberText(node.revisions),
       lost === '' ? 'none' : <span class="warn">{lost}</span>,
-      <NodeState wrong={wrong} />
+      <NodeState problems={problems} />
     ]
   }
 }
 
-/** Compares what was decided for a container with what its kernel enforces. */
-function Verdict({ item }: { item: InventoryItem }): VNode {
-  const [drift] = item.drift
-  if (drift !== undefined)
-    return <NotedTag text="drift" tone="bad" shape="drift" note={drift.message} alarming />
-  if (item.unprotected !== null) {
-    const { message } = item.unprotected
-    return <NotedTag text="not protected" tone="bad" shape="unconfined" note={message} alarming />
-  }
-  if (item.stale) {
-    const note = 'started before the newest revision'
-    return <NotedTag text="stale" tone="warn" shape="open" note={note} />
-  }
-  if (item.ephemeral) {
-    const note = 'a person added it: Secco does not learn from it'
-    return <NotedTag text="ephemeral" shape="none" note={note} />
-  }
-  if (item.revision === '' && item.profile === '' && item.learned === '')
-    return <NotedTag text="nothing decided" shape="none" note="no rule covers it" />
-  return <Tag text="same" tone="ok" shape="yes" />
-}
-
-function containerRow(item: InventoryItem, now: number): Row {
+/** @param away when the nodes that do not report were last heard of, by name; empty where the hub does not know the node */
+function containerRow(item: InventoryItem, away: ReadonlyMap<string, string>, now: number): Row {
+  const since = away.get(item.node)
+  const [decided, inForce] = revisionsOf(item)
   return {
     key: item.key,
     attention: weightOf(item) < 2 ? 'bad' : item.stale ? 'warn' : '',
@@ -141,9 +62,20 @@ function containerRow(item: InventoryItem, now: number): Row {
       <>
         <bdi>{item.node}</bdi>
         <span class="sub">{item.runtime}</span>
+        {since !== undefined && (
+          <span class="sub warn">
+            {since === '' ? (
+              'does not report'
+            ) : (
+              <>
+                away: as it was <Moment at={since} now={now} />
+              </>
+            )}
+          </span>
+        )}
       </>,
-      <DigestMark digest={item.wanted} none="nothing" />,
-      <DigestMark digest={item.revision} none="none" />,
+      <DigestMark digest={decided} none="nothing" />,
+      <DigestMark digest={inForce} none="none" />,
       <>
         <StateMark state={item.state} />
         <span class="sub">
@@ -181,14 +113,14 @@ function NodeTable({ call: { ui, query } }: { call: Call }): VNode {
   if (nodes.length === 0) {
     const next = (
       <>
-        Start one: <code>secco satellite</code>, or everything on this machine with{' '}
-        <code>secco up</code>.
+        Start one: <InlineCommand text="secco satellite" />, or everything on this machine with{' '}
+        <InlineCommand text="secco up" />.
       </>
     )
     return <EmptyBody what="No satellite has connected yet." next={next} />
   }
   const { q = '' } = query
-  const { items, ...place } = listPage(inOrder(nodes), query['nodes'], perPage)
+  const { items, ...place } = listPage(inOrder(nodes, ui.now()), query['nodes'], perPage)
   return (
     <>
       <Table
@@ -209,7 +141,9 @@ function NodeTable({ call: { ui, query } }: { call: Call }): VNode {
   )
 }
 
-function NoContainers({ q }: { q: string }): VNode {
+function NoContainers({ q, missing }: { q: string; missing: number }): VNode {
+  if (q === '' && missing > 0)
+    return <EmptyBody what="No container is known." next={`${missingNodesText(missing)}.`} />
   if (q === '') return <EmptyBody what="No container runs yet." next="They appear as they start." />
   const next = <a href="/nodes#containers">Show all</a>
   return <EmptyBody what="No container matches the filter." next={next} />
@@ -224,6 +158,9 @@ function ContainerTable({ call: { ui, query } }: { call: Call }): VNode {
   }
   const { q = '' } = query
   const { items, ...place } = windowOf(running, q, query['page'])
+  const away = new Map(
+    awayNodesOf(ui.sources.nodes(), items).map(({ name, lastSeen }) => [name, lastSeen])
+  )
   return (
     <>
       <Filters
@@ -233,7 +170,7 @@ function ContainerTable({ call: { ui, query } }: { call: Call }): VNode {
         action="#containers"
       />
       {items.length === 0 ? (
-        <NoContainers q={q} />
+        <NoContainers q={q} missing={ui.sources.awaited()} />
       ) : (
         <>
           <Table
@@ -243,7 +180,7 @@ function ContainerTable({ call: { ui, query } }: { call: Call }): VNode {
               ...['Container', 'Node', 'Decided', 'In force'],
               ...['In the kernel', 'State', 'Started']
             ]}
-            rows={items.map((item) => containerRow(item, ui.now()))}
+            rows={items.map((item) => containerRow(item, away, ui.now()))}
             live="containers"
           />
           <Pager

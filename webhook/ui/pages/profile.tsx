@@ -1,16 +1,26 @@
 import type { VNode } from 'preact'
 import { serializeDocument } from '../../../src/api/parse.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { pinOf, pinWords } from '../../../src/confinement/pin.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { builtinProfile, builtinProfiles } from '../../../src/seccomp/render/builtin.js'
+import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
+import { trailOf } from '../../../src/seccomp/review/trail.js'
 import type { Call } from '../model/context.js'
-import { derivedOf, keyOf, profileHref, workloadHref } from '../model/derived.js'
+import {
+  type ApprovedRevision,
+  derivedOf,
+  keyOf,
+  profileHref,
+  workloadHref
+} from '../model/derived.js'
 import { ActionForm, FormError, Hidden, Of } from '../parts/forms.js'
-import { DigestMark, Moment } from '../parts/marks.js'
+import { ApprovedMark, LiveFact, Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyPanel, Panel } from '../parts/panels.js'
 import { DeletePanel, ExportPanel, LintPanel, Provenance } from '../parts/profile-panels.js'
-import { HistoryPanel, RiskPanel } from '../parts/workload-parts.js'
+import { HistoryPanel, NoApproval } from '../parts/history-view.js'
+import { RiskPanel } from '../parts/workload-parts.js'
 
 const mostParents = 200
 
@@ -129,21 +139,38 @@ function deliveredText(profile: SeccompProfile, now: number): VNode | string {
   )
 }
 
-function factsOf(key: string, profile: SeccompProfile, builtin: boolean, now: number) {
+function factsOf(
+  key: string,
+  profile: SeccompProfile,
+  approved: ApprovedRevision | undefined,
+  now: number
+) {
   const { workload } = profile.spec
+  const pin = pinOf(profile)
+  const revision = approved ?? { digest: profile.status?.revision, isPending: false }
   return [
-    <>
-      revision <DigestMark digest={profile.status?.revision} />
-    </>,
+    <LiveFact name="revision">
+      {pin === undefined ? 'revision ' : `new pods ${pinWords(pin)}: `}
+      <ApprovedMark {...revision} />
+      {/* A state of delivery is about the revision of the status. */}
+      {!revision.isPending && (
+        <>; {approved === undefined ? 'comes with Secco' : deliveredText(profile, now)}</>
+      )}
+    </LiveFact>,
     workload === undefined ? (
       'learns from nothing'
     ) : (
       <a href={workloadHref(key)}>
         <bdi>{`${workload.kind} ${workload.name}`}</bdi>
       </a>
-    ),
-    builtin ? 'comes with Secco' : deliveredText(profile, now)
+    )
   ]
+}
+
+function commandsOf(key: string, profile: SeccompProfile): string[] {
+  const pin = pinOf(profile)
+  const own = [`secco profile show ${key}`, `secco profile export ${key}`]
+  return pin === undefined ? own : [...own, pin.leave]
 }
 
 const actionsOf = (key: string) => (
@@ -175,7 +202,8 @@ async function render({ ui, identity, params }: Call): Promise<View> {
   const parents = profile.spec.extends ?? []
   const possible = [...builtinProfiles, ...ui.sources.profiles()]
     .map(keyOf)
-    .filter((each) => each !== key && !parents.includes(each))
+    // What is blocked is in every profile by itself, and goes with its block.
+    .filter((each) => each !== key && each !== emergencyLabel && !parents.includes(each))
     .slice(0, mostParents)
   const shown = { key, profile, possible, mayUpdate: await may('update') }
   const mayDelete = await may('delete')
@@ -183,7 +211,7 @@ async function render({ ui, identity, params }: Call): Promise<View> {
     title: key,
     still: true,
     crumbs: [{ text: 'Profiles', href: '/profiles' }, { text: key }],
-    facts: factsOf(key, profile, own === undefined, now),
+    facts: factsOf(key, profile, own && derived.approved(own), now),
     actions: actionsOf(key),
     body: (
       <>
@@ -192,12 +220,17 @@ async function render({ ui, identity, params }: Call): Promise<View> {
             It cannot be rendered: {problem}
           </p>
         )}
+        {derived.unknown !== '' && <p class="small muted">{derived.unknown}.</p>}
         <div class="three">
           {extendPanel(shown)}
           <RiskPanel {...derived.review(profile)} />
           <LintPanel profile={profile} />
         </div>
-        <HistoryPanel profile={profile} now={now} />
+        <HistoryPanel
+          trail={trailOf(profile, derived.byKey.get(emergencyLabel))}
+          now={now}
+          none={<NoApproval profile={profile} builtin={own === undefined} />}
+        />
         {rendering === undefined ? (
           <EmptyPanel what="There is no provenance." next="It comes with a rendering." />
         ) : (
@@ -206,7 +239,7 @@ async function render({ ui, identity, params }: Call): Promise<View> {
         {documentPanel(shown)}
         <ExportPanel profile={key} />
         {mayDelete && <DeletePanel profile={key} name={profile.metadata.name} />}
-        <CommandPanel texts={[`secco profile show ${key}`, `secco profile export ${key}`]} />
+        <CommandPanel texts={commandsOf(key, profile)} />
       </>
     )
   }

@@ -1,57 +1,66 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
+import { quoted } from '../../../src/lib/shell-word.js'
+import { entryInstances } from '../../../src/seccomp/review/evidence.js'
 import { traceSummary, visibleTraces } from '../api/traces.js'
 import type { Call } from '../model/context.js'
 import { workloadHref } from '../model/derived.js'
-import { mayTrace } from '../model/profiler.js'
+import { mayTrace, pathOf } from '../model/profiler.js'
+import type { InventoryItem } from '../model/inventory.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { ContainerPicker, PickerFilters, searched, type Wanted } from '../parts/container-picker.js'
 import { listPage, numberText } from '../parts/format.js'
 import { Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { Command, CommandPanel, EmptyBody, Panel } from '../parts/panels.js'
+import { containersOf, NothingToRecord } from './record-again.js'
 import { Pager, Table } from '../parts/table.js'
 import { WorkloadName } from '../parts/workload-table.js'
 
 const perPage = 50
 const mostTraces = 20
 
-/** Words for whether a container was seen from its first instruction. */
-export const sinceText = (complete: boolean) =>
-  complete ? 'seen from its first instruction' : 'first seen while it ran'
+interface TracesProps {
+  traces: readonly ReturnType<typeof traceSummary>[]
+  page: string | undefined
+  now: number
+}
 
-function Traces(props: { traces: readonly ReturnType<typeof traceSummary>[]; now: number }): VNode {
-  const { traces, now } = props
+function Traces({ traces, page, now }: TracesProps): VNode {
   if (traces.length === 0)
     return <EmptyBody what="No trace yet." next="Choose a container and record it." />
+  const { items, ...place } = listPage(traces, page, mostTraces)
   return (
-    <Table
-      caption="Traces"
-      columns={[
-        ...['Container', 'Started'],
-        { title: 'Different calls', num: true },
-        { title: 'Calls since then', num: true },
-        'State'
-      ]}
-      rows={traces.slice(0, mostTraces).map((trace) => ({
-        key: trace.id,
-        cells: [
-          <>
-            <a href={`/profiler/${trace.id}`}>
-              <bdi>{trace.container}</bdi>
-            </a>
-            <span class="sub">
-              <bdi>{trace.path}</bdi> on {trace.node} by <bdi>{trace.by}</bdi>
-            </span>
-          </>,
-          <Moment at={trace.startedAt} now={now} />,
-          trace.since.distinct,
-          numberText(trace.since.calls),
-          trace.problem !== '' ? trace.problem : trace.ended ? 'stopped' : 'running'
-        ]
-      }))}
-      live="traces"
-    />
+    <>
+      <Table
+        caption="Traces"
+        columns={[
+          ...['Container', 'Started'],
+          { title: 'Different calls', num: true },
+          { title: 'Calls since then', num: true },
+          'State'
+        ]}
+        rows={items.map((trace) => ({
+          key: trace.id,
+          cells: [
+            <>
+              <a href={`/profiler/${trace.id}`}>
+                <bdi>{trace.container}</bdi>
+              </a>
+              <span class="sub">
+                <bdi>{trace.path}</bdi> on {trace.node} by <bdi>{trace.by}</bdi>
+              </span>
+            </>,
+            <Moment at={trace.startedAt} now={now} />,
+            trace.since.distinct,
+            numberText(trace.since.calls),
+            trace.problem !== '' ? trace.problem : trace.ended ? 'stopped' : 'running'
+          ]
+        }))}
+        live="traces"
+      />
+      <Pager {...place} what="traces" href={(to) => `/profiler?traces=${to}`} />
+    </>
   )
 }
 
@@ -83,7 +92,7 @@ function Learning({ lines, page, now }: LearningProps): VNode {
           cells: [
             <WorkloadName line={line} href={workloadHref(line.key)} />,
             line.observed,
-            (line.profile.status?.instances ?? []).length,
+            entryInstances(line.profile).length,
             <Moment at={line.profile.status?.lastNew} now={now} never="unknown" />
           ]
         }))}
@@ -116,12 +125,28 @@ async function mayIn({ identity }: Call, namespaces: readonly string[]): Promise
   return false
 }
 
+/** Returns the command that records the container that is chosen, or any. */
+function commandOf(chosen: string, [first]: readonly InventoryItem[]): string {
+  if (first !== undefined) return `secco trace ${quoted(pathOf(first))}`
+  return chosen === '' ? 'secco trace NAMESPACE/POD' : `secco trace ${quoted(chosen)}`
+}
+
+/** Returns the containers of a namespace. */
+const itemsIn = (
+  groups: readonly { namespace: string; items: ReadonlyMap<string, InventoryItem> }[],
+  namespace: string
+): InventoryItem[] =>
+  groups.flatMap((group) => (group.namespace === namespace ? [...group.items.values()] : []))
+
 async function render(call: Call): Promise<View> {
   const { ui, query } = call
   const { container: chosen = '', q = '', namespace = '', state = '' } = query
-  const wanted: Wanted = { q, namespace, state, chosen }
   const containers = ui.sources.containers()
   const groups = [...(containers?.groups() ?? [])]
+  const again = query['workload']
+  const line = again === undefined ? undefined : ui.lines().find(({ key }) => key === again)
+  const own = line === undefined ? [] : containersOf(itemsIn(groups, line.namespace), line)
+  const wanted: Wanted = { q, namespace, state, chosen, own: new Set(own.map(({ key }) => key)) }
   const running = containers?.size() ?? 0
   const list = searched(groups, wanted)
   const namespaces = [...new Set(groups.map((group) => group.namespace))].sort()
@@ -136,8 +161,11 @@ async function render(call: Call): Promise<View> {
     ],
     body: (
       <>
-        <div class="cols equal">
+        <div class="cols even">
           <Panel id="h-pick" title="Record a container">
+            {line !== undefined && own.length === 0 && (
+              <NothingToRecord line={line} sources={ui.sources} />
+            )}
             <PickerFilters wanted={wanted} namespaces={namespaces} />
             <ContainerPicker
               items={list}
@@ -149,7 +177,7 @@ async function render(call: Call): Promise<View> {
           </Panel>
           <div class="stack">
             <section class="panel">
-              <Traces traces={traces} now={ui.now()} />
+              <Traces traces={traces} page={query['traces']} now={ui.now()} />
             </section>
             <section class="panel">
               <Learning lines={learning} page={query['learning']} now={ui.now()} />
@@ -157,9 +185,7 @@ async function render(call: Call): Promise<View> {
             <PipelinePanel target={learning[0]?.key ?? 'NAMESPACE/NAME'} />
           </div>
         </div>
-        <CommandPanel
-          texts={[chosen === '' ? 'secco trace NAMESPACE/POD' : `secco trace ${chosen}`]}
-        />
+        <CommandPanel texts={[commandOf(chosen, own)]} />
       </>
     )
   }

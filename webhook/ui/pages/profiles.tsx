@@ -7,7 +7,7 @@ import type { Call } from '../model/context.js'
 import { keyOf, profileHref } from '../model/derived.js'
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
 import { Filters, FormError, TextField } from '../parts/forms.js'
-import { DigestMark, Moment, Tag } from '../parts/marks.js'
+import { Moment, NewestMark, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
@@ -41,7 +41,7 @@ function rowOf(profile: SeccompProfile, now: number): Row {
           </span>
         )}
       </>,
-      <DigestMark digest={status?.revision} />,
+      <NewestMark profile={profile} />,
       numberText(allowedNames(profile)),
       numberText(sizeOfSet(status?.observed ?? {})),
       <bdi>{spec.extends?.join(', ') ?? 'nothing'}</bdi>,
@@ -55,7 +55,7 @@ function rowOf(profile: SeccompProfile, now: number): Row {
         />
       ),
       last === undefined ? (
-        <span class="muted">nobody yet</span>
+        <span class="muted">{spec.seccomp === undefined ? 'nobody yet' : 'not recorded'}</span>
       ) : (
         <>
           <bdi>{last.by}</bdi>

@@ -1,16 +1,27 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
 import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
+import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import type { Review } from '../../../src/seccomp/review/review.js'
 import type { Call, Ui } from '../model/context.js'
 import { derivedOf, workloadHref } from '../model/derived.js'
-import { type Change, changesOf, proposalOf } from '../model/proposal.js'
+import type { Change, Proposal } from '../model/proposal.js'
+import { approvalCommand, changesOf, proposalOf } from '../model/proposal.js'
+import { reachOf } from '../model/instances.js'
 import { titleOf, type WorkloadLine } from '../model/workloads.js'
 import { ChangeDocument, ChangeTable } from '../parts/change-table.js'
 import { shortDigest } from '../parts/format.js'
 import { ActionForm, FormError } from '../parts/forms.js'
 import { Icon } from '../parts/icons.js'
-import { CheckLine, DigestMark, Ladder, Moment, Tag } from '../parts/marks.js'
+import {
+  ApprovedMark,
+  CheckLine,
+  DigestMark,
+  Ladder,
+  LiveFact,
+  Moment,
+  Tag
+} from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { Command, Facts, Panel } from '../parts/panels.js'
 import { PromotePanel } from '../parts/promote-view.js'
@@ -25,7 +36,7 @@ interface Shown {
   changes: readonly Change[]
   approved: ReadonlySet<string>
   observed: ReadonlySet<string>
-  proposal: { digest: string; problem: string }
+  proposal: Proposal
   may: boolean
 }
 
@@ -44,8 +55,10 @@ function gatesPanel({ line, review, proposal }: Shown): VNode {
     ],
     ['Evidence', `${met} of ${evidence.length}`, met === evidence.length],
     [
-      'Not below RuntimeDefault',
-      risk === undefined ? 'unknown' : `${risk.fewerThanRuntimeDefault} fewer`,
+      'Nothing beyond RuntimeDefault',
+      risk === undefined
+        ? 'unknown'
+        : `${plural(risk.beyondRuntimeDefault.length, 'call')} beyond it`,
       risk !== undefined && risk.beyondRuntimeDefault.length === 0
     ],
     ['Renders', proposal.problem === '' ? 'yes' : proposal.problem, proposal.problem === '']
@@ -64,7 +77,10 @@ function gatesPanel({ line, review, proposal }: Shown): VNode {
 function originPanel({ ui, line }: Shown): VNode {
   const now = ui.now()
   const instances = instancesOf(line)
-  const [firstSeen] = instances.map((one) => one.firstSeen ?? one.lastSeen).sort()
+  const { firstUsed = [] } = line.profile.status ?? {}
+  const began = instances.map((one) => one.firstSeen ?? one.lastSeen)
+  // Only the newest instances are kept: an earlier one may have used the first calls.
+  const [firstSeen] = [...firstUsed.map(({ at }) => at), ...began].sort()
   const nodes = [...new Set(instances.map(({ node }) => node))]
   const images = [...new Set(instances.flatMap(({ image }) => image ?? []))]
   return (
@@ -81,20 +97,10 @@ function originPanel({ ui, line }: Shown): VNode {
   )
 }
 
-/** Containers and nodes that an approval would reach. */
-function radiusOf({ ui, line }: Shown): { containers: number; nodes: number } {
-  const own = ui.sources.containers()?.usersOf(line.key) ?? []
-  if (own.length > 0)
-    return { containers: own.length, nodes: new Set(own.map(({ node }) => node)).size }
-  const alive = instancesOf(line).filter(({ ended }) => !ended)
-  return { containers: line.containers, nodes: new Set(alive.map(({ node }) => node)).size }
-}
-
 function radiusView(shown: Shown): VNode {
-  const { ui, line } = shown
-  const { containers, nodes } = radiusOf(shown)
-  const simulated =
-    ui.offers('POST', '/api/v1/simulate') && line.profile.status?.revision !== undefined
+  const { ui, line, proposal } = shown
+  const { containers, nodes } = reachOf(line, ui.sources)
+  const simulated = ui.offers('POST', '/api/v1/simulate') && proposal.problem === ''
   return (
     <div class="body">
       <div class="blast">
@@ -107,7 +113,12 @@ function radiusView(shown: Shown): VNode {
           <span>{nodes === 1 ? 'node' : 'nodes'}</span>
         </div>
         <div>
-          <b data-simulate={simulated ? line.key : undefined}>–</b>
+          <b
+            data-simulate={simulated ? line.key : undefined}
+            data-allow={simulated ? proposal.allow.join(' ') : undefined}
+          >
+            –
+          </b>
           <span>would be denied</span>
         </div>
       </div>
@@ -204,10 +215,11 @@ function bodyOf(shown: Shown): VNode {
   const { ui, line, review, changes, approved, observed, may } = shown
   const unchanged = [...observed].filter((name) => approved.has(name)).length
   const instances = instancesOf(line).length
+  const approve = approvalCommand(line.profile, changes)
   return (
     <div class="cols">
       <div class="stack">
-        <ChangeTable changes={changes} unchanged={unchanged} instances={instances} now={ui.now()} />
+        <ChangeTable {...{ changes, unchanged, instances }} now={ui.now()} />
         <div class="three">
           {gatesPanel(shown)}
           <RiskPanel {...review} />
@@ -222,7 +234,7 @@ function bodyOf(shown: Shown): VNode {
           <div class="body stack">
             <h3>The same on the command line</h3>
             <Command text={`secco diff ${line.key}`} />
-            <Command text={`secco profile approve ${line.key} --reason WHY`} />
+            {approve !== undefined && <Command text={approve} />}
           </div>
         </Panel>
         <section class="panel" aria-label="Promote and roll back">
@@ -244,7 +256,8 @@ async function render(call: Call): Promise<View> {
   const { profile } = line
   const derived = derivedOf(ui.sources, ui.now())
   const { counts } = ui.sources.discovery.of(line.namespace, profile.metadata.name)
-  const changes = changesOf(profile, counts)
+  const overlay = derived.byKey.get(emergencyLabel)
+  const changes = changesOf(profile, counts, derived.denied(profile), overlay)
   const shown: Shown = {
     ...{ ui, line, changes },
     review: derived.review(profile),
@@ -262,10 +275,10 @@ async function render(call: Call): Promise<View> {
       { text: `${line.namespace}/${line.name}`, href: workloadHref(line.key) }
     ],
     facts: [
-      <>
-        approved <DigestMark digest={profile.status?.revision} />,{' '}
+      <LiveFact name="approved">
+        approved <ApprovedMark {...derived.approved(profile)} />,{' '}
         {plural(shown.approved.size, 'call')}
-      </>,
+      </LiveFact>,
       <>
         proposed <DigestMark digest={shown.proposal.digest} none="nothing" />
       </>,

@@ -1,9 +1,10 @@
 import type { Call } from '../model/context.js'
-import { type Derived, derivedOf, planOf } from '../model/derived.js'
+import { type Derived, derivedOf } from '../model/derived.js'
+import { reviewCounts } from '../model/proposal.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { listPage, numberText } from '../parts/format.js'
 import { Of } from '../parts/forms.js'
-import { Meter, StateMark } from '../parts/marks.js'
+import { Meter, StateMarks } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
@@ -14,24 +15,27 @@ const perPage = 50
 function rowOf(line: WorkloadLine, derived: Derived): Row {
   const { key, profile, toReview } = line
   const { evidence } = derived.completeness(profile)
-  const { adds, beyond } = planOf(profile)
+  const { adds, denied, blocked, beyond } = reviewCounts(profile, derived.denied(profile))
   return {
     key,
-    attention: toReview > 0 ? 'warn' : '',
+    attention: denied > 0 ? 'bad' : toReview > 0 ? 'warn' : '',
     cells: [
       <>
         <WorkloadName line={line} href={`/review/${key}`} />
         <span class="sub">{line.kind}</span>
       </>,
-      <StateMark state={line.state} />,
+      <StateMarks states={line.states} />,
       <>
-        {adds.length} to add
-        <span class={beyond.length > 0 ? 'sub warn' : 'sub'}>
-          {beyond.length} that RuntimeDefault denies
-        </span>
+        {adds} to add{denied > 0 && `, ${denied} denied now`}
+        {blocked > 0 && `, ${blocked} blocked in an emergency`}
+        <span class={beyond > 0 ? 'sub warn' : 'sub'}>{beyond} that RuntimeDefault denies</span>
       </>,
       <Meter met={evidence.filter(({ ok }) => ok).length} total={evidence.length} />,
-      toReview > 0 ? 'seen since the last approval' : 'nothing is approved yet',
+      toReview > 0
+        ? 'seen since the last approval'
+        : profile.spec.seccomp === undefined
+          ? 'nothing is approved yet'
+          : 'denied since the last approval',
       <a class="btn s" href={`/review/${key}`}>
         Review
         <Of what={line.name} />
@@ -46,12 +50,19 @@ function render({ ui, query }: Call): View {
   const first = lines.filter(
     ({ profile, observed }) => profile.spec.seccomp === undefined && observed > 0
   )
-  const { items, ...place } = listPage([...waiting, ...first], query['page'], perPage)
   const derived = derivedOf(ui.sources, ui.now())
+  const denied = lines.filter(
+    ({ profile, toReview }) =>
+      toReview === 0 &&
+      profile.spec.seccomp !== undefined &&
+      reviewCounts(profile, derived.denied(profile)).denied > 0
+  )
+  const { items, ...place } = listPage([...denied, ...waiting, ...first], query['page'], perPage)
   return {
     title: 'Review',
     facts: [
       `${numberText(waiting.length)} with new calls`,
+      `${numberText(denied.length)} with denied calls only`,
       `${numberText(first.length)} never approved`
     ],
     body: (
@@ -60,13 +71,13 @@ function render({ ui, query }: Call): View {
           {items.length === 0 ? (
             <EmptyBody
               what="Nothing waits for review."
-              next="Calls that were observed and never approved turn up here."
+              next="Calls that were observed or denied, and never approved, turn up here."
             />
           ) : (
             <>
               <Table
                 caption="To review"
-                note="new calls of approved workloads first, then those that only learn"
+                note="denied and new calls of approved workloads first, then those that only learn"
                 columns={['Workload · container', 'State', 'Change', 'Evidence', 'Why', 'Action']}
                 rows={items.map((line) => rowOf(line, derived))}
                 live="reviews"

@@ -1,11 +1,13 @@
 import type { VNode } from 'preact'
 import { rootNamespace } from '../../../src/api/names.js'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { modeOfProfile, profileOfRule } from '../../../src/confinement/rule-mode.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
 import type { CheckResult } from '../../admission/check-pod.js'
 import { checkedPods } from '../model/checked-pods.js'
 import type { Containers } from '../model/containers.js'
 import type { Call } from '../model/context.js'
-import { profileHref } from '../model/derived.js'
+import { type Derived, derivedOf, profileHref } from '../model/derived.js'
 import type { InventoryItem } from '../model/inventory.js'
 import { type RuleLine, ruleLines, selectorText } from '../model/rules.js'
 import { counted, listPage } from '../parts/format.js'
@@ -19,6 +21,8 @@ import { Pager, type Row, Table } from '../parts/table.js'
 
 const perPage = 50
 const mostPods = 200
+
+type ByKey = Derived['byKey']
 
 interface May {
   write: boolean
@@ -79,10 +83,9 @@ function Pods({ rule: { metadata, spec } }: RuleLine): VNode {
   )
 }
 
-function ProfileLink({ rule: { metadata, spec } }: RuleLine): VNode {
-  if (spec.profile === undefined) return <span class="muted">its own</span>
-  const { namespace = metadata.namespace ?? rootNamespace, name } = spec.profile
-  const profile = `${namespace}/${name}`
+function ProfileLink({ rule }: RuleLine): VNode {
+  const profile = profileOfRule(rule)
+  if (profile === undefined) return <span class="muted">its own</span>
   return (
     <a class="mono" href={profileHref(profile)}>
       <bdi>{profile}</bdi>
@@ -90,7 +93,18 @@ function ProfileLink({ rule: { metadata, spec } }: RuleLine): VNode {
   )
 }
 
-function rowOf(line: RuleLine, may: May): Row {
+/** The mode of a rule, and that of its profile where new pods get that one. */
+function ModeCell({ rule, profiles }: { rule: SeccompRule; profiles: ByKey }): VNode {
+  const own = modeOfProfile(rule, profiles.get(profileOfRule(rule) ?? ''))
+  return (
+    <>
+      <ModeMark mode={rule.spec.mode} />
+      {own !== undefined && <span class="sub warn">its profile's mode wins: {own}</span>}
+    </>
+  )
+}
+
+function rowOf(line: RuleLine, { may, profiles }: Pick<ListProps, 'may' | 'profiles'>): Row {
   const { key, rule, shadowedBy, problems } = line
   const { spec, metadata } = rule
   return {
@@ -112,7 +126,7 @@ function rowOf(line: RuleLine, may: May): Row {
         )}
       </>,
       <ProfileLink {...line} />,
-      <ModeMark mode={spec.mode} />,
+      <ModeCell rule={rule} profiles={profiles} />,
       spec.whenNotReady ?? 'RuntimeDefault',
       <Notes {...line} />,
       <Actions line={line} may={may} />
@@ -129,9 +143,10 @@ interface ListProps {
   lines: readonly RuleLine[]
   page: string | undefined
   may: May
+  profiles: ByKey
 }
 
-function RuleList({ lines, page, may }: ListProps): VNode {
+function RuleList({ lines, page, may, profiles }: ListProps): VNode {
   if (lines.length === 0) {
     const next = (
       <>
@@ -148,7 +163,7 @@ function RuleList({ lines, page, may }: ListProps): VNode {
         caption="Rules"
         note="in the order in which they are asked"
         columns={columns}
-        rows={items.map((line) => rowOf(line, may))}
+        rows={items.map((line) => rowOf(line, { may, profiles }))}
         heading={1}
         live="rules"
       />
@@ -157,12 +172,15 @@ function RuleList({ lines, page, may }: ListProps): VNode {
   )
 }
 
-/** Returns one pod of each workload: there may be a hundred thousand, and those of a workload are alike. */
+/**
+ * Returns one pod of each workload: there may be a hundred thousand, and those of a workload are alike. A container
+ * outside of Kubernetes is in no pod, and no rule decides about it.
+ */
 function podsOf(running: Containers | undefined): InventoryItem[] {
   const pods: InventoryItem[] = []
   for (const { items } of running?.groups() ?? []) {
     const [first] = items.values()
-    if (first !== undefined) pods.push(first)
+    if (first !== undefined && first.pod !== '') pods.push(first)
     if (pods.length >= mostPods) break
   }
   return pods
@@ -183,6 +201,7 @@ async function decide(
 async function render(call: Call): Promise<View> {
   const { ui, identity, query } = call
   const lines = ruleLines(ui.sources.rules())
+  const { byKey } = derivedOf(ui.sources, ui.now())
   const may = {
     write: await identity.can('update', 'seccomprules'),
     remove: await identity.can('delete', 'seccomprules')
@@ -210,7 +229,7 @@ async function render(call: Call): Promise<View> {
     body: (
       <>
         <section class="panel">
-          <RuleList lines={lines} page={query['page']} may={may} />
+          <RuleList lines={lines} page={query['page']} may={may} profiles={byKey} />
         </section>
         <PodTest pods={podsOf(running)} picked={query['pod']} document={document} {...answer} />
         {may.write && <RuleForm rule={asked === undefined ? undefined : fieldsOf(asked.rule)} />}

@@ -1,9 +1,10 @@
 import type { VNode } from 'preact'
+import { sinceText } from '../../../src/confinement/since-text.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
 import { diffReport } from '../../../src/seccomp/review/diff-report.js'
 import { seccompOfSet } from '../../../src/seccomp/review/observed-sides.js'
-import { objectNameOf } from '../../hub/nodes/workload.js'
+import { objectNameOf } from '../../../src/rules/object-name.js'
 import { mustFind, setOfTrace, traceView } from '../api/traces.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
@@ -16,8 +17,7 @@ import { RiskLevel, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { Command, EmptyBody, EmptyPanel, Figure, Panel } from '../parts/panels.js'
 import { type Row, Table } from '../parts/table.js'
-import { RateView } from '../parts/rate-view.js'
-import { sinceText } from './profiler.js'
+import { RateView } from '../parts/spark-view.js'
 
 const mostRows = 100
 const recentMs = 60_000
@@ -131,26 +131,28 @@ function keepPanel({ trace, may }: Shown, exists: boolean): VNode {
     const next = 'What was counted becomes observations of a profile; nothing is approved by that.'
     return <EmptyPanel what="Stop it to make a profile." next={next} />
   }
+  if (!may) {
+    const next = 'You may view this trace but not make a profile of it.'
+    return <EmptyPanel what="Keeping it is for who may trace." next={next} />
+  }
   return (
     <Panel id="h-keep" title="Keep it">
-      {may && (
-        <ActionForm
-          class="body stack"
-          url={`/api/v1/traces/${trace.id}/profile`}
-          then="/review/:namespace/:name"
-        >
-          <TextField name="namespace" label="Namespace" value={namespace} required />
-          <TextField name="name" label="Profile" value={name} required />
-          <p class="small muted">
-            {exists ? 'The profile exists: its observations grow.' : 'The profile is new.'} Nothing
-            is approved by this.
-          </p>
-          <FormError />
-          <button class="btn primary" type="submit">
-            Make a profile and review it
-          </button>
-        </ActionForm>
-      )}
+      <ActionForm
+        class="body stack"
+        url={`/api/v1/traces/${trace.id}/profile`}
+        then="/review/:namespace/:name"
+      >
+        <TextField name="namespace" label="Namespace" value={namespace} required />
+        <TextField name="name" label="Profile" value={name} required />
+        <p class="small muted">
+          {exists ? 'The profile exists: its observations grow.' : 'The profile is new.'} Nothing is
+          approved by this.
+        </p>
+        <FormError />
+        <button class="btn primary" type="submit">
+          Make a profile and review it
+        </button>
+      </ActionForm>
     </Panel>
   )
 }

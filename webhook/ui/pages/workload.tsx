@@ -1,16 +1,22 @@
 import type { VNode } from 'preact'
 import { rootNamespace } from '../../../src/api/names.js'
+import { stateWords } from '../../../src/confinement/state.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { pinOf, pinWords } from '../../../src/confinement/pin.js'
 import { plural } from '../../../src/lib/plural.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
 import { estimateText } from '../../../src/seccomp/review/completeness.js'
 import type { HistoryLine } from '../../../src/history/history-lines.js'
+import { type TrailEntry, trailOf } from '../../../src/seccomp/review/trail.js'
+import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Review } from '../../../src/seccomp/review/review.js'
 import type { Abi } from '../../../src/syscalls/abi.js'
-import type { DenialView } from '../../views/denial-view.js'
+import { type DenialView, isOfDeleted } from '../../views/denial-view.js'
 import type { Call } from '../model/context.js'
 import { derivedOf, profileHref } from '../model/derived.js'
 import { abiOf, type Area, gridOf } from '../model/grid.js'
+import { heardOf } from '../model/instances.js'
 import { titleOf, type WorkloadLine } from '../model/workloads.js'
 import { CallPanel } from '../parts/call-panel.js'
 import { CurveView } from '../parts/curve-view.js'
@@ -20,12 +26,11 @@ import { InstanceTable } from '../parts/instance-table.js'
 import { DigestMark, Ladder } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, Panel } from '../parts/panels.js'
+import { HistoryLines, HistoryPanel, NoApproval } from '../parts/history-view.js'
 import {
   ArgumentPanel,
   EventRows,
   EventsPanel,
-  HistoryLines,
-  HistoryPanel,
   PhasePanel,
   RiskPanel
 } from '../parts/workload-parts.js'
@@ -51,9 +56,11 @@ interface Shown {
   abi: Abi
   areas: readonly Area[]
   denials: readonly DenialView[]
+  trail: readonly TrailEntry[]
   /** Undefined where no hub runs. */
   history: readonly HistoryLine[] | undefined
   mayDecide: boolean
+  overlay: SeccompProfile | undefined
 }
 
 const cellsOf = ({ areas }: Shown) => areas.flatMap(({ cells }) => cells)
@@ -83,7 +90,7 @@ function curvePanel(shown: Shown): VNode {
       <div class="body" data-live="curve">
         <div data-key="curve">
           <CurveView
-            curve={{ events, approved, unseen, sinceStart, now }}
+            curve={{ events, observed: line.observed, approved, unseen, sinceStart, now }}
             rows={<EventRows events={events} most={mostEvents} now={now} />}
           />
         </div>
@@ -115,7 +122,7 @@ function gridRow(shown: Shown): VNode {
   const cell = cells.find(({ name }) => name === call.query['call'])
   return (
     <div class="cols">
-      <div data-live="grid">
+      <div data-live="grid" data-counts>
         <div data-key="grid">
           <GridView
             areas={areas}
@@ -139,6 +146,7 @@ function gridRow(shown: Shown): VNode {
           abi={abi}
           denials={denials}
           mayDecide={mayDecide}
+          overlay={shown.overlay}
           now={call.ui.now()}
         />
       </div>
@@ -171,12 +179,21 @@ function bodyOf(shown: Shown): VNode {
       </div>
       <div data-live="history">
         {shown.history === undefined ? (
-          <HistoryPanel profile={profile} now={now} />
+          <HistoryPanel
+            trail={shown.trail}
+            now={now}
+            none={<NoApproval profile={profile} builtin={false} />}
+          />
         ) : (
           <HistoryLines lines={shown.history} profileKey={key} now={now} />
         )}
       </div>
-      <InstanceTable profile={profile} page={call.query['instances']} now={now} />
+      <InstanceTable
+        profile={profile}
+        heard={heardOf(profile, call.ui.sources)}
+        page={call.query['instances']}
+        now={now}
+      />
       <CommandPanel
         texts={[
           `secco profile show ${key}`,
@@ -192,7 +209,7 @@ function actionsOf(line: WorkloadLine): VNode {
   return (
     <>
       <Ladder now={line.mode} />
-      <a class="btn" href={`/profiler?container=${encodeURIComponent(line.name)}`}>
+      <a class="btn" href={`/profiler?workload=${encodeURIComponent(line.key)}`}>
         Record again
       </a>
       <a class="btn primary" href={`/review/${line.key}`}>
@@ -202,6 +219,19 @@ function actionsOf(line: WorkloadLine): VNode {
   )
 }
 
+/** Returns how its containers are confined, in words: `2 containers: 1 unconfined, 1 enforced`, or `2 containers: audit`. */
+function containersText({ containers, states }: WorkloadLine): string {
+  const total = plural(containers, 'container')
+  const [only, ...more] = states
+  if (only === undefined) return total
+  if (more.length === 0) return `${total}: ${stateWords[only.state]}`
+  return `${total}: ${states.map((one) => `${one.containers} ${stateWords[one.state]}`).join(', ')}`
+}
+
+/** The score is that of the profile: what has none approved does not run under it. */
+const riskText = ({ of, score }: NonNullable<Review['risk']>) =>
+  of === 'approved' ? `risk ${score}` : `risk ${score} if approved as observed`
+
 async function render(call: Call): Promise<View> {
   const { ui, identity, params, query } = call
   const line = mustFindLine(call)
@@ -209,7 +239,9 @@ async function render(call: Call): Promise<View> {
   const derived = derivedOf(ui.sources, ui.now())
   const review = derived.review(profile)
   const { counts } = ui.sources.discovery.of(line.namespace, profile.metadata.name)
-  const denials = ui.sources.denials().filter((one) => `${one.namespace}/${one.profile}` === key)
+  const denials = ui.sources
+    .denials()
+    .filter((one) => !isOfDeleted(one) && `${one.namespace}/${one.profile}` === key)
   const abi = abiOf(profile, query['abi'])
   const areas = gridOf({ profile, abi, result: derived.rendering(profile), counts, denials })
   const { namespace, name } = params
@@ -218,8 +250,10 @@ async function render(call: Call): Promise<View> {
     profile.metadata.name,
     await identity.can('list', 'seccompprofiles', rootNamespace)
   )
+  const overlay = derived.byKey.get(emergencyLabel)
   const mayDecide = await identity.can('approve', 'seccompprofiles', namespace, name)
   const { revision, nodes } = profile.status ?? {}
+  const pin = pinOf(profile)
   return {
     title: titleOf(line),
     crumbs: [
@@ -228,18 +262,22 @@ async function render(call: Call): Promise<View> {
       { text: `${line.kind} ${line.name}` }
     ],
     facts: [
-      plural(line.containers, 'container'),
+      containersText(line),
       <>
-        revision <DigestMark digest={revision} />
+        {pin === undefined ? 'revision ' : `new pods ${pinWords(pin)}: `}
+        <DigestMark digest={revision} />
         {nodes !== undefined && ` on ${nodes.ready} of ${plural(nodes.total, 'node')}`}
       </>,
       review.risk === undefined
         ? 'risk not known'
-        : `risk ${review.risk.score} (RuntimeDefault ${review.risk.runtimeDefault})`,
+        : `${riskText(review.risk)} (RuntimeDefault ${review.risk.runtimeDefault})`,
       <a href={profileHref(key)}>profile</a>
     ],
     actions: actionsOf(line),
-    body: bodyOf({ ...{ call, line, review, abi, areas, denials }, history, mayDecide })
+    body: bodyOf({
+      ...{ call, line, review, abi, areas, denials, history, mayDecide },
+      ...{ overlay, trail: trailOf(profile, overlay) }
+    })
   }
 }
 

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact'
 import { states, stateWords } from '../../../src/confinement/state.js'
+import { quoted } from '../../../src/lib/shell-word.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
 import { runtimeDefaultScore } from '../model/fleet.js'
@@ -17,7 +18,7 @@ function matches(line: WorkloadLine, words: string, state: string, namespace: st
   const text = `${line.namespace}/${line.name} ${line.container} ${line.kind}`.toLowerCase()
   return (
     text.includes(words.toLowerCase()) &&
-    (state === '' || line.state === state) &&
+    (state === '' || line.states.some((one) => one.state === state)) &&
     (namespace === '' || line.namespace === namespace)
   )
 }
@@ -85,7 +86,9 @@ function render({ ui, query }: Call): View {
         </section>
         <CommandPanel
           texts={[
-            namespace === '' ? 'secco get workloads -A' : `secco get workloads -n ${namespace}`
+            namespace === ''
+              ? 'secco get workloads -A'
+              : `secco get workloads -n ${quoted(namespace)}`
           ]}
         />
       </>

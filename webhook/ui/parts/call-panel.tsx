@@ -2,12 +2,17 @@ import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { plural } from '../../../src/lib/plural.js'
 import { reasonLine } from '../../../src/seccomp/policy/why.js'
-import { isBase } from '../../../src/seccomp/render/base.js'
+import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'
 import { sightingsOf } from '../../../src/seccomp/render/observed-by.js'
+import { toSeccoError } from '../../../src/lib/errors.js'
+import { quoted } from '../../../src/lib/shell-word.js'
+import { decisionToBlock } from '../../../src/seccomp/render/block.js'
+import { isBlocked } from '../../../src/seccomp/render/emergency.js'
 import type { DenialView } from '../../views/denial-view.js'
 import { keyOf } from '../model/derived.js'
 import type { Cell } from '../model/grid.js'
 import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
+import { blockedText } from './format.js'
 import { Moment, Tag } from './marks.js'
 import { Command } from './panels.js'
 
@@ -18,17 +23,19 @@ interface Props {
   /** Of this profile, newest last. */
   denials: readonly DenialView[]
   mayDecide: boolean
+  /** The emergency overlay, as far as the person may read it. */
+  overlay: SeccompProfile | undefined
   now: number
 }
 
 type Shown = Props & { cell: Cell }
 
-function Tags({ cell }: { cell: Cell }): VNode {
+function Tags({ cell, overlay }: Shown): VNode {
   const { allowed, observed, denied, risk, count } = cell
   const approved = cell.conditional ? 'approved with conditions' : 'approved'
   return (
     <p class="row">
-      {cell.isNew && <Tag text="+ not approved" tone="warn" />}
+      {cell.isNew && !isBlocked(cell.name, overlay) && <Tag text="+ not approved" tone="warn" />}
       {allowed && <Tag text={approved} tone="ok" shape="yes" />}
       {observed && <Tag text={count > 0 ? `observed ${plural(count, 'time')}` : 'observed'} />}
       {denied > 0 && (
@@ -106,12 +113,48 @@ function Why({ profile, cell }: Shown): VNode {
   return <>No rule names it: enforce denies it with EPERM.</>
 }
 
-function DecideForm({ profile, cell, mayDecide }: Shown): VNode | null {
+/** What `secco block` takes to unblock a call that no profile can allow now; undefined for other calls. */
+function blockOf({ cell, denials, overlay }: Shown): string | undefined {
+  if (cell.allowed) return undefined
+  if (isBlocked(cell.name, overlay)) return cell.name
+  return denials.findLast(({ syscall, block }) => syscall === cell.name && block !== undefined)
+    ?.block
+}
+
+/**
+ * Returns why no decision in this profile changes the call, by trying it; undefined where one does. Base, and what the
+ * profile is built on, allow calls whatever its own rules say.
+ */
+function whyFixed({ profile, cell: { name, allowed } }: Shown): string | undefined {
+  const names = [name]
+  const decision = { allow: allowed ? [] : names, deny: allowed ? names : [] }
+  try {
+    const after = decideCalls(profile, { by: '', at: '', reason: '', ...decision })
+    if (after !== profile) return undefined
+    return `${name}: no rule of this profile names it, it comes with what the profile is built on or with an equal call`
+  } catch (error) {
+    return toSeccoError(error).message
+  }
+}
+
+function DecideForm(shown: Shown): VNode | null {
+  const { profile, cell, mayDecide, overlay } = shown
   const { name, allowed } = cell
-  if (allowed && isBase(name)) {
+  const block = blockOf(shown)
+  if (block !== undefined) {
+    return (
+      <p>
+        <Tag text="blocked in an emergency" tone="bad" shape="x" />{' '}
+        <bdi>{blockedText(overlay && decisionToBlock(overlay, block, name))}</bdi>: no profile
+        allows it until it is unblocked on the page <a href="/emergency#h-now">Emergency</a>.
+      </p>
+    )
+  }
+  const fixed = whyFixed(shown)
+  if (fixed !== undefined) {
     return (
       <p class="muted small">
-        Every container needs it to start, run or end: it cannot be denied here.
+        It cannot be {allowed ? 'denied' : 'allowed'} here. <bdi>{fixed}</bdi>.
       </p>
     )
   }
@@ -154,12 +197,23 @@ function NoCall(): VNode {
   )
 }
 
+/** Returns the command that decides about the call; undefined where it would be rejected. */
+function commandOf(shown: Shown): string | undefined {
+  const { profile, cell } = shown
+  const block = blockOf(shown)
+  if (block === '') return 'secco block'
+  if (block !== undefined) return `secco block ${quoted(block)} --remove --reason WHY`
+  if (whyFixed(shown) !== undefined) return undefined
+  const flag = cell.allowed ? '--deny' : '--allow'
+  return `secco profile call ${keyOf(profile)} ${flag} ${cell.name} --reason WHY`
+}
+
 /** Who asks for a syscall, when, why it is treated as it is, and the way to change it. */
 export function CallPanel(props: Props): VNode {
-  const { profile, cell, abi } = props
+  const { cell, abi } = props
   if (cell === undefined) return <NoCall />
   const shown = { ...props, cell }
-  const flag = cell.allowed ? '--deny' : '--allow'
+  const command = commandOf(shown)
   return (
     <section
       class="panel call"
@@ -176,7 +230,7 @@ export function CallPanel(props: Props): VNode {
         </p>
       </header>
       <div class="body stack">
-        <Tags cell={cell} />
+        <Tags {...shown} />
         {cell.risk !== undefined && <p>{cell.risk.reason}</p>}
         <dl>
           <dt>Who</dt>
@@ -193,7 +247,7 @@ export function CallPanel(props: Props): VNode {
           </dd>
         </dl>
         <DecideForm {...shown} />
-        <Command text={`secco profile call ${keyOf(profile)} ${flag} ${cell.name} --reason WHY`} />
+        {command !== undefined && <Command text={command} />}
       </div>
     </section>
   )

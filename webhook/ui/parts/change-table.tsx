@@ -2,14 +2,24 @@ import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
 import { areaOf } from '../../../src/seccomp/data/kernel-areas.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
-import type { Change } from '../model/proposal.js'
-import { Moment, RiskLevel } from './marks.js'
+import { deniedText } from '../../../src/seccomp/review/denied-calls.js'
+import { unblockHref } from '../model/derived.js'
+import { type Change, isOfDenial } from '../model/proposal.js'
+import { LiveFact, Moment, RiskLevel } from './marks.js'
+import { Of } from './forms.js'
 import { EmptyPanel, Panel } from './panels.js'
 import { type Row, Table } from './table.js'
 
 const mostYamlLines = 60
-const signs = { add: '+', del: '−', no: '×' } as const
-const signWords = { add: 'add', del: 'remove', no: 'stays denied unless ticked' } as const
+const signs = { add: '+', del: '−', no: '×', denied: '×', allowed: '✓', blocked: '×' } as const
+const signWords = {
+  add: 'add',
+  del: 'remove',
+  no: 'stays denied unless ticked',
+  denied: 'is denied now, and stays so unless ticked',
+  allowed: 'is approved by now',
+  blocked: 'is blocked in an emergency, and no approval allows it'
+} as const
 
 interface Props {
   changes: readonly Change[]
@@ -20,8 +30,20 @@ interface Props {
   now: number
 }
 
-function Evidence(props: { seen: Change['seen']; instances: number; now: number }): VNode {
-  const { seen, instances, now } = props
+function Evidence(props: { change: Change; instances: number; now: number }): VNode {
+  const { seen, denied, until } = props.change
+  const { instances, now } = props
+  if (denied !== undefined) {
+    return (
+      <>
+        denied, <bdi>{deniedText(denied)}</bdi>
+        {until !== undefined && <span class="sub">{until}</span>}
+        <span class="sub">
+          {seen === undefined ? 'never observed' : `observed in ${seen.instances} of ${instances}`}
+        </span>
+      </>
+    )
+  }
   if (seen === undefined) {
     return (
       <>
@@ -41,55 +63,110 @@ function Evidence(props: { seen: Change['seen']; instances: number; now: number 
   )
 }
 
-function rowOf({ name, sign, included, usual, seen }: Change, instances: number, now: number): Row {
+/** The box that includes a change. No approval allows a denied call while it is blocked in an emergency. */
+function Choice({ change }: { change: Change }): VNode {
+  const { call, sign, included } = change
+  if (sign === 'allowed') {
+    return (
+      <span class="muted">
+        approved
+        <Of what={call} />
+      </span>
+    )
+  }
+  if (sign === 'blocked') {
+    return (
+      <a href={unblockHref}>
+        blocked
+        <Of what={call} />
+      </a>
+    )
+  }
+  return (
+    <input
+      type="checkbox"
+      name={sign === 'del' ? 'deny' : 'allow'}
+      data-kind="list"
+      value={call}
+      form="approve"
+      aria-label={`${sign === 'del' ? 'Remove' : 'Include'} ${call}`}
+      checked={included}
+    />
+  )
+}
+
+const signClass = {
+  add: 'add',
+  del: 'del',
+  no: 'no',
+  denied: 'no',
+  allowed: 'add',
+  blocked: 'no'
+} as const
+
+function rowOf(change: Change, { instances, now }: Omit<Props, 'changes'>): Row {
+  const { name, call, sign, usual } = change
   return {
-    key: name,
-    attention: sign === 'no' ? 'warn' : '',
+    key: call,
+    attention: sign === 'denied' || sign === 'blocked' ? 'bad' : sign === 'no' ? 'warn' : '',
     cells: [
-      <input
-        type="checkbox"
-        name={sign === 'del' ? 'deny' : 'allow'}
-        data-kind="list"
-        value={name}
-        form="approve"
-        aria-label={`${sign === 'del' ? 'Remove' : 'Include'} ${name}`}
-        checked={included}
-      />,
+      <Choice change={change} />,
       <>
-        <span class={`sign ${sign}`} aria-hidden="true">
+        <span class={`sign ${signClass[sign]}`} aria-hidden="true">
           {signs[sign]}
         </span>
         <span class="vh">{signWords[sign]}</span>
       </>,
       <>
-        <span class="mono">{name}</span>
+        <span class="mono">{call}</span>
         <span class="sub">{areaOf(name)}</span>
       </>,
       <RiskLevel risk={riskOf(name)} />,
-      <Evidence seen={seen} instances={instances} now={now} />,
+      <Evidence change={change} instances={instances} now={now} />,
       usual ? 'allows it' : 'denies it'
     ]
   }
 }
 
+/** Counts the changes. What is about denials follows the hub; nothing of it is ever ticked by itself. */
+function CountsNote({ changes, unchanged }: Pick<Props, 'changes' | 'unchanged'>): VNode {
+  const count = (sign: Change['sign']) => changes.filter((each) => each.sign === sign).length
+  const part = (sign: Change['sign'], one: string, many: string) =>
+    count(sign) === 0 ? '' : `${plural(count(sign), one, many)}, `
+  const denied = count('no') + count('denied')
+  const stay = `${plural(denied, 'stays', 'stay')} denied unless you tick ${denied === 1 ? 'it' : 'them'}`
+  return (
+    <>
+      <LiveFact name="denied-counts">
+        {part('denied', 'call is denied now', 'calls are denied now')}
+        {part('blocked', 'is blocked in an emergency', 'are blocked in an emergency')}
+        {part('allowed', 'is approved by now', 'are approved by now')}
+        {stay}
+      </LiveFact>
+      , {count('add')} to add, {count('del')} could go, {unchanged} unchanged
+    </>
+  )
+}
+
 /** The proposed changes, each with a box to tick. */
-export function ChangeTable({ changes, unchanged, instances, now }: Props): VNode {
+export function ChangeTable(props: Props): VNode {
+  const { changes, unchanged } = props
   if (changes.length === 0) {
     const next = `What was observed is what is approved: ${plural(unchanged, 'call')}.`
     return <EmptyPanel what="Nothing changes." next={next} />
   }
-  const count = (sign: Change['sign']) => changes.filter((each) => each.sign === sign).length
-  const [adds, removes, denied] = [count('add'), count('del'), count('no')]
-  const stay = `${plural(denied, 'stays', 'stay')} denied unless you tick ${denied === 1 ? 'it' : 'them'}`
+  const ofDenials = changes.filter(isOfDenial)
+  const others = changes.filter((one) => !isOfDenial(one))
   return (
     <section class="panel">
       <Table
         caption="Observed against approved"
-        note={`${adds} to add, ${removes} could go, ${stay}, ${unchanged} unchanged`}
+        note={<CountsNote changes={changes} unchanged={unchanged} />}
         columns={['Select', 'Change', 'Syscall', 'Risk', 'Evidence', 'RuntimeDefault']}
-        rows={changes.map((change) => rowOf(change, instances, now))}
+        first={{ live: 'denied', rows: ofDenials.map((change) => rowOf(change, props)) }}
+        rows={others.map((change) => rowOf(change, props))}
         heading={2}
-        footer="What is risky is never ticked for you. Another choice makes another revision with another digest."
+        footer="What is risky or denied now is never ticked for you. Another choice makes another revision with another digest."
       />
     </section>
   )
@@ -103,9 +180,9 @@ export function ChangeDocument({ changes }: Pick<Props, 'changes'>): VNode {
       <pre class="doc" tabindex={0}>
         {'  names:\n'}
         {lines.length === 0 && '    (unchanged)'}
-        {lines.map(({ name, sign }) => (
+        {lines.map(({ call, sign }) => (
           <>
-            {sign === 'del' ? <del>{`-   - ${name}`}</del> : <ins>{`+   - ${name}`}</ins>}
+            {sign === 'del' ? <del>{`-   - ${call}`}</del> : <ins>{`+   - ${call}`}</ins>}
             {'\n'}
           </>
         ))}

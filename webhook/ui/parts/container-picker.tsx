@@ -15,6 +15,8 @@ export interface Wanted {
   namespace: string
   state: string
   chosen: string
+  /** Keys of the containers of the workload that is to be recorded. */
+  own: ReadonlySet<string>
 }
 
 interface Group {
@@ -41,20 +43,21 @@ export function searched(groups: Iterable<Group>, wanted: Wanted): InventoryItem
     for (const item of items.values()) if (matches(item, wanted)) found.push(item)
   }
   if (found.length <= mostSorted) return found.sort(orderOf(wanted))
-  const chosen = found.filter((item) => isChosen(item, wanted.chosen))
+  const chosen = found.filter((item) => isChosen(item, wanted))
   return chosen.length === 0 ? found : [...new Set([...chosen, ...found])]
 }
 
-function orderOf({ chosen }: Wanted) {
+function orderOf(wanted: Wanted) {
   const place = (item: InventoryItem) =>
-    [isChosen(item, chosen) ? '0' : '1', item.namespace, item.workload, item.pod, item.name].join(
+    [isChosen(item, wanted) ? '0' : '1', item.namespace, item.workload, item.pod, item.name].join(
       '\0'
     )
   return (a: InventoryItem, b: InventoryItem) => (place(a) < place(b) ? -1 : 1)
 }
 
-const isChosen = ({ key, name, workload }: InventoryItem, chosen: string) =>
-  chosen !== '' && (key === chosen || name === chosen || workload.endsWith(`/${chosen}`))
+const isChosen = ({ key, name, workload }: InventoryItem, { chosen, own }: Wanted) =>
+  own.has(key) ||
+  (chosen !== '' && (key === chosen || name === chosen || workload.endsWith(`/${chosen}`)))
 
 function StartForm(): VNode {
   return (
@@ -120,14 +123,14 @@ export function ContainerPicker({ items, total, page, wanted, may }: PickProps):
       />
     )
   }
-  const { q, namespace, state, chosen } = wanted
+  const { q, namespace, state } = wanted
   const { items: shown, ...place } = listPage(items, page, perPage)
   const only = items.length === 1
   return (
     <ActionForm url="/api/v1/traces" then="/profiler/:id">
       <ul class="pick" data-live="pick">
         {shown.map((item) => (
-          <Candidate item={item} checked={only || isChosen(item, chosen)} />
+          <Candidate item={item} checked={only || isChosen(item, wanted)} />
         ))}
       </ul>
       <Pager

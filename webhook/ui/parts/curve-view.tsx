@@ -1,7 +1,9 @@
 import type { VNode } from 'preact'
+import { endKind, endWord } from '../../../src/history/endings.js'
 import {
   type Curve,
   type Figure,
+  labelPlaces,
   narrow,
   pathOf,
   type Plot,
@@ -18,19 +20,23 @@ const mostLines = 5
 
 const marks: Readonly<Record<string, (x: number, y: number) => VNode>> = {
   start: (x, y) => <path class="mk f" d={`M${x - 4} ${y - 5}l9 5-9 5z`} />,
+  found: (x, y) => <path class="mk" d={`M${x - 4} ${y - 5}l9 5-9 5z`} />,
   probe: (x, y) => <path class="mk" d={`M${x} ${y - 6}l6 6-6 6-6-6z`} />,
   reload: (x, y) => <path class="mk" d={`M${x - 5} ${y - 5}h10v10h-10z`} />,
   restart: (x, y) => <path class="mk f" d={`M${x} ${y - 6}l6 11h-12z`} />,
   serve: (x, y) => <circle class="mk" cx={x} cy={y} r="5" />,
-  stop: (x, y) => <path class="mk" d={`M${x - 5} ${y}h10M${x} ${y - 5}v10`} />
+  stop: (x, y) => <path class="mk" d={`M${x - 5} ${y}h10M${x} ${y - 5}v10`} />,
+  killed: (x, y) => <path class="mk" d={`M${x - 5} ${y - 5}l10 10M${x + 5} ${y - 5}l-10 10`} />,
+  ended: (x, y) => <path class="mk" d={`M${x} ${y - 6}v12`} />
 }
 
 function Axes({ plot }: { plot: Plot }): VNode {
-  const { curve, figure, most, from, to, end, x, y } = plot
+  const { curve, figure, most, from, to, end, roomy, x, y } = plot
   const step = stepOf(most)
   const values = Array.from({ length: Math.floor(most / step) + 1 }, (_, at) => at * step)
-  const ticks = Array.from({ length: 5 }, (_, at) => from + ((to - from) * at) / 4)
-  const anchorOf = (index: number) => (index === 0 ? 'start' : index === 4 ? 'end' : 'middle')
+  const parts = roomy ? 4 : 2
+  const ticks = Array.from({ length: parts + 1 }, (_, at) => from + ((to - from) * at) / parts)
+  const anchorOf = (at: number) => (at === 0 ? 'start' : at === parts ? 'end' : 'middle')
   return (
     <>
       {values.map((value) => (
@@ -60,7 +66,7 @@ function UnseenMark({ plot }: { plot: Plot }): VNode | null {
     <>
       <rect class="est" x={end - 10} y={high} width="20" height={Math.max(2, y(seen) - high)} />
       {roomy && (
-        <text x={end + 14} y={Math.max(12, high + 4)}>
+        <text x={end + 14} y={labelPlaces(plot, shownLines(plot).length).unseen}>
           unseen: {Math.floor(lower)}–{Math.ceil(upper)}
         </text>
       )}
@@ -82,16 +88,20 @@ function ApprovedLine({ plot }: { plot: Plot }): VNode | null {
   )
 }
 
+const shownLines = ({ lines }: Plot) => [...lines].slice(-mostLines)
+
 /** One line for each of the newest instances. */
 function InstanceLines({ plot }: { plot: Plot }): VNode {
-  const { lines, seen, end, floor, roomy, y } = plot
+  const { end, roomy } = plot
+  const lines = shownLines(plot)
+  const { instance } = labelPlaces(plot, lines.length)
   return (
     <>
-      {[...lines].slice(-mostLines).map(([id, points], index) => (
+      {lines.map(([id, points], index) => (
         <>
           <path class={`in d${index + 1}`} d={pathOf(plot, points, ({ own }) => own)} />
           {roomy && (
-            <text x={end + 8} y={Math.min(floor, y(seen) + 34 + index * 16)}>
+            <text x={end + 8} y={instance(index)}>
               {points.at(-1)?.own ?? 0} {shortName(id)}
             </text>
           )}
@@ -109,7 +119,10 @@ function UnionLine({ plot }: { plot: Plot }): VNode | null {
     ...point,
     all: (highest = Math.max(highest, point.all))
   }))
-  return <path class="un" d={pathOf(plot, union, ({ all }) => all)} />
+  const last = union.at(-1)
+  if (last === undefined) return null
+  const points = [...union, { ...last, at: plot.to, all: plot.seen }]
+  return <path class="un" d={pathOf(plot, points, ({ all }) => all)} />
 }
 
 /** Shapes of events on the curve, with the number of new syscalls where there is room for it. */
@@ -117,12 +130,12 @@ function EventMarks({ plot }: { plot: Plot }): VNode {
   const { curve, order, x, y } = plot
   let lastLabel = -100
   const views = order
-    .filter(({ event }) => event.what in marks || event.count > 0)
+    .filter(({ event }) => endKind(event.what) in marks || event.count > 0)
     .map(({ at, event, own, all }) => {
       const [px, py] = [x(at), y(curve.sinceStart ? own : all)]
       const isFirst = event.instance === order[0]?.event.instance
       const isStart = event.what === 'start'
-      const shape = isStart && !isFirst ? marks['restart'] : marks[event.what]
+      const shape = isStart && !isFirst ? marks['restart'] : marks[endKind(event.what)]
       const labelled = event.count > 0 && px - lastLabel > 28
       if (labelled) lastLabel = px
       return (
@@ -141,7 +154,7 @@ function EventMarks({ plot }: { plot: Plot }): VNode {
 
 function CurveFigure(props: { curve: Curve; figure: Figure; kind: string }): VNode {
   const plot = plotOf(props.curve, props.figure)
-  const { curve, figure, seen, end, roomy, y } = plot
+  const { curve, figure, seen, end, roomy } = plot
   const approved = curve.approved === undefined ? '' : `, ${curve.approved} approved`
   return (
     <svg
@@ -157,7 +170,7 @@ function CurveFigure(props: { curve: Curve; figure: Figure; kind: string }): VNo
       <UnionLine plot={plot} />
       <EventMarks plot={plot} />
       {roomy && (
-        <text class="on" x={end + 8} y={y(seen) + 4 + 12}>
+        <text class="on" x={end + 8} y={labelPlaces(plot, shownLines(plot).length).all}>
           {seen} all instances
         </text>
       )}
@@ -178,11 +191,14 @@ export function CurveView({ curve, rows }: { curve: Curve; rows: VNode }): VNode
   }
   const entries = [
     ['start', 'first start'],
+    ['found', 'first seen while it ran'],
     ['serve', 'serving'],
     ['probe', 'probe'],
     ['reload', 'reload'],
     ['restart', 'another start'],
-    ['stop', 'stop']
+    ['stop', 'stop'],
+    ['killed', 'killed'],
+    ['ended', endWord('ended')]
   ] as const
   return (
     <>

@@ -1,8 +1,8 @@
 import type { VNode } from 'preact'
-import type { EvidenceItem } from '../../../src/seccomp/review/evidence.js'
+import type { EvidenceItem } from '../../../src/seccomp/review/evidence-item.js'
 import type { Estimate } from '../../../src/seccomp/review/unseen.js'
 import { Icon } from './icons.js'
-import { Facts } from './panels.js'
+import { Facts, Sentence } from './panels.js'
 
 const words: Readonly<Record<string, string>> = {
   instances: 'Instances',
@@ -13,9 +13,9 @@ const words: Readonly<Record<string, string>> = {
   abis: 'ABIs',
   start: 'Start',
   serve: 'Serving',
-  reload: 'Reload',
   stop: 'Stop',
   probe: 'Probe',
+  denied: 'Nothing denied',
   lost: 'Nothing lost',
   quiet: 'Quiet'
 }
@@ -43,7 +43,11 @@ export function EvidenceList({ evidence }: { evidence: readonly EvidenceItem[] }
               <span class="v">
                 <bdi>{detail}</bdi>
               </span>
-              {next !== undefined && <span class="hint">{next}</span>}
+              {next !== undefined && (
+                <span class="hint">
+                  <Sentence text={next} />
+                </span>
+              )}
             </li>
           ))}
         </ul>

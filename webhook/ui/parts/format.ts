@@ -71,3 +71,17 @@ export function hrefWith(path: string, query: Readonly<Record<string, string>>):
   const text = new URLSearchParams(kept).toString()
   return text === '' ? path : `${path}?${text}`
 }
+
+/** The decision to block a call. */
+export interface BlockedBy {
+  by: string
+  at: string
+  reason?: string
+}
+
+/** Returns who blocked a call, when and why, as far as a decision is known. */
+export function blockedText(decision: BlockedBy | undefined): string {
+  if (decision === undefined) return 'blocked in every profile'
+  const { by, at, reason = '' } = decision
+  return `${reason} (${by}, ${at.slice(0, 10)})`
+}

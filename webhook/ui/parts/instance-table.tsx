@@ -1,5 +1,6 @@
 import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { endWord } from '../../../src/history/endings.js'
 import { listPage } from './format.js'
 import { Moment } from './marks.js'
 import { EmptyPanel } from './panels.js'
@@ -9,12 +10,24 @@ const perPage = 12
 
 type Instance = NonNullable<NonNullable<SeccompProfile['status']>['instances']>[number]
 
-function rowOf(one: Instance, now: number): Row {
+/** Returns how much of an instance was recorded: one that the recorder did not count exactly may be recorded from its start. */
+export function recordedText({ complete, lost = 0 }: Pick<Instance, 'complete' | 'lost'>): string {
+  if (complete) return 'from the first instruction'
+  return lost > 0 ? 'not counted exactly' : 'not as a whole'
+}
+
+/** The end tells the instances of a node apart. */
+const shownEnd = 28
+const shortId = (id: string): string => (id.length <= shownEnd ? id : `…${id.slice(1 - shownEnd)}`)
+
+function rowOf(one: Instance, heard: string | undefined, now: number): Row {
   return {
     key: one.id,
     cells: [
       <>
-        <bdi class="mono">{one.id.slice(-28)}</bdi>
+        <bdi class="mono" title={one.id}>
+          {shortId(one.id)}
+        </bdi>
         <span class="sub">{one.part ?? 'entry'}</span>
       </>,
       <>
@@ -25,10 +38,10 @@ function rowOf(one: Instance, now: number): Row {
         <bdi>{one.image ?? 'unknown'}</bdi>
         <span class="sub">{one.runtime ?? ''}</span>
       </>,
-      one.complete ? 'from the first instruction' : 'from later on',
-      (one.events ?? []).join(', ') || '–',
+      recordedText(one),
+      (one.events ?? []).map(endWord).join(', ') || '–',
       <Moment at={one.firstSeen} now={now} never="unknown" />,
-      <Moment at={one.lastSeen} now={now} />
+      <Moment at={heard ?? one.lastSeen} now={now} />
     ]
   }
 }
@@ -36,10 +49,12 @@ function rowOf(one: Instance, now: number): Row {
 /** The instances that a profile learned from, newest first. */
 export function InstanceTable(props: {
   profile: SeccompProfile
+  /** When instances that run were last heard of, by id. */
+  heard: ReadonlyMap<string, string>
   page: string | undefined
   now: number
 }): VNode {
-  const { profile, page, now } = props
+  const { profile, heard, page, now } = props
   const { items, ...place } = listPage(profile.status?.instances ?? [], page, perPage)
   if (place.total === 0) {
     const next = 'Instances appear with the first observation.'
@@ -51,7 +66,7 @@ export function InstanceTable(props: {
         caption="Instances"
         note="what was seen, newest first"
         columns={['Instance', 'Node', 'Image', 'Seen', 'Went through', 'First', 'Last']}
-        rows={items.map((one) => rowOf(one, now))}
+        rows={items.map((one) => rowOf(one, heard.get(one.id), now))}
         live="instances"
       />
       <Pager {...place} what="instances" href={(to) => `?instances=${to}`} />

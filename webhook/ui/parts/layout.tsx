@@ -1,8 +1,10 @@
+import { missingNodesText } from '../../confinement/containers/missing-nodes.js'
 import type { ComponentChildren, VNode } from 'preact'
 import type { Needs } from '../model/workloads.js'
 import { assetPaths } from './assets.js'
 import { Icon, Symbols } from './icons.js'
 import type { Page, View } from './page.js'
+import { CommandOptions } from './panels.js'
 import { renderMarkup } from './render.js'
 
 /** What stands around every page. */
@@ -13,8 +15,10 @@ export interface Chrome {
   needs: Needs
   place: string
   user: string
-  /** Number of nodes that have not connected since this hub became active. */
+  /** Number of nodes that have not reported what runs there; see UiSources. */
   awaited: number
+  /** See `Ui`. */
+  commandOptions: string
 }
 
 function Waiting({ count }: { count: number }): VNode | null {
@@ -140,12 +144,11 @@ function Partial({ pages, path, awaited }: Chrome): VNode | null {
   const shown = pages.find((page) => page.path === path)
   if (shown?.live !== true) return null
   if (awaited === 0) return <div data-live="awaited" />
-  const nodes = awaited === 1 ? '1 node has' : `${awaited} nodes have`
   return (
     <div data-live="awaited">
       <p class="banner warn" id="awaited">
-        <Icon name="tri" /> {nodes} not connected since this hub became the active one: what runs
-        there, and what was denied there, is not on this page yet.
+        <Icon name="tri" /> {missingNodesText(awaited)}: that, and what was denied there, is not on
+        this page yet.
       </p>
     </div>
   )
@@ -180,9 +183,9 @@ function documentOf(title: string, body: ComponentChildren): string {
 export function pageDocument(chrome: Chrome, view: View): string {
   return documentOf(
     view.title,
-    <>
+    <CommandOptions.Provider value={chrome.commandOptions}>
       <Header {...chrome} />
-      <main id="main">
+      <main id="main" data-command-options={chrome.commandOptions}>
         <Head view={view} />
         <noscript>
           <p class="banner warn">
@@ -193,7 +196,7 @@ export function pageDocument(chrome: Chrome, view: View): string {
         <Partial {...chrome} />
         {view.body}
       </main>
-    </>
+    </CommandOptions.Provider>
   )
 }
 

@@ -1,8 +1,14 @@
-import type { VNode } from 'preact'
+import type { ComponentChildren, VNode } from 'preact'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { type Mode, modes } from '../../../src/api/seccomp-rule.js'
+import { newPodsWords, pinOf } from '../../../src/confinement/pin.js'
 import { type ConfinementState, stateWords } from '../../../src/confinement/state.js'
+import type { ApprovedRevision } from '../model/derived.js'
+import type { InventoryItem } from '../model/inventory.js'
 import { ageText, shortDigest } from './format.js'
 import { Icon, type Shape } from './icons.js'
+import { Sentence } from './panels.js'
+import type { Content } from './render.js'
 
 const stateShapes: Readonly<Record<ConfinementState, Shape>> = {
   unconfined: 'unconfined',
@@ -14,9 +20,26 @@ const stateShapes: Readonly<Record<ConfinementState, Shape>> = {
   starting: 'open'
 }
 
+/** The states of a workload's containers, each with how many are in it where they differ. */
+export function StateMarks(props: {
+  states: readonly { state: ConfinementState; containers: number }[]
+}): VNode {
+  const { states } = props
+  if (states.length === 0) return <span class="muted">none running</span>
+  return (
+    <ul class="states">
+      {states.map(({ state, containers }) => (
+        <li>
+          <StateMark state={state} />
+          {states.length > 1 && ` ${containers}`}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
 /** The state of a container by shape, word and colour. */
-export function StateMark({ state }: { state: ConfinementState | undefined }): VNode {
-  if (state === undefined) return <span class="muted">none running</span>
+export function StateMark({ state }: { state: ConfinementState }): VNode {
   return (
     <span class={`mode ${state}`}>
       <Icon name={stateShapes[state]} />
@@ -55,7 +78,8 @@ export function Tag(props: {
 /** A tag with a line of explanation under it, in red where `alarming`. */
 export function NotedTag(props: {
   text: string
-  note: string
+  /** A text is a sentence of Secco's own. */
+  note: Content
   tone?: Tone
   shape?: Shape
   alarming?: boolean
@@ -65,7 +89,7 @@ export function NotedTag(props: {
     <>
       <Tag text={text} tone={tone} shape={shape} />
       <span class={alarming ? 'sub bad' : 'sub'}>
-        <bdi>{note}</bdi>
+        <bdi>{typeof note === 'string' ? <Sentence text={note} /> : note}</bdi>
       </span>
     </>
   )
@@ -78,6 +102,39 @@ export function DigestMark(props: { digest: string | undefined; none?: string })
   return (
     <span class="digest" title={digest} data-copy-text={digest}>
       {shortDigest(digest)}
+    </span>
+  )
+}
+
+/** The newest revision of a profile, and the earlier one that new pods get while the profile is pinned. */
+export function NewestMark({ profile }: { profile: SeccompProfile }): VNode {
+  const pin = pinOf(profile)
+  return (
+    <>
+      <DigestMark digest={profile.status?.revision} />
+      {pin !== undefined && <span class="sub warn">{newPodsWords(pin)}</span>}
+    </>
+  )
+}
+
+/** The digest of what is approved, and whether the hub has yet to render it. */
+export function ApprovedMark({ digest, isPending }: ApprovedRevision): VNode {
+  return (
+    <>
+      <DigestMark digest={digest} />
+      {isPending && ', not delivered yet'}
+    </>
+  )
+}
+
+/**
+ * A fact below the title of a page whose head stays as it was read, which changes all the same: whether what was decided
+ * has arrived is nothing that a person decides on.
+ */
+export function LiveFact({ name, children }: { name: string; children: ComponentChildren }): VNode {
+  return (
+    <span data-live={name}>
+      <span data-key={name}>{children}</span>
     </span>
   )
 }
@@ -186,7 +243,58 @@ export function CheckLine(props: {
       <span class="v">
         <bdi>{value}</bdi>
       </span>
-      {hint !== undefined && <span class="hint">{hint}</span>}
+      {hint !== undefined && (
+        <span class="hint">
+          <Sentence text={hint} />
+        </span>
+      )}
     </li>
   )
+}
+
+/** Returns the revision that was decided and the one in force, which is none where the kernel holds another filter. */
+export function revisionsOf({
+  state,
+  revision,
+  wanted
+}: Pick<InventoryItem, 'state' | 'revision' | 'wanted'>): [decided: string, inForce: string] {
+  const isInForce = state === 'enforced' || state === 'audit'
+  return [wanted === '' ? revision : wanted, isInForce ? revision : '']
+}
+
+/** Says of a container that neither drifted nor lacks protection how what is in force compares with what was decided. */
+function Comparison({ item }: { item: InventoryItem }): VNode {
+  const { state, profile, learned } = item
+  const [decided, inForce] = revisionsOf(item)
+  if (state === 'starting')
+    return <NotedTag text="not known yet" shape="open" note="its filter is not read yet" />
+  if (decided === '' && profile === '' && learned === '')
+    return <NotedTag text="nothing decided" shape="none" note="no rule covers it" />
+  if (decided === '' && (state === 'unconfined' || state === 'not-protectable'))
+    return <NotedTag text="nothing decided" shape="none" note="no revision is decided for it" />
+  if (decided !== '' && inForce === '') {
+    const note = 'the kernel holds another filter, or none'
+    return <NotedTag text="not in force" tone="warn" shape="open" note={note} />
+  }
+  return <Tag text="same" tone="ok" shape="yes" />
+}
+
+/** Compares what was decided for a container with what its kernel enforces. */
+export function Verdict({ item }: { item: InventoryItem }): VNode {
+  const [drift] = item.drift
+  if (drift !== undefined)
+    return <NotedTag text="drift" tone="bad" shape="drift" note={drift.message} alarming />
+  if (item.unprotected !== null) {
+    const { message } = item.unprotected
+    return <NotedTag text="not protected" tone="bad" shape="unconfined" note={message} alarming />
+  }
+  if (item.stale) {
+    const note = 'keeps its revision until it restarts'
+    return <NotedTag text="stale" tone="warn" shape="open" note={note} />
+  }
+  if (item.ephemeral) {
+    const note = 'a person added it: Secco does not learn from it'
+    return <NotedTag text="ephemeral" shape="none" note={note} />
+  }
+  return <Comparison item={item} />
 }

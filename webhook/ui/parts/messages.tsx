@@ -1,11 +1,14 @@
 import type { SeccoError } from '../../../src/lib/errors.js'
 import { messageDocument } from './layout.js'
-import { Command } from './panels.js'
+import type { Ui } from '../model/context.js'
+import { Command, CommandOptions, Sentence } from './panels.js'
 import type { View } from './page.js'
-import type { Rights } from '../../access/rights.js'
 
 /** Renders the log-in, with the reason why it is shown. */
-export function loginPage(kind: Rights['kind'], why: string): string {
+export function loginPage(
+  { rights: { kind }, commandOptions }: Pick<Ui, 'rights' | 'commandOptions'>,
+  why: string
+): string {
   const how =
     kind === 'local' ? (
       <>
@@ -51,10 +54,10 @@ export function loginPage(kind: Rights['kind'], why: string): string {
     )
   return messageDocument(
     'Log in',
-    <>
+    <CommandOptions.Provider value={commandOptions}>
       <p>{why}</p>
       {how}
-    </>
+    </CommandOptions.Provider>
   )
 }
 
@@ -92,7 +95,9 @@ export function failureView(error: SeccoError, status: number): View {
           <p class="strong">
             {error.message} <span class="muted">({error.code})</span>
           </p>
-          <p>{error.hint}</p>
+          <p>
+            <Sentence text={error.hint} />
+          </p>
           <p class="row">
             <a class="btn" href="/">
               Fleet

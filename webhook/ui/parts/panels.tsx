@@ -1,4 +1,6 @@
-import type { ComponentChildren, VNode } from 'preact'
+import { type ComponentChildren, createContext, type VNode } from 'preact'
+import { useContext } from 'preact/hooks'
+import { withOptionsInText } from '../../../src/lib/printed-commands.js'
 import type { Content } from './render.js'
 
 /** A panel with a heading. With `body`, its children stand in a padded body of that class. */
@@ -22,9 +24,31 @@ export function Panel(props: {
   )
 }
 
+/** The options with which the command line reaches the hub of the page, as a shell takes them; '' where it needs none. */
+export const CommandOptions = createContext('')
+
+/** Returns a command with these options after each `secco` in it. */
+export function withOptions(text: string, options: string): string {
+  return options === ''
+    ? text
+    : text.replace(/(^|\| )secco (?=[a-z])/g, (_, before: string) => `${before}secco ${options} `)
+}
+
+/** A sentence of Secco's own, whose commands reach the hub of the page. What people wrote does not belong here. */
+export function Sentence({ text }: { text: string }): VNode {
+  const secco = useContext(CommandOptions)
+  return <>{withOptionsInText(text, { secco, kubectl: '' })}</>
+}
+
+/** A command in running text, which reaches the hub of the page. */
+export function InlineCommand({ text }: { text: string }): VNode {
+  return <code class="nowrap">{withOptions(text, useContext(CommandOptions))}</code>
+}
+
 /** A command to copy that does the same as the page. A line breaks before an option, never within it. */
 export function Command({ text }: { text: string }): VNode {
-  const parts = text.split(/(?<= )(?=-)|(?<= -\S*)(?= )/)
+  const whole = withOptions(text, useContext(CommandOptions))
+  const parts = whole.split(/(?<= )(?=-)|(?<= -\S*)(?= )/)
   return (
     <div class="cli">
       <pre>
@@ -53,7 +77,7 @@ export function Empty({ what, next }: { what: string; next: Content }): VNode {
   return (
     <div class="empty">
       <p class="strong">{what}</p>
-      <p class="muted">{next}</p>
+      <p class="muted">{typeof next === 'string' ? <Sentence text={next} /> : next}</p>
     </div>
   )
 }

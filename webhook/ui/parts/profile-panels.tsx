@@ -5,9 +5,10 @@ import { bySeverity } from '../../../src/seccomp/lint/lint-finding.js'
 import { lintSeccomp } from '../../../src/seccomp/lint/lint.js'
 import { reasonLine } from '../../../src/seccomp/policy/why.js'
 import type { Rendering } from '../../../src/seccomp/render/render.js'
+import { keyOf } from '../model/derived.js'
 import { ActionForm, FormError } from './forms.js'
 import { Tag } from './marks.js'
-import { Panel } from './panels.js'
+import { Empty, InlineCommand, Panel } from './panels.js'
 import { Table } from './table.js'
 
 const mostFindings = 20
@@ -52,8 +53,17 @@ export function Provenance({ rendering }: { rendering: Rendering }): VNode {
 /** What the linter finds in the approved part. */
 export function LintPanel({ profile }: { profile: SeccompProfile }): VNode {
   const { seccomp } = profile.spec
-  const findings = seccomp === undefined ? [] : bySeverity(lintSeccomp(seccomp, 'spec'))
+  if (seccomp === undefined) {
+    const next = 'What is approved is checked here.'
+    return (
+      <Panel id="h-lint" title="Lint" body="">
+        <Empty what="Nothing is approved yet." next={next} />
+      </Panel>
+    )
+  }
+  const findings = bySeverity(lintSeccomp(seccomp, 'spec'))
   const note = findings.length === 0 ? 'nothing found' : plural(findings.length, 'finding')
+  const more = findings.length - mostFindings
   return (
     <Panel id="h-lint" title="Lint" note={note} body="">
       {findings.length === 0 ? (
@@ -68,6 +78,11 @@ export function LintPanel({ profile }: { profile: SeccompProfile }): VNode {
               </span>
             </li>
           ))}
+          {more > 0 && (
+            <li>
+              and {more} more: <InlineCommand text={`secco lint ${keyOf(profile)}`} />
+            </li>
+          )}
         </ul>
       )}
     </Panel>

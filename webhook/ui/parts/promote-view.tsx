@@ -1,6 +1,9 @@
 import type { VNode } from 'preact'
 import type { LadderStep } from '../../../src/api/ladder.js'
+import { pinOf, pinWords } from '../../../src/confinement/pin.js'
 import { plural } from '../../../src/lib/plural.js'
+import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
+import { newPodsOf } from '../../../src/seccomp/review/new-pods.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from './format.js'
 import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
@@ -16,7 +19,7 @@ const stepWords: Readonly<Record<string, string>> = {
   return: 'went back by itself',
   rollback: 'rolled back',
   allow: 'call allowed',
-  mute: 'call kept denied'
+  mute: 'denial muted'
 }
 
 interface LineProps {
@@ -39,6 +42,21 @@ function CanaryView({ line: { profile }, now }: LineProps): VNode | null {
   )
 }
 
+/** Says which earlier revision new pods get, and how to leave it. */
+function PinView({ line: { profile } }: Pick<LineProps, 'line'>): VNode | null {
+  const pin = pinOf(profile)
+  if (pin === undefined) return null
+  return (
+    <>
+      <p class="banner" data-pin>
+        <b>{pin.exception === '' ? 'New pods do not' : 'Not all new pods'} get what is approved</b>:{' '}
+        <bdi>{pinWords(pin)}</bdi>. Leave the pin with:
+      </p>
+      <Command text={pin.leave} />
+    </>
+  )
+}
+
 /** Why the absence of denials completes no canary: a node did not record. */
 function UnprovenView({ line: { profile } }: Pick<LineProps, 'line'>): VNode | null {
   const unproven = profile.status?.conditions?.find(({ type }) => type === 'QuietUnproven')
@@ -53,7 +71,8 @@ function UnprovenView({ line: { profile } }: Pick<LineProps, 'line'>): VNode | n
 
 /** Words for the modes of a step. A decision on one call has them in its reason. */
 function modesText({ action, from, to }: LadderStep): string {
-  if (action === 'mute' || action === 'allow') return to === 'heard' ? ', shown as open again' : ''
+  const isOpenAgain = action === 'mute' && to !== 'muted'
+  if (action === 'mute' || action === 'allow') return isOpenAgain ? ', shown as open again' : ''
   return from === to ? `: all to ${to}` : `: ${from} → ${to}`
 }
 
@@ -108,7 +127,7 @@ function ModeField({ next, enforced }: { next: Next; enforced: boolean }): VNode
   )
 }
 
-function ShareField({ total }: { total: number }): VNode {
+function ShareField({ profile, total }: { profile: string; total: number }): VNode {
   return (
     <div class="field">
       <label for="canary">First on a share of new pods, %</label>
@@ -127,9 +146,9 @@ function ShareField({ total }: { total: number }): VNode {
         40 %, {Math.ceil(total * 0.4)} of {plural(total, 'container')}
       </output>
       <small>
-        100 %: all at once. Else the others follow when there were no denials and no restarts for as
-        long as below, and it goes back by itself on a denial or on restarts. Running pods keep
-        their filter until they restart.
+        A share of the {newPodsOf(profile)}. 100 %: all at once. Else the others follow when there
+        were no denials and no restarts for as long as below, and it goes back by itself on a denial
+        or on restarts. Running pods keep their filter until they restart.
       </small>
     </div>
   )
@@ -147,7 +166,7 @@ function PromoteForm({ line, next }: { line: WorkloadLine; next: Next }): VNode 
           strict mode, from enforce to audit
         </label>
       )}
-      <ShareField total={Math.max(1, line.containers)} />
+      <ShareField profile={line.profile.metadata.name} total={Math.max(1, line.containers)} />
       <div class="field">
         <label for="quiet">No denials for</label>
         <select id="quiet" name="quietFor">
@@ -216,7 +235,7 @@ export function PromotePanel(
   const next = mode === 'audit' || mode === 'enforce' ? 'enforce' : 'audit'
   // Back from a canary, a mode or a revision.
   const mayGoBack =
-    profile.status?.previousRevision !== undefined || profile.spec.ladder !== undefined
+    previousRevisionOf(profile.status) !== undefined || profile.spec.ladder !== undefined
   const promote = `secco promote ${key} ${next} --canary 40% --reason WHY`
   if (profile.spec.seccomp === undefined && !mayGoBack) {
     return (
@@ -226,7 +245,6 @@ export function PromotePanel(
           <p class="muted">
             Nothing is approved yet, so there is nothing to audit or enforce: approve first.
           </p>
-          <Command text={promote} />
         </div>
         <StepList line={line} now={now} />
       </>
@@ -237,6 +255,7 @@ export function PromotePanel(
       <div class="body stack">
         <h3>Promote</h3>
         <CanaryView line={line} now={now} />
+        <PinView line={line} />
         <UnprovenView line={line} />
         {!may && <p class="muted">You may view this profile but not promote it.</p>}
         {may && <PromoteForm line={line} next={next} />}

@@ -1,7 +1,9 @@
 import type { VNode } from 'preact'
 import type { DiscoveryEvent } from '../../hub/observations/discovery.js'
+import { countText } from './format.js'
 
 const [width, height] = [64, 16]
+const [rateWidth, rateHeight] = [240, 40]
 
 /** The curve of a workload as a small figure in a cell. */
 export function SparkView({ events }: { events: readonly DiscoveryEvent[] }): VNode {
@@ -25,6 +27,25 @@ export function SparkView({ events }: { events: readonly DiscoveryEvent[] }): VN
       aria-label={`from ${first.all} to ${most} different calls`}
     >
       <path d={`M0 ${y(first.all)}${steps}H${width}`} />
+    </svg>
+  )
+}
+
+/** Calls per second of the last minute as a small chart. */
+export function RateView({ rates }: { rates: readonly number[] }): VNode {
+  const most = Math.max(...rates, 1)
+  const x = (at: number) => Math.round((at / Math.max(1, rates.length - 1)) * rateWidth)
+  const y = (rate: number) => Math.round((rateHeight - 2) * (1 - rate / most)) + 1
+  const line = rates.map((rate, at) => `${at === 0 ? 'M' : 'L'}${x(at)} ${y(rate)}`).join('')
+  return (
+    <svg
+      class="spark rate"
+      viewBox={`0 0 ${rateWidth} ${rateHeight}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={`at most ${countText(Math.round(most))} calls per second in the last minute`}
+    >
+      {line !== '' && <path d={line} />}
     </svg>
   )
 }

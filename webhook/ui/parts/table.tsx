@@ -1,5 +1,6 @@
 import type { VNode } from 'preact'
 import { counted, numberText } from './format.js'
+import { Sentence } from './panels.js'
 import type { Content } from './render.js'
 
 interface Column {
@@ -36,20 +37,42 @@ function Cell(props: { column: Column | undefined; names: boolean; content: Cont
   )
 }
 
+function Rows(props: {
+  rows: readonly Row[]
+  live: string | undefined
+  columns: readonly Column[]
+  heading: number
+}): VNode {
+  const { rows, live, columns, heading } = props
+  return (
+    <tbody data-live={live}>
+      {rows.map(({ key, cells, attention = '' }) => (
+        <tr data-key={key} class={rowClasses[attention]}>
+          {cells.map((content, at) => (
+            <Cell column={columns[at]} names={at === heading} content={content} />
+          ))}
+        </tr>
+      ))}
+    </tbody>
+  )
+}
+
 /** A table that scrolls inside its panel, and becomes cards on a phone. */
 export function Table(props: {
   caption: string
-  note?: string
+  note?: Content
   /** Titles of the columns; those of numbers as `{title, num: true}`. */
   columns: readonly (Column | string)[]
   rows: readonly Row[]
+  /** Rows before these in a region of their own, which follows the server's changes. */
+  first?: { live: string; rows: readonly Row[] }
   /** Which cell names the row; default the first. */
   heading?: number
   footer?: Content
   /** Name of the region that follows the server's changes. */
   live?: string
 }): VNode {
-  const { caption, note, rows, heading = 0, footer, live } = props
+  const { caption, note, rows, first, heading = 0, footer, live } = props
   const columns = props.columns.map(columnOf)
   return (
     <>
@@ -60,7 +83,7 @@ export function Table(props: {
             {note !== undefined && (
               <>
                 {' '}
-                <span>{note}</span>
+                <span>{typeof note === 'string' ? <Sentence text={note} /> : note}</span>
               </>
             )}
           </caption>
@@ -73,18 +96,13 @@ export function Table(props: {
               ))}
             </tr>
           </thead>
-          <tbody data-live={live}>
-            {rows.map(({ key, cells, attention = '' }) => (
-              <tr data-key={key} class={rowClasses[attention]}>
-                {cells.map((content, at) => (
-                  <Cell column={columns[at]} names={at === heading} content={content} />
-                ))}
-              </tr>
-            ))}
-          </tbody>
+          {first !== undefined && <Rows {...first} columns={columns} heading={heading} />}
+          <Rows rows={rows} live={live} columns={columns} heading={heading} />
         </table>
       </div>
-      {footer !== undefined && <footer>{footer}</footer>}
+      {footer !== undefined && (
+        <footer>{typeof footer === 'string' ? <Sentence text={footer} /> : footer}</footer>
+      )}
     </>
   )
 }

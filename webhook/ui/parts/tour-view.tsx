@@ -1,12 +1,25 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
+import { isRecording } from '../../views/node-problems.js'
+import type { NodeView } from '../../views/view.js'
 import type { WorkloadLine } from '../model/workloads.js'
 
+/** Returns how many nodes record, and of how many that is not known: a pinned recorder goes on while its satellite is away. */
+function recordingText(nodes: readonly NodeView[]): string {
+  const recording = nodes.filter(isRecording).length
+  const away = nodes.filter(({ connected }) => !connected).length
+  const known = plural(recording, 'node records', 'nodes record')
+  return away === 0
+    ? known
+    : `${known}, of ${away} that ${away === 1 ? 'is' : 'are'} away it is not known`
+}
+
 /** The loop with the data of this installation, for the first visit. Its button closes it for good (small.ts). */
-export function Tour(props: { lines: readonly WorkloadLine[]; nodes: number }): VNode {
+export function Tour(props: { lines: readonly WorkloadLine[]; nodes: readonly NodeView[] }): VNode {
   const { lines, nodes } = props
-  const [first] = lines
-  const learning = lines.filter(({ profile }) => profile.spec.seccomp === undefined).length
+  const learners = lines.filter(({ profile }) => profile.spec.seccomp === undefined)
+  const learning = learners.length
+  const [first = lines[0]] = learners
   const own =
     first === undefined ? null : (
       <>
@@ -25,8 +38,8 @@ export function Tour(props: { lines: readonly WorkloadLine[]; nodes: number }): 
       </>
     ) : (
       <>
-        <b>Learn.</b> {nodes} {nodes === 1 ? 'node records' : 'nodes record'}; {learning} of{' '}
-        {plural(lines.length, 'workload')} {learning === 1 ? 'is' : 'are'} learning; {own}.
+        <b>Learn.</b> {recordingText(nodes)}; {learning} of {plural(lines.length, 'workload')}{' '}
+        {learning === 1 ? 'is' : 'are'} learning; {own}.
       </>
     ),
     <>

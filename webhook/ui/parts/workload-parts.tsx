@@ -1,13 +1,21 @@
 import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import type { HistoryLine } from '../../../src/history/history-lines.js'
+import { endWord } from '../../../src/history/endings.js'
 import type { Review } from '../../../src/seccomp/review/review.js'
 import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
 import type { DiscoveryEvent } from '../../hub/observations/discovery.js'
-import { DigestMark, Moment } from './marks.js'
+import { Moment } from './marks.js'
 import { Empty, EmptyBody, Facts } from './panels.js'
 import { Table } from './table.js'
+import { servingText, startupOnlyText } from '../../../src/seccomp/review/serving-words.js'
 import { startupOnly } from '../../../src/seccomp/review/startup-only.js'
+
+const eventWords: Readonly<Record<string, string>> = {
+  new: 'first calls',
+  found: 'first seen while it ran'
+}
+
+const eventWord = (what: string): string => eventWords[what] ?? endWord(what)
 
 /** The events of the curve as rows of a table. */
 export function EventRows(props: {
@@ -31,7 +39,7 @@ export function EventRows(props: {
         key: String(at),
         cells: [
           <Moment at={event.at} now={now} />,
-          `${event.what}, ${event.part}`,
+          `${eventWord(event.what)}, ${event.part}`,
           <bdi class="mono">{event.instance.slice(-12)}</bdi>,
           event.count,
           event.own,
@@ -62,7 +70,7 @@ export function EventsPanel(props: { events: readonly DiscoveryEvent[]; now: num
             cells: [
               <Moment at={event.at} now={now} />,
               <>
-                {event.what === 'new' ? 'first calls' : event.what}
+                {eventWord(event.what)}
                 <span class="sub">{event.part}</span>
               </>,
               <bdi class="mono">…{event.instance.slice(-5)}</bdi>,
@@ -86,7 +94,7 @@ export function EventsPanel(props: { events: readonly DiscoveryEvent[]; now: num
 
 /** Numbers of syscalls by phase, of probes and of sessions. */
 export function PhasePanel({ profile }: { profile: SeccompProfile }): VNode {
-  const { probes, sessions, serving, observed } = profile.status ?? {}
+  const { probes, sessions, observed } = profile.status ?? {}
   const early = startupOnly(profile)
   const names = Object.values(early ?? {}).flat()
   return (
@@ -98,8 +106,8 @@ export function PhasePanel({ profile }: { profile: SeccompProfile }): VNode {
         <Facts
           entries={[
             ['Observed', String(sizeOfSet(observed ?? {}))],
-            ['While serving', serving === undefined ? 'not known yet' : String(sizeOfSet(serving))],
-            ['Start-up only', early === undefined ? 'not known yet' : String(names.length)],
+            ['While serving', servingText(profile)],
+            ['Start-up only', startupOnlyText(early)],
             [
               'Probes',
               `${sizeOfSet(probes ?? {})} (${profile.spec.learn?.probes === false ? 'left out' : 'included'})`
@@ -189,110 +197,6 @@ export function RiskPanel({ risk, problem }: Pick<Review, 'risk' | 'problem'>): 
             ])}
         />
       </div>
-    </section>
-  )
-}
-
-function NoApproval(): VNode {
-  return (
-    <Empty
-      what="Nobody has approved anything yet."
-      next="The first approval makes the first revision."
-    />
-  )
-}
-
-/** The approvals, newest first; without revisions for a profile that is not rendered alone. */
-export function HistoryPanel(props: {
-  profile: SeccompProfile
-  now: number
-  /** What is shown before the first approval. */
-  none?: VNode
-  revisions?: boolean
-}): VNode {
-  const { profile, now, none = <NoApproval />, revisions = true } = props
-  const approvals = [...(profile.status?.approvals ?? [])].reverse()
-  if (approvals.length === 0)
-    return (
-      <section class="panel" aria-labelledby="h-hist">
-        <header>
-          <h2 id="h-hist">History</h2>
-        </header>
-        <div class="body">{none}</div>
-      </section>
-    )
-  return (
-    <section class="panel">
-      <Table
-        caption="History"
-        note="who approved what"
-        columns={[
-          { title: 'When' },
-          { title: 'Who' },
-          { title: 'Reason' },
-          ...(revisions ? [{ title: 'Revision' }] : [])
-        ]}
-        rows={approvals.slice(0, 20).map(({ at, by, reason, revision }, index) => ({
-          key: `${at} ${index}`,
-          cells: [
-            <Moment at={at} now={now} />,
-            <bdi>{by}</bdi>,
-            <bdi>{reason ?? 'none given'}</bdi>,
-            ...(revisions ? [<DigestMark digest={revision} none="not rendered yet" />] : [])
-          ]
-        }))}
-      />
-    </section>
-  )
-}
-
-const shownLines = 40
-
-/** The newest lines of a workload's history; `secco history` prints all of them. */
-export function HistoryLines(props: {
-  lines: readonly HistoryLine[]
-  profileKey: string
-  now: number
-}): VNode {
-  const { lines, profileKey, now } = props
-  if (lines.length === 0)
-    return (
-      <section class="panel" aria-labelledby="h-hist">
-        <header>
-          <h2 id="h-hist">History</h2>
-        </header>
-        <div class="body">
-          <Empty
-            what="Nothing is recorded yet."
-            next="Lines come with the first container and the first decision."
-          />
-        </div>
-      </section>
-    )
-  const more = lines.length - shownLines
-  return (
-    <section class="panel">
-      <Table
-        caption="History"
-        note={
-          more > 0
-            ? `newest first; ${more} earlier lines: secco history ${profileKey}`
-            : 'newest first'
-        }
-        columns={['When', 'What', 'Who', 'Detail']}
-        rows={[...lines]
-          .reverse()
-          .slice(0, shownLines)
-          .map(({ at, what, node, by, text }, index) => ({
-            key: `${at} ${what} ${index}`,
-            cells: [
-              <Moment at={at} now={now} />,
-              what,
-              <bdi>{[by, node].filter((one) => one !== '').join(' on ')}</bdi>,
-              <bdi class="wrap">{text}</bdi>
-            ]
-          }))}
-      />
     </section>
   )
 }

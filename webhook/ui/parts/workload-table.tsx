@@ -1,10 +1,11 @@
 import type { VNode } from 'preact'
+import { riskWord } from '../../../src/confinement/state.js'
 import type { Discovery } from '../../hub/observations/discovery.js'
 import { Icon } from './icons.js'
 import { workloadHref } from '../model/derived.js'
 import type { WorkloadDetail, WorkloadLine } from '../model/workloads.js'
 import { numberText } from './format.js'
-import { ContainerMark, DigestMark, Meter, NameMark, StateMark } from './marks.js'
+import { ContainerMark, Meter, NameMark, NewestMark, StateMarks } from './marks.js'
 import { type Row, Table } from './table.js'
 import { SparkView } from './spark-view.js'
 
@@ -23,8 +24,8 @@ export function WorkloadName({ line, href }: { line: WorkloadLine; href: string 
 /** A risk by word and shape; the page of the workload explains the number. */
 function RiskMark({ risk }: Pick<WorkloadDetail, 'risk'>): VNode {
   if (risk === undefined) return <span class="muted">not rendered</span>
-  const level = risk.score >= 60 ? 'high' : risk.score >= 35 ? 'mid' : 'low'
-  const word = { high: 'high', mid: 'medium', low: 'low' }[level]
+  const word = riskWord(risk.score)
+  const level = word === 'medium' ? 'mid' : word
   return (
     <>
       <span class={`risk ${level}`}>
@@ -32,6 +33,7 @@ function RiskMark({ risk }: Pick<WorkloadDetail, 'risk'>): VNode {
         {risk.score} {word}
       </span>
       <span class="sub">
+        {risk.of === 'observed' && 'if approved: '}
         {risk.fewer} fewer, {risk.beyond} more
       </span>
     </>
@@ -43,6 +45,8 @@ function rowOf(line: WorkloadDetail, discovery: Discovery): Row {
   const note =
     line.drifted > 0 ? (
       <span class="sub bad">{line.drifted} drifted</span>
+    ) : line.unprotected > 0 ? (
+      <span class="sub bad">{line.unprotected} not protected</span>
     ) : line.stale > 0 ? (
       <span class="sub warn">{line.stale} stale</span>
     ) : null
@@ -54,8 +58,8 @@ function rowOf(line: WorkloadDetail, discovery: Discovery): Row {
         <WorkloadName line={line} href={workloadHref(key)} />
         <span class="sub">{kind}</span>
       </>,
-      <StateMark state={line.state} />,
-      <DigestMark digest={profile.status?.revision} />,
+      <StateMarks states={line.states} />,
+      <NewestMark profile={profile} />,
       <>
         {numberText(line.containers)}
         {note}

@@ -7,6 +7,8 @@ import type { Identity } from '../../access/rights.js'
 declare module 'fastify' {
   interface FastifyRequest {
     identity: Identity | undefined
+    /** The session that the identity is of; undefined for a token. */
+    sessionId: string | undefined
   }
   interface FastifyContextConfig {
     /** The route needs no session, as assets and the log-in. */
@@ -68,10 +70,11 @@ async function identify(ui: Ui, request: FastifyRequest): Promise<Identity | und
   const [, token] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '') ?? []
   if (token !== undefined) {
     const said = request.headers['x-secco-user']
-    return ui.rights.ofToken(token, typeof said === 'string' ? said : undefined)
+    return ui.rights.ofToken(token, typeof said === 'string' ? said : undefined, request.ip)
   }
-  const id = cookieOf(request, cookieName(request))
-  return id === undefined ? undefined : ui.sessions.find(id)
+  request.sessionId = cookieOf(request, cookieName(request))
+  const isUse = request.headers['x-secco-reload'] === undefined
+  return request.sessionId === undefined ? undefined : ui.sessions.find(request.sessionId, isUse)
 }
 
 /** Whether the request is for a page rather than for data. */
@@ -85,6 +88,7 @@ export function wantsPage(request: FastifyRequest): boolean {
  */
 export function addGate(app: FastifyInstance, ui: Ui): void {
   app.decorateRequest('identity', undefined)
+  app.decorateRequest('sessionId', undefined)
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('cache-control', 'no-store')
     if (!isLoopbackHost(request.headers.host)) {
@@ -110,7 +114,7 @@ export function addGate(app: FastifyInstance, ui: Ui): void {
       const why = had
         ? 'Your session is over.'
         : 'These pages are for those who run this installation.'
-      await reply.code(401).type('text/html; charset=utf-8').send(loginPage(ui.rights.kind, why))
+      await reply.code(401).type('text/html; charset=utf-8').send(loginPage(ui, why))
       return
     }
     throw new SeccoError('UNAUTHENTICATED', 'no session and no token came with the request', {

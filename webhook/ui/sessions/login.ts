@@ -48,26 +48,29 @@ const html = 'text/html; charset=utf-8'
 const openPage = { open: true, own: true }
 const code = Type.String({ minLength: 43, maxLength: 43, pattern: '^[\\w-]+$' })
 
+const linkRoute = {
+  config: { open: true, ...few },
+  schema: { hide: true, params: Type.Object({ code }) },
+  // A program that only looks must not use the link up.
+  exposeHeadRoute: false
+}
+
 /** Adds the log-in by one-time link or by a token of the cluster, and the log-out. */
 export function addLogin(app: FastifyInstance, ui: Ui): void {
   app.get('/login', { config: openPage, schema: { hide: true } }, (_request, reply) =>
-    reply.type(html).send(loginPage(ui.rights.kind, 'Who are you?'))
+    reply.type(html).send(loginPage(ui, 'Who are you?'))
   )
-  app.get<{ Params: { code: string } }>(
-    '/login/:code',
-    { config: { open: true, ...few }, schema: { hide: true, params: Type.Object({ code }) } },
-    (request, reply) => {
-      const found = ui.sessions.redeem(request.params.code)
-      void reply.type(html)
-      if (found === undefined) {
-        const why = 'This link was used already, or is too old: each opens one session, once.'
-        return reply.code(401).send(loginPage(ui.rights.kind, why))
-      }
-      setCookie(request, reply, found.id)
-      noteSession(ui, found.identity.user, 'by a one-time link')
-      return reply.send(welcomePage())
+  app.get<{ Params: { code: string } }>('/login/:code', linkRoute, (request, reply) => {
+    const found = ui.sessions.redeem(request.params.code)
+    void reply.type(html)
+    if (found === undefined) {
+      const why = 'This link was used already, or is too old: each opens one session, once.'
+      return reply.code(401).send(loginPage(ui, why))
     }
-  )
+    setCookie(request, reply, found.id)
+    noteSession(ui, found.identity.user, 'by a one-time link')
+    return reply.send(welcomePage())
+  })
   app.post<{ Body: { token: string } }>(
     '/api/v1/session',
     {
@@ -79,7 +82,7 @@ export function addLogin(app: FastifyInstance, ui: Ui): void {
       }
     },
     async (request, reply) => {
-      const identity = await ui.rights.ofToken(request.body.token, undefined)
+      const identity = await ui.rights.ofToken(request.body.token, undefined, request.ip)
       if (identity === undefined)
         throw new SeccoError('UNAUTHENTICATED', 'this token is not known here', {
           hint: 'use one that is valid for this cluster now'

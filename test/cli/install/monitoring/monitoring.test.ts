@@ -9,13 +9,14 @@ import { NodeStatus } from '../../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { alerts, jobs } from '../../../../cli/install/monitoring/alerts.js'
 import { panels } from '../../../../cli/install/monitoring/dashboard.js'
+import { pathOf, removalOrder } from '../../../../cli/install/installed-objects.js'
 import { alertRules, scraping } from '../../../../cli/install/monitoring/objects.js'
 import { installObjects } from '../../../../cli/install/objects.js'
 import { defaultOptions, layouts } from '../../../../cli/install/options.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import { admissionMetrics } from '../../../../webhook/admission/metrics.js'
 import { watchMetrics } from '../../../../webhook/cluster/watch/watch-metrics.js'
-import { nodeMetrics, rejectionMetrics } from '../../../../webhook/hub/metrics.js'
+import { loadMetrics, nodeMetrics, rejectionMetrics } from '../../../../webhook/hub/metrics.js'
 import { profileMetrics } from '../../../../webhook/hub/profile-metrics.js'
 import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
 import { confinementMetrics } from '../../../../webhook/confinement/metrics.js'
@@ -35,6 +36,7 @@ async function served(): Promise<Map<string, Described>> {
   admissionMetrics(central, () => 0)
   watchMetrics(central, logger)
   nodeMetrics(central, () => [])
+  loadMetrics(central, () => ({ waiting: 0, slowed: 0 }))
   rejectionMetrics(central, () => createRejections(logger).counts())
   profileMetrics(central, () => [])
   confinementMetrics(central, () => [], { totals: () => [] })
@@ -278,4 +280,10 @@ test('profiles by how far they came', async (t) => {
   t.match(text, /secco_profiles\{state="unapproved"\} 1/)
   t.match(text, /secco_profiles\{state="waiting"\} 2/)
   t.match(text, /secco_profiles\{state="ready"\} 1/)
+})
+
+test('uninstall removes what the component adds', (t) => {
+  const removed = new Set(removalOrder(false).rest.map(pathOf))
+  for (const one of [...scraping(), alertRules()]) t.ok(removed.has(pathOf(one)), pathOf(one))
+  t.end()
 })

@@ -5,7 +5,7 @@ import { syscallNumber } from '../../../../src/syscalls/syscall-table.js'
 
 const detail = (name: string, change: Partial<DenialDetail>): DenialDetail => ({
   ...{ index: 0, generation: 1, abi: 'native', nr: syscallNumber('x86_64', name) ?? -1, count: 1 },
-  ...{ result: -1, succeeded: 0, pid: 1, comm: 'app', at: 0n },
+  ...{ result: -1, succeeded: 0, pid: 1, comm: 'app', at: 0n, firstAt: 0n },
   ...change
 })
 const counts = (abi: string, names: Record<string, number>) => ({

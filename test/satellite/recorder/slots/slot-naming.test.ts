@@ -1,11 +1,17 @@
 import { test } from 'tap'
 import type { Recorder, Slot } from '../../../../native/types.js'
-import type { ContainerRegistry } from '../../../../satellite/containers/registry.js'
-import type { Container } from '../../../../satellite/containers/runtime.js'
+import { type ContainerRegistry, openRegistry } from '../../../../satellite/containers/registry.js'
+import type { Container, ContainerRuntime } from '../../../../satellite/containers/runtime.js'
 import { SlotNaming } from '../../../../satellite/recorder/slots/slot-naming.js'
 import { isNamed, trackSlot } from '../../../../satellite/recorder/slots/tracked-slot.js'
 import { collectLog } from '../../../webhook/hub/rig.js'
 import { hex, plain } from '../../../helpers/container-facts.js'
+
+const slotOf = (cgroupName: string): Slot =>
+  ({
+    ...{ index: 0, generation: 0, mntns: 7, cgroupId: 5n, nsId: 1n, pid: 1, part: 'entry' },
+    ...{ cgroupName, cgroupParent: '', comm: 'app', filtered: false, ignored: false }
+  }) as unknown as Slot
 
 test('a container known only by its cgroup is counted, and gets its name when a runtime reports it', async (t) => {
   for (const [what, cgroupName, runtime] of [
@@ -15,6 +21,7 @@ test('a container known only by its cgroup is counted, and gets its name when a 
   ] as const) {
     const known: { container?: Container | undefined } = {}
     const registry = {
+      hasPodLabels: true,
       find: () => known.container,
       ask: () => Promise.resolve()
     } as unknown as ContainerRegistry
@@ -23,10 +30,7 @@ test('a container known only by its cgroup is counted, and gets its name when a 
       ignore: (index: number) => ignored.push(index)
     } as unknown as Recorder
     const naming = new SlotNaming({ recorder, registry, logger: collectLog().logger })
-    const slot = {
-      ...{ index: 0, generation: 0, mntns: 7, cgroupId: 5n, nsId: 1n, pid: 1, part: 'entry' },
-      ...{ cgroupName, cgroupParent: '', comm: 'app', filtered: false, ignored: false }
-    } as unknown as Slot
+    const slot = slotOf(cgroupName)
     const one = trackSlot(slot, 0, 0, { inexact: false, lostBefore: 0 })
     t.ok(await naming.name(one, true), what)
     t.match(one.container, { id: hex, name: hex, runtime }, what)
@@ -55,5 +59,42 @@ test('a container known only by its cgroup is counted, and gets its name when a 
     t.same(ignored, [])
     t.notOk(isNamed(pause) && naming.update(pause), `${what}: a pod's sandbox`)
     t.same([pause.ignored, ignored], [true, [0]], what)
+  }
+})
+
+test('labels of a pod are waited for only if a runtime has them', async (t) => {
+  const half = plain({
+    id: hex,
+    name: 'web',
+    labels: { 'io.kubernetes.cri.container-type': 'container' }
+  })
+  // [a runtime has them, the slot is named at once]
+  for (const [hasPodLabels, isNamedAtOnce] of [
+    [true, false],
+    [false, true]
+  ] as const) {
+    let asked = 0
+    const registry = {
+      hasPodLabels,
+      find: () => half,
+      ask: () => Promise.resolve(void (asked += 1))
+    } as unknown as ContainerRegistry
+    const recorder = { ignore: () => undefined } as unknown as Recorder
+    const naming = new SlotNaming({ recorder, registry, logger: collectLog().logger })
+    const slot = slotOf(`cri-containerd-${hex}.scope`)
+    const one = trackSlot(slot, 0, performance.now(), { inexact: false, lostBefore: 0 })
+    t.equal(await naming.name(one, false), isNamedAtOnce, String(hasPodLabels))
+    t.equal(asked, hasPodLabels ? 1 : 0)
+    t.equal(isNamed(one), isNamedAtOnce)
+  }
+
+  for (const [names, expected] of [
+    [['runc', 'containerd', 'docker'], true],
+    [['runc', 'docker'], false]
+  ] as const) {
+    const runtimes = names.map((name) => ({ name }) as unknown as ContainerRuntime)
+    const registry = openRegistry(runtimes, collectLog().logger)
+    t.equal(registry.hasPodLabels, expected, names.join())
+    registry.close()
   }
 })

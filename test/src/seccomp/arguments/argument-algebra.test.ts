@@ -1,12 +1,17 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { SeccompArg } from '../../../../src/api/seccomp-profile.js'
+import { seccompOperators } from '../../../../src/api/seccomp-words.js'
 import {
+  conditionImplies,
   intersectConditions,
   subtractConditions,
   withoutCovered
 } from '../../../../src/seccomp/arguments/argument-algebra.js'
-import type { Conditions } from '../../../../src/seccomp/arguments/argument-rules.js'
+import {
+  type Conditions,
+  conditionHolds
+} from '../../../../src/seccomp/arguments/argument-rules.js'
 import { runs } from '../../../helpers/fuzz.js'
 import { callArguments, conditions } from '../../../helpers/random-profile.js'
 import { holds } from '../../../helpers/renderings.js'
@@ -58,5 +63,40 @@ test('conditions as sets', (t) => {
     ],
     'masked and not equal: some bit differs'
   )
+  t.end()
+})
+
+test('one condition implies another when it holds for no other value', (t) => {
+  const ops = seccompOperators.flatMap((op) =>
+    [0, 1, 2, 3].flatMap((value) =>
+      // A mask with other bits than its own is stored without them.
+      (op === 'SCMP_CMP_MASKED_EQ' ? [0, 1, 2, 3] : [0])
+        .filter((valueTwo) => op !== 'SCMP_CMP_MASKED_EQ' || (valueTwo & value) === valueTwo)
+        .map((valueTwo) => ({ index: 0, op, value, valueTwo }))
+    )
+  )
+  // The last one stands for all that are greater than every number of a rule.
+  const values = [0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 2n ** 64n - 1n]
+  const wrong: string[] = []
+  for (const inner of ops) {
+    for (const outer of ops) {
+      const expected = values.every(
+        (value) => !conditionHolds(inner, value) || conditionHolds(outer, value)
+      )
+      const found = conditionImplies([inner], [outer])
+      const what = `${inner.op} ${inner.value} → ${outer.op} ${outer.value}`
+      const isMask = [inner, outer].some(({ op }) => op === 'SCMP_CMP_MASKED_EQ')
+      // Of masks not all is known, which counts as no.
+      if (isMask ? found && !expected : found !== expected) wrong.push(what)
+      const both = intersectConditions([inner], [outer])
+      const isWrong = values.some(
+        (value) =>
+          both?.some((args) => args.every((arg) => conditionHolds(arg, value))) !==
+          (conditionHolds(inner, value) && conditionHolds(outer, value))
+      )
+      if (both !== undefined && isWrong) wrong.push(`${what}: both`)
+    }
+  }
+  t.same(wrong, [])
   t.end()
 })

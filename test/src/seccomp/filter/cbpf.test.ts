@@ -1,7 +1,12 @@
 import { test } from 'tap'
 import type { LinuxSeccomp } from '../../../../src/api/seccomp-profile.js'
 import { assignedOf } from '../../../../src/confinement/assigned.js'
-import { kindOfProfile, modeOfRendering } from '../../../../src/confinement/profile-kind.js'
+import {
+  differenceText,
+  kindOfProfile,
+  modeOfRendering,
+  namesBeyondDefault
+} from '../../../../src/confinement/profile-kind.js'
 import {
   archOf,
   dataWords,
@@ -86,7 +91,7 @@ test('classic BPF: every instruction that seccomp lets in', (t) => {
     'a division by zero kills'
   )
   t.equal(run(filterOf([0x80, 0, 0, 0], [0x16, 0, 0, 0])), 64, 'the length of seccomp_data')
-  t.throws(() => parseFilter(Buffer.alloc(7)), RangeError)
+  t.throws(() => parseFilter(Buffer.alloc(7)), { code: 'INVALID_DOCUMENT' })
   t.throws(() => run(filterOf([0x28, 0, 0, 0])), RangeError, 'half words are not let in')
   t.throws(() => run(filterOf([0x00, 0, 0, 0])), RangeError, 'no answer at the end')
   t.same(readAnswer(0x00050026), { action: 'SCMP_ACT_ERRNO', errno: 38 })
@@ -170,6 +175,32 @@ test('what a profile is, and what an annotation assigned', (t) => {
       syscalls: [{ names: ['bpf'], action: 'SCMP_ACT_ERRNO' }]
     }),
     'other'
+  )
+  const withMore = (...names: string[]): LinuxSeccomp => {
+    const plain = runtimeDefault()
+    const more = { names, action: 'SCMP_ACT_ALLOW' as const }
+    return { ...plain, syscalls: [...(plain.syscalls ?? []), more] }
+  }
+  const admin = { capabilities: ['CAP_SYS_ADMIN', 'CAP_BPF'] }
+  t.equal(kindOfProfile(runtimeDefault(admin)), 'runtime-default', 'as with capabilities')
+  t.equal(kindOfProfile(withMore('bpf')), 'runtime-default', 'as with CAP_BPF')
+  for (const [names, differs] of [
+    [['kexec_load'], '1 call differs: with kexec_load'],
+    [['bpf', 'mount'], '1 call differs: with mount'],
+    [['keyctl', 'userfaultfd'], '2 calls differ: with keyctl, userfaultfd']
+  ] as const) {
+    t.equal(kindOfProfile(withMore(...names)), 'like-default', names.join())
+    t.equal(differenceText(withMore(...names)), differs)
+  }
+  const logged = { ...runtimeDefault(), syscalls: [...(runtimeDefault().syscalls ?? [])] }
+  logged.syscalls.push({ names: ['kexec_load'], action: 'SCMP_ACT_LOG' })
+  t.equal(kindOfProfile(logged), 'like-default', 'a logged call is made')
+  t.same(namesBeyondDefault(runtimeDefault()), [])
+  t.same(namesBeyondDefault(withMore('bpf', 'read', 'socket')), ['bpf', 'socket'], 'any socket')
+  const more = namesBeyondDefault(runtimeDefault({ capabilities: ['CAP_SYS_ADMIN'] }))
+  t.ok(
+    ['bpf', 'clone', 'mount'].every((name) => more.includes(name)),
+    more.join()
   )
   for (const mode of ['audit', 'enforce'] as const) {
     const { seccomp } = renderProfile(structuredClone(profile) as never, {

@@ -20,7 +20,7 @@ import { answersOf } from '../../../../src/seccomp/filter/filter-answers.js'
 import {
   builtRules,
   builtRulesByName,
-  isBuiltAsStated
+  misbuiltNames
 } from '../../../../src/seccomp/filter/built-rules.js'
 import { compareFilter } from '../../../../src/seccomp/filter/filter-compare.js'
 import { passSetOf } from '../../../../src/seccomp/filter/pass-set.js'
@@ -70,6 +70,7 @@ class Readings {
   readonly #answers
   readonly #passes
   readonly #rules
+  readonly #misbuilt
 
   constructor(seccomp: LinuxSeccomp) {
     this.#seccomp = seccomp
@@ -78,6 +79,7 @@ class Readings {
     this.#answers = answersOf(seccomp)
     this.#passes = passSetOf(seccomp)
     this.#rules = builtRulesByName(seccomp)
+    this.#misbuilt = misbuiltNames(this.#rules)
   }
 
   verdict(abi: Abi, name: string, args: readonly bigint[]): CallVerdict {
@@ -90,7 +92,7 @@ class Readings {
     const own = this.#rules.get(name) ?? []
     const { defaultAction, defaultErrnoRet } = this.#seccomp
     const answer = expectedAnswer(own, answerOf(defaultAction, defaultErrnoRet), args)
-    return isBuiltAsStated(own) && answer !== undefined
+    return !this.#misbuilt.has(name) && answer !== undefined
   }
 
   /** Readings of 64-bit calls that know only "allowed" and "denied". */
@@ -164,10 +166,10 @@ test('every reading of rules agrees with the compiled filter', {
         }
       }
     }
-    const rules = builtRulesByName(seccomp)
+    const misbuilt = misbuiltNames(builtRulesByName(seccomp))
     const compared = compareFilter(filter, seccomp, { abis, skipped })
     for (const difference of compared.differences) {
-      if (isBuiltAsStated(rules.get(difference.syscall) ?? [])) {
+      if (!misbuilt.has(difference.syscall)) {
         wrong.push(JSON.stringify({ difference, seccomp }))
       }
     }
@@ -176,6 +178,44 @@ test('every reading of rules agrees with the compiled filter', {
   t.ok(count.unsure < count.asked / 3, 'most calls have a verdict')
   t.ok(count.unbuilt < count.profiles / 4, 'most profiles are built')
   t.comment(JSON.stringify(count))
+})
+
+test('what libseccomp builds wrongly for one name can count for another', { skip }, async (t) => {
+  // 2.5.4: memfd_secret(0, 1) is answered as process_vm_readv would be without its other rule.
+  const seccomp: LinuxSeccomp = {
+    ...{ defaultAction: 'SCMP_ACT_ERRNO', architectures: ['SCMP_ARCH_X86_64'] },
+    syscalls: [
+      {
+        ...{ names: ['process_vm_readv', 'memfd_secret', 'getsid'], action: 'SCMP_ACT_ALLOW' },
+        args: [{ index: 1, op: 'SCMP_CMP_GE', value: 2 }]
+      },
+      {
+        ...{ names: ['memfd_secret'], action: 'SCMP_ACT_ALLOW' },
+        args: [{ index: 1, op: 'SCMP_CMP_EQ', value: 2_147_483_647 }]
+      },
+      {
+        ...{ names: ['process_vm_readv'], action: 'SCMP_ACT_KILL_THREAD' },
+        args: [{ index: 1, op: 'SCMP_CMP_LE', value: 1_936_087_607_934_976 }]
+      },
+      {
+        ...{ names: ['getpgid'], action: 'SCMP_ACT_ALLOW' },
+        args: [{ index: 1, op: 'SCMP_CMP_GE', value: 3 }]
+      }
+    ]
+  }
+  const built = await compileFilter(seccomp)
+  if (built === undefined) throw new Error('not built')
+  const filter = parseFilter(built.bytes)
+  const call = [0n, 1n, 0n, 0n, 0n, 0n]
+  const isRight = run(filter, 'x86_64', 447, call).action === 'SCMP_ACT_ERRNO'
+  const { differences } = compareFilter(filter, seccomp, { abis: ['x86_64'] })
+  const isReported = differences.some(({ syscall }) => syscall === 'memfd_secret')
+  t.equal(isReported, !isRight, 'the node compares what was built')
+  const verdicts = argumentVerdictsOf(seccomp, 'x86_64')
+  const kindOf = (name: string) => verdicts.of('x86_64', name, call).kind
+  for (const name of ['process_vm_readv', 'memfd_secret', 'getsid'])
+    t.equal(kindOf(name), 'conditional', `${name}: only the filter says it`)
+  t.equal(kindOf('getpgid'), 'denied', 'another condition')
 })
 
 test('libseccomp forgets to read the number', { skip }, async (t) => {

@@ -178,3 +178,47 @@ test('lint: each rule', (t) => {
   )
   t.end()
 })
+
+test('base is asked only for the ABIs that a profile lists', (t) => {
+  const { seccomp } = renderProfile(profileOf({}, {}), { mode: 'enforce', resolve: nothing })
+  const syscalls = (seccomp.syscalls ?? []).map((rule) => ({
+    ...rule,
+    names: rule.names.filter((name) => name !== 'sigreturn' && name !== 'getuid32')
+  }))
+  const missing = (architectures: string[]) =>
+    lintRaw({ ...seccomp, syscalls, architectures })
+      .filter(({ rule }) => rule === 'missing-base')
+      .map(({ subject }) => subject)
+      .filter((name) => name === 'sigreturn' || name === 'getuid32')
+      .sort()
+  t.same(missing(['SCMP_ARCH_X86_64']), [], 'i386 alone has them')
+  t.same(missing(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']), ['getuid32', 'sigreturn'])
+  t.end()
+})
+
+test('names of other ABIs that libraries exchange need no step; others are a warning in a spec', (t) => {
+  const allow = (...names: string[]) => ({ names, action: 'SCMP_ACT_ALLOW' })
+  const answer = (name: string, errnoRet: number) => ({
+    ...{ names: [name], action: 'SCMP_ACT_ERRNO', errnoRet }
+  })
+  for (const [what, rules, severity] of [
+    ['a member of a family that is allowed on the ABI', [allow('ppoll', 'ppoll_time64')], 'note'],
+    ['a family without such a member', [allow('ppoll_time64')], 'warning'],
+    ['ENOSYS for what a libc tries first', [answer('futex_time64', 38)], 'note'],
+    ['another answer to it', [answer('futex_time64', 1)], 'warning'],
+    ['ENOSYS, and allowed too', [answer('futex_time64', 38), allow('futex_time64')], 'warning'],
+    ['in no family', [allow('socketcall')], 'warning']
+  ] as const) {
+    const seccomp = { defaultAction: 'SCMP_ACT_ERRNO', architectures: ['SCMP_ARCH_X86_64'] }
+    const found = lintRaw({
+      ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile', metadata: { name: 'x' } },
+      spec: { seccomp: { ...seccomp, syscalls: [allow('read'), ...rules] } }
+    }).filter(({ rule }) => rule === 'other-architecture')
+    t.same(
+      found.map((one) => [one.severity, one.message.includes('no step is needed')]),
+      [[severity, severity === 'note']],
+      what
+    )
+  }
+  t.end()
+})

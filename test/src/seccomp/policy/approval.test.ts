@@ -2,6 +2,7 @@ import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { parseAllow, withAllowed } from '../../../../src/seccomp/review/allow.js'
 import {
+  approvedAs,
   approvedDigest,
   boundApproval,
   boundChange,
@@ -11,7 +12,7 @@ import {
 import { approveObserved } from '../../../../src/seccomp/review/approve.js'
 import { emptyOverlay, parseBlock, withBlock } from '../../../../src/seccomp/render/block.js'
 import { decideCalls } from '../../../../src/seccomp/review/decide-calls.js'
-import { withParents } from '../../../../src/seccomp/policy/extend.js'
+import { withParents } from '../../../../src/seccomp/render/extend.js'
 import { promote } from '../../../../src/seccomp/review/promotion.js'
 import { renderProfile } from '../../../../src/seccomp/render/render.js'
 import { instance, start } from '../../../helpers/instances.js'
@@ -97,12 +98,32 @@ test('whoever changes an approved profile approves what it is then', (t) => {
     t.not(approvedDigest(after.spec), approvedDigest(before.spec), `${what}: is a change`)
     t.equal(codeOf(() => render(after)).message, '', `${what}: renders`)
     t.match(after.spec.approval, { by, digest: approvedDigest(after.spec) }, what)
-    const recorded = recordedApprovals(after, ann.at, true) ?? []
+    const recorded = recordedApprovals(after, ann.at) ?? []
     const own = recorded.filter((one) => one.digest === approvedDigest(after.spec))
     t.equal(own.length, 1, `${what}: is recorded once`)
     matchLists(t, own, [{ by, reason: after.spec.approval?.reason }], what)
     t.equal(recorded[0], before.status?.approvals?.[0], `${what}: the first one stays`)
   }
+  t.end()
+})
+
+test('a document in the name of a tool carries an approval that somebody gave', (t) => {
+  const approvals = approved(plain).status?.approvals ?? []
+  const listed = { ...plain, status: { approvals } }
+  t.match(approvedAs(listed, 'flux').approval, {
+    by: 'flux',
+    at: olga.at,
+    reason: /approved by olga/
+  })
+  const dated = { ...plain.metadata, creationTimestamp: olga.at }
+  const later = { ...ann, revision: '', digest: `sha256:${'0'.repeat(64)}` }
+  const wrong: [string, SeccompProfile][] = [
+    ['nobody approved anything', { ...plain, metadata: dated }],
+    ['another content', { ...stale(listed), metadata: dated }],
+    ['a later one of another content', { ...listed, status: { approvals: [...approvals, later] } }]
+  ]
+  for (const [what, profile] of wrong)
+    t.equal(codeOf(() => approvedAs(profile, 'flux')).code, 'APPROVAL_INVALID', what)
   t.end()
 })
 

@@ -155,15 +155,24 @@ test('a block of what a multiplexer or a pointer hides denies that, too', (t) =>
     ['socket', 'socketcall'],
     ['socketpair', 'socketcall'],
     ['setsockopt', 'socketcall'],
+    ['bind', 'socketcall'],
+    ['connect', 'socketcall'],
+    ['sendmmsg', 'socketcall'],
     ['clone', 'clone3'],
     ['shmget', 'ipc'],
     ['semget', 'ipc'],
-    ['msgget', 'ipc']
+    ['msgget', 'ipc'],
+    ['shmat', 'ipc'],
+    ['semtimedop', 'ipc']
   ]
   for (const [blocked, also] of cases) {
     const rules = [{ names: [blocked], action: 'SCMP_ACT_ERRNO' as const, args }]
     const resolve = overlayOf(rules)
     const profile = allowing([blocked, also])
+    profile.spec.seccomp = {
+      ...{ defaultAction: 'SCMP_ACT_ERRNO', ...profile.spec.seccomp },
+      architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']
+    }
     t.ok(passes(renderProfile(profile, enforce).seccomp, also, []) || also === 'clone3', also)
     for (const mode of modes) {
       const { seccomp } = renderProfile(profile, { mode, resolve })

@@ -221,3 +221,26 @@ test('extends', (t) => {
   t.equal(render(['base', 'secco-system/root']).json, render(['secco-system/root', 'base']).json)
   t.end()
 })
+
+test('one call of another ABI lists no ABI that nobody approved', (t) => {
+  const { spec } = allowing(['read', 'write'])
+  const { seccomp = { defaultAction: 'SCMP_ACT_ERRNO' } } = spec
+  const observed = { x86_64: ['read'], i386: ['getpid'], x32: ['getpid'] }
+  const approved = { ...seccomp, architectures: ['SCMP_ARCH_X86' as const] }
+  // [what, what is approved, machine, ABIs]
+  const table: [string, typeof seccomp, string | undefined, string[]][] = [
+    ['none named', seccomp, 'x86_64', ['SCMP_ARCH_X86_64']],
+    ['none named, any machine', seccomp, undefined, ['SCMP_ARCH_X86_64']],
+    ['another machine', seccomp, 'aarch64', ['SCMP_ARCH_AARCH64']],
+    ['one approved', approved, 'x86_64', ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86']]
+  ]
+  for (const [what, content, machine, expected] of table) {
+    const profile = { ...profileOf({ seccomp: content }), status: { observed } }
+    const options = { ...enforce, ...(machine === undefined ? {} : { machine }) }
+    const rendered = renderProfile(profile, options).seccomp
+    t.same(rendered.architectures, expected, what)
+    const unseen = renderProfile({ ...profile, status: {} }, options).seccomp
+    t.same(rendered, unseen, `${what}: an observation changes nothing`)
+  }
+  t.end()
+})

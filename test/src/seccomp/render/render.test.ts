@@ -88,3 +88,23 @@ test('who, when and why', (t) => {
   t.matchOnly(provenance['rseq'], [/^ENOSYS/])
   t.end()
 })
+
+test('a revision for several machines has the names of each, whatever ABI was observed', (t) => {
+  const profile = allowing(['open', 'arch_prctl', 'read', '_llseek'])
+  profile.spec.seccomp = {
+    ...{ defaultAction: 'SCMP_ACT_ERRNO', ...profile.spec.seccomp },
+    architectures: ['SCMP_ARCH_AARCH64']
+  }
+  const namesOn = (machine?: string): Set<string> => {
+    const options = { ...enforce, ...(machine === undefined ? {} : { machine }) }
+    const { syscalls = [] } = renderProfile(profile, options).seccomp
+    return new Set(
+      syscalls.filter((rule) => rule.action === 'SCMP_ACT_ALLOW').flatMap(({ names }) => names)
+    )
+  }
+  t.ok(namesOn().has('open') && namesOn().has('arch_prctl'), 'a node may be of either machine')
+  t.notOk(namesOn().has('_llseek'), 'no native ABI has it')
+  t.notOk(namesOn('aarch64').has('open'))
+  t.ok(namesOn('aarch64').has('read'))
+  t.end()
+})

@@ -19,13 +19,24 @@ const program = `
 #include <sys/mount.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 static void say(const char *what, long got) { printf("%s=%d ", what, got < 0 ? errno : 0); }
 int main(void) {
   char attr[128] = {0};
   printf("serving ");
+  long asked[] = {getpid(), getppid(), gettid(), getuid(), geteuid(), getgid(), getegid(), getpgrp(),
+    umask(022), sched_yield(), alarm(0)};
+  long lowest = 0;
+  for (unsigned i = 0; i < sizeof asked / sizeof *asked; i++) lowest = asked[i] < lowest ? asked[i] : lowest;
+  say("cannotfail", lowest);
+  struct timespec moment = {0, 1000};
+  say("sleep", nanosleep(&moment, 0));
+  say("select", pselect(0, 0, 0, 0, &moment, 0));
   say("socket", socket(AF_INET, SOCK_STREAM, 0));
   say("alg", socket(38, SOCK_SEQPACKET, 0));
   say("vsock", socket(40, SOCK_STREAM, 0));
@@ -151,7 +162,8 @@ test('runc starts what is rendered', { skip: absent, timeout: 180_000 }, async (
       const label = `noNewPrivileges ${noNewPrivileges} uid ${uid} start ${round + 1}`
       t.match(stdout, /^serving .*end\n$/, label)
       t.same(denied, attacks, `${label}: every attack gets EPERM`)
-      t.equal(got.get('socket'), 0)
+      for (const what of ['socket', 'cannotfail', 'sleep', 'select'])
+        t.equal(got.get(what), 0, what)
       t.equal(got.get('clone3'), 38, 'ENOSYS, so that libc falls back')
     }
   }
@@ -163,7 +175,7 @@ test('runc starts what is rendered', { skip: absent, timeout: 180_000 }, async (
     { names: ['ioctl'], action: 'SCMP_ACT_ALLOW', args: condition(1) },
     { names: ['personality'], action: 'SCMP_ACT_ALLOW', args: condition(0) },
     { names: ['sysinfo'], action: 'SCMP_ACT_LOG' },
-    { names: ['umask'], action: 'SCMP_ACT_KILL_PROCESS' }
+    { names: ['times'], action: 'SCMP_ACT_KILL_PROCESS' }
   ])
   for (const mode of ['enforce', 'audit'] as const) {
     const rendered = renderProfile(mixed, { ...enforce, mode })

@@ -63,6 +63,20 @@ test('diff of two sides', (t) => {
     },
     { name: 'write', change: 'removed', why: ['observed: x86_64'] }
   ])
+  const answering = { names: ['socket'], action: 'SCMP_ACT_ERRNO' as const, errnoRet: 38 }
+  for (const why of ['enosys: newer than the profile', 'emergency: removed by it']) {
+    const seccomp = allow(['read', 'write'], [answering])
+    const after = { label: 'b', seccomp, provenance: { socket: [why] }, by }
+    const { entries } = diffReport(
+      { label: 'a', seccomp: allow(['read', 'socket', 'write']) },
+      after
+    )
+    t.same(
+      entries.map(({ name, by }) => [name, by]),
+      [['socket', undefined]],
+      `${why}: who approved did not decide that`
+    )
+  }
   const approvals = [
     { by: 'ann', at: at(0), revision: 'sha256:1' },
     { by: 'bob', at: at(1), revision: 'sha256:1' }
@@ -85,5 +99,29 @@ test('diff of two sides', (t) => {
   })
   t.equal(imageSide(two, 'web:3', 'c'), undefined)
   t.same(observedSide(two, 'x').seccomp.architectures, ['SCMP_ARCH_X86_64'])
+  t.end()
+})
+
+test('a change is attributed to the side that has the call, and in one profile to the later decision', (t) => {
+  const side = (of: string, day: number, names: string[], why: Record<string, string[]> = {}) => ({
+    ...{ label: of, of, provenance: why },
+    seccomp: {
+      defaultAction: 'SCMP_ACT_ERRNO' as const,
+      syscalls: [{ names, action: 'SCMP_ACT_ALLOW' as const }]
+    },
+    by: { by: `${of} on day ${day}`, at: `2026-01-0${day}T00:00:00Z` }
+  })
+  const whoOf = (left: Parameters<typeof diffReport>[0], right: typeof left) =>
+    diffReport(left, right).entries.map(({ name, by }) => `${name}: ${by?.split(' at ')[0]}`)
+  const web = (day: number, names: string[]) => side('shop/web', day, names)
+  t.same(
+    whoOf(side('shop/api', 1, ['read', 'write']), web(2, ['read', 'ioctl'])).sort(),
+    ['ioctl: shop/web on day 2', 'write: shop/api on day 1'],
+    'two profiles'
+  )
+  t.same(whoOf(web(1, ['read', 'write']), web(2, ['read'])), ['write: shop/web on day 2'])
+  t.same(whoOf(web(2, ['read', 'write']), web(1, ['read'])), ['write: shop/web on day 2'], 'back')
+  const base = side('shop/web', 2, ['read', 'futex'], { futex: ['base: runc needs it'] })
+  t.same(whoOf(web(1, ['read']), base), ['futex: undefined'], 'nobody decided on a base')
   t.end()
 })

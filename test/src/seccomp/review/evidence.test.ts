@@ -5,9 +5,11 @@ import { completenessOf } from '../../../../src/seccomp/review/completeness.js'
 import {
   entryInstances,
   evidenceOf,
-  type Instance,
-  newestImage
+  newestImage,
+  servingSeen
 } from '../../../../src/seccomp/review/evidence.js'
+import type { Instance } from '../../../../src/seccomp/review/evidence-item.js'
+import { eventsOf } from '../../../../satellite/recorder/slots/phases.js'
 import { startupOnly } from '../../../../src/seccomp/review/startup-only.js'
 import { seen, start, profileOf, instance, hour } from '../../../helpers/instances.js'
 
@@ -24,8 +26,11 @@ test('evidence, item by item', (t) => {
   )
   for (const { ok, next, item } of Object.values(bare))
     t.equal(ok, next === undefined, `${item}: what to do`)
+  t.match(bare['kernels']?.next, /let it run/, 'no instance: no satellite is too old')
+  const old = profileOf({}, { instances: [instance(0, ['read'], { kernel: '' })] })
+  t.match(items(old)['kernels']?.next, /upgrade the satellites/)
   const all = seen(Array.from({ length: 6 }, () => ['read', 'write']))
-  const events = ['start', 'serve', 'reload', 'stop', 'probe']
+  const events = ['start', 'serve', 'stop', 'probe']
   const full = {
     ...all,
     status: {
@@ -37,6 +42,9 @@ test('evidence, item by item', (t) => {
     Object.values(items(full)).filter(({ ok }) => !ok),
     []
   )
+  // What the recorder reports can give each phase that is asked for.
+  const told = eventsOf({ complete: true, serves: true, ending: 'stop', probed: true })
+  t.same([...told].sort(), [...events].sort())
   const cases: {
     name: string
     item: string
@@ -51,9 +59,9 @@ test('evidence, item by item', (t) => {
     },
     { name: 'lost', item: 'lost', change: (_, n) => (n === 0 ? { lost: 1 } : {}) },
     {
-      name: 'never reloaded',
-      item: 'reload',
-      change: () => ({ events: ['start', 'serve', 'stop', 'probe'] })
+      name: 'never stopped',
+      item: 'stop',
+      change: () => ({ events: ['start', 'serve', 'probe'] })
     },
     { name: 'probes only', item: 'instances', change: () => ({ part: 'probe' }) }
   ]
@@ -65,6 +73,29 @@ test('evidence, item by item', (t) => {
       name
     )
   }
+  const stopOf = (events: readonly string[][]) => {
+    const instances = events.map((own, n) => ({ ...instance(n, ['read']), events: own }))
+    return items({ ...full, status: { ...full.status, instances } })['stop']
+  }
+  const stops: [what: string, events: string[][], ok: boolean, detail: string][] = [
+    ['they run', [['start'], ['start']], false, 'a stop not seen'],
+    ['one ended by itself', [['killed'], ['stop']], true, 'a stop seen'],
+    ['killed', [['killed'], ['killed']], false, 'a stop not seen: 2 instances killed (SIGKILL)'],
+    ['unknown', [['ended'], []], false, 'a stop not seen: how 1 instance ended is not known'],
+    [
+      'crashed',
+      [['killed SIGSEGV'], ['killed SIGSYS'], ['killed SIGSEGV'], ['killed']],
+      false,
+      'a stop not seen: 1 instance killed (SIGKILL), 2 instances killed (SIGSEGV), 1 instance killed (SIGSYS)'
+    ],
+    [
+      'both',
+      [['ended'], ['killed']],
+      false,
+      'a stop not seen: 1 instance killed (SIGKILL), how 1 instance ended is not known'
+    ]
+  ]
+  for (const [what, events, ok, detail] of stops) t.match(stopOf(events), { ok, detail }, what)
   const few = (change: Partial<Instance>[]) =>
     items({
       ...full,
@@ -173,6 +204,15 @@ test('a restart of Secco is no instance', (t) => {
       2
     ],
     [
+      'nodes with a plus sign in their names',
+      [
+        ['a+1/b/1.2.1', 0, false],
+        ['a+2/b/1.2.1', 1, false],
+        ['a+2/b+lx2ab/1.2.2', 2, false]
+      ],
+      2
+    ],
+    [
       'another form of id',
       [
         ['a', 0, true],
@@ -191,14 +231,45 @@ test('a restart of Secco is no instance', (t) => {
 test('only start-up needs what nobody may have used afterwards', (t) => {
   const [startup, serving] = [{ x86_64: ['chdir', 'execve', 'read'] }, { x86_64: ['read'] }]
   const late = instance(1, ['chdir'], { complete: false })
+  const observed = { x86_64: ['accept4'] }
   // [what, status, what only start-up needs]
   const table: [string, NonNullable<SeccompProfile['status']>, unknown][] = [
     ['not seen to serve', { startup }, undefined],
     ['not seen to start', { serving }, undefined],
-    ['both', { startup, serving }, { x86_64: ['chdir', 'execve'] }],
-    ['one was first seen late', { startup, serving, instances: [late] }, { x86_64: ['execve'] }]
+    ['ready by its age alone', { startup, serving }, undefined],
+    ['both', { startup, serving, observed }, { x86_64: ['chdir', 'execve'] }],
+    [
+      'one was first seen late',
+      { startup, serving, observed, instances: [late] },
+      { x86_64: ['execve'] }
+    ]
   ]
   for (const [what, status, expected] of table)
     t.same(startupOnly(profileOf({}, status)), expected, what)
+  t.end()
+})
+
+test('serving is seen or not, by what instances reported and by what is recorded of it', (t) => {
+  const served = instance(1, ['read'], { events: ['start', 'serve'] })
+  const table: [string, NonNullable<SeccompProfile['status']>, boolean][] = [
+    ['nothing', {}, false],
+    ['an instance that served', { instances: [served] }, true],
+    [
+      'only instances that are not remembered',
+      { observed: { x86_64: ['listen', 'read'] }, serving: { x86_64: ['read'] } },
+      true
+    ],
+    [
+      'a program that was old enough to be ready, and never listened',
+      { observed: { x86_64: ['nanosleep', 'read'] }, serving: { x86_64: ['read'] } },
+      false
+    ]
+  ]
+  for (const [what, status, seen] of table) {
+    const profile = profileOf({}, status)
+    t.equal(servingSeen(profile), seen, what)
+    const found = evidenceOf(profile, 0).find(({ item }) => item === 'serve')
+    t.match(found, { ok: seen, detail: seen ? 'serving seen' : 'serving not seen' }, what)
+  }
   t.end()
 })

@@ -22,7 +22,7 @@ test('the review of a profile', (t) => {
     { observed: { x86_64: ['read'] } }
   )
   matchLists(t, review(approved), {
-    next: /secco get nodes/,
+    next: /revision arrive with `secco get profiles -n shop`/,
     risk: { of: 'approved', neverObserved: [] }
   })
   const ready = {
@@ -42,6 +42,38 @@ test('the review of a profile', (t) => {
     }
   }
   t.match(review(ready).next, /secco\.dev\/profile: web/)
+  const plain = { ...ready.spec, workload: { kind: 'Container' as const, name: 'web' } }
+  t.match(
+    review({ ...ready, spec: plain }).next,
+    /^a new container gets it by `secco profile export shop\/web --into BUNDLE\/config\.json`$/
+  )
+  const revision = `sha256:${'e'.repeat(64)}`
+  const canary = { percent: 5, from: { mode: 'audit' }, startedAt: at(0), quietFor: '1h' } as const
+  const mode = 'enforce' as const
+  for (const [namespace, ladder, says] of [
+    [
+      'shop',
+      { mode },
+      /^new pods that have the label secco\.dev\/profile: web, that a rule .* get it \(enforce\), unless .*`secco ps -n shop`$/
+    ],
+    [
+      'shop',
+      { mode, canary },
+      /^5% of the new pods that have .* get it \(enforce\), the others stay at audit, unless/
+    ],
+    ['shop', { mode, revision }, / get its revision sha256:eeeeeeeeeeee \(enforce\)/],
+    ['secco-system', { mode }, /`secco ps -A`$/]
+  ] as const) {
+    const metadata = { ...ready.metadata, namespace }
+    t.match(review({ ...ready, metadata, spec: { ...ready.spec, ladder } }).next, says)
+  }
+  t.match(
+    review({ ...ready, spec: { ...plain, ladder: { mode, canary } } }).next,
+    /^5% of .*; outside Kubernetes nothing assigns a profile: a new container gets it by `secco profile export shop\/web --into/
+  )
+  const conditions = ready.status.conditions.map((one) => ({ ...one, status: 'False' as const }))
+  const partly = { ...ready, status: { ...ready.status, conditions } }
+  t.match(review(partly).next, /nodes lack the revision with `secco get profiles -n shop`/)
   t.match(
     review(profileOf({ extends: ['gone'], promote: { afterInstances: 1, afterQuiet: '1h' } })),
     {

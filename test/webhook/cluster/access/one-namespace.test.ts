@@ -15,6 +15,7 @@ import {
   makeAggregation,
   registerHubApi
 } from '../../../helpers/kubernetes/aggregation.js'
+import { startOidcIssuer } from '../../../helpers/kubernetes/oidc-issuer.js'
 import { account, startPeopleCluster } from '../../../helpers/people-cluster.js'
 import type { Outcome } from '../../../helpers/secco-command.js'
 import { until } from '../../../helpers/until.js'
@@ -70,7 +71,12 @@ function verbsOf(name: string, files: Record<'profile' | 'oci' | 'rule' | 'pod',
     { verb: 'explain', args: ['web-1', ...n], hub: true, ...missing },
     { verb: 'why-eperm', args: ['web-1', ...n], hub: true, ...missing },
     { verb: 'history', args: [`Deployment/${name}`, ...n], hub: true, prints: /approval/ },
-    { verb: 'simulate', args: ['--deny', 'mount', ...n], hub: true, prints: /0 of 0/ },
+    {
+      verb: 'simulate',
+      args: ['--deny', 'mount', ...n],
+      hub: true,
+      prints: /No running container is affected/
+    },
     { verb: 'promote', args: [name, 'audit', ...why, ...n], hub: true, prints: /audit/ },
     { verb: 'rollback', args: [name, ...why, ...n], hub: true },
     { verb: 'trace', args: ['web-1', ...n], hub: true, code: 1, prints: /web-1/ },
@@ -135,7 +141,9 @@ test('a person with rights in one namespace uses every verb that has -n', {
   const folder = await mkdtemp(join(tmpdir(), 'secco-namespace-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const aggregation = await makeAggregation(folder)
-  const people = await startPeopleCluster(programs, aggregation.flags)
+  const issuer = await startOidcIssuer(join(folder, 'issuer'))
+  t.teardown(() => issuer.close())
+  const people = await startPeopleCluster(programs, [...aggregation.flags, ...issuer.flags])
   const { cluster } = people
   t.teardown(() => cluster.stop())
   const { kube, url, caPem } = cluster
@@ -147,8 +155,17 @@ test('a person with rights in one namespace uses every verb that has -n', {
   const token = await account(cluster, 'shop', 'tom')
   const pair = await aggregation.people.issue('cora', { commonName: 'cora' })
   const encoded = async (path: string) => (await readFile(path)).toString('base64')
+  const pluginApi = 'client.authentication.k8s.io/v1'
+  const credential = join(folder, 'oscar.json')
+  const status = { token: issuer.tokenOf('oscar') }
+  await writeFile(
+    credential,
+    JSON.stringify({ kind: 'ExecCredential', apiVersion: pluginApi, status })
+  )
+  const command = { command: 'cat', args: [credential] }
   const users = {
     tom: token,
+    oscar: { exec: { apiVersion: pluginApi, interactiveMode: 'Never', ...command } },
     cora: {
       'client-certificate-data': await encoded(pair.cert),
       'client-key-data': await encoded(pair.key)
@@ -156,7 +173,8 @@ test('a person with rights in one namespace uses every verb that has -n', {
   }
   const subjects = {
     tom: { kind: 'ServiceAccount', name: 'tom', namespace: 'shop' },
-    cora: { kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'cora' }
+    cora: { kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'cora' },
+    oscar: { kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'oscar' }
   }
   await kube.do('POST', `${rbac}/namespaces/shop/rolebindings`, {
     metadata: { name: 'operators' },
@@ -186,8 +204,13 @@ test('a person with rights in one namespace uses every verb that has -n', {
       { status: { observed: { x86_64: ['accept4', 'read', 'write'] } } },
       { contentType: 'application/merge-patch+json' }
     )
-  for (const who of ['tom', 'cora'] as const) {
-    await t.test(`by ${who === 'tom' ? 'a token' : 'a client certificate'}`, async (t) => {
+  const proofs = {
+    tom: 'a token',
+    cora: 'a client certificate',
+    oscar: 'a credential plugin, with a token of an OpenID Connect provider'
+  }
+  for (const who of ['tom', 'cora', 'oscar'] as const) {
+    await t.test(`by ${proofs[who]}`, async (t) => {
       const secco = await as(who)
       const name = `web-${who}`
       const tried = verbsOf(name, await writeFiles(folder, name))
@@ -224,8 +247,8 @@ test('a person with rights in one namespace uses every verb that has -n', {
       [
         'objects of all namespaces',
         await tom('get', 'profiles'),
-        `needs "list" on seccompprofiles.secco.dev in the whole cluster; ${viewer} clusterrolebinding ` +
-          `secco-viewer-tom --clusterrole=secco-viewer ${account}, or name one namespace with -n`
+        `name one namespace with -n; all of them: needs "list" on seccompprofiles.secco.dev in the whole cluster; ` +
+          `${viewer} clusterrolebinding secco-viewer-tom --clusterrole=secco-viewer ${account}`
       ],
       [
         'objects of another namespace, by certificate',
@@ -242,8 +265,8 @@ test('a person with rights in one namespace uses every verb that has -n', {
       [
         'containers of all namespaces',
         await tom('ps'),
-        `needs "get" on hubs.hub.secco.dev/proxy in the whole cluster; ${viewer} clusterrolebinding ` +
-          `secco-viewer-tom --clusterrole=secco-viewer ${account}, or name one namespace with -n`
+        'name one namespace with -n; all of them: needs "get" on hubs.hub.secco.dev/proxy (the way to the hub) ' +
+          `in the whole cluster; ${viewer} clusterrolebinding secco-viewer-tom --clusterrole=secco-viewer ${account}`
       ],
       [
         'a container of another namespace',
@@ -261,6 +284,61 @@ test('a person with rights in one namespace uses every verb that has -n', {
     for (const [what, { code, stderr }, next] of table) {
       t.equal(code, 1, what)
       t.ok(stderr.endsWith(`next: ${next}\n`), `${what}: ${stderr}`)
+    }
+  })
+
+  await t.test('kubeconfigs, contexts and --as, as kubectl takes them', async (t) => {
+    const config = JSON.parse(kubeconfigOf(url, caPem, cluster.token)) as Record<string, unknown>
+    const [clusters, people] = ['config-1', 'config-2'].map((name) => join(folder, name))
+    const contexts = [
+      { name: 'shop-as-tom', context: { cluster: 'test', user: 'tom', namespace: 'shop' } }
+    ]
+    const users = [{ name: 'tom', user: { token } }]
+    await writeFile(clusters ?? '', JSON.stringify(config), { mode: 0o600 })
+    await writeFile(people ?? '', JSON.stringify({ ...config, clusters: [], users, contexts }))
+    const files = ['--kubeconfig', `/nowhere:${clusters}:${people}`]
+    const tom = [...files, '--context', 'shop-as-tom']
+    const asTom = [...files, '--as', 'system:serviceaccount:shop:tom']
+    // [words, exit code, what is printed]
+    const table: [words: string[], code: number, said: RegExp][] = [
+      [['profile', 'show', 'web-tom', ...tom], 0, /Observed/],
+      [
+        ['profile', 'show', 'web-tom', '-n', 'default', ...tom],
+        1,
+        /needs "get" .* in namespace default/
+      ],
+      [['profile', 'show', 'web-tom', ...files], 1, /web-tom does not exist in namespace default/],
+      [['ps', '-n', 'shop', ...asTom], 0, /containers|NAMESPACE/],
+      [['ps', '-n', 'ops', ...asTom], 1, /shop:tom" cannot .* in the namespace "ops"/],
+      [['get', 'profiles', '-n', 'ops', ...asTom], 1, /needs "list" .*--serviceaccount=shop:tom/],
+      [['get', 'profiles', '-n', 'ops', ...files], 0, /db/],
+      [
+        [
+          'profile',
+          'call',
+          'web-tom',
+          '--allow',
+          'getsid',
+          '--reason',
+          'r',
+          '-n',
+          'shop',
+          ...asTom
+        ],
+        0,
+        /web-tom: decided/
+      ],
+      [
+        ['get', 'profiles', ...files, '--context', 'x'],
+        1,
+        /--context: x is not in .*\n.*test, shop-as-tom/
+      ],
+      [['get', 'profiles', '-n', 'shop', ...tom, '--as', 'nobody'], 1, /impersonate/]
+    ]
+    for (const [words, code, said] of table) {
+      const outcome = await runHere(words)
+      t.match(outcome.stdout + outcome.stderr, said, words.join(' '))
+      t.equal(outcome.code, code, words.join(' '))
     }
   })
 

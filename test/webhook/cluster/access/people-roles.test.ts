@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node'
 import { t, test } from 'tap'
 import { peopleRoles } from '../../../../src/api/people-roles.js'
 import { type Resource, resourceNames, type Verb } from '../../../../webhook/access/rights.js'
 import { clusterRights } from '../../../../webhook/cluster/access/rights.js'
 import { findApiServer } from '../../../helpers/api-server-programs.js'
+import { readDocument, tableRows } from '../../../helpers/documents.js'
 import { account, startPeopleCluster } from '../../../helpers/people-cluster.js'
-import { repositoryRoot } from '../../../helpers/repository.js'
 import { until } from '../../../helpers/until.js'
 
 t.setTimeout(400_000)
@@ -27,20 +25,18 @@ const resources = [
 
 /** The table of docs/how-to/roles.md, as `role verb resource`. */
 function documented(): Set<string> {
-  const text = readFileSync(join(repositoryRoot, 'docs/how-to/roles.md'), 'utf8')
-  const rows = text.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
   return new Set(
-    rows.flatMap(([, resource = '', named = '', ...answers]) =>
-      !/^`(seccomp|hubs)[a-z/]+`$/.test(resource)
-        ? []
-        : named
-            .split(', ')
-            .flatMap((verb) =>
-              titles.flatMap((title, at) =>
-                answers[at] === 'yes' ? [`${title} ${verb} ${resource.replaceAll('`', '')}`] : []
-              )
-            )
-    )
+    tableRows(readDocument('docs/how-to/roles.md')).flatMap(({ cells }) => {
+      const [resource = '', named = '', ...answers] = cells
+      if (!/^`(seccomp|hubs)[a-z/]+`$/.test(resource)) return []
+      return named
+        .split(', ')
+        .flatMap((verb) =>
+          titles.flatMap((title, at) =>
+            answers[at] === 'yes' ? [`${title} ${verb} ${resource.replaceAll('`', '')}`] : []
+          )
+        )
+    })
   )
 }
 

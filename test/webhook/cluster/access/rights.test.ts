@@ -76,6 +76,7 @@ test('people sign in with their own tokens and may do what the cluster allows', 
 
   const looker = await rights.ofToken(await tokenOf('look'), 'admin')
   t.equal(looker?.user, 'system:serviceaccount:shop:look', 'whatever the caller says it is called')
+  await t.resolves(async () => looker?.mustBeValid?.())
   t.ok(await looker?.can('list', 'seccompprofiles', 'shop'))
   t.ok(await looker?.can('list', 'denials', 'shop'))
   t.notOk(await looker?.can('approve', 'seccompprofiles', 'shop', 'web'))
@@ -99,4 +100,5 @@ test('people sign in with their own tokens and may do what the cluster allows', 
     now += 61_000
     return (await looker?.can('list', 'seccompprofiles', 'shop')) === false ? true : undefined
   })
+  await t.rejects(async () => looker?.mustBeValid?.(), { code: 'UNAUTHENTICATED' })
 })

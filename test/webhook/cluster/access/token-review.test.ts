@@ -1,9 +1,7 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { KubeConfig } from '@kubernetes/client-node'
 import { test } from 'tap'
 import { hubTrust } from '../../../../webhook/cluster/access/hub-trust.js'
 import type { ReviewToken } from '../../../../webhook/hub/stream/identity.js'
+import { type AskedReview, reviewServer } from '../../../helpers/review-server.js'
 
 const account = 'system:serviceaccount:own:satellite'
 const extra = {
@@ -23,32 +21,12 @@ const token = tokenOf({ exp: inAnHour, aud: ['hub'] })
 /** The two kinds of review that a hub asks an API server for. */
 async function apiServer(close: (work: () => Promise<void>) => void) {
   const answer: { status: object } = { status: good }
-  const asked: { spec: { token: string; audiences: string[] } }[] = []
-  const server = createServer((request, response) => {
-    let text = ''
-    request.on('data', (chunk: Buffer) => (text += chunk.toString()))
-    request.on('end', () => {
-      const isToken = request.url?.endsWith('/tokenreviews') === true
-      if (isToken) asked.push(JSON.parse(text) as (typeof asked)[number])
-      const status = isToken ? answer.status : { userInfo: { username: 'the-hub' } }
-      response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify({ status }))
-    })
+  const asked: AskedReview[] = []
+  const config = await reviewServer(close, (review) => {
+    if (review.kind !== 'TokenReview') return { userInfo: { username: 'the-hub' } }
+    asked.push(review)
+    return answer.status
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  close(
-    () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      })
-  )
-  const config = new KubeConfig()
-  const { port } = server.address() as AddressInfo
-  config.loadFromClusterAndUser(
-    { name: 'c', server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
-    { name: 'u' }
-  )
   return { config, asked, answer: (status: object) => (answer.status = status) }
 }
 

@@ -1,10 +1,11 @@
 import { test } from 'tap'
+import { noProfiles } from '../../../helpers/no-profiles.js'
 import {
   denialText,
   driftTexts,
   startConfinementEvents
 } from '../../../../webhook/cluster/events/confinement-events.js'
-import type { DenialNews } from '../../../../webhook/hub/denials/denial-rows.js'
+import type { DenialNews } from '../../../../webhook/hub/denials/denial-row.js'
 import type { ContainerView } from '../../../../webhook/confinement/containers/container-views.js'
 import type { DenialView } from '../../../../webhook/confinement/denials/denial-views.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
@@ -35,7 +36,7 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
     ...{ abi: 'x86_64', arguments: '', action: 'SCMP_ACT_ERRNO', revision: '' },
     ...{ succeeded: 0, expected: false, added: 1 }
   } as unknown as DenialNews
-  const denied = { ...row, muted: false, mode: 'enforce', hint: 'allow it' } as DenialView
+  const denied = { ...row, muted: false, state: 'open', hint: 'allow it' } as unknown as DenialView
   t.matchOnly(denialText(denied), {
     ...{ reason: 'CallDenied', type: 'Warning', action: 'Enforce', note: /getsid.*EPERM/ }
   })
@@ -43,8 +44,9 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
   t.matchOnly(denialText({ ...denied, answer: 'logged' }), {
     ...{ reason: 'CallLogged', type: 'Warning', action: 'Audit', note: /it was allowed and log/ }
   })
-  t.equal(denialText({ ...denied, muted: true }), undefined)
-  t.equal(denialText({ ...denied, expected: true }), undefined)
+  for (const kept of ['muted', 'expected'] as const)
+    t.equal(denialText({ ...denied, state: kept, [kept]: true }), undefined, kept)
+  t.match(denialText({ ...denied, state: 'closed' }), { reason: 'CallDenied' }, 'it was denied')
 
   let look: Parameters<Confinement['views']['onChange']>[0] = () => undefined
   let deny: (news: DenialNews) => void = () => undefined
@@ -55,6 +57,8 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
     views: {
       list: () => [changed],
       peek: (key: string) => known.get(key),
+      peekContainer: () => undefined,
+      reachedBy: () => [],
       onChange: (listener: typeof look) => {
         look = listener
         return () => undefined
@@ -66,6 +70,7 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
         return () => undefined
       },
       hub: {
+        ...noProfiles.hub,
         denialRows: {
           heard: () => [{ ...row, count: 3, container: 'c', syscall: 'bpf' }],
           onNews: (listener: typeof deny) => {
@@ -75,7 +80,7 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
         }
       }
     },
-    revisions: { byDigest: () => [] },
+    revisions: noProfiles.revisions,
     profile: () => undefined
   } as unknown as Confinement
   const pod = { ...readPod(rawPod), uid: 'u', node: 'n1', namespace: 'shop', name: 'web-1' }
@@ -140,6 +145,23 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
   pods.set('w', { ...pod, uid: 'w', name: 'web-3' })
   come('w')
   t.equal(recorded.length, 2, 'no event for a container that has ended meanwhile')
+
+  // A container that a denial ended was never seen running: its report came before its pod, or after.
+  recorded.length = 0
+  const ended = { ...row, container: 'g', podUid: 'x' }
+  deny(ended)
+  t.same(recorded, [], 'its pod is not known yet')
+  pods.set('x', { ...pod, uid: 'x', name: 'web-4' })
+  come('x')
+  come('x')
+  deny({ ...ended, syscall: 'bpf' })
+  deny({ ...ended, container: 'h', added: 0 })
+  deny({ ...ended, container: 'i', node: 'n2' })
+  t.same(
+    recorded,
+    ['web-4 CallDenied', 'web-4 CallDenied'],
+    'one event for each call; a node is believed only about its own pods'
+  )
   stop()
   t.end()
 })

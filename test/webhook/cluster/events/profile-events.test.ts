@@ -37,7 +37,8 @@ test('the events of pods and profiles', (t) => {
   })
   const said = podEvents(
     pod('ready', 'not-ready', 'previous', 'unknown-profile', 'not-approved', 'learning'),
-    now
+    now,
+    new Set()
   )
   t.same(
     said?.texts.map(({ reason, type }) => `${type} ${reason}`),
@@ -53,17 +54,27 @@ test('the events of pods and profiles', (t) => {
     said?.texts[1]?.note,
     /container c1: RuntimeDefault instead of shop\/web\.app: .* had not reached every node/
   )
-  t.equal(podEvents(pod('learning'), now), undefined)
-  t.equal(podEvents(pod('ready'), now + 3_600_000), undefined, 'old pods were told about before')
+  t.equal(podEvents(pod('learning'), now, new Set()), undefined)
+  t.equal(
+    podEvents(pod('ready'), now + 3_600_000, new Set()),
+    undefined,
+    'old pods were told about before'
+  )
   for (const reason of ['ready', 'not-ready']) {
     const forged = { ...pod(reason), containers: [{ name: 'c0', kind: 'container' as const }] }
     t.equal(
-      podEvents(forged, now),
+      podEvents(forged, now, new Set()),
       undefined,
       `${reason}: the spec does not have what the entry gives`
     )
   }
-  t.equal(podEvents({ ...pod(), assigned: '[not json' }, now), undefined)
+  const invented = podEvents(pod('not-ready', 'previous'), now, new Set(['c0']))
+  t.same(
+    invented?.texts.map(({ note }) => note.slice(0, 12)),
+    ['container c1'],
+    'no event of what no webhook decided'
+  )
+  t.equal(podEvents({ ...pod(), assigned: '[not json' }, now, new Set()), undefined)
 
   const profile = profileOf('shop', 'web', ['read'])
   const learned: SeccompProfile = {
@@ -120,5 +131,14 @@ test('the events of pods and profiles', (t) => {
   t.same(notes(moved(begun), moved(begun)), [])
   t.notMatch(notes(undefined, moved(begun, taken)).join(), /Canary/, 'old ones of a new profile')
   t.same(notes(there, moved(step('allow', 'jo'))), [], 'an approval is told as one')
+  for (const [action, reason] of [
+    ['promote', 'Promoted'],
+    ['complete', 'CanaryCompleted'],
+    ['rollback', 'RolledBack'],
+    ['mute', 'CallMuted']
+  ] as const) {
+    const words = [`${reason}: a → b by jo: why`]
+    t.same(notes(there, moved(step(action, 'jo', { reason: 'why' }))), words, action)
+  }
   t.end()
 })

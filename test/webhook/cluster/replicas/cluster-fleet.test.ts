@@ -6,6 +6,9 @@ import {
 } from '../../../../webhook/cluster/replicas/cluster-fleet.js'
 import type { ClusterNode } from '../../../../webhook/cluster/watch/cluster-view.js'
 import { decodeSummary, encodeSummary } from '../../../../webhook/cluster/replicas/hub-summary.js'
+import { startupTaint } from '../../../../src/api/names.js'
+import { anywhere } from '../../../../src/rules/placement.js'
+import { createReach } from '../../../../src/rules/reach.js'
 import { withNewcomers } from '../../../../webhook/snapshot/snapshot-store.js'
 import { testProfile, testRevision } from '../../../helpers/rules.js'
 import { nodeState, pathOf, clusterNode } from '../cluster-objects.js'
@@ -26,9 +29,10 @@ test('the fleet of a cluster: its nodes, and what the active hub knows of them',
     clusterNode('win', { labels: { 'kubernetes.io/os': 'windows' } })
   )
   const problem = { namespace: 'shop', profile: 'p2', digest: `sha256:${'2'.repeat(64)}` }
+  const problems = new Map([[y, { ...problem, code: 'E', message: 'no room' }]])
   const own = [
     nodeState('one', [x, y]),
-    { ...nodeState('two', [x]), problems: [{ ...problem, code: 'E', message: 'no room' }] },
+    { ...nodeState('two', [x]), problems },
     nodeState('away', [x, y], false),
     nodeState('gone', []),
     nodeState('joining', [])
@@ -61,6 +65,41 @@ test('the fleet of a cluster: its nodes, and what the active hub knows of them',
     { ready: 0, total: 1, lacking: ['one'] },
     'no hub has written yet'
   )
+  t.end()
+})
+
+test('what stops pods from waiting for one node that says that it lacks a revision', (t) => {
+  const revision = testRevision('shop', 'web', 'a')
+  const own = [nodeState('good', [revision.path]), nodeState('bad', [])]
+  const taint = (key: string) => ({ taints: [{ key, value: '', effect: 'NoSchedule' }] })
+  const reachOf = (nodes: ReadonlyMap<string, ClusterNode>, tolerations: unknown) => {
+    const { lacking = [] } = clusterFleet(nodes, ownSource(own)).readiness(revision.path)
+    const ready = lacking.length === 0
+    const reach = createReach({ nodes, joinTainted: false }, { ...anywhere, tolerations })
+    return reach.has({ ...revision, ready, lacking })
+  }
+  const [good, bad] = [clusterNode('good'), clusterNode('bad')]
+  const everything = [{ operator: 'Exists' }]
+  // [what was done, the nodes, tolerations of a pod, whether it gets the revision, counted nodes]
+  const table: [string, ClusterNode[], unknown, boolean, number][] = [
+    ['nothing', [good, bad], undefined, false, 2],
+    ['the start-up taint', [good, { ...bad, ...taint(startupTaint) }], undefined, true, 1],
+    ['the same, tolerated', [good, { ...bad, ...taint(startupTaint) }], everything, false, 1],
+    ['kubectl cordon', [good, { ...bad, unschedulable: true }], undefined, true, 2],
+    [
+      'a label on the node',
+      [good, { ...bad, labels: { [startupTaint]: '' } }],
+      undefined,
+      false,
+      2
+    ],
+    ['kubectl delete node', [good], undefined, true, 1]
+  ]
+  for (const [what, nodes, tolerations, gets, total] of table) {
+    const all = nodesOf(...nodes)
+    t.equal(reachOf(all, tolerations), gets, `${what}: a pod`)
+    t.equal(clusterFleet(all, ownSource(own)).readiness(revision.path).total, total, what)
+  }
   t.end()
 })
 

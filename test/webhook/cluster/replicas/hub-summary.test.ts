@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { test } from 'tap'
@@ -8,6 +9,7 @@ import {
   encodeSummary,
   mostBytes
 } from '../../../../webhook/cluster/replicas/hub-summary.js'
+import { mostReplacements } from '../../../../webhook/cluster/replicas/summary-blocks.js'
 import { nodeState, pathOf } from '../cluster-objects.js'
 import { runs } from '../../../helpers/fuzz.js'
 
@@ -47,6 +49,8 @@ test('content that is no summary does not crash a replica', (t) => {
   const read = (change: Record<string, unknown>) =>
     decodeSummary(gzipSync(JSON.stringify({ ...wire, ...change })))
   t.ok(read({}))
+  const blocks = { block: 'b', replaced: [0], digests: '', closed: [1] }
+  t.ok(read({ blocks }))
   const failure = { node: 0, path: 'p', code: 'c', message: 'm' }
   t.ok(read({ failures: [failure], more: 1 }))
   for (const change of [
@@ -65,7 +69,12 @@ test('content that is no summary does not crash a replica', (t) => {
     { paths: 7 },
     { groups: [{ nodes: [0], lacks: ['x'] }] },
     { failures: [{ ...failure, node: 'node-1' }] },
-    { runtimes: [{ name: 'runc' }] }
+    { runtimes: [{ name: 'runc' }] },
+    { blocks: null },
+    { blocks: { ...blocks, block: 7 } },
+    { blocks: { ...blocks, digests: [] } },
+    { blocks: { ...blocks, replaced: ['x'] } },
+    { blocks: { ...blocks, closed: {} } }
   ]) {
     t.equal(read(change), undefined, JSON.stringify(change))
   }
@@ -98,6 +107,52 @@ test('a summary is bounded, and small for a complete fleet', (t) => {
     ({ name, holding }) => !holding.has(paths[5] ?? '') && !said(paths[5] ?? '', name)
   )
   t.same(wrong, [], 'what is cut off is never said to be there')
+  t.end()
+})
+
+test('what a block leaves of revisions is bounded, and what does not fit is closed', (t) => {
+  const digest = (at: number) => `sha256:${createHash('sha256').update(String(at)).digest('hex')}`
+  const pathTo = (at: number) => revisionPath('shop', `p${at}`, digest(at))
+  const less = (at: number) => digest(-1 - at)
+  // [what, revisions, nodes that lack others of them]
+  const table: [what: string, revisions: number, torn: number, replaced: number][] = [
+    ['few', 10, 0, 10],
+    ['more than a summary lists', mostReplacements + 100, 0, mostReplacements],
+    ['a fleet that makes it too large as well', 45_000, 40, 0]
+  ]
+  for (const [what, revisions, torn, replaced] of table) {
+    const all = Array.from({ length: revisions }, (_, at) => at)
+    const paths = all.map(pathTo)
+    const digests = new Map(all.map((at) => [pathTo(at), less(at)]))
+    const nodes = Array.from({ length: Math.max(torn, 1) }, (_, nth) =>
+      nodeState(
+        `node-${nth}`,
+        torn === 0 ? paths : paths.filter((_path, at) => (at * 7 + nth) % 13 !== 0)
+      )
+    )
+    const bytes = encodeSummary(nodes, paths, { block: 'b', digests })
+    t.ok(bytes.length <= mostBytes, `${what}: ${bytes.length} bytes`)
+    const { blocks } = decodeSummary(bytes) ?? {}
+    const left = all.map((at) => blocks?.without(pathTo(at), digest(at)))
+    t.same(left.slice(0, replaced), all.slice(0, replaced).map(less), `${what}: the first ones`)
+    t.ok(
+      left.slice(replaced).every((one) => one === undefined),
+      `${what}: no revision that allows what is blocked is left as it is`
+    )
+  }
+  t.end()
+})
+
+test('a damaged list of replacements opens no revision', (t) => {
+  const wide = `sha256:${'1'.repeat(64)}`
+  const digests = new Map([[pathOf(1), `sha256:${'a'.repeat(64)}`]])
+  const bytes = encodeSummary([nodeState('a', [pathOf(1)])], [pathOf(1)], { block: 'b', digests })
+  const wire = JSON.parse(gunzipSync(bytes).toString()) as { blocks: object }
+  for (const change of [{ digests: '' }, { digests: 'x' }, { digests: '='.repeat(43) }]) {
+    const damaged = { ...wire, blocks: { ...wire.blocks, ...change } }
+    const read = decodeSummary(gzipSync(JSON.stringify(damaged)))
+    t.equal(read?.blocks?.without(pathOf(1), wide), undefined, JSON.stringify(change))
+  }
   t.end()
 })
 

@@ -11,11 +11,14 @@ test('what is kept of pods and nodes', (t) => {
     owner: { kind: 'Deployment', name: 'web' },
     containers: [
       { name: 'init', kind: 'init', localhostProfile: pathOf(1), seccomp: 'Localhost' },
-      { name: 'app', kind: 'container', containerId: 'abc', seccomp: 'RuntimeDefault' }
+      { name: 'app', kind: 'container', containerId: 'abc', seccomp: 'RuntimeDefault', restarts: 2 }
     ],
     assigned: '{"app":{"reason":"ready"}}',
     createdAt: '2026-11-24T10:00:00Z'
   })
+  const deletionTimestamp = '2026-11-24T11:00:00Z'
+  const deleted = { ...rawPod, metadata: { ...rawPod.metadata, deletionTimestamp } }
+  t.strictSame(readPod(deleted), { ...readPod(rawPod), isDeleted: true })
   const mirror = {
     metadata: { name: 'etcd-n1', ownerReferences: [{ kind: 'Node', name: 'n1', controller: true }] }
   }

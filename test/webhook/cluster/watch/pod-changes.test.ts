@@ -19,6 +19,11 @@ test('onPodFacts reports new pods and changed facts only', (t) => {
       () => view.putPod({ ...pod, containers: [{ name: 'debugger-x', kind: 'ephemeral' }] }),
       1
     ],
+    [
+      'its container was restarted',
+      () => view.putPod({ ...pod, containers: [{ name: 'app', kind: 'container', restarts: 1 }] }),
+      1
+    ],
     ['it is gone: what it was is remembered', () => view.removePod('u'), 0],
     ['it is there again', () => view.putPod(pod), 1],
     ['a namespace', () => view.putNamespace('shop', {}), 0]

@@ -90,6 +90,26 @@ test('the taint stays until the node has every file, and only it is removed', (t
   t.end()
 })
 
+test('a node that a person took out stays out until it has every file', (t) => {
+  const view = createClusterCache()
+  const taint = { key: startupTaint, value: 'held', effect: 'NoSchedule' }
+  const createdAt = '2026-01-01T10:00:00Z'
+  view.putNode(clusterNode('n1', { uid: '1', createdAt, taints: [taint] }))
+  let [asked, isComplete] = [0, false]
+  const taints = new StartupTaints({
+    view,
+    call: () => Promise.resolve({ asked: (asked += 1) }),
+    ...{ isComplete: () => isComplete, isActive: () => true, logger: collectLog().logger }
+  })
+  t.teardown(() => taints.close())
+  taints.scan()
+  t.equal(asked, 0, 'long after its creation')
+  isComplete = true
+  taints.scan()
+  t.equal(asked, 1)
+  t.end()
+})
+
 test('a node whose satellite does not start is opened after its time, and only by the active hub', async (t) => {
   const view = createClusterCache()
   const createdAt = '2026-11-28T10:00:00Z'

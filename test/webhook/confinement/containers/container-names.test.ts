@@ -2,7 +2,8 @@ import { test } from 'tap'
 import {
   isNamed,
   type Nameable,
-  notRunning
+  notRunning,
+  placeOf
 } from '../../../../webhook/confinement/containers/container-names.js'
 
 const id = 'f00dfeed'.repeat(8)
@@ -22,6 +23,11 @@ test('the names that mean a container', (t) => {
     ['namespace/pod', inPod, 'shop/web-5d9-x1', undefined, true],
     ['namespace/pod, whatever -n says', inPod, 'shop/web-5d9-x1', 'prod', true],
     ['another namespace/pod', inPod, 'prod/web-5d9-x1', undefined, false],
+    ['pod/NAME', inPod, 'pod/web-5d9-x1', undefined, true],
+    ['pod/NAME, there', inPod, 'pod/web-5d9-x1', 'shop', true],
+    ['pod/NAME, elsewhere', inPod, 'pod/web-5d9-x1', 'prod', false],
+    ['pod/ and the name of a container', inPod, 'pod/app', undefined, false],
+    ['a namespace of that name', { ...inPod, namespace: 'pod' }, 'pod/app', undefined, true],
     ['its workload', inPod, 'web', undefined, true],
     ['the kind of its workload', inPod, 'Deployment', undefined, false],
     ['its id', inPod, id, undefined, true],
@@ -39,7 +45,30 @@ test('the names that mean a container', (t) => {
 })
 
 test('an error about a container that does not run has a command', (t) => {
-  t.match(notRunning('web'), { code: 'CONTAINER_NOT_FOUND', hint: /secco ps -A/ })
-  t.match(notRunning('web', 'secco why-eperm web'), { hint: /`secco why-eperm web`/ })
+  const command = 'secco why-eperm web'
+  const whole = { namespace: undefined, missingNodes: 0 }
+  t.match(notRunning('web', command, whole), {
+    ...{ code: 'CONTAINER_NOT_FOUND', message: /^web: no running container has this name$/ },
+    hint: /secco ps -A.*`secco why-eperm web`/
+  })
+  t.match(notRunning('web', command, { ...whole, missingNodes: 2 }), {
+    message:
+      /^web: no known container has this name, and 2 nodes have not reported what runs there$/
+  })
+  // [name, namespace, where to look]
+  const table: [string, string | undefined, string][] = [
+    ['web', undefined, '-A'],
+    ['web', 'shop', '-n shop'],
+    ['shop/web', undefined, '-n shop'],
+    ['shop/web', 'bank', '-n shop'],
+    ['pod/web', 'shop', '-n shop'],
+    ['pod/web', undefined, '-A'],
+    ["o'shop/web", undefined, '-A']
+  ]
+  for (const [name, namespace, place] of table) {
+    t.equal(placeOf(name, namespace), place, name)
+    const { hint } = notRunning(name, 'x', { namespace, missingNodes: 0 })
+    t.match(hint, `\`secco ps ${place} -o wide\``)
+  }
   t.end()
 })

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { Inventory } from '../../../../src/api/gen/hub.js'
+import { Inventory, UsedSet } from '../../../../src/api/gen/hub.js'
 import { buildSnapshot } from '../../../../src/rules/snapshot.js'
 import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import { createInventory } from '../../../../webhook/hub/nodes/inventory.js'
@@ -14,20 +14,34 @@ import { testRule } from '../../../helpers/rules.js'
 import { matchLists } from '../../../helpers/match-lists.js'
 
 /** Views of what an inventory has, with a clock that the test sets. */
-function viewsOf(inventory: ReturnType<typeof createInventory>, clock: { now: number }) {
+function viewsOf(
+  inventory: ReturnType<typeof createInventory>,
+  clock: { now: number },
+  sets = new FleetSets()
+) {
   const none = () => () => undefined
   const hub = {
     inventory,
-    ...{ sets: new FleetSets(), denialRows: new DenialRows(), profiles: () => new Map() },
-    history: { troubledSince: () => undefined },
+    ...{ sets, denialRows: new DenialRows(), profiles: () => new Map() },
+    ...{ history: { troubledSince: () => undefined, startsAt: () => 0 }, node: () => undefined },
     onChange: none
   }
   const sources = {
-    ...{ hub, onProfiles: none, onSnapshot: none, onPod: none, pod: () => undefined },
+    ...{
+      hub,
+      profiles: () => [],
+      onProfiles: none,
+      onSnapshot: none,
+      onPod: none,
+      pod: () => undefined
+    },
     snapshot: () => buildSnapshot({ rules: [], profiles: [] }),
     now: () => clock.now
   } as unknown as ConfinementSources
-  const index = { refresh: () => undefined, of: () => undefined, onChange: none }
+  const index = {
+    ...{ refresh: () => undefined, of: () => undefined, onChange: none },
+    ...{ takeNews: () => new Set(), riskLikeDefault: () => undefined }
+  }
   return createContainerViews(sources, index as unknown as RevisionIndex)
 }
 
@@ -78,6 +92,25 @@ test('a state and a drift last while a satellite starts again', (t) => {
   t.end()
 })
 
+test('the number of calls is not known until a node has reported them', (t) => {
+  const inventory = createInventory()
+  const sets = new FleetSets()
+  const views = viewsOf(inventory, { now: 0 }, sets)
+  t.teardown(() => views.close())
+  const containers = [{ key: 'c@1', container: { id: 'c', name: 'app' }, running: true }]
+  const message = { generation: 1, first: true, last: true, containers }
+  inventory.take('n1', Inventory.fromPartial(message), '2026-01-01T00:00:00.000Z')
+  const [view] = views.list()
+  t.equal(view?.syscalls, null, 'nothing was reported')
+  const key = view?.key ?? ''
+  sets.put(key, UsedSet.fromPartial({}))
+  t.equal(views.list()[0]?.syscalls, null, 'a recorder that has just begun')
+  const abi = { abi: 'x86_64', bitmap: Buffer.from([0b101]), counts: [1, 2] }
+  sets.put(key, UsedSet.fromPartial({ abis: [abi] }))
+  t.equal(views.list()[0]?.syscalls, 2)
+  t.end()
+})
+
 test('views follow the rules and the facts of pods', async (t) => {
   const inventory = createInventory()
   const pods = new Map<string, PodView>()
@@ -89,10 +122,10 @@ test('views follow the rules and the facts of pods', async (t) => {
     hub: {
       inventory,
       ...{ sets: new FleetSets(), denialRows: new DenialRows(), profiles: () => new Map() },
-      history: { troubledSince: () => undefined },
+      ...{ history: { troubledSince: () => undefined, startsAt: () => 0 }, node: () => undefined },
       onChange: none
     },
-    onProfiles: none,
+    ...{ profiles: () => [], onProfiles: none },
     snapshot: () => snapshot,
     onSnapshot: (listener: () => void) => {
       onSnapshot = listener
@@ -107,8 +140,7 @@ test('views follow the rules and the facts of pods', async (t) => {
   } as unknown as ConfinementSources
   const index = {
     refresh: () => undefined,
-    of: () => undefined,
-    onChange: none
+    ...{ of: () => undefined, takeNews: () => new Set(), onChange: none }
   } as unknown as RevisionIndex
   const views = createContainerViews(sources, index)
   t.teardown(() => views.close())

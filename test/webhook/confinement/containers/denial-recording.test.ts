@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import type { NodeState } from '../../../../webhook/hub/nodes/nodes.js'
+import type { NodeState } from '../../../../webhook/hub/nodes/node-state.js'
 import type {
   ContainerView,
   ContainerViews

@@ -12,6 +12,7 @@ const decision: ContainerDecision = {
 }
 const noted = (change: Partial<Assigned>): Assigned => ({
   ...{ profile: 'shop/web', revision: digest, mode: 'enforce', rule: 'r', outcome: 'assigned' },
+  ...{ reason: 'ready', author: '' },
   ...change
 })
 
@@ -29,21 +30,21 @@ test('a container that has less than its rule gives', (t) => {
       'unconfined',
       {},
       undefined,
-      /enforce .*yet it runs unconfined: it was admitted without/
+      /gives enforce .*yet it runs unconfined: its pod has no decision of Secco: no rule selected it/
     ],
     [
       'RuntimeDefault instead of a revision',
       'runtime-default',
       {},
       noted({ revision: '', outcome: 'runtime-default' }),
-      /with RuntimeDefault: it was given runtime-default/
+      /with RuntimeDefault: the pod's annotation says that it was given runtime-default/
     ],
     [
       'started without its revision',
       'unconfined',
       {},
       noted({}),
-      /given a revision and started without/
+      /annotation says that it was given a revision, and it started without/
     ],
     ['RuntimeDefault as its rule wants', 'runtime-default', { outcome: 'learn' }, noted({}), null],
     [
@@ -59,18 +60,35 @@ test('a container that has less than its rule gives', (t) => {
     ['its author keeps it', 'unconfined', { outcome: 'kept' }, undefined, null],
     ['starting', 'starting', {}, undefined, null]
   ]
+  const place = { namespace: 'shop', isObserved: false }
   const running = { privileged: false, declared: 'none' } as Running
   for (const [what, state, change, annotated, message] of table) {
     const own = change === undefined ? undefined : { ...decision, ...change }
-    const got = unprotectedOf({ running, state, annotated }, own, () => 'now')
+    const got = unprotectedOf({ ...place, running, state, annotated }, own, () => 'now')
     if (message === null) t.equal(got, null, what)
     else t.matchOnly(got, { rule: 'secco-system/web', message, since: 'now' }, what)
   }
-  const given = { state: 'unconfined' as const, annotated: undefined }
+  const like = { ...running, declared: 'like-default', checked: 'bytes', same: true }
+  for (const [what, found, message] of [
+    ['a profile like RuntimeDefault', like, /yet it runs with a profile like RuntimeDefault: /],
+    ['another filter in force', { ...like, same: false }, undefined],
+    ['the profile of somebody else', { ...like, declared: 'other' }, undefined]
+  ] as const) {
+    const other = { ...place, running: found, state: 'other' as const, annotated: undefined }
+    const got = unprotectedOf(other, decision, () => 'now')?.message
+    if (message === undefined) t.equal(got, undefined, what)
+    else t.match(got, message, what)
+  }
+  const given = { ...place, state: 'unconfined' as const, annotated: undefined }
   t.equal(
     unprotectedOf({ ...given, running: { ...running, privileged: true } }, decision, () => 'now'),
     null,
     'nobody can give a privileged container a filter'
+  )
+  const observed = unprotectedOf({ ...given, running, isObserved: true }, decision, () => 'now')
+  t.match(
+    observed?.message,
+    /web would give .*: Secco only observes here; .* label --overwrite namespace shop secco.dev\/mode=enabled$/
   )
   const open = { ...running, declared: 'allow-all' }
   t.ok(unprotectedOf({ ...given, state: 'other', running: open }, decision, () => 'now'))

@@ -7,6 +7,8 @@ import { earlierDenials } from '../../../../webhook/confinement/denials/earlier-
 import type { ConfinementCall } from '../../../../webhook/confinement/containers/route.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import type { WhyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
+import type { NodeState } from '../../../../webhook/hub/nodes/node-state.js'
+import { noProfiles } from '../../../helpers/no-profiles.js'
 import { matchLists } from '../../../helpers/match-lists.js'
 
 const second = (at: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, at)).toISOString()
@@ -28,9 +30,9 @@ function confinementOf(
     denialRows.grow(denial, denial.count, one.at)
   }
   return {
-    sources: { hub: { denialRows } },
-    views: { list: () => running },
-    revisions: { byDigest: () => [] },
+    sources: { ...noProfiles.sources, hub: { ...noProfiles.hub, denialRows } },
+    views: { list: () => running, peekContainer: () => undefined, reachedBy: () => [] },
+    revisions: noProfiles.revisions,
     profile: () => undefined
   } as unknown as Confinement
 }
@@ -76,20 +78,30 @@ test('a container id that is used again is another run', (t) => {
   t.end()
 })
 
-test('why-eperm reports the denials of ended containers; explain does not', (t) => {
+test('why-eperm reports the denials of ended containers; explain does not', async (t) => {
   const confinement = confinementOf([{ at: second(10) }])
-  const ask = (url: string, name: string): unknown =>
+  const ask = (url: string, name: string) =>
     explainRoutes(confinement)
       .find((route) => route.url === `/api/v1/${url}`)
-      ?.handle({ query: { name } } as unknown as ConfinementCall)
-  const told = ask('why-eperm', 'web-1') as WhyEperm
+      ?.handle({
+        query: { name },
+        sees: () => true
+      } as unknown as ConfinementCall) as Promise<unknown>
+  const told = (await ask('why-eperm', 'web-1')) as WhyEperm
   matchLists(t, told, { items: [], before: [{ syscall: 'getsid', container: 'c1' }] })
   t.match(told.before[0]?.words, /^app \(pid 7\) in app on n1 called getsid and got EPERM, 1 time/)
   for (const [url, name, hint] of [
     ['explain', 'web-1', /secco ps -A.*ended containers: `secco why-eperm web-1`/],
-    ['why-eperm', 'nothing', /secco ps -A/]
+    ['why-eperm', 'nothing', /secco ps -A.*one that has ended: `secco history nothing`/]
   ] as const) {
-    t.throws(() => ask(url, name), { code: 'CONTAINER_NOT_FOUND', hint }, `${url} ${name}`)
+    await t.rejects(ask(url, name), { code: 'CONTAINER_NOT_FOUND', hint }, `${url} ${name}`)
   }
-  t.end()
+  t.equal(told.missingNodes, 0)
+  // A node that has not reported its containers may run one of the name.
+  confinement.sources.hub.nodes = () => [{ name: 'n2' }] as NodeState[]
+  t.match(await ask('why-eperm', 'web-1'), { missingNodes: 1 })
+  for (const url of ['explain', 'why-eperm'])
+    await t.rejects(ask(url, 'nothing'), {
+      message: /^nothing: no known container has this name, and 1 node has not reported what runs/
+    })
 })

@@ -1,12 +1,14 @@
 import { test } from 'tap'
 import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
+import type { ContainerView } from '../../../../webhook/confinement/containers/container-view.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { whyEperm } from '../../../../webhook/confinement/denials/why-eperm.js'
 import { absenceWords } from '../../../../cli/lib/known-since.js'
 import { UsedSet } from '../../../../src/api/gen/hub.js'
 import { FleetSets } from '../../../../webhook/hub/nodes/used-sets.js'
 import { view } from '../../../helpers/hub-answers.js'
+import { noProfiles } from '../../../helpers/no-profiles.js'
 import { matchLists } from '../../../helpers/match-lists.js'
 
 test('denials of a running container identify it, and show nothing else of it', (t) => {
@@ -36,15 +38,22 @@ test('denials of a running container identify it, and show nothing else of it', 
   const decision = { containers: [{ rule: 'shop/all' }] }
   const confinement = {
     sources: {
+      ...noProfiles.sources,
       hub: {
+        ...noProfiles.hub,
         denialRows,
         sets: new FleetSets(),
         nodes: () => [{ name: 'n2', status: { hook: 'raw_tp' } }]
       },
       now: () => 0
     },
-    views: { list: () => [container], decided: () => ({ decision }) },
-    revisions: { byDigest: () => [] },
+    views: {
+      list: () => [container],
+      decided: () => ({ decision }),
+      peekContainer: () => undefined,
+      reachedBy: () => []
+    },
+    revisions: noProfiles.revisions,
     recording: {
       whyNot: (node: string) => (node === 'n1' ? 'has nothing attached' : undefined),
       since: () => 0
@@ -109,9 +118,18 @@ test('a hub excludes a denial only of containers that began after its record of 
     const denialRows = new DenialRows({ since: began, rows: [], runs: {} })
     if (isDenied) denialRows.grow({ ...denial, container: container.id }, 1, denial.lastSeen)
     const confinement = {
-      sources: { hub: { denialRows, sets, nodes: () => [] }, now: () => now },
-      views: { list: () => [container], decided: () => undefined },
-      revisions: { byDigest: () => [] },
+      sources: {
+        ...noProfiles.sources,
+        hub: { ...noProfiles.hub, denialRows, sets, nodes: () => [] },
+        now: () => now
+      },
+      views: {
+        list: () => [container],
+        decided: () => undefined,
+        peekContainer: () => undefined,
+        reachedBy: () => []
+      },
+      revisions: noProfiles.revisions,
       recording: { whyNot: () => undefined, since: () => deafUntil },
       profile: () => undefined
     } as unknown as Confinement
@@ -124,6 +142,46 @@ test('a hub excludes a denial only of containers that began after its record of 
       : absenceWords({ container, knownSince: item?.knownSince, unheard: undefined, isOnly: true })
     t.match(said, words, what)
     if (what !== 'younger') t.notMatch(said, /another cause/, what)
+  }
+  t.end()
+})
+
+test('a container is judged by the filter that it has, not by what its profile renders to now', (t) => {
+  const digest = `sha256:${'d'.repeat(64)}`
+  const declared = [{ profile: 'shop/app', digest, mode: 'audit' }]
+  // [state of the container, revisions that the hub knows by its digest, mode that its denials are recorded in]
+  const table: [ContainerView['state'], object[], string][] = [
+    ['enforced', [], 'enforce'],
+    ['enforced', [{ ...declared[0], profile: 'shop/other' }], 'enforce'],
+    ['audit', [], 'audit'],
+    ['runtime-default', declared, 'learn'],
+    ['unconfined', [], 'learn'],
+    ['starting', declared, 'audit'],
+    ['starting', [{ ...declared[0], profile: 'shop/other' }], 'learn']
+  ]
+  for (const [state, known, mode] of table) {
+    const container = view('n1', 'app', { state, profile: 'shop/app', revision: digest })
+    const asked: string[] = []
+    const confinement = {
+      sources: {
+        hub: {
+          ...noProfiles.hub,
+          denialRows: new DenialRows({ since: '2026-01-01T00:00:00Z', rows: [], runs: {} }),
+          sets: new FleetSets(),
+          nodes: () => []
+        },
+        now: () => 0
+      },
+      views: { list: () => [container], decided: () => undefined },
+      revisions: { ...noProfiles.revisions, byDigest: () => known },
+      recording: {
+        whyNot: (_node: string, of: string) => void asked.push(of),
+        since: (_node: string, of: string) => (asked.push(of), 0)
+      },
+      profile: () => undefined
+    } as unknown as Confinement
+    whyEperm(confinement, 'app')
+    t.same([...new Set(asked)], [mode], `${state}, ${known.length} known`)
   }
   t.end()
 })

@@ -1,7 +1,11 @@
 import { type Test, test } from 'tap'
 import { apiVersion } from '../../../../src/api/names.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
-import { emptyHistory, type HistoryEvent } from '../../../../src/history/workload-history.js'
+import {
+  emptyHistory,
+  type HistoryEvent,
+  historyName
+} from '../../../../src/history/workload-history.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import type { Identity, Rights } from '../../../../webhook/access/rights.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
@@ -10,13 +14,12 @@ import {
   historyRoutes,
   linesOfProfile
 } from '../../../../webhook/confinement/history/history-routes.js'
-import {
-  HistoryRecorder,
-  installationKey
-} from '../../../../webhook/hub/history/history-recorder.js'
+import { HistoryRecorder } from '../../../../webhook/hub/history/history-recorder.js'
+import { installationKey } from '../../../../webhook/hub/history/installation.js'
 import { HistoryWriter } from '../../../../webhook/hub/history/history-writer.js'
 import { quiet } from '../../../helpers/quiet.js'
 import { memoryStore } from '../../hub/history/memory-store.js'
+import { createInventory } from '../../../../webhook/hub/nodes/inventory.js'
 import { startUiRig } from '../../ui/rig.js'
 
 const since = '2026-11-24T10:00:00.000Z'
@@ -47,8 +50,9 @@ const event = (id: string, what: HistoryEvent['what'], text: string): HistoryEve
   ...{ id, at: since, what, text, by: 'ann' }
 })
 
-async function rig(t: Test) {
-  const { store } = memoryStore()
+/** @param about what the document of shop/web says, which cannot be read; default: it can */
+async function rig(t: Test, about?: string) {
+  const { store, documents } = memoryStore()
   const writer = new HistoryWriter(store, timing, logger)
   const add = (namespace: string, name: string) =>
     writer.add({
@@ -64,6 +68,8 @@ async function rig(t: Test) {
     })
   ])
   await writer.close()
+  const web = historyName({ namespace: 'shop', kind: 'Deployment', name: 'web', container: 'app' })
+  if (about !== undefined) documents.set(web, { text: 'broken', about, version: '1' })
   const recorder = new HistoryRecorder({ store, timing, logger, now: () => Date.parse(since) })
   await recorder.load()
   const profile = (namespace: string): SeccompProfile => ({
@@ -76,7 +82,14 @@ async function rig(t: Test) {
     objects: ['shop', 'ops', 'secco-system'].map(profile),
     history: (namespace, name, isWhole) =>
       linesOfProfile(recorder, `${namespace}/${name}`, isWhole),
-    foreign: historyRoutes({ sources: { hub: { history: recorder } } } as unknown as Confinement)
+    foreign: historyRoutes({
+      sources: {
+        hub: {
+          ...{ history: recorder, node: () => undefined, inventory: createInventory() },
+          denials: () => []
+        }
+      }
+    } as unknown as Confinement)
   })
   t.teardown(async () => {
     await app.close()
@@ -136,4 +149,39 @@ test('the page of a workload has no lines of the installation for people without
     t.match(body, /content of shop\/web approved/)
     t.equal(body.includes('blocked bpf'), isWhole, user)
   }
+})
+
+test('a decision about a profile is one line, however many workloads learn into it', async (t) => {
+  const { store } = memoryStore()
+  const writer = new HistoryWriter(store, timing, logger)
+  const start = { run: 'n1/1', node: 'n1', at: since, complete: true }
+  await Promise.all(
+    ['app', 'proxy'].map((container) =>
+      writer.add({
+        ...emptyHistory({ namespace: 'shop', kind: 'Deployment', name: 'web', container }, since),
+        profiles: ['shop/web'],
+        starts: [start],
+        events: [event('a shop', 'approval', 'content of shop/web approved')]
+      })
+    )
+  )
+  await writer.close()
+  const recorder = new HistoryRecorder({ store, timing, logger, now: () => Date.parse(since) })
+  await recorder.load()
+  t.teardown(() => recorder.close())
+  const lines = await linesOfProfile(recorder, 'shop/web', true)
+  t.same(lines.map(({ what }) => what).sort(), ['approval', 'start', 'start'])
+})
+
+test('a history that cannot be read is answered as such', async (t) => {
+  const url = '/api/v1/history?workload=web&namespace=shop'
+  const known = await (await rig(t, 'shop/Deployment/web/app'))('vera', url)
+  t.equal(known.statusCode, 200, known.body)
+  t.match(known.json<HistoryAnswer>().items[0]?.lines, [{ text: / not readable/ }])
+  const unknown = await (await rig(t, ''))('vera', url)
+  t.equal(unknown.statusCode, 500)
+  t.match(unknown.json(), {
+    ...{ code: 'STORE_CORRUPT', message: /^workload shop\/web has no .*: secco-history-/ },
+    hint: /ConfigMaps in secco-system/
+  })
 })

@@ -2,11 +2,14 @@ import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
+import { isReachedBy } from '../../../../webhook/confinement/containers/container-view.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import {
+  containersOf,
   denialsOf,
   notRecordingText
 } from '../../../../webhook/confinement/ladder/canary-figures.js'
+import { view } from '../../../helpers/hub-answers.js'
 
 const revision = `sha256:${'a'.repeat(64)}`
 const began = Date.parse('2026-01-01T12:00:00Z')
@@ -30,7 +33,8 @@ test('which denials count against a canary', (t) => {
     ['of another revision', { revision: 'sha256:b' }, '2026-01-01T12:00:01Z', false],
     ['an expected one', { expected: true }, '2026-01-01T12:00:01Z', false],
     ['a muted one', { syscall: 'mkdir', comm: 'agent' }, '2026-01-01T12:00:01Z', false],
-    ['the same by another program', { syscall: 'mkdir' }, '2026-01-01T12:00:01Z', true]
+    ['the same by another program', { syscall: 'mkdir' }, '2026-01-01T12:00:01Z', true],
+    ['one under equal content elsewhere', { namespace: 'ops' }, '2026-01-01T12:00:01Z', false]
   ]
   for (const [what, change, at, counts] of table) {
     const denialRows = new DenialRows({ since: '2026-01-01T00:00:00Z', rows: [], runs: {} })
@@ -39,11 +43,32 @@ test('which denials count against a canary', (t) => {
     const sum = denialsOf({ sources }, profile, revision, began)
     t.equal(sum.count, counts ? 3 : 0, what)
     t.equal(sum.node, counts ? 'n1' : '', what)
+    t.equal(sum.newest !== '', counts, `${what}: who it was`)
   }
+  const denialRows = new DenialRows({ since: '2026-01-01T00:00:00Z', rows: [], runs: {} })
+  denialRows.grow(denial, 3, '2026-01-01T12:00:01Z')
+  const sources = { hub: { denialRows } } as unknown as Confinement['sources']
+  const root = { ...profile, metadata: { namespace: 'secco-system', name: 'web' } }
+  const sum = denialsOf({ sources }, root, revision, began)
+  t.match(sum, { count: 3, newest: '' }, 'a profile of the root namespace is for pods of others')
   const nodes = ['n1', 'n2', 'n3', 'n4', 'n5'].map((node) => ({ node, why: 'records nothing' }))
   t.equal(
     notRecordingText(nodes),
     'n1 records nothing, n2 records nothing, n3 records nothing, and 2 more nodes'
   )
+  t.end()
+})
+
+test('the containers of a canary are those that its profile reaches', (t) => {
+  const list = [
+    view('n1', 'own', { profile: 'shop/web', learned: 'shop/web' }),
+    view('n1', 'learning', { profile: '', learned: 'shop/web' }),
+    view('n1', 'either', { profile: 'shop/api', sharedWith: ['shop/web'], learned: 'shop/job' }),
+    view('n1', 'other', { profile: 'shop/api', learned: 'shop/web' })
+  ]
+  const reachedBy = (key: string) => list.filter((one) => isReachedBy(one, key))
+  const views = { reachedBy } as unknown as Confinement['views']
+  const names = containersOf({ views }, 'shop/web').map(({ name }) => name)
+  t.same(names, ['own', 'learning', 'either'])
   t.end()
 })

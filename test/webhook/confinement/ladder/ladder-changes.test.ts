@@ -5,6 +5,7 @@ import { openDirectoryStore } from '../../../../src/store/directory.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { LadderChanges } from '../../../../webhook/confinement/ladder/ladder-changes.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
+import { noProfiles } from '../../../helpers/no-profiles.js'
 import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 
 const ref = { namespace: 'shop', name: 'web' }
@@ -47,17 +48,30 @@ const overlay: SeccompProfile = {
 }
 
 async function rig(t: Test, ...comms: string[]) {
+  return rigIn(t, false, ...comms)
+}
+
+async function rigIn(t: Test, inCluster: boolean, ...comms: string[]) {
+  return rigOf(t, inCluster, comms.map(denialOf))
+}
+
+/** @param deleted the denials are of a profile that was deleted since */
+async function rigOf(t: Test, inCluster: boolean, denials: readonly Denial[], deleted = false) {
   const store = await openDirectoryStore(t.testdir({}))
   t.teardown(() => store.close())
   await store.apply('SeccompProfile', profile)
   const denialRows = new DenialRows()
-  for (const comm of comms) denialRows.grow(denialOf(comm), 1, at)
+  for (const one of denials) denialRows.grow(one, 1, at)
+  if (deleted) denialRows.profileDeleted('shop', 'web', at)
   const confinement = {
     sources: {
-      hub: { denialRows, profiles: () => new Map(), onChange: () => () => undefined },
-      now: () => Date.parse(at)
+      hub: { ...noProfiles.hub, denialRows, onChange: () => () => undefined },
+      isElsewhere: () => true,
+      now: () => Date.parse(at),
+      inCluster
     },
-    views: { list: () => [] },
+    revisions: noProfiles.revisions,
+    views: { list: () => [], reachedBy: () => [], peekContainer: () => undefined },
     profile: (key: string) => ({ 'shop/web': profile, 'secco-system/emergency': overlay })[key]
   } as unknown as Confinement
   const changes = new LadderChanges(confinement)
@@ -89,6 +103,31 @@ test('a mute is for the processes that were denied the syscall', async (t) => {
   }
 })
 
+test('a mute in a profile is rejected where only a deleted profile of its name denied the call', async (t) => {
+  const denial = { ...denialOf('app'), revision: `sha256:${'d'.repeat(64)}` }
+  const body = { syscall: 'keyctl', reason: 'nobody needs keys' }
+  // [what, the call of the mute, is it rejected]
+  const table: [string, object, boolean][] = [
+    ['the call', body, true],
+    ['the call of the process', { ...body, comm: 'app' }, true],
+    ['another process', { ...body, comm: 'other' }, false],
+    ['another call', { ...body, syscall: 'mount' }, false],
+    ['opened again', { ...body, remove: true }, false]
+  ]
+  for (const [what, given, isRejected] of table) {
+    const { send, now } = await rigOf(t, false, [denial], true)
+    if (!isRejected) {
+      await send('mute', given)
+      continue
+    }
+    const rejection = { code: 'CONFLICT', hint: /its profile shop\/web was deleted/ }
+    await t.rejects(send('mute', given), rejection, what)
+    t.equal((await now()).spec.mute, undefined, `${what}: nothing is written`)
+  }
+  const { send } = await rigOf(t, false, [denial])
+  t.match(await send('mute', body), { muted: [{ syscall: 'keyctl' }] }, 'its own denial')
+})
+
 test('several syscalls are shown as one difference', async (t) => {
   const { send, now } = await rig(t)
   const before = await now()
@@ -108,6 +147,15 @@ test('several syscalls are shown as one difference', async (t) => {
     ['one that does not exist', { syscalls: ['getsid', 'getsidd'] }]
   ] as const) {
     await t.rejects(send('allow', body), { code: 'INVALID_ARGUMENT' }, what)
+  }
+})
+
+test('the same change for kubectl is there in a cluster, and nowhere else', async (t) => {
+  for (const inCluster of [true, false]) {
+    const { send } = await rigIn(t, inCluster)
+    const { patch } = (await send('allow', { syscall: 'getsid' })) as { patch?: string }
+    if (inCluster) t.match(patch, /^kubectl patch seccompprofiles.secco.dev web -n shop/)
+    else t.equal(patch, undefined)
   }
 })
 

@@ -1,5 +1,9 @@
 import { test } from 'tap'
-import { currentMode } from '../../../../webhook/confinement/ladder/ladder-view.js'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
+import type { DenialRow } from '../../../../webhook/hub/denials/denial-row.js'
+import { noProfiles } from '../../../helpers/no-profiles.js'
+import { currentMode, ladderView } from '../../../../webhook/confinement/ladder/ladder-view.js'
 
 const profile = 'shop/web'
 const confinement = {
@@ -34,5 +38,97 @@ test('the mode of a workload, with containers whose filter was not read yet', (t
     { own: [{ ...runs('starting', 'sha256:e'), profile: 'shop/third' }], is: 'learn' }
   ]
   for (const { own, is } of cases) t.equal(currentMode(confinement, own), is, JSON.stringify(own))
+  t.end()
+})
+
+test('what is denied now is part of the evidence of a step, and speaks against it', (t) => {
+  const row = {
+    ...{ key: 'k', node: 'n1', namespace: 'shop', profile: 'web', container: 'c', instance: 'i' },
+    ...{ syscall: 'getsid', abi: 'x86_64', arguments: '', action: 'SCMP_ACT_ERRNO', comm: 'app' },
+    ...{ count: 3, revision: '', expected: false, succeeded: 0, lastSeen: '', firstSeen: '' }
+  } as DenialRow
+  const object: SeccompProfile = {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+    metadata: { namespace: 'shop', name: 'web' },
+    spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' }, ladder: { mode: 'learn' } }
+  }
+  for (const [rows, evidence, reasons] of [
+    [[], 'no denied call waits for a decision', []],
+    [
+      [row],
+      'denied: getsid (3 times, by app)',
+      ['denied: getsid (3 times, by app): allow or mute what is denied']
+    ],
+    [
+      [{ ...row, action: 'SCMP_ACT_LOG' }],
+      'logged, and denied in enforce mode: getsid (3 times, by app)',
+      []
+    ],
+    [[{ ...row, profile: 'api' }], 'no denied call waits for a decision', []]
+  ] as const) {
+    const known = {
+      sources: {
+        ...{ ...noProfiles.sources, now: () => 0 },
+        hub: { ...noProfiles.hub, denialRows: { list: () => rows } }
+      },
+      revisions: noProfiles.revisions,
+      views: { reachedBy: () => [], peekContainer: () => undefined },
+      profile: () => object
+    } as unknown as Confinement
+    const shown = ladderView(known, object)
+    t.equal(shown.evidence.at(-1), evidence)
+    t.same(shown.next.reasons, reasons)
+  }
+  t.end()
+})
+
+test('calls in audit are said to be of kinds that were made since the last step, or since denials are known', (t) => {
+  const object: SeccompProfile = {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+    metadata: { namespace: 'shop', name: 'web' },
+    spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' }, ladder: { mode: 'audit' } },
+    status: {
+      history: [{ at: '2026-01-02T00:00:00.000Z', by: 'ann', action: 'mute', from: '', to: '' }]
+    }
+  }
+  const called = (count: number, firstSeen: string, lastSeen: string) =>
+    ({
+      ...{ key: firstSeen, node: 'n1', namespace: 'shop', profile: 'web', container: 'c' },
+      ...{ instance: 'i', syscall: 'getsid', abi: 'x86_64', arguments: '', action: 'SCMP_ACT_LOG' },
+      ...{ comm: 'app', containerName: 'app', revision: 'sha256:a', expected: false, succeeded: 0 },
+      ...{ errno: 0, signal: '', pid: 7, count, firstSeen, lastSeen }
+    }) as DenialRow
+  const [day1, day2, day3] = [1, 2, 3].map((day) => `2026-01-0${day}T00:00:00.000Z`) as [
+    string,
+    string,
+    string
+  ]
+  const noon2 = '2026-01-02T12:00:00.000Z'
+  const old = called(7, day1, '2026-01-01T12:00:00.000Z')
+  const denied = (calls: string, since: string, first: string) =>
+    `${calls} would have been denied, of kinds that were made since ${since}; the first at ${first}`
+  for (const [what, rows, words, knownSince = day1] of [
+    ['none', [], `0 calls would have been denied since ${day2}`],
+    ['after the step', [called(3, day3, day3)], denied('3 calls', day2, day3)],
+    ['before and after it', [called(5, day1, day3)], denied('5 calls', day2, day1)],
+    ['only before it', [old], `0 calls would have been denied since ${day2}`],
+    ['the table was full', [called(1, day1, day3)], denied('1 call', noon2, day1), noon2],
+    ['the table was full of others', [], `0 calls would have been denied since ${noon2}`, noon2]
+  ] as const) {
+    const known = {
+      sources: {
+        ...{ ...noProfiles.sources, now: () => Date.parse(day3) },
+        hub: {
+          ...noProfiles.hub,
+          profiles: () => new Map([[profile, { audit: { digest: 'sha256:a' } }]]),
+          denialRows: { list: () => rows, knownSince: () => knownSince }
+        }
+      },
+      revisions: noProfiles.revisions,
+      views: { reachedBy: () => [], peekContainer: () => undefined },
+      profile: () => object
+    } as unknown as Confinement
+    t.equal(ladderView(known, object).evidence.at(-1), words, what)
+  }
   t.end()
 })

@@ -30,13 +30,28 @@ test('enforceAfter: a replica does not enforce what would deny syscalls on anoth
   await quiet.look()
   t.equal(mode(), 'audit', 'the hour is over, but n2 is connected to the other replica')
   t.same(status(), ['WouldDeny True'])
-  // A person allowed it: the hub that wrote the condition ends it, and the next scan enforces.
-  busy.forget()
+  // A person muted it: the hub that wrote the condition ends it, and the next scan enforces.
+  all.mute('getsid')
   await busy.look()
   t.same(status(), ['WouldDeny False'])
   t.equal(mode(), 'audit', 'not in the same scan')
   await quiet.look()
   t.equal(mode(), 'enforce')
+})
+
+test('enforceAfter: what would be denied is no condition once the policy is removed', async (t) => {
+  const all = replicas()
+  const one = all.replica(() => false, { n1: watching })
+  t.teardown(() => one.close())
+  const status = () =>
+    all.profile().status?.conditions?.map(({ type, status }) => `${type} ${status}`)
+  await one.look()
+  one.denied('n1')
+  await one.look()
+  t.same(status(), ['WouldDeny True'])
+  all.stand({ mode: 'audit' })
+  await one.look()
+  t.same(status(), ['WouldDeny False'])
 })
 
 test('enforceAfter: without denials anywhere one replica enforces', async (t) => {

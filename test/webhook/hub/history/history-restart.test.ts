@@ -10,6 +10,7 @@ import {
   parseHistory,
   type WorkloadHistory
 } from '../../../../src/history/workload-history.js'
+import { freePort } from '../../../helpers/child-program.js'
 import { runs } from '../../../helpers/fuzz.js'
 import { seededRandom } from '../../../helpers/random.js'
 import { until } from '../../../helpers/until.js'
@@ -43,6 +44,7 @@ function reportOf(nth: number, calls: number, ended: boolean): Observation {
     ['read', `getsid`, nth === 3 ? 'mmap' : 'write'],
     {
       ...{ sequence: calls, ended, firstSeen: timeOf(nth), lastSeen: timeOf(nth, calls) },
+      ...(ended ? { endedAt: timeOf(nth, calls) } : {}),
       container: {
         ...{
           id: `c${nth}`,
@@ -66,7 +68,7 @@ test('kill -9 of the hub at any moment: nothing is missing and nothing is counte
   const random = seededRandom(seed)
   const rig = await createRig()
   t.teardown(() => rig.dispose())
-  const [first, port] = await startHubProcess(rig.dir, 0)
+  const [first, port] = await startHubProcess(rig.dir, await freePort())
   let hub = first
   t.teardown(() => hub.kill('SIGKILL'))
   const uplink = await rig.uplink(port, 'node-a')

@@ -1,9 +1,10 @@
 import { test } from 'tap'
 import { setCondition } from '../../../../webhook/hub/status/conditions.js'
 import { nodeView } from '../../../../webhook/hub/nodes/node-view.js'
-import { createNodes, type NodeState } from '../../../../webhook/hub/nodes/nodes.js'
+import type { NodeState } from '../../../../webhook/hub/nodes/node-state.js'
+import { createNodes } from '../../../../webhook/hub/nodes/nodes.js'
 import { createPace } from '../../../../src/lib/pace.js'
-import { isReady, readinessOf, readyCondition } from '../../../../webhook/hub/nodes/readiness.js'
+import { isReady, readyCondition } from '../../../../webhook/hub/nodes/readiness.js'
 import { matchLists } from '../../../helpers/match-lists.js'
 
 const time = '2026-11-24T10:00:00.000Z'
@@ -25,7 +26,7 @@ test('readiness, conditions and pace', (t) => {
     takesTraces: false,
     sendsRevisions: false
   })
-  const reason = () => readyCondition(readinessOf(path, nodes.counted(60_000)), 1).reason
+  const reason = () => readyCondition(nodes.readiness(60_000)(path), 1).reason
   t.equal(reason(), 'NoNodes')
   nodes.connected(hello('one', ['nonsense', path]), time)
   t.equal(reason(), 'AllNodesReady')

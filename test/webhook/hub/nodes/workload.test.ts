@@ -1,8 +1,7 @@
-import fc from 'fast-check'
 import { test } from 'tap'
 import { ContainerRef } from '../../../../src/api/gen/hub.js'
 import { profileKey } from '../../../../src/rules/profile-state.js'
-import { objectNameOf, ownerOf, targetOf } from '../../../../webhook/hub/nodes/workload.js'
+import { ownerOf, targetOf } from '../../../../webhook/hub/nodes/workload.js'
 
 test('the profile that learns from a container', (t) => {
   const owners: [string, Record<string, string>, string, string][] = [
@@ -42,17 +41,5 @@ test('the profile that learns from a container', (t) => {
     const target = targetOf(ContainerRef.fromPartial(container))
     t.equal(target && profileKey(target.ref.namespace, target.ref.name), expected)
   }
-  t.match(objectNameOf('My_App'), /^my-app-[0-9a-f]{8}$/)
-  t.not(objectNameOf('My_App'), objectNameOf('my_app'), 'different texts, different names')
-  fc.assert(
-    fc.property(fc.string({ maxLength: 400 }), (text) => {
-      const name = objectNameOf(text)
-      return (
-        /^[a-z0-9]([-a-z0-9.]{0,198}[a-z0-9])?$/.test(name) &&
-        objectNameOf(name) === name &&
-        !name.includes('..')
-      )
-    })
-  )
   t.end()
 })

@@ -5,6 +5,7 @@ import { validateObject } from '../../../../src/api/validate.js'
 import type { Abi } from '../../../../src/syscalls/abi.js'
 import { fromBitmap } from '../../../../src/syscalls/bitmap.js'
 import { mergeArguments } from '../../../../src/seccomp/arguments/merge-arguments.js'
+import { sightingsOf } from '../../../../src/seccomp/render/observed-by.js'
 import type { SyscallSet } from '../../../../src/syscalls/syscall-set.js'
 import { mostInstances, withFindings } from '../../../../webhook/hub/observations/evidence.js'
 import type { ObservationFinding } from '../../../../webhook/hub/observations/read-observation.js'
@@ -47,7 +48,7 @@ test('findings give the same result in any order, any number of times', (t) => {
       arguments: mergeArguments([{ abi: g.abi, name: 'ioctl', index: 1, values: g.values }]),
       ...{ complete: g.complete, ended: g.ended, lost: g.lost, events: g.events },
       ...{ image: 'web:1', runtime: 'runc 1.1.5', kernel: '6.18.0', firstSeen: time },
-      ...{ sequence: 1, lastSeen: time, denials: [], dropped: [] }
+      ...{ sequence: 1, lastSeen: time, denials: [], unreadable: [], unproven: [] }
     }
   })
   fc.assert(
@@ -106,11 +107,30 @@ test('findings give the same result in any order, any number of times', (t) => {
   const many = Array.from({ length: 200 }, (_, n) =>
     toFinding({ ...shape, id: `1-${n}`, names: ['read'], ended: n > 3 })
   )
+  const began = '2026-11-23T10:00:00.000Z'
+  const early = [toFinding({ ...shape, id: '1', names: ['read'], ended: true })].map((one) => ({
+    ...one,
+    finding: { ...one.finding, firstSeen: began, lastSeen: began }
+  }))
   const bounded = withFindings(profileOf('default', 'web'), many, time)
   t.equal(bounded.status?.lastNew, time)
   const later = withFindings(bounded, many.slice(0, 1), '2026-11-25T10:00:00.000Z')
   t.equal(later.status?.lastNew, time, 'nothing new: the clock of quiet goes on')
   t.equal(bounded.status?.instances?.length, mostInstances)
-  matchLists(t, bounded.status?.conditions, [{ type: 'Learning', reason: /Instances/ }])
+  matchLists(t, bounded.status?.conditions, [{ type: 'Learning', reason: 'InstancesRunning' }])
+  const first = sightingsOf(withFindings(profileOf('default', 'web'), [...early, ...many], time))
+  t.equal(
+    first.get('read')?.first,
+    began,
+    'also after the instance that used it first is forgotten'
+  )
+  const last = toFinding({ ...shape, id: '1', names: ['read'], ended: true })
+  matchLists(t, withFindings(learn({}), [last], time).status?.conditions, [
+    { type: 'Learning', status: 'True', reason: 'InstancesRunning' }
+  ])
+  const over = withFindings(profileOf('default', 'web'), [last], time)
+  matchLists(t, over.status?.conditions, [
+    { type: 'Learning', status: 'False', reason: 'InstancesEnded' }
+  ])
   t.end()
 })

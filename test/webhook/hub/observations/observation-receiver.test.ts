@@ -7,6 +7,7 @@ import {
 import { createObservationReceiver } from '../../../../webhook/hub/observations/observation-receiver.js'
 import type { ObservationWriter } from '../../../../webhook/hub/observations/observation-writer.js'
 import { createDenials } from '../../../../webhook/hub/denials/denials.js'
+import { KnownRuns } from '../../../../webhook/hub/observations/known-runs.js'
 import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
 import type { Session } from '../../../../webhook/hub/stream/session.js'
 import { collectLog, observationOf } from '../rig.js'
@@ -28,6 +29,7 @@ function receiver() {
     } as unknown as ObservationWriter,
     denials: createDenials(logger, () => undefined, []),
     rejections: createRejections(logger),
+    runs: new KnownRuns(),
     cardinality: createCardinality(defaultLimits),
     podOf: () => undefined,
     profileOf: () => undefined,

@@ -3,11 +3,11 @@ import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../../src/lib/errors.js'
 import { createLogger } from '../../../../src/lib/log.js'
-import type { Store } from '../../../../src/store/store.js'
+import { namespaceField, type Store } from '../../../../src/store/store.js'
 import { clusterTiming, defaultTiming } from '../../../../webhook/hub/hub-timing.js'
 import { ObservationWriter } from '../../../../webhook/hub/observations/observation-writer.js'
 import { readObservation } from '../../../../webhook/hub/observations/read-observation.js'
-import { observationOf } from '../rig.js'
+import { collectLog, observationOf } from '../rig.js'
 
 const silent = createLogger('test', collectLogStream())
 
@@ -150,4 +150,53 @@ test('a failed write is repeated after a wait that doubles, up to half a minute'
   await pass(60_000)
   t.equal(tries.length, after, 'it is written once')
   await writer.close()
+})
+
+test('what was observed in a namespace that is gone is not kept, and no error', async (t) => {
+  const lines: string[] = []
+  const write = (line: string) => void lines.push(line)
+  const logger = createLogger('test', { write })
+  const isLogged = () => lines.some((line) => line.includes('observations not written'))
+  const error = new SeccoError('NOT_FOUND', 'namespaces "shop" not found', {
+    field: namespaceField
+  })
+  // A writer that tries again is let off then, so that the test ends.
+  const gone = () => (isLogged() ? Promise.resolve() : Promise.reject(error))
+  const store = { apply: gone, update: gone } as unknown as Store
+  const timing = { ...defaultTiming, retryMs: 1 }
+  const writer = new ObservationWriter(store, logger, timing, () => undefined)
+  const finding = readObservation(observationOf('i', ['read']), 'n1')
+  if (typeof finding === 'string') throw new Error(finding)
+  await new Promise<void>((resolve) => writer.offer('n1', finding, resolve))
+  t.notOk(isLogged(), lines.join(''))
+  t.match(lines.join(''), /observations dropped: the namespace is gone/)
+  await writer.close()
+})
+
+test('what was observed is kept while the API server does not know the kind, or the profile is deleted', async (t) => {
+  const { logger, seen } = collectLog()
+  let isGone = true
+  const gone = () =>
+    isGone
+      ? Promise.reject(
+          new SeccoError('NOT_FOUND', 'the server could not find the requested resource')
+        )
+      : Promise.resolve()
+  const store = { apply: gone, update: gone } as unknown as Store
+  const timing = { ...defaultTiming, retryMs: 1 }
+  const writer = new ObservationWriter(store, logger, timing, () => undefined)
+  t.teardown(() => writer.close())
+  const finding = readObservation(observationOf('i', ['read']), 'n1')
+  if (typeof finding === 'string') throw new Error(finding)
+  let isStored = false
+  const stored = new Promise<void>((resolve) => {
+    writer.offer('n1', finding, () => {
+      isStored = true
+      resolve()
+    })
+  })
+  await seen(/observations not written/)
+  t.notOk(isStored, 'it is not acked')
+  isGone = false
+  await stored
 })

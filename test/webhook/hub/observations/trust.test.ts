@@ -10,7 +10,7 @@ import {
 } from '../../../../webhook/hub/observations/cardinality.js'
 import {
   bearerOf,
-  cachedReview,
+  boundedReview,
   type SatelliteIdentity
 } from '../../../../webhook/hub/stream/identity.js'
 import { readObservation } from '../../../../webhook/hub/observations/read-observation.js'
@@ -19,6 +19,7 @@ import { type PlacedPod, PodCheck } from '../../../../webhook/hub/observations/p
 import { withOutcome } from '../../../../webhook/hub/status/profile-status.js'
 import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
 import { collectLog, observationOf } from '../rig.js'
+import { until } from '../../../helpers/until.js'
 import { matchLists } from '../../../helpers/match-lists.js'
 
 const web: PlacedPod = {
@@ -207,6 +208,38 @@ test('the API server decides which profile an observation is for', async (t) => 
   t.match(readObservation(observationOf('node-a/b/1', ['read']), 'node-a'), { id: 'node-a/b/1' })
 })
 
+test('observations that wait for their pods are bounded in bytes, and go on in turns', async (t) => {
+  const pods = podsOf({})
+  const check = new PodCheck({ pods, profileOf, plain: 'reject', waitMs: 60_000 })
+  t.teardown(() => check.close())
+  const unknown = (nth: number) => containerOf({ podUid: `n${nth}`, podName: `new-${nth}` })
+  const placed: string[] = []
+  for (let nth = 0; nth < 8; nth += 1)
+    void check.wait('node-a', unknown(nth), 1 << 20).then(() => placed.push(`n${nth}`))
+  const more = await check.wait('node-a', unknown(8), 1)
+  t.match(more, { reason: 'pod-unknown', retryAfter: 60 }, 'more than 8 MiB are sent again later')
+
+  let turns = 0
+  const count = (): void => {
+    turns += 1
+    if (placed.length < 400) setImmediate(count)
+  }
+  for (let nth = 0; nth < 8; nth += 1) pods.put(`n${nth}`, { ...web, name: `new-${nth}` })
+  await until('the first ones', () => (placed.length === 8 ? true : undefined))
+  for (let nth = 0; nth < 400; nth += 1)
+    void check.wait('node-a', unknown(1000 + nth), 100).then(() => {
+      // As long as it takes to accept one.
+      for (const end = performance.now() + 0.2; performance.now() < end; );
+      placed.push(`n${1000 + nth}`)
+    })
+  for (let nth = 0; nth < 400; nth += 1)
+    pods.put(`n${1000 + nth}`, { ...web, name: `new-${1000 + nth}` })
+  setImmediate(count)
+  await until('all of them', () => (placed.length === 408 ? true : undefined))
+  t.ok(turns > 2, `others had ${turns} turns meanwhile`)
+  t.equal(check.known('node-a', unknown(1)) === undefined, false, 'a known pod is found at once')
+})
+
 test('limits on what the hub keeps of what satellites report', (t) => {
   const limits = {
     ...defaultLimits,
@@ -233,7 +266,8 @@ test('limits on what the hub keeps of what satellites report', (t) => {
   t.equal(admit('b', 'shop/p7', '7', 1000), undefined)
   t.same(
     [admit('a', 'shop/old', 'x'), admit('a', 'shop/old', 'y'), admit('b', 'shop/old', '9')],
-    [undefined, 'too-many-instances', 'too-many-instances']
+    [undefined, 'too-many-instances', undefined],
+    'a node that reports too many delays no other one'
   )
 
   const { logger, lines } = collectLog()
@@ -249,6 +283,34 @@ test('limits on what the hub keeps of what satellites report', (t) => {
   t.end()
 })
 
+test('rejected strangers are a few lines of the log, whatever their addresses', (t) => {
+  const { logger, lines } = collectLog()
+  let now = 0
+  const rejections = createRejections(logger, () => now)
+  const flood = (peer: (n: number) => string): number => {
+    lines.length = 0
+    for (let n = 0; n < 1000; n += 1)
+      rejections.note({ reason: 'token-invalid', message: 'm' }, { peer: peer(n) })
+    return lines.length
+  }
+  t.equal(
+    flood((n) => `2001:db8::${n.toString(16)}:443`),
+    1,
+    'of one network'
+  )
+  t.equal(
+    flood((n) => `10.0.${n >> 8}.${n & 255}:443`),
+    49
+  )
+  rejections.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
+  t.match(lines.at(-1), { node: 'a' }, 'a node is no stranger')
+  now = 20_000
+  t.ok(flood((n) => `10.1.${n >> 8}.${n & 255}:443`) <= 40)
+  t.match(lines[0], { unlogged: 951 })
+  t.equal(rejections.counts()['token-invalid'], 3000)
+  t.end()
+})
+
 test('a token is reviewed once, and reviews are limited', async (t) => {
   let now = 0
   let asked = 0
@@ -256,11 +318,12 @@ test('a token is reviewed once, and reviews are limited', async (t) => {
     long: { node: 'a', by: 'token', expiresAtMs: 3_600_000 },
     short: { node: 'a', by: 'token', expiresAtMs: 5000 }
   }
-  const review = cachedReview(
+  const review = boundedReview(
     (token) => {
       asked += 1
       return Promise.resolve(answers[token] ?? { reason: 'token-invalid' as const, message: 'no' })
     },
+    () => now,
     () => now
   )
   const count = async (token: string, fresh = false) => {
@@ -280,7 +343,19 @@ test('a token is reviewed once, and reviews are limited', async (t) => {
   t.equal(await count('long'), 1, 'not for ever')
   let rejected = 0
   for (let n = 0; n < 5000; n += 1) await review(`invented-${n}`).catch(() => (rejected += 1))
-  t.ok(rejected > 2500, `${rejected} of 5,000 invented tokens were never asked about`)
+  t.ok(rejected > 4000, `${rejected} of 5,000 invented tokens of one client were never asked about`)
+  t.same(await review('long', true, '10.0.1.1'), answers['long'], 'another client is not limited')
+  for (let n = 0; n < 2000; n += 1)
+    await review(`more-${n}`, false, `10.1.0.${n}`).catch(() => undefined)
+  const before = asked
+  await t.rejects(review('last', false, '10.2.0.1'), { code: 'UNAVAILABLE', retryAfter: 1 })
+  t.equal(asked, before, 'and all together are limited')
+  const known = await review('short', false, '10.2.0.1')
+  t.same(known, answers['short'], 'a token that was accepted before is not')
+  t.same(await review('long', true, 'node-a'), answers['long'], 'nor a review again of a satellite')
+  let again = 0
+  for (let n = 0; n < 100; n += 1) await review('long', true, 'node-b').catch(() => (again += 1))
+  t.equal(again, 80, 'of which each node has some')
 
   t.equal(bearerOf('Bearer a.b.c'), 'a.b.c')
   for (const header of [
@@ -342,10 +417,10 @@ test('an approval is valid only for the content that was approved', (t) => {
     audit: `sha256:${'b'.repeat(64)}`,
     readiness: { ready: 1, total: 1, waiting: [], failed: [] }
   }
-  const recorded = withOutcome(bound, rendered, at, true)
+  const recorded = withOutcome(bound, rendered, at, at)
   matchLists(t, recorded.status?.approvals, [{ by: 'olga', revision: rendered.digest }])
-  t.equal(recordedApprovals(recorded, 'later', true), recorded.status?.approvals, 'once')
-  matchLists(t, withOutcome(profile, rendered, at, true).status?.approvals, [{ by: 'unnamed', at }])
+  t.equal(recordedApprovals(recorded, 'later'), recorded.status?.approvals, 'once')
+  matchLists(t, withOutcome(profile, rendered, at, at).status?.approvals, [{ by: 'unnamed', at }])
   t.equal(withOutcome(profile, rendered, at).status?.approvals, undefined, 'not outside a cluster')
   t.end()
 })

@@ -10,6 +10,12 @@ import { matchLists } from '../../../helpers/match-lists.js'
 const [older, newest, audit] = ['older', 'newest', 'audit'].map((word) =>
   digestOf(`{"defaultAction":"${word}"}`)
 ) as [string, string, string]
+const [held, less] = ['held', 'less'].map((word) => digestOf(`{"defaultAction":"${word}"}`)) as [
+  string,
+  string
+]
+const unmade = digestOf('{"defaultAction":"unmade"}')
+const blocked = new Map([[held, less]])
 const error = new SeccoError('INVALID_DOCUMENT', 'spec.seccomp: broken')
 
 const profileOf = (status: SeccompProfile['status']): SeccompProfile => ({
@@ -21,7 +27,7 @@ const profileOf = (status: SeccompProfile['status']): SeccompProfile => ({
 
 test('what admissions get to know of a profile', async (t) => {
   const files = await openRevisionFiles(t.testdir({}))
-  for (const word of ['older', 'newest', 'audit']) {
+  for (const word of ['older', 'newest', 'audit', 'held', 'less', 'unmade']) {
     const json = `{"defaultAction":"${word}"}`
     await files.keep(digestOf(json), json)
   }
@@ -29,7 +35,11 @@ test('what admissions get to know of a profile', async (t) => {
   const services = {
     files,
     passSets: createPassSets(),
-    fleet: { rendering: {}, readiness: () => readiness }
+    resolve: () => undefined,
+    // A block takes something out of each of these.
+    withoutBlocked: (digest: string) =>
+      Promise.resolve(digest === unmade ? undefined : (blocked.get(digest) ?? digest)),
+    fleet: { rendering: {}, readiness: () => readiness, nodes: new Set(['n1', 'n2']) }
   }
   const judge = (status: SeccompProfile['status'], rendered: Parameters<typeof judgeProfile>[1]) =>
     judgeProfile(profileOf(status), rendered, services)
@@ -64,6 +74,23 @@ test('what admissions get to know of a profile', async (t) => {
       older,
       'failed'
     ],
+    [
+      'cannot be rendered, and a block',
+      { revision: held, previousRevision: older },
+      { key: '', error },
+      less,
+      older,
+      'failed'
+    ],
+    ['a block of what was before', { revision: held }, fine, newest, less, 'rendered'],
+    [
+      'a block of what was before the newest',
+      { revision: newest, previousRevision: held },
+      fine,
+      newest,
+      less,
+      'rendered'
+    ],
     ['was never rendered', undefined, { key: '', error }, undefined, undefined, 'failed']
   ]
   for (const [what, status, rendered, enforce, previous, outcome] of table) {
@@ -77,6 +104,45 @@ test('what admissions get to know of a profile', async (t) => {
     t.ok(
       wanted.every((digest) => desired.has(digest)),
       `${what}: nodes should have them`
+    )
+  }
+  const canary = {
+    ...{ percent: 10, startedAt: '2026-01-01T00:00:00Z', quietFor: '10m' },
+    from: { mode: 'enforce' as const, revision: held }
+  }
+  const ladder = { mode: 'enforce' as const, revision: held, canary }
+  const named = async (status: SeccompProfile['status']) => {
+    const own = profileOf(status)
+    const judged = await judgeProfile({ ...own, spec: { ...own.spec, ladder } }, fine, services)
+    const { revision, canary: share } = judged.state.ladder ?? {}
+    const wanted = judged.desired.map(({ digest }) => digest)
+    return [revision?.digest, share?.from.revision?.digest, wanted.includes(held)]
+  }
+  const approval = { by: 'olga', at: '2026-01-01T00:00:00Z', revision: held }
+  const own: [what: string, status: SeccompProfile['status']][] = [
+    ['the newest', { revision: held }],
+    ['the newest for audit', { auditRevision: held }],
+    ['the one before', { revision: newest, previousRevision: held }],
+    ['an earlier one', { revision: newest, earlierRevisions: [older, held] }],
+    ['an approved one', { revision: newest, approvals: [approval] }]
+  ]
+  for (const [what, status] of own)
+    t.same(await named(status), [less, less, true], `${what}: named, and a block reaches it`)
+  t.same(
+    await named({ revision: newest }),
+    [undefined, undefined, false],
+    'a revision of another profile that the hub has'
+  )
+  for (const [what, status, rendered] of [
+    ['the newest one', { revision: unmade }, { key: '', error }],
+    ['the one before', { revision: newest, previousRevision: unmade }, fine]
+  ] as const) {
+    const judged = (await judge(status, rendered)).state
+    const closed = what === 'the newest one' ? judged.enforce : judged.previous
+    t.match(
+      [closed?.digest, closed?.ready, closed?.lacking],
+      [unmade, false, ['n1', 'n2']],
+      `${what}, without what is blocked, could not be made: pods do not get it as it was`
     )
   }
   const { state } = await judge(undefined, fine)

@@ -12,10 +12,12 @@ test('a policy approves when its gates are met, and leaves risky names to people
     uplink.offer(observationOf(`node-a/b/${n}`, names, { ended: true }))
   offer(1, ['read', 'ptrace'])
   await uplink.flush()
-  await rig.store.update('SeccompProfile', ref, (profile) => ({
-    ...profile,
-    spec: { ...profile.spec, promote: { afterInstances: 2, afterQuiet: '1s' } }
-  }))
+  const promote = (afterQuiet: string) =>
+    rig.store.update('SeccompProfile', ref, (profile) => ({
+      ...profile,
+      spec: { ...profile.spec, promote: { afterInstances: 2, afterQuiet } }
+    }))
+  await promote('1h')
   await hub.flush()
   const stored = () => rig.store.get('SeccompProfile', ref)
   t.equal((await stored())?.spec.seccomp, undefined, 'one instance is not enough')
@@ -23,6 +25,7 @@ test('a policy approves when its gates are met, and leaves risky names to people
   await uplink.flush()
   await hub.flush()
   t.equal((await stored())?.spec.seccomp, undefined, 'nor is a set that grew just now')
+  await promote('1s')
   // Time alone makes it ready: no event comes, only the hub's own look at the clock.
   t.match(await rig.log.seen(/approved by policy/), { profile: 'web', by: 'policy' })
   await hub.flush()

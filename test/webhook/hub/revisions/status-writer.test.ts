@@ -20,13 +20,15 @@ test('an outcome for an older spec does not count as written', async (t) => {
     }
   } as unknown as Store
   let isCurrent = false
-  const writer = createStatusWriter<typeof unwritten & { profile: SeccompProfile }>({
+  const writer = createStatusWriter<
+    typeof unwritten & { profile: SeccompProfile; editedAt: string }
+  >({
     ...{ store, logger: collectLog().logger, countMs: 0, retryMs: 10 },
     isCurrent: () => isCurrent,
     again: () => undefined
   })
   t.teardown(() => writer.close())
-  const one = { ...unwritten, profile }
+  const one = { ...unwritten, profile, editedAt: '2026-01-01T00:00:00Z' }
   const outcome: ProfileOutcome = { state: 'unapproved' }
   await writer.write(one, outcome)
   t.equal(written, 0, 'the profile has changed meanwhile')

@@ -20,7 +20,11 @@ function call(token: string | undefined, certified?: string): Call {
   const metadata = new Metadata()
   if (token !== undefined) metadata.set('authorization', `Bearer ${token}`)
   const sslPeerCertificate = certified === undefined ? undefined : { subject: { CN: certified } }
-  return { metadata, getAuthContext: () => ({ sslPeerCertificate }) } as unknown as Call
+  return {
+    metadata,
+    getPeer: () => '10.0.0.1:4711',
+    getAuthContext: () => ({ sslPeerCertificate })
+  } as unknown as Call
 }
 
 test('who a stream belongs to', async (t) => {

@@ -128,7 +128,7 @@ test('peers that misbehave: stalled, silent, too large, rude, twice the same', a
       const json = JSON.stringify({ mode, padding: 'x'.repeat(300_000) })
       return { json, digest: digestOf(json) }
     },
-    timing: { stallMs: 200, heartbeatMs: 400 }
+    timing: { stallMs: 1000, heartbeatMs: 2000 }
   })
   const open = async (node: string) => {
     const { ca, key, cert } = await rig.clientTls(node)

@@ -4,7 +4,7 @@ import { HubClient } from '../../../../src/api/gen/hub.js'
 import { activeHubKey, standbyKey, unreachableHubKey } from '../../../../src/api/hub-metadata.js'
 import { SeccoError } from '../../../../src/lib/errors.js'
 import type { HubCluster } from '../../../../webhook/hub/nodes/hub-cluster.js'
-import { localFleet } from '../../../../webhook/hub/nodes/local-fleet.js'
+import { localFleet } from '../../../helpers/listed-fleet.js'
 import type { ReviewToken } from '../../../../webhook/hub/stream/identity.js'
 import { type Activity, type Pass, StreamGate } from '../../../../webhook/hub/stream/stream-gate.js'
 import { createRig } from '../rig.js'
@@ -73,7 +73,12 @@ test('a hub on standby tells the address of the active one only to who has authe
   const cluster: HubCluster = {
     fleet: (own) => localFleet(own, own),
     ...{ isActive: () => false, isCandidate: () => true },
-    ...{ activeAddress: () => here, standbyAddress: () => undefined },
+    ...{
+      activeAddress: () => here,
+      standbyAddress: () => undefined,
+      lastSign: () => undefined,
+      vacantSince: () => undefined
+    },
     ...{ reported: () => [], referred: () => [], podOf: () => undefined },
     announce: () => Promise.resolve(),
     onChange: () => () => undefined

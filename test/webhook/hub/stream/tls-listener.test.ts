@@ -65,6 +65,69 @@ test('2,000 connections that never authenticate cut no satellite', slow, async (
   t.ok(unproven > 0 && unproven <= 512, `${unproven} others are open`)
 })
 
+test('satellites behind the address of an attacker', slow, async (t) => {
+  const pair = await ensureServerLeaf(join(t.testdir(), 'certs'), ['127.0.0.1'])
+  const reviews = new Map<string, { text: string; end: (isAccepted: boolean) => void }>()
+  let waiting = 0
+  const listener: TlsListener = await openTlsListener({
+    ...{ listen: { host: '127.0.0.1', port: 0 }, tls: pair, logger: collectLog().logger },
+    tokens: true,
+    onConnection(socket) {
+      const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`
+      waiting += 1
+      socket.once('close', () => (waiting -= 1))
+      socket.once('data', (chunk: Buffer) => {
+        listener.reviewing(peer, true)
+        reviews.set(peer, {
+          text: chunk.toString(),
+          end: (isAccepted) => {
+            if (isAccepted) listener.proven(peer)
+            else listener.reviewing(peer, false)
+          }
+        })
+      })
+    }
+  })
+  t.teardown(() => listener.close())
+  // A gateway: all of them come from one address.
+  const dial = async (): Promise<TLSSocket> => {
+    const { port } = listener.address
+    const to = { host: '127.0.0.1', port, localAddress: '127.0.1.1', ca: pair.ca }
+    const socket = connect({ ...to, ALPNProtocols: ['h2'] })
+    t.teardown(() => socket.destroy())
+    socket.on('error', () => undefined)
+    await once(socket, 'secureConnect')
+    return socket
+  }
+  const send = async (text: string): Promise<TLSSocket> => {
+    const socket = await dial()
+    socket.write(text)
+    return socket
+  }
+  const reviewed = (count: number) =>
+    until('tokens to be reviewed', () => (reviews.size === count ? true : undefined))
+  const satellites = await Promise.all(Array.from({ length: 40 }, () => send('good')))
+  await reviewed(40)
+  // Half of them are known before the attack; the API server takes its time for the others.
+  for (const { end } of [...reviews.values()].slice(0, 20)) end(true)
+  const invented = await Promise.all(Array.from({ length: 100 }, () => send('bad')))
+  await reviewed(140)
+  let left = 2000
+  const attack = async (): Promise<void> => {
+    while (left-- > 0) await dial().catch(() => undefined)
+  }
+  await Promise.all(Array.from({ length: 16 }, attack))
+  t.equal(satellites.filter(({ destroyed }) => destroyed).length, 0, 'none is cut')
+  for (const { text, end } of [...reviews.values()].slice(20)) end(text === 'good')
+  // A rejected token is no proof: 64 connections of an address may be without one.
+  await until('room to be made', () =>
+    waiting <= 40 + 64 && invented.filter(({ destroyed }) => destroyed).length >= 36
+      ? true
+      : undefined
+  )
+  t.equal(satellites.filter(({ destroyed }) => destroyed).length, 0, 'still none')
+})
+
 test('a resumed session without a certificate is no proof', slow, async (t) => {
   const { listener, pair, log } = await listen(t)
   const dial = (session?: Buffer): TLSSocket => {
@@ -147,3 +210,23 @@ test('3,000 TCP connections without a handshake cut no satellite', slow, async (
   // The ends of the others may be on their way.
   await until('others to be closed', () => (bare.size <= 1024 ? bare.size : undefined))
 })
+
+test(
+  'rejected connections are a few lines of the log, whatever their addresses',
+  slow,
+  async (t) => {
+    const { listener, log } = await listen(t)
+    const { port } = listener.address
+    const attack = async (localAddress: string): Promise<void> => {
+      const socket = connectRaw({ ...{ host: '127.0.0.1', port, localAddress } })
+      t.teardown(() => socket.destroy())
+      socket.on('error', () => undefined)
+      socket.write('no handshake\r\n')
+      await once(socket.resume(), 'close')
+    }
+    const addresses = Array.from({ length: 400 }, (_, n) => `127.0.${2 + (n >> 8)}.${n & 255}`)
+    await Promise.all(addresses.map(attack))
+    const { length } = log.lines
+    t.ok(length >= 50 && length < 300, `${length} lines of 400 rejections`)
+  }
+)

@@ -57,6 +57,21 @@ test('counts from the start beside those since the container began, with a rate'
   hub.state.now += 500
   node.report(wire, {})
   t.same(trace.rates, [104, 0])
+  t.same(
+    trace.calls().map(({ name, rate }) => [name, rate]),
+    [
+      ['read', 50],
+      ['close', 0],
+      ['openat', 2]
+    ],
+    'a message without calls does not make the rate 0'
+  )
+  t.equal(trace.rate, 52)
+  for (let message = 0; message < 9; message += 1) {
+    hub.state.now += 500
+    node.report(wire, {})
+  }
+  t.equal(trace.rate, 0, 'five seconds without calls do')
 
   const stopping = hub.traces.stop(trace.id)
   t.same(node.stopped(), [wire])

@@ -27,6 +27,8 @@ export function connectNode(
       close: () => undefined
     },
     ack: () => undefined,
+    hold: () => undefined,
+    release: () => undefined,
     end: () => undefined
   }
   traces.joined(session, Hello.fromPartial({ node, takesTraces, version: '1.2.3' }))

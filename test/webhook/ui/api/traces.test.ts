@@ -137,6 +137,13 @@ test('rights are those in the namespace of the pod', async (t) => {
   t.same((await ask('vera', 'GET', '/api/v1/traces')).json(), { items: [] })
   const page = (await ask('vera', 'GET', '/profiler')).body
   t.match(page, /You may view containers but not record them/)
+  const keep = (name: string) =>
+    ask('dora', 'POST', `/api/v1/traces/${id}/profile`, { namespace: 'shop', name })
+  allowed['dora'] = [...(allowed['dora'] ?? []), 'create seccompprofiles shop']
+  t.equal((await keep('new')).statusCode, 200)
+  t.match((await keep('new')).json(), {
+    message: 'dora may not update seccompprofiles in namespace shop'
+  })
   t.equal((await ask('dora', 'POST', `/api/v1/traces/${id}/stop`)).statusCode, 200)
 })
 

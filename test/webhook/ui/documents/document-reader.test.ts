@@ -46,7 +46,8 @@ test('the event loop runs on while a pasted document is read', slow, async (t) =
   const unread = await leastGap(post(`{"a": ${repeated('x')}`))
   for (const [what, document] of pasted) {
     const { gapMs, tookMs } = await leastGap(post(document))
-    const most = Math.max(3 * unread.gapMs, tookMs / 4)
+    // Of a document that is read in less than two ticks of the kernel (4 ms) no part is a gap.
+    const most = Math.max(3 * unread.gapMs, tookMs / 4, 4)
     t.ok(
       gapMs < most,
       `${what}: gap of ${gapMs.toFixed(1)} ms in ${tookMs.toFixed()} ms, ${unread.gapMs.toFixed(1)} ms unread`

@@ -16,6 +16,7 @@ const item = fc.record({
   key: fc.integer({ min: 0, max: 20 }).map(String),
   namespace: fc.constantFrom('shop', 'ops'),
   profile: fc.constantFrom('', 'shop/web', 'ops/db'),
+  sharedWith: fc.constantFrom([], ['ops/db']),
   learned: fc.constantFrom('', 'shop/web'),
   state: fc.constantFrom('unconfined', 'audit', 'enforced'),
   drift: fc.constantFrom([], drift),
@@ -54,7 +55,11 @@ test('containers: after any changes the sums are those of what is there', (t) =>
       for (const profile of ['shop/web', 'ops/db']) {
         const own = all.filter((one) => profileOf(one) === profile)
         if ((containers.countsOf(profile)?.containers ?? 0) !== own.length) return false
-        const users = all.filter((one) => one.profile === profile || one.learned === profile)
+        const users = all.filter((one) =>
+          one.profile === ''
+            ? one.learned === profile
+            : [one.profile, ...one.sharedWith].includes(profile)
+        )
         if (keysOf(containers.usersOf(profile)).join() !== keysOf(users).join()) return false
       }
       if (all.some(({ key }) => containers.find(key)?.key !== key)) return false

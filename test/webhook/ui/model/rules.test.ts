@@ -2,6 +2,8 @@ import { t, test } from 'tap'
 import { apiVersion } from '../../../../src/api/names.js'
 import type { SeccompRule } from '../../../../src/api/seccomp-rule.js'
 import { ruleLines } from '../../../../webhook/ui/model/rules.js'
+import { startUiRig } from '../rig.js'
+import { runningItem } from '../running-item.js'
 
 // Other tests may have the machine at the same time.
 t.setTimeout(150_000)
@@ -32,4 +34,19 @@ test('rules in their order; what can never win is marked', (t) => {
     ]
   )
   t.end()
+})
+
+test('only a pod can be picked for a test: no rule decides about a container outside of pods', async (t) => {
+  const plain = { ...runningItem('default', '', 'runc-box'), learned: 'default/runc-box' }
+  const pod = runningItem('shop', 'web-1', 'app')
+  for (const [items, picker] of [
+    [[plain], false],
+    [[plain, pod], true]
+  ] as const) {
+    const { app, get } = await startUiRig({ inventory: () => items })
+    t.teardown(() => app.close())
+    const { body } = await get('/rules')
+    t.equal(body.includes('Pod that runs'), picker)
+    t.notMatch(body, /runc-box/)
+  }
 })

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import type { InventoryItem } from '../../../../webhook/ui/model/inventory.js'
 import { runningItem } from '../running-item.js'
-import { profile, startUiRig } from '../rig.js'
+import { profile, type RigOptions, startUiRig } from '../rig.js'
 
 const ended = {
   ...profile,
@@ -10,14 +10,28 @@ const ended = {
     instances: (profile.status?.instances ?? []).map((one) => ({ ...one, ended: true }))
   }
 }
+const approved = {
+  ...profile,
+  spec: { ...profile.spec, seccomp: { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls: [] } }
+}
+
 const own = { ...runningItem('shop', 'checkout-0', 'app'), learned: 'shop/checkout.app' }
+
+const enforced = { ...own, key: 'enforced', state: 'enforced' as const }
 
 const rows: [string, readonly InventoryItem[] | undefined, typeof profile, RegExp][] = [
   ['none runs', [], ended, /none running/],
-  ['one runs on a node of another hub', [], profile, /RuntimeDefault/],
+  ['one runs on a node of another hub, which alone has read its filter', [], profile, /starting/],
   ['none runs and no node has reported any', undefined, ended, /none running/],
+  ['an approved one runs, and no node has read its filter', [], approved, /starting/],
   ['no node has reported any', undefined, profile, /RuntimeDefault/],
-  ['one runs', [own], profile, /unconfined/]
+  ['one runs', [own], profile, /unconfined/],
+  [
+    'one is enforced and two are not confined',
+    [enforced, own, { ...own, key: 'another' }],
+    profile,
+    /unconfined<[^]* 2<[^]*enforced<[^]* 1</
+  ]
 ]
 
 for (const [what, items, object, state] of rows) {
@@ -31,3 +45,60 @@ for (const [what, items, object, state] of rows) {
     t.match(cell, state)
   })
 }
+
+const [instance] = profile.status?.instances ?? []
+/** A run that two satellites counted, one after the other, and a run of a node that lists what runs there. */
+const unended = (ids: readonly string[]) => ({
+  ...profile,
+  status: {
+    ...profile.status,
+    instances: ids.flatMap((id) =>
+      instance === undefined ? [] : { ...instance, id, node: id.split('/')[0] ?? '' }
+    )
+  }
+})
+
+const counts: [string, RigOptions, RegExp][] = [
+  [
+    'a node that lists what runs there does not list it: it has ended',
+    { inventory: () => [], hasReported: () => true, objects: [profile] },
+    /none running/
+  ],
+  [
+    'one of two nodes lists what runs there',
+    {
+      ...{ inventory: () => [], hasReported: (name) => name === 'n1' },
+      objects: [unended(['n1/b/1.2.3', 'n2/b/1.2.3', 'n2/b/4.5.6'])]
+    },
+    /starting.*num">2</
+  ],
+  [
+    'a satellite that was restarted counts the same container again',
+    { objects: [unended(['n1/b/1.2.3', 'n1/b+x/1.2.9'])] },
+    /RuntimeDefault.*num">1</
+  ]
+]
+
+for (const [what, options, found] of counts) {
+  test(`containers of a workload that run: ${what}`, async (t) => {
+    const { app, get } = await startUiRig(options)
+    t.teardown(() => app.close())
+    for (const url of ['/', '/workloads']) {
+      const [table = ''] = /<tbody[^]*<\/tbody>/.exec((await get(url)).body) ?? []
+      t.match(table.replace(/\s+/g, ' '), found, url)
+    }
+  })
+}
+
+test('a workload is found by the state of each of its containers', async (t) => {
+  const { app, get } = await startUiRig({ inventory: () => [own, enforced] })
+  t.teardown(() => app.close())
+  for (const [state, found] of [
+    ['unconfined', true],
+    ['enforced', true],
+    ['audit', false]
+  ] as const) {
+    const { body } = await get(`/workloads?state=${state}`)
+    t.equal(/<tbody/.test(body), found, state)
+  }
+})

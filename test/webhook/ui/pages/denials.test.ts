@@ -13,7 +13,7 @@ test('a denial links to the page where its syscall can be allowed', async (t) =>
   t.same(links.sort(), [
     'fdatasync: Allow in review /review/shop/checkout.app',
     'io_uring_setup: Allow in review /review/shop/checkout.app',
-    'socket: Allow /workloads/shop/storefront.nginx?call=socket#call',
+    'socket: Allow in review /review/shop/storefront.nginx',
     'unlink: Allow in review /review/shop/checkout.app'
   ])
 })
@@ -36,4 +36,73 @@ test('a syscall is kept denied for the process that made it', async (t) => {
     'socket of curl',
     'unlink of node'
   ])
+})
+
+test('a muted denial is marked as muted', async (t) => {
+  const denials = town
+    .denials()
+    .map((one) => ({ ...one, state: one.syscall === 'socket' ? ('muted' as const) : one.state }))
+  const { app, get } = await startUiRig({ ...town, denials: () => denials })
+  t.teardown(() => app.close())
+  const { body } = await get('/denials?kind=muted')
+  t.equal(body.match(/<tbody[^]*<\/tbody>/)?.[0].match(/>muted</g)?.length, 1)
+})
+
+test('a closed denial is shown with when and why, and counted as open nowhere', async (t) => {
+  const hint = 'closed: storefront@1234 allows it, and the container that was denied it has ended'
+  const closedAt = '2026-01-01T12:00:00.000Z'
+  const closing = (state: 'closed' | 'allowed') =>
+    town
+      .denials()
+      .map((one) => (one.syscall === 'socket' ? { ...one, state, closedAt, hint } : one))
+  const read = async (state: 'closed' | 'allowed', path: string) => {
+    const { app, get } = await startUiRig({ ...town, denials: () => closing(state) })
+    t.teardown(() => app.close())
+    return (await get(path)).body
+  }
+  const rows = (body: string) => body.match(/<tbody[^]*<\/tbody>/)?.[0] ?? ''
+  const closed = rows(await read('closed', '/denials?kind=closed'))
+  t.match(closed, /class="tag ok">.*closed</s)
+  t.match(closed, /storefront@1234 allows it, and the container that was denied it has ended/)
+  t.match(closed, /datetime="2026-01-01T12:00:00.000Z"/)
+  t.notMatch(closed, />Allow</)
+  t.notMatch(rows(await read('closed', '/denials?kind=open')), /socket/)
+  const waiting = rows(await read('allowed', '/denials?kind=open'))
+  t.match(waiting, /allowed, needs a restart/)
+  t.notMatch(waiting.match(/<tr[^>]*socket[^]*?<\/tr>/)?.[0] ?? '', />Allow</)
+  const needs = (body: string) => Number(/Needs you: (\d+)/.exec(body)?.[1])
+  t.equal(needs(await read('allowed', '/')) - needs(await read('closed', '/')), 1)
+  t.match(await read('closed', '/'), /1 explained, 1 closed/)
+  const workload = '/workloads/shop/storefront.nginx?call=socket'
+  t.match(await read('allowed', workload), /× denied 1 time/)
+  t.notMatch(await read('closed', workload), /× denied/)
+})
+
+test('a denial of a deleted profile is shown without a link or an action, and not on a later profile’s page', async (t) => {
+  const hint = 'its profile shop/storefront.nginx was deleted, and the container keeps its filter'
+  const denials = town
+    .denials()
+    .map((one) => (one.syscall === 'socket' ? { ...one, hint, deleted: '' } : one))
+  const { app, get } = await startUiRig({ ...town, denials: () => denials })
+  t.teardown(() => app.close())
+  const { body } = await get('/denials')
+  const row = /<tr[^>]*socket[^]*?<\/tr>/.exec(body)?.[0] ?? ''
+  t.match(row, /profile deleted/)
+  t.match(row, /was deleted, and the container keeps its filter/)
+  t.match(row, /<td[^>]*><span class="sub"><bdi>its profile [^<]*was deleted/, 'the next step')
+  t.notMatch(row, /href=/)
+  t.notMatch(row, /<form/)
+  t.match(
+    (await get('/')).body,
+    /its profile shop\/storefront\.nginx was deleted, and the container keeps its filter/
+  )
+  const lines = async (list: readonly (typeof denials)[number][]) => {
+    const other = await startUiRig({ ...town, denials: () => list })
+    t.teardown(() => other.app.close())
+    const { body } = await other.get('/workloads?q=storefront')
+    return /data-label="Denials"[^>]*>(\d+)</.exec(body)?.[1]
+  }
+  t.same([await lines(denials), await lines([])], ['1', '0'], 'counted with its container')
+  t.notMatch((await get('/workloads/shop/storefront.nginx?call=socket')).body, /× denied/)
+  t.notMatch((await get('/review/shop/storefront.nginx')).body, /value="socket"/)
 })

@@ -1,5 +1,10 @@
 import { test } from 'tap'
-import { detailOf, isDryRun, resultWords } from '../../../../webhook/ui/parts/action-words.js'
+import {
+  actionOf,
+  detailOf,
+  isDryRun,
+  resultWords
+} from '../../../../webhook/ui/parts/action-words.js'
 
 test('how an action ended: done, only asked, or rejected', (t) => {
   const table: [operation: string, body: unknown, status: number, words: string][] = [
@@ -24,6 +29,13 @@ test('the reason alone is kept, without options', (t) => {
   t.equal(detailOf({ what: 'bpf', reason: 'CVE', dryRun: true, force: true }), 'CVE')
   t.equal(detailOf({ profile: 'shop/web', yes: false }), '')
   t.equal(detailOf({ syscall: 'mkdir', reason: 'logs', yes: true }), 'mkdir: logs')
-  t.equal(detailOf({ what: 'bpf', remove: true, reason: 'fixed' }), 'taken back: fixed')
+  const files = ['a.json', 'b.json'].map((name) => ({ name, text: '{"syscalls":[]}' }))
+  t.equal(detailOf({ namespace: 'shop', files }), 'namespace: shop, files: a.json, b.json')
+  t.equal(detailOf({ add: ['shop/base'] }), 'add: shop/base')
+  t.equal(detailOf({ spec: { mode: 'audit' } }), 'spec: {"mode":"audit"}')
+  t.equal(detailOf({ what: 'bpf', remove: true, reason: 'fixed' }), 'fixed')
+  t.equal(actionOf('postBlock', { what: 'bpf', remove: true }), 'postUnblock')
+  t.equal(actionOf('postBlock', { what: 'bpf' }), 'postBlock')
+  t.equal(actionOf('postPromote', { remove: true }), 'postPromote', 'it has no opposite')
   t.end()
 })

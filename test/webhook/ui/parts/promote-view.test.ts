@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { newPodsOf } from '../../../../src/seccomp/review/new-pods.js'
 import type { WorkloadLine } from '../../../../webhook/ui/model/workloads.js'
 import { PromotePanel } from '../../../../webhook/ui/parts/promote-view.js'
 import { renderMarkup } from '../../../../webhook/ui/parts/render.js'
@@ -30,5 +31,21 @@ test('promote panel: a canary on a node that does not record shows a warning', (
   t.match(panel('True'), /data-canary[^]*A node did not record denials[^]*n1: records nothing/)
   t.match(panel('False'), /data-canary/)
   t.notMatch(panel('False'), /did not record/)
+  t.end()
+})
+
+test('promote panel: the share is of the pods that can get the profile', (t) => {
+  const spec = {
+    ...profile.spec,
+    seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] },
+    ladder: { mode: 'audit' }
+  }
+  const line = {
+    ...{ key: 'shop/web', mode: 'audit', state: 'audit', containers: 1 },
+    profile: { ...profile, spec }
+  } as unknown as WorkloadLine
+  const { name } = profile.metadata
+  const text = renderMarkup(PromotePanel({ line, may: true, offered: true, now: 0 }))
+  t.match(text.replace(/\s+/g, ' '), `A share of the ${newPodsOf(name)}. 100 %: all at once.`)
   t.end()
 })

@@ -1,5 +1,6 @@
 import { t, test } from 'tap'
 import { isLoopbackHost } from '../../../../webhook/ui/sessions/gate.js'
+import { BoundedReviews } from '../../../../webhook/access/bounded-reviews.js'
 import { createSessions } from '../../../../webhook/access/sessions.js'
 import { localIdentity } from '../../../../webhook/access/rights.js'
 import { startUiRig } from '../rig.js'
@@ -106,7 +107,49 @@ test('a way in is on record: who made it, for whom, whether it was rejected; nev
   t.notOk(body.includes(code) || JSON.stringify(rig.ui.audit.list()).includes(code))
 })
 
-test('log-ins, and the writes of a session, are limited', async (t) => {
+test('too many unknown tokens are answered with when to try again', async (t) => {
+  const reviews = new BoundedReviews<string | undefined>({
+    review: () => Promise.resolve(undefined),
+    isAccepted: (user) => user !== undefined,
+    keptMs: () => 10_000,
+    mostAnswers: 100,
+    ofOne: { perSecond: 2, burst: 20 },
+    ofAll: { perSecond: 20, burst: 200 },
+    now: () => 0
+  })
+  const rig = await startUiRig({
+    rights: {
+      kind: 'cluster',
+      ofToken: async (token, _said, client = '') => {
+        const user = await reviews.answerOf(token, client)
+        return user === undefined ? undefined : localIdentity(user, 'viewer')
+      }
+    }
+  })
+  t.teardown(() => rig.app.close())
+  const bearer = (token: string, remoteAddress: string) =>
+    rig.app.inject({
+      ...{ url: '/api/v1/profiles', remoteAddress },
+      headers: { host: 'localhost', authorization: `Bearer ${token}` }
+    })
+  const login = (token: string, remoteAddress: string) =>
+    rig.app.inject({
+      ...{ method: 'POST', url: '/api/v1/session', remoteAddress, payload: { token } },
+      headers: { host: 'localhost', origin: 'http://localhost' }
+    })
+  for (const [send, address] of [
+    [bearer, '10.0.0.1'],
+    [login, '10.0.0.2']
+  ] as const) {
+    for (let i = 0; i < 20; i++) t.equal((await send(`${address}-${i}`, address)).statusCode, 401)
+    const limited = await send('one-more', address)
+    t.match(limited, { statusCode: 429, headers: { 'retry-after': '1' } })
+    t.match(limited.json(), { code: 'UNAVAILABLE', hint: /try again in a second/ })
+  }
+  t.equal((await bearer('one-more', '10.0.0.3')).statusCode, 401, 'another client is asked about')
+})
+
+test('log-ins, and the writes of a person, are limited', async (t) => {
   const rig = await startUiRig()
   t.teardown(() => rig.app.close())
   const guess = () =>
@@ -120,6 +163,8 @@ test('log-ins, and the writes of a session, are limited', async (t) => {
   for (let nth = 0; nth < 125; nth += 1) writes.push((await write()).statusCode)
   t.equal(writes.indexOf(429), 120, 'two writes a second are enough for a person')
   t.equal((await rig.get('/api/v1/profiles')).statusCode, 200, 'reading goes on')
+  const other = await rig.send('DELETE', '/api/v1/rules/shop/absent', undefined, { role: 'viewer' })
+  t.equal(other.statusCode, 403, 'somebody else at the same address has a limit of their own')
   const check = () => rig.send('POST', '/api/v1/rules/test', { document: 'kind: Service' })
   const checks: number[] = []
   for (let nth = 0; nth < 130; nth += 1) checks.push((await check()).statusCode)
@@ -184,4 +229,39 @@ test('a cookie counts whatever header comes beside it, and nobody uses up the lo
     same.some(({ statusCode }) => statusCode === 429),
     'one client is slowed down'
   )
+})
+
+test('a program that only looks uses no link up', async (t) => {
+  const { app, ui } = await startUiRig()
+  t.teardown(() => app.close())
+  const url = `/login/${ui.sessions.link(localIdentity('anna', 'admin'))}`
+  const headers = { host: 'localhost' }
+  const looked = await app.inject({ method: 'HEAD', url, headers })
+  t.notOk(looked.statusCode === 200 || looked.headers['set-cookie'], `HEAD: ${looked.statusCode}`)
+  t.equal((await app.inject({ url, headers })).statusCode, 200)
+})
+
+test('an address that cannot be read is answered in the same form, and not repeated', async (t) => {
+  const { app } = await startUiRig()
+  t.teardown(() => app.close())
+  for (const url of ['/%ff%3Cb%3E', `/workloads/${'a'.repeat(600)}/x`, '/workloads/%/x']) {
+    const { statusCode, body, headers } = await app.inject({
+      url,
+      headers: { host: 'evil.example' }
+    })
+    t.ok(statusCode === 400 || statusCode === 414, `${url.slice(0, 20)}: ${statusCode}`)
+    t.match(JSON.parse(body), { code: 'INVALID_ARGUMENT', message: /cannot be read/ })
+    t.notMatch(body, /workloads|aaaa|%/)
+    t.match(headers, { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' })
+  }
+})
+
+test('one person cannot end the sessions of others', (t) => {
+  const sessions = createSessions(() => 0)
+  const other = sessions.open(localIdentity('olga', 'viewer'))
+  const own = Array.from({ length: 1500 }, () => sessions.open(localIdentity('vera', 'viewer')))
+  t.equal(sessions.find(other)?.user, 'olga')
+  t.equal(own.filter((id) => sessions.isOpen(id)).length, 50, 'her newest')
+  t.ok(sessions.isOpen(own.at(-1) ?? ''))
+  t.end()
 })

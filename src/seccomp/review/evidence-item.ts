@@ -1,0 +1,14 @@
+import type { Static } from 'typebox'
+import type { InstanceEvidence } from '../../api/evidence-schema.js'
+
+export type Instance = Static<typeof InstanceEvidence>
+
+/** One piece of evidence that a profile is complete, or not yet. */
+export interface EvidenceItem {
+  /** Stable word for scripts. */
+  item: string
+  ok: boolean
+  detail: string
+  /** The next step if it is not ok. */
+  next?: string
+}

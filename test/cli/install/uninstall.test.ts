@@ -1,0 +1,112 @@
+import { type Test, test } from 'tap'
+import { nameOf } from '../../../cli/install/install.js'
+import { pathOf } from '../../../cli/install/installed-objects.js'
+import { installObjects } from '../../../cli/install/objects.js'
+import { defaultOptions, type Layout, type Manifest } from '../../../cli/install/options.js'
+import { runUninstall } from '../../../cli/install/uninstall.js'
+import { run } from '../../../cli/main.js'
+import { SeccoError } from '../../../src/lib/errors.js'
+import type { ApiCall } from '../../../src/store/kubernetes-call.js'
+import { captureIo } from '../../helpers/captured-io.js'
+import { runSecco } from '../../helpers/secco-command.js'
+
+const installed = (layout: Layout): Manifest[] =>
+  installObjects({ ...defaultOptions, layout, image: '' })
+
+/** Returns a client of an API server that holds these objects, which have the label of Secco. */
+function clusterWith(objects: readonly Manifest[]) {
+  const held = new Map(objects.map((one) => [pathOf(one), one]))
+  const call: ApiCall = (method, path) => {
+    const found = held.get(path)
+    if (method === 'DELETE') held.delete(path)
+    const items = [...held].filter(([of]) => of.replace(/\/[^/]+$/, '') === path)
+    if (found !== undefined) return Promise.resolve(found)
+    if (items.length > 0) return Promise.resolve({ items: items.map(([, one]) => one) })
+    return Promise.reject(new SeccoError('NOT_FOUND', path))
+  }
+  return { call, held }
+}
+
+const binding = (name: string, role: string, subject: object): Manifest => ({
+  ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding' },
+  metadata: { name },
+  roleRef: { kind: 'ClusterRole', name: role },
+  subjects: [subject]
+})
+const account = { kind: 'ServiceAccount', name: 'secco', namespace: 'secco-system' }
+
+async function leftovers(t: Test, layout: Layout, objects: readonly Manifest[]) {
+  const { call, held } = clusterWith(objects)
+  const { io, printed } = captureIo()
+  await runUninstall(io, call, { leftovers: layout, all: false, dryRun: false })
+  t.ok(held.size < objects.length)
+  return printed.stdout.trim().split('\n').sort()
+}
+
+test('--leftovers removes what the layout that stays does not have, and no bindings of people', async (t) => {
+  const [small, ha] = [installed('small'), installed('ha')]
+  const people = [
+    binding('ann-looks', 'secco-viewer', account),
+    binding('ann-edited-once', 'secco-edit', { kind: 'User', name: 'ann' }),
+    binding('bot', 'secco-edit', { ...account, namespace: 'default' })
+  ]
+  const earlier = binding('secco-earlier', 'secco-earlier', account)
+  for (const [layout, stays, goes] of [
+    ['small', small, ha],
+    ['ha', ha, small]
+  ] as const) {
+    const kept = new Set(stays.map(nameOf))
+    const removed = await leftovers(t, layout, [...stays, ...goes, ...people, earlier])
+    const expected = [...goes, earlier].map(nameOf).filter((name) => !kept.has(name))
+    t.same(removed, expected.map((name) => `delete ${name}`).sort(), layout)
+  }
+})
+
+test('--leftovers of a layout that is not installed removes nothing', async (t) => {
+  const table: [given: Layout, objects: Manifest[], hint: RegExp][] = [
+    ['small', installed('ha'), /--leftovers ha$/],
+    ['ha', installed('small'), /--leftovers small$/],
+    [
+      'ha',
+      installed('ha').filter((one) => nameOf(one) !== 'Deployment secco-system/secco-hub'),
+      /leave/
+    ],
+    ['ha', [], /leave --leftovers out/]
+  ]
+  for (const [given, objects, hint] of table) {
+    const { call, held } = clusterWith(objects)
+    const { io, printed } = captureIo()
+    await t.rejects(
+      runUninstall(io, call, { leftovers: given, all: false, dryRun: false }),
+      { code: 'CONFLICT', message: /this layout is not installed/, hint },
+      given
+    )
+    t.equal(held.size, objects.length)
+    t.equal(printed.stdout, '')
+  }
+  const { io, printed } = captureIo()
+  t.equal(await run(['uninstall', '--all', '--leftovers', 'small'], io), 1)
+  t.match(printed.stderr, /--leftovers: cannot be given with --all \(INVALID_ARGUMENT\)/)
+})
+
+test('without a cluster --dry-run says what would be removed, and the rest says what to do', async (t) => {
+  const env = { HOME: t.testdir(), KUBECONFIG: '' }
+  const machine = /on one machine: stop `secco up`, then run `secco up --clean`\n$/
+  const object = /^would delete, where it exists: MutatingWebhookConfiguration secco\n/
+  const crd = /^would delete, where it exists: CustomResourceDefinition /m
+  for (const [args, code, out] of [
+    [['--dry-run'], 0, object],
+    [['--dry-run', '--all'], 0, crd],
+    [[], 1, /^$/],
+    [['--dry-run', '--leftovers', 'ha'], 1, /^$/]
+  ] as const) {
+    const { code: got, stdout, stderr } = await runSecco(['uninstall', ...args], { env })
+    t.equal(got, code, args.join(' '))
+    t.match(stdout, out)
+    t.match(stderr, machine)
+    t.match(stderr, /\/\.kube\/config does not exist/)
+    t.equal(crd.test(stdout), args.includes('--all' as never))
+  }
+  const named = ['uninstall', '--dry-run', '--kubeconfig', '/no/such']
+  t.match(await runSecco(named, { env }), { code: 1, stdout: '', stderr: /NOT_FOUND/ })
+})

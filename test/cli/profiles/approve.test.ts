@@ -1,0 +1,36 @@
+import { test } from 'tap'
+import { approveProfiles } from '../../../cli/profiles/profile.js'
+import type { Io } from '../../../cli/lib/io.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { Store } from '../../../src/store/store.js'
+import { profileOf } from '../../helpers/seccomp-profiles.js'
+
+const seen = (names: string[]): SeccompProfile => ({
+  ...profileOf({ workload: { kind: 'Deployment', name: 'web', container: 'app' } }, 'web'),
+  status: { observed: { x86_64: names } }
+})
+
+test('approve approves what it printed, and no observation that arrives before it is written', async (t) => {
+  const approve = async (atWrite: SeccompProfile) => {
+    let stored = atWrite
+    let printed = ''
+    const store = {
+      get: () => Promise.resolve(seen(['read', 'write'])),
+      update: (_kind: string, _ref: object, change: (one: SeccompProfile) => SeccompProfile) => {
+        stored = change(stored)
+        return Promise.resolve(stored)
+      }
+    } as unknown as Store
+    const io = { stdout: (text: string) => (printed += text), stderr: () => undefined }
+    const decision = { by: 'olga', at: '2026-01-01T00:00:00Z', reason: 'seen', dryRun: false }
+    const refs = [{ namespace: 'shop', name: 'web' }]
+    const code = await approveProfiles(io as unknown as Io, store, refs, decision).then(
+      () => 'approved',
+      (error: unknown) => (error as { code: string }).code
+    )
+    t.match(printed, /\+ read\n\+ write/)
+    return [code, ...(stored.spec.seccomp?.syscalls ?? []).flatMap(({ names }) => names)]
+  }
+  t.same(await approve(seen(['read', 'write'])), ['approved', 'read', 'write'])
+  t.same(await approve(seen(['bpf', 'mount', 'read', 'write'])), ['APPROVAL_INVALID'])
+})

@@ -1,0 +1,106 @@
+import { join } from 'node:path'
+import { test } from 'tap'
+import { run } from '../../../cli/main.js'
+import { getNodes } from '../../../cli/profiles/get.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { openDirectoryStore } from '../../../src/store/directory.js'
+import { captureIo } from '../../helpers/captured-io.js'
+import { nodeView } from '../../../webhook/hub/nodes/node-view.js'
+
+const profile = (name: string, tier: string): SeccompProfile => ({
+  ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+  metadata: { name, namespace: 'shop', labels: { tier } },
+  spec: {
+    workload: { kind: 'Deployment', name, container: 'app' },
+    seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] }
+  }
+})
+
+test('secco get: what is shown, in which order and form', async (t) => {
+  const state = t.testdir()
+  const store = await openDirectoryStore(join(state, 'objects'))
+  for (const [name, tier] of [
+    ['web', 'front'],
+    ['api', 'front'],
+    ['db', 'back']
+  ] as const)
+    await store.apply('SeccompProfile', profile(name, tier))
+  await store.apply('SeccompRule', {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule' },
+    metadata: { name: 'all', namespace: 'shop', labels: { team: 'a' } },
+    spec: { mode: 'learn' }
+  })
+  await store.close()
+  const get = async (...args: string[]) => {
+    const { io, printed } = captureIo()
+    const code = await run(['--state', state, 'get', ...args], io)
+    return { code, ...printed }
+  }
+  const names = '{range .items[*]}{.metadata.name}{"\\n"}{end}'
+  // [arguments, output]
+  const table: [string[], RegExp | string][] = [
+    [['profiles', '--no-headers'], /^shop +api .*\nshop +db .*\nshop +web .*\n$/],
+    [['profiles', '-l', 'tier=front', '-o', 'name'], /^\S+\/api\n\S+\/web\n$/],
+    [['profiles', '--selector', 'tier!=front', '-o', `jsonpath=${names}`], 'db\n'],
+    [['profiles', 'db', '-o', 'jsonpath={.metadata.labels.tier}'], 'back'],
+    [['profiles', 'shop/db', '-o', 'jsonpath={.metadata.labels.tier}'], 'back'],
+    [
+      ['profiles', '--sort-by', '.metadata.labels.tier', '-o', `jsonpath=${names}`],
+      'db\napi\nweb\n'
+    ],
+    [
+      ['profiles', '-o', 'custom-columns=WHO:.metadata.name,TIER:.metadata.labels.tier'],
+      'WHO   TIER\napi   front\ndb    back\nweb   front\n'
+    ],
+    [['profiles', '-o', 'custom-columns=WHO:.metadata.name', '--no-headers'], 'api\ndb\nweb\n'],
+    [['profiles', '--sort-by', '{.metadata.name}', '-o', 'name'], /^\S+api\n\S+db\n\S+web\n$/],
+    [['rules', '--no-headers', '-l', 'team=a'], /^shop +all +learn/],
+    [['rules', '-l', 'team=b'], ''],
+    [['rules', '--sort-by', '.metadata.name', '-o', 'jsonpath={.items[*].spec.mode}'], 'learn'],
+    [['workloads', '-l', 'tier=back', '--no-headers'], /^shop +Deployment +db +app/],
+    [['workloads', '--sort-by', '.name', '-o', 'jsonpath={.items[*].name}'], 'api db web'],
+    [['profiles', '-o', 'jsonpath={.items[*].metadata.name}', '-n', 'other'], '']
+  ]
+  for (const [args, output] of table) {
+    const { code, stdout, stderr } = await get(...args)
+    t.equal(code, 0, `${args.join(' ')}: ${stderr}`)
+    if (typeof output === 'string') t.equal(stdout, output, args.join(' '))
+    else t.match(stdout, output, args.join(' '))
+  }
+  // [arguments, error]
+  const wrong: [string[], RegExp][] = [
+    [['profiles', '-o', 'jsonpath={.items[?(@.a)]}'], /filters and scripts are not accepted/],
+    [['profiles', '-o', 'custom-columns=NAME'], /is no TITLE:PATH/],
+    [
+      ['profiles', '--sort-by', '.a b'],
+      /cannot be read \(INVALID_ARGUMENT\)\n {2}next: write a path/
+    ],
+    [['profiles', '-l', '=x'], /selector "=x": cannot be parsed/],
+    [['nodes', '--no-headers', '--sort-by', '`x`'], /filters and scripts/],
+    [['profiles', '-o', 'go-template=x'], /-o go-template=x: not an output format/]
+  ]
+  for (const [args, error] of wrong) {
+    const { code, stdout, stderr } = await get(...args)
+    t.same([code, stdout], [1, ''], args.join(' '))
+    t.match(stderr, error, args.join(' '))
+  }
+})
+
+test('secco get nodes: an away node was recording', (t) => {
+  const { io, printed } = captureIo()
+  const lastSeen = '2026-01-01T00:00:00Z'
+  const status = { hook: 'tp_btf', record: 'always', attached: true }
+  const [on, off] = [true, false].map((connected) => ({
+    ...nodeView({
+      ...{ name: connected ? 'on' : 'off', connected, lastSeen },
+      ...{ holding: new Map(), problems: new Map() }
+    } as unknown as Parameters<typeof nodeView>[0]),
+    ...status
+  }))
+  if (on === undefined || off === undefined) throw new Error('no node')
+  const args = { output: 'table', now: Date.parse(lastSeen) } as Parameters<typeof getNodes>[2]
+  getNodes(io, [on, off], args)
+  t.match(printed.stdout, /off +Away +was tp_btf/)
+  t.match(printed.stdout, /on +Connected +tp_btf/)
+  t.end()
+})

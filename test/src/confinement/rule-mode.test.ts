@@ -1,0 +1,52 @@
+import { test } from 'tap'
+import { apiVersion } from '../../../src/api/names.js'
+import type { Ladder } from '../../../src/api/ladder.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { modeOfProfile, profileOfRule } from '../../../src/confinement/rule-mode.js'
+import { testRule } from '../../helpers/rules.js'
+
+const profile = (namespace: string, ladder?: Ladder): SeccompProfile => ({
+  ...{ apiVersion, kind: 'SeccompProfile' },
+  metadata: { namespace, name: 'web' },
+  spec: ladder === undefined ? {} : { ladder }
+})
+const canary = {
+  ...{ percent: 25, from: { mode: 'audit' as const } },
+  ...{ startedAt: '2026-01-01T00:00:00Z', quietFor: '10m' }
+}
+
+test('the mode of a profile wins over that of its rule, as far as it may', (t) => {
+  // [what, namespace of the rule, its mode, the profile, the mode that wins]
+  type Mode = 'learn' | 'audit' | 'enforce'
+  const table: [string, string, Mode, SeccompProfile | undefined, string | undefined][] = [
+    ['no ladder', 'shop', 'audit', profile('shop'), undefined],
+    ['no profile', 'shop', 'audit', undefined, undefined],
+    ['promoted', 'shop', 'audit', profile('shop', { mode: 'enforce' }), 'enforce'],
+    ['the same', 'shop', 'enforce', profile('shop', { mode: 'enforce' }), undefined],
+    ['rolled back', 'shop', 'enforce', profile('shop', { mode: 'audit' }), 'audit'],
+    ['tightened', 'secco-system', 'audit', profile('shop', { mode: 'enforce' }), 'enforce'],
+    ['not loosened', 'secco-system', 'enforce', profile('shop', { mode: 'audit' }), undefined],
+    ['of root', 'secco-system', 'enforce', profile('secco-system', { mode: 'audit' }), 'audit'],
+    [
+      'a canary from a mode that loosens the rule',
+      'secco-system',
+      'enforce',
+      profile('shop', { mode: 'enforce', canary }),
+      'enforce for 25%, enforce for the others'
+    ],
+    [
+      'a canary',
+      'shop',
+      'audit',
+      profile('shop', { mode: 'enforce', canary }),
+      'enforce for 25%, audit for the others'
+    ]
+  ]
+  for (const [what, namespace, mode, of, expected] of table) {
+    const rule = testRule('web', { mode, profile: { name: 'web' } }, namespace)
+    t.equal(modeOfProfile(rule, of), expected, what)
+    t.equal(profileOfRule(rule), `${namespace}/web`)
+  }
+  t.equal(profileOfRule(testRule('web', {})), undefined)
+  t.end()
+})

@@ -1,0 +1,34 @@
+import { test } from 'tap'
+import { denialSentence } from '../../../../webhook/confinement/denials/denial-text.js'
+import type { DenialView } from '../../../../webhook/confinement/denials/denial-views.js'
+
+const at = '2026-11-28T12:00:00.000Z'
+const view = {
+  ...{ comm: 'app', pid: 7, containerName: 'web', node: 'n1', syscall: 'getsid', arguments: '' },
+  ...{ signal: '', action: 'SCMP_ACT_ERRNO', errno: 1, count: 2, at, hint: 'allow it' }
+} as DenialView
+
+test('a sentence about a denial names what is known of its caller, and nothing else', (t) => {
+  const table: [string, Partial<DenialView>, string][] = [
+    ['name and pid', {}, 'app (pid 7) in web on n1 called getsid and got EPERM, 2 times, '],
+    ['after a restart of the hub', { pid: 0 }, 'app in web on n1 called getsid and got EPERM'],
+    ['nothing', { comm: '', pid: 0 }, 'A process in web on n1 called getsid and got EPERM'],
+    [
+      'audit',
+      { action: 'SCMP_ACT_LOG', errno: 0 },
+      'app (pid 7) in web on n1 called getsid and was'
+    ],
+    [
+      'a signal',
+      { signal: 'SIGSYS' },
+      'app (pid 7) in web on n1 called getsid and was ended by SIG'
+    ],
+    ['arguments', { arguments: '0x1' }, 'app (pid 7) in web on n1 called getsid with 0x1 and got']
+  ]
+  for (const [what, change, beginning] of table) {
+    const sentence = denialSentence({ ...view, ...change })
+    t.equal(sentence.slice(0, beginning.length), beginning, what)
+    t.ok(sentence.endsWith(`last at ${at}. allow it.`), what)
+  }
+  t.end()
+})

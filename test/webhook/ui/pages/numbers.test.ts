@@ -1,0 +1,76 @@
+import { t, test } from 'tap'
+import { town } from '../../../browser/town.js'
+import { denial, startUiRig } from '../rig.js'
+
+// Other tests may have the machine at the same time.
+t.setTimeout(150_000)
+
+const base = {
+  ...denial,
+  ...{
+    namespace: 'shop',
+    profile: 'checkout.app',
+    comm: 'app',
+    muted: false,
+    expected: false,
+    state: 'open' as const,
+    closedAt: '',
+    hint: 'look'
+  }
+}
+/** One syscall by two ABIs, with two answers; one that is muted, and one on purpose. */
+const denials = [
+  { ...base, syscall: 'mount', abi: 'x86_64', count: 3 },
+  { ...base, syscall: 'mount', abi: 'i386', count: 2 },
+  { ...base, syscall: 'mount', abi: 'x86_64', answer: 'ENOSYS', errno: 38, count: 1 },
+  { ...base, syscall: 'ptrace', abi: 'x86_64', count: 10, state: 'muted' as const },
+  { ...base, syscall: 'clone3', abi: 'x86_64', count: 20, state: 'expected' as const }
+]
+
+const textOf = (body: string) => body.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
+const numberIn = (text: string, form: RegExp) => Number(form.exec(text)?.[1] ?? Number.NaN)
+
+test('one number is the same in the menu, in lists, on the fleet page and in the API', async (t) => {
+  const { app, get } = await startUiRig({ ...town, denials: () => denials })
+  t.teardown(() => app.close())
+  const fleet = (await get('/')).body
+  const list = textOf((await get('/denials')).body)
+  const open = (await get('/denials?kind=open')).body
+  const [, todos = ''] = /<ul class="todo">([^]*?)<\/ul>/.exec(fleet) ?? []
+  const groups = {
+    'the list': numberIn(list, /(\d+) open lines?/),
+    'its rows': (/<tbody[^]*<\/tbody>/.exec(open)?.[0].match(/<tr/g) ?? []).length,
+    'the menu': numberIn(list, /Denials (\d+) needs? you/),
+    'the fleet': numberIn(textOf(fleet), /Denials \d+ (\d+) different/)
+  }
+  for (const [where, number] of Object.entries(groups)) t.equal(number, 3, where)
+
+  const needs = numberIn(textOf(fleet), /needs you: (\d+)/)
+  const badges = [...textOf(fleet).matchAll(/(\d+) needs? you(?!:)/g)].map(([, one]) => Number(one))
+  const more = numberIn(textOf(fleet), /and (\d+) more in/)
+  t.equal(numberIn(textOf(fleet), /Needs you: (\d+)/), needs, 'the panel and the header')
+  t.equal(
+    badges.reduce((sum, one) => sum + one, 0),
+    needs,
+    'the sum of the menu'
+  )
+  const shown = (todos.match(/<li/g) ?? []).length
+  t.equal(shown + (Number.isNaN(more) ? 0 : more), needs, 'the list of what waits')
+
+  const { items } = (await get('/api/v1/workloads')).json<{
+    items: { profile: string; namespace: string; denied: number; observed: number }[]
+  }>()
+  const own = items.find(({ profile }) => profile === 'checkout.app')
+  t.equal(own?.denied, 6, 'calls in the API, without muted ones')
+  t.equal(numberIn(textOf(fleet), /Denials (\d+) \d+ different/), 6, 'calls on the fleet page')
+  t.equal(numberIn(list, /open lines?, (\d+) calls/), 6, 'calls on the page of denials')
+  const workload = textOf((await get('/workloads/shop/checkout.app')).body)
+  t.equal(numberIn(workload, /Observed (\d+)/), own?.observed, 'observed: the API and the page')
+
+  const containers = numberIn(textOf(fleet), /Fleet .*? (\d+) containers/)
+  t.equal(numberIn(textOf((await get('/nodes')).body), /(\d+) containers/), containers)
+  t.equal(numberIn(textOf((await get('/profiler')).body), /(\d+) containers/), containers)
+  const [, states = ''] = /<ul class="legend">([^]*?)<\/ul>/.exec(fleet) ?? []
+  const sum = [...states.matchAll(/<b>(\d+)<\/b>/g)].reduce((all, [, one]) => all + Number(one), 0)
+  t.equal(sum, containers, 'the states add up')
+})

@@ -1,0 +1,260 @@
+import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { laterTime } from '../../../src/history/times.js'
+import { quoted } from '../../../src/lib/shell-word.js'
+import type { ProfileState, RevisionState } from '../../../src/rules/profile-state.js'
+import { modesInUse } from '../../../src/rules/resolve.js'
+import { shortRevision } from '../../../src/rules/revision-names.js'
+import {
+  type ArgumentVerdicts,
+  argumentVerdictsOf
+} from '../../../src/seccomp/filter/argument-verdict.js'
+import {
+  allowsAsRuntimeDefault,
+  type PassSet,
+  passSetOf
+} from '../../../src/seccomp/filter/pass-set.js'
+import { type CallVerdicts, verdictsOf } from '../../../src/seccomp/filter/verdict.js'
+import { type Abi, abis } from '../../../src/syscalls/abi.js'
+import type { DenialRow } from '../../hub/denials/denial-row.js'
+import type { Confinement } from '../containers/confinement.js'
+import type { ContainerView } from '../containers/container-view.js'
+import { restartAfterDeletion, restartCommand } from '../containers/restart-command.js'
+import type { BlockOfCall } from './blocked-call.js'
+import { argumentsIn } from './call-arguments.js'
+
+/** Settlement is what is known of a denial whose call the profile allows by now. */
+export interface Settlement {
+  /** RFC 3339; empty while the container runs on as before, or may do so, or the revision is not where it ran. */
+  closedAt: string
+  hint: string
+}
+
+interface Verdicts {
+  byNumber: CallVerdicts
+  byArguments: ArgumentVerdicts
+}
+
+const known = new WeakMap<LinuxSeccomp, Map<Abi, Verdicts>>()
+
+function readVerdicts(seccomp: LinuxSeccomp, native: Abi): Verdicts {
+  const own = known.get(seccomp) ?? new Map<Abi, Verdicts>()
+  known.set(seccomp, own)
+  const verdicts = own.get(native) ?? {
+    byNumber: verdictsOf(seccomp, native),
+    byArguments: argumentVerdictsOf(seccomp, native)
+  }
+  own.set(native, verdicts)
+  return verdicts
+}
+
+/** Returns whether a filter allows a call, with its arguments where they decide; false where they are not known. */
+export function allowsCall(
+  seccomp: LinuxSeccomp,
+  { abi, syscall, arguments: args }: Pick<DenialRow, 'abi' | 'syscall' | 'arguments'>
+): boolean {
+  const native = abi === 'aarch64' ? abi : 'x86_64'
+  const { byNumber, byArguments } = readVerdicts(seccomp, native)
+  const called = abis.find((each) => each === abi) ?? native
+  const { kind } = byNumber(called, syscall)
+  if (kind !== 'conditional') return kind === 'allowed'
+  return byArguments.of(called, syscall, argumentsIn(args)).kind === 'allowed'
+}
+
+const passSets = new WeakMap<LinuxSeccomp, PassSet>()
+
+/** Returns what a filter allows without logging it. */
+function silentlyAllowed(seccomp: LinuxSeccomp): PassSet {
+  const found = passSets.get(seccomp)
+  if (found !== undefined) return found
+  const syscalls = (seccomp.syscalls ?? []).filter(({ action }) => action === 'SCMP_ACT_ALLOW')
+  const set = passSetOf({ ...seccomp, syscalls })
+  passSets.set(seccomp, set)
+  return set
+}
+
+/**
+ * Returns whether a filter allows a call that was denied. Where its arguments are not known, all that RuntimeDefault
+ * allows of it is enough, which is what people approve by a name: if it is denied again, that is another denial.
+ */
+function settlesCall(seccomp: LinuxSeccomp, row: DenialRow): boolean {
+  if (allowsCall(seccomp, row)) return true
+  return row.arguments === '' && allowsAsRuntimeDefault(silentlyAllowed(seccomp), row.syscall)
+}
+
+/** Returns the revisions that new containers may get of a profile: while a canary runs, one of two. */
+const deliveredOf = (state: ProfileState | undefined): (RevisionState | undefined)[] =>
+  state === undefined ? [undefined] : modesInUse(state).map(({ revision }) => revision)
+
+/** Returns whether what is approved of a profile allows a call that was denied. */
+export function isApprovedNow(
+  { revisions, sources }: Confinement,
+  key: string,
+  row: DenialRow
+): boolean {
+  const seccomp = revisions.seccompOf(sources.hub.profiles().get(key)?.enforce?.digest ?? '')
+  return seccomp !== undefined && settlesCall(seccomp, row)
+}
+
+/** Returns whether a node has the file of a revision, as far as the hub tells nodes apart. */
+const isOn = (node: string, { ready, lacking }: RevisionState): boolean =>
+  ready || lacking?.includes(node) === false
+
+/** Returns since when a profile allows the call: the first of the newest approvals that all allow it; empty if unknown. */
+function allowedSince(
+  { revisions }: Confinement,
+  profile: SeccompProfile | undefined,
+  row: DenialRow
+): string {
+  let since = ''
+  for (const { at, revision } of [...(profile?.status?.approvals ?? [])].reverse()) {
+    const seccomp = revisions.seccompOf(revision)
+    if (seccomp === undefined || !settlesCall(seccomp, row)) break
+    since = at
+  }
+  return since
+}
+
+/** A container that was denied a call: still running, ended (at a time, if that is known), or not known and why. */
+type Fate = { running: ContainerView } | { ended: string } | { unknown: string }
+
+/** Returns a running container of the pod that still has the revision: a pod keeps it through restarts of its containers. */
+export function samePod(
+  { views }: Confinement,
+  row: DenialRow,
+  profiles: readonly string[]
+): ContainerView | undefined {
+  if (row.pod === '') return undefined
+  return profiles
+    .flatMap((profile) => views.reachedBy(profile))
+    .find(
+      ({ namespace, pod, name, revision }) =>
+        pod === row.pod &&
+        namespace === row.namespace &&
+        name === row.containerName &&
+        revision === row.revision
+    )
+}
+
+/** Engines that start the same container again, with the profile that it was created with. */
+const restarting: readonly string[] = ['docker', 'podman']
+
+/**
+ * Returns whether a container that runs has the filter that denied the call: it is the run that was denied, or it was
+ * started again. Outside of pods and engines a later container of the same name is another one.
+ */
+function keepsFilter({ sources }: Confinement, row: DenialRow, view: ContainerView): boolean {
+  if (view.revision !== row.revision) return false
+  if (view.pod !== '' || restarting.includes(view.runtime)) return true
+  return sources.hub.denialRows.listOf(view).some(({ key }) => key === row.key)
+}
+
+function fateOf(confinement: Confinement, row: DenialRow, profiles: readonly string[]): Fate {
+  const { views, sources, revisions } = confinement
+  const { hub, isElsewhere } = sources
+  const view = views.peekContainer(row.node, row.container)
+  if (view !== undefined && keepsFilter(confinement, row, view)) return { running: view }
+  const other = samePod(confinement, row, profiles)
+  if (other !== undefined) return { running: other }
+  if (row.ended !== undefined) return { ended: row.ended }
+  if (view === undefined) {
+    const node = hub.node(row.node)
+    // A node that has not listed its containers may still run it.
+    if (node === undefined && !isElsewhere(row.node)) return { ended: '' }
+    if (node?.connected !== true) return { unknown: 'is not connected' }
+    return hub.inventory.isComplete(row.node)
+      ? { ended: '' }
+      : { unknown: 'has not listed its containers yet' }
+  }
+  const ofRun = hub.denialRows.listOf(view)
+  if (!ofRun.some(({ key }) => key === row.key)) return { ended: view.startedAt }
+  const own = revisions.seccompOf(view.revision)
+  return own !== undefined && settlesCall(own, row) ? { ended: '' } : { running: view }
+}
+
+/**
+ * Returns the settlement of a denial from before its call was blocked in an emergency: that the profile allowed it, and that
+ * the container has ended, stays true.
+ */
+function settledBeforeBlock(
+  confinement: Confinement,
+  row: DenialRow,
+  profiles: readonly string[],
+  block: BlockOfCall | undefined
+): Settlement | undefined {
+  const denied = row.at === '' ? row.lastSeen : row.at
+  if (block?.at === undefined || denied >= block.at) return undefined
+  const since = allowedSince(confinement, confinement.profile(profiles[0] ?? ''), row)
+  const fate = fateOf(confinement, row, profiles)
+  if (since === '' || !('ended' in fate)) return undefined
+  return {
+    closedAt: laterTime(laterTime(fate.ended, since), row.lastSeen),
+    hint: 'closed: its profile allows it, and the container that was denied it has ended; an emergency blocks it now'
+  }
+}
+
+/** Returns what is known of a denial of a deleted profile, in which nothing can be allowed. @param key the profile */
+export function settlementOfDeleted(
+  confinement: Confinement,
+  row: DenialRow,
+  key: string
+): Settlement {
+  const gone = `its profile ${key} was deleted`
+  const fate = fateOf(confinement, row, [key])
+  if ('unknown' in fate)
+    return { closedAt: '', hint: `${gone}, but ${row.node} ${fate.unknown}: secco get nodes` }
+  if ('running' in fate) {
+    const restart = restartAfterDeletion(fate.running, key, confinement.profile(key))
+    return { closedAt: '', hint: `${gone}, and the container keeps its filter until: ${restart}` }
+  }
+  return {
+    closedAt: laterTime(laterTime(fate.ended, row.deleted ?? ''), row.lastSeen),
+    hint: `closed: ${gone}, and the container that was denied it has ended`
+  }
+}
+
+/**
+ * Returns what is known of a denial whose call every revision allows that its profile delivers now; undefined while the
+ * call would be denied again. All of it follows from the profile and the containers, so a hub that was restarted knows it.
+ * @param profiles the profiles that the denial may be of
+ * @param block the emergency block that denies the call now
+ */
+export function settlementOf(
+  confinement: Confinement,
+  row: DenialRow,
+  profiles: readonly string[],
+  block?: BlockOfCall
+): Settlement | undefined {
+  const { revisions, sources } = confinement
+  const states = sources.hub.profiles()
+  const delivered = profiles.flatMap((key) => deliveredOf(states.get(key)))
+  const isAllowed = delivered.every((one) => {
+    if (one === undefined || one.digest === row.revision) return false
+    const seccomp = revisions.seccompOf(one.digest)
+    return seccomp !== undefined && settlesCall(seccomp, row)
+  })
+  const [first] = delivered
+  const [key = ''] = profiles
+  if (first === undefined || !isAllowed)
+    return settledBeforeBlock(confinement, row, profiles, block)
+  const allows = `${shortRevision(key, first.digest)} allows it`
+  const seeNodes = `secco get profiles -n ${quoted(key.split('/')[0] ?? '')}`
+  if (!delivered.every((one) => one === undefined || isOn(row.node, one))) {
+    return {
+      closedAt: '',
+      hint: `${allows}, but ${row.node} does not have it yet: ${seeNodes}`
+    }
+  }
+  const fate = fateOf(confinement, row, profiles)
+  if ('unknown' in fate) {
+    return { closedAt: '', hint: `${allows}, but ${row.node} ${fate.unknown}: ${seeNodes}` }
+  }
+  if ('running' in fate) {
+    const restart = restartCommand(fate.running)
+    return { closedAt: '', hint: `${allows}, and the container keeps its filter until: ${restart}` }
+  }
+  const since = laterTime(fate.ended, allowedSince(confinement, confinement.profile(key), row))
+  return {
+    closedAt: laterTime(since, row.lastSeen),
+    hint: `closed: ${allows}, and the container that was denied it has ended`
+  }
+}

@@ -1,0 +1,103 @@
+import { plural } from '../../../src/lib/plural.js'
+import { missingNodesText } from '../containers/missing-nodes.js'
+
+/** RadiusSummary is the part of a simulation's answer that its summary depends on. */
+export interface RadiusSummary {
+  considered: number
+  without: number
+  hit: number
+  knownSince: string
+  /** Nodes that have not reported what runs there. Absent: from an earlier hub. */
+  missingNodes?: number
+  /** Syscalls that were denied to them already: a call that a filter denied is in no recording. Absent: from an earlier hub. */
+  denied?: readonly string[]
+  /** Those of them that would be denied still. */
+  still?: readonly string[]
+  /** Workloads of which only earlier runs used what would be denied. Absent: from an earlier hub. */
+  earlier?: number
+  /** Workloads whose histories were not read for that. Absent: from an earlier hub. */
+  unread?: number
+  /** Workloads that used it earlier and may be meant. Absent: from an earlier hub. */
+  unplaced?: number
+}
+
+/** WorkloadUse is the part of a workload's entry that its words depend on. */
+interface WorkloadUse {
+  running: boolean
+  /** Running containers that used it. */
+  containers: number
+  certain?: boolean
+  lastUsed?: string
+  firstUsed?: string
+  missingNodes?: number
+}
+
+/** Returns whether a workload runs, and when it used what would be denied. */
+export function whenWords(use: WorkloadUse): string {
+  const { running, containers, certain = true, lastUsed = '', firstUsed = '' } = use
+  if (running && containers > 0) return 'runs now'
+  const isUnknown = (use.missingNodes ?? 0) > 0
+  const state = running ? 'runs now' : isUnknown ? 'not known to run now' : 'not running now'
+  const used = certain ? 'used' : 'may have used'
+  if (lastUsed !== '') return `${state}; ${used} it last in a run that was seen until ${lastUsed}`
+  if (firstUsed !== '') return `${state}; ${used} it first at ${firstUsed}`
+  return `${state}; ${used} it in an earlier run`
+}
+
+/** Returns whether it is certain that nothing would have been denied: every call of every container is known. */
+export function isHarmless(radius: RadiusSummary): boolean {
+  const { considered, without, hit, knownSince, missingNodes = 0, earlier = 0 } = radius
+  const { unread = 0, unplaced = 0 } = radius
+  const unknown = without + missingNodes + unread + unplaced
+  const isKnown = unknown === 0 && knownSince === ''
+  return hit + earlier === 0 && isKnown && considered > 0
+}
+
+/** Returns what would become of the calls that are denied already. */
+function deniedWords({ denied = [], still }: RadiusSummary): string[] {
+  if (denied.length === 0) return []
+  if (still === undefined) return [`What is denied already is not simulated: ${denied.join(', ')}.`]
+  const allowed = denied.filter((call) => !still.includes(call))
+  return [
+    ...(allowed.length === 0 ? [] : [`Denied now, and allowed then: ${allowed.join(', ')}.`]),
+    ...(still.length === 0 ? [] : [`Denied now, and denied still: ${still.join(', ')}.`])
+  ]
+}
+
+/** Returns what is known of earlier runs. */
+function earlierWords({ earlier = 0, unread = 0, unplaced = 0 }: RadiusSummary): string[] {
+  const listed = `${plural(earlier, 'workload is', 'workloads are')} listed because of earlier runs.`
+  const histories = plural(unread, 'history of a workload was', 'histories of workloads were')
+  const others = plural(unplaced, 'workload that does', 'workloads that do')
+  const meant = unplaced === 1 ? 'it is meant' : 'they are meant'
+  const open = `${others} not run used it, or may have: whether ${meant} is not known.`
+  return [
+    ...(earlier === 0 ? [] : [listed]),
+    ...(unread === 0 ? [] : [`${histories} not read.`]),
+    ...(unplaced === 0 ? [] : [open])
+  ]
+}
+
+/** Returns the sentences about a simulation: what would have been denied, and what is not known. */
+export function radiusWords(radius: RadiusSummary): string[] {
+  const { considered, without, hit, knownSince, missingNodes = 0 } = radius
+  const some = plural(considered, 'running container')
+  const limits = [
+    ...(missingNodes === 0 ? [] : [`${missingNodesText(missingNodes)}.`]),
+    ...(knownSince === '' ? [] : [`Calls before ${knownSince} are not known of every container.`]),
+    ...(without === 0
+      ? []
+      : [
+          `The syscalls of ${plural(without, `${considered === 0 ? '' : 'more '}running container`)} are not known.`
+        ]),
+    ...earlierWords(radius),
+    ...deniedWords(radius)
+  ]
+  const isWhole = knownSince === '' && missingNodes === 0
+  if (considered === 0 && without === 0)
+    return [`No ${isWhole ? 'running' : 'known'} container is affected.`, ...limits]
+  if (considered === 0) return limits
+  if (hit > 0) return [`${hit} of ${some} would have had denials.`, ...limits]
+  const what = isWhole ? 'Nothing' : 'Nothing of what is known'
+  return [`${what} would have been denied to ${some}.`, ...limits]
+}

@@ -1,0 +1,62 @@
+import type { VNode } from 'preact'
+import { riskOf } from '../../../src/seccomp/policy/risk.js'
+import { type DenialGroup, openWord } from '../../views/denial-view.js'
+import { type BlockedBy, blockedText, counted } from '../parts/format.js'
+import { Moment, NotedTag } from '../parts/marks.js'
+
+/** Returns why the denial matters, without a command: the buttons are in the next cell. */
+function reasonOf({ syscall }: DenialGroup): string {
+  const risk = riskOf(syscall)
+  return risk === undefined ? 'not in the profile' : `${risk.level} risk: ${risk.reason}`
+}
+
+/** What is to be done is in the next cell. */
+const goneNote = 'nothing can be allowed or muted in it'
+
+export interface StateCellProps {
+  group: DenialGroup
+  /** The decision to block the call, as far as the person may read it. */
+  decision: BlockedBy | undefined
+  now: number
+}
+
+/** The state of a line of denials, and why it is so. */
+export function StateCell({ group, decision, now }: StateCellProps): VNode {
+  const { state, hint } = group
+  if (state === 'expected')
+    return <NotedTag text="explained" note="denied on purpose: libc has another way" />
+  if (state === 'closed') {
+    return (
+      <>
+        <NotedTag text="closed" tone="ok" shape="yes" note={hint.replace(/^closed: /, '')} />
+        <span class="sub">
+          since <Moment at={group.closedAt} now={now} />
+        </span>
+      </>
+    )
+  }
+  if (state === 'muted')
+    return <NotedTag text="muted" shape="yes" note="somebody decided so: it is not shown as open" />
+  if (state === 'allowed')
+    return <NotedTag text="allowed, needs a restart" tone="warn" note={hint} />
+  return <OpenMark group={group} decision={decision} />
+}
+
+/** The state of a denial that waits for a person. */
+function OpenMark({ group, decision }: Omit<StateCellProps, 'now'>): VNode {
+  const text = openWord(group)
+  switch (text) {
+    case 'profile deleted':
+      return <NotedTag text={text} tone="warn" note={goneNote} />
+    case 'another filter is in force': {
+      const note = `the call succeeded ${counted(group.succeeded, 'time')} all the same`
+      return <NotedTag text={text} tone="bad" note={note} alarming />
+    }
+    case 'blocked':
+      return <NotedTag text={text} tone="bad" shape="x" note={<>{blockedText(decision)}</>} />
+    case 'logged':
+      return <NotedTag text={text} tone="warn" note="would be denied in enforce" />
+    case 'open':
+      return <NotedTag text={text} tone="bad" note={reasonOf(group)} />
+  }
+}
