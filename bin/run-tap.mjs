@@ -73,9 +73,9 @@ function sharedProcesses() {
 
 const shortTime = (ms) => (ms < 10_000 ? `${ms}ms` : `${Math.round(ms / 1000)}s`)
 
-/** Runs one file and returns its tally; `report` gets the events of tap-tally.mjs. */
+/** Runs one file and returns its tally; `report` gets the events of tap-tally.mjs and the file. */
 async function runFile(path, { report, runIn, ...options }) {
-  const tally = createTally(report)
+  const tally = createTally((event) => report(event, path))
   const started = Date.now()
   tally.line(`# Subtest: ${path}`)
   const code = await runIn(path, { ...options, onLine: (line) => tally.line(`    ${line}`) })
@@ -105,8 +105,8 @@ export async function runLanes(
 ) {
   const processes = sharedProcesses()
   const isWanted = () => signal?.aborted !== true
-  const reportWanted = (event) => {
-    if (isWanted()) report(event)
+  const reportWanted = (event, path) => {
+    if (isWanted()) report(event, path)
   }
   const ends = new EventEmitter().setMaxListeners(0)
   async function runNext(queue) {

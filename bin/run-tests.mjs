@@ -1,35 +1,41 @@
-// Format, lint, types, then the compiled tests tier by tier; ends with the line `N passed, N failed, N skipped`.
-// `node bin/run-tests.mjs WORD…` runs only the types and the test files of the tiers that are named, or whose path
-// contains one of the other words.
+// `npm test`: format, lint, types, then the compiled tests of the gate; a file that fails runs once more at the end.
+// `all` runs the tests of every tier but nightly, `affected [COMMIT]` the e2e files that the changes since a commit touch.
+// Other words: only the types, and the test files of the tiers that are named, or whose path contains one of the words.
+// The last line is `N passed, N failed, N skipped`.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { changedSince, testsTouchedBy } from './affected.mjs'
 import { queueOf, runLanes, sourceOf, stopAll } from './run-tap.mjs'
-import { howOf, isShared, longestFirst, mayBeSkipped, tierOf, tiers } from './test-tiers.mjs'
+import { maxUnstable, runWithSecondChance } from './second-chance.mjs'
+import { readArguments, selectTests } from './select-tests.mjs'
+import { howOf, isShared, longestFirst, mayBeSkipped, tierOf } from './test-tiers.mjs'
+import { readUnstable } from './unstable.mjs'
 
 process.chdir(join(import.meta.dirname, '..'))
-const words = process.argv.slice(2)
-const named = words.filter((word) => tiers.includes(word))
-const others = words.filter((word) => !tiers.includes(word))
+const wanted = readArguments(process.argv.slice(2))
+const { named } = wanted
 const nightly = named.includes('nightly')
+const withContainers = (path) => ['smoke', 'e2e'].includes(tierOf(path))
 
 /** How often fuzz tests and loops of a file repeat, as a factor (test/helpers/fuzz.ts). Those of e2e are few and long. */
 function fuzzOf(path) {
   if (nightly) return 20
   if (named.join() === 'unit') return 0.1
-  return tierOf(path) === 'e2e' ? 1 : 0.25
+  return withContainers(path) ? 1 : 0.25
 }
 const env = { FORCE_COLOR: '0', NO_COLOR: '1' }
 const envOf = (path) => ({ ...env, SECCO_FUZZ: process.env.SECCO_FUZZ ?? String(fuzzOf(path)) })
 /** Seconds that a file may take; the tests of a file have limits of their own. */
-const timeouts = { unit: 300, integration: 900, e2e: 1800, nightly: 4 * 3600 }
+const timeouts = { unit: 300, integration: 900, smoke: 900, e2e: 1800, nightly: 4 * 3600 }
 const timeoutOf = (path) => timeouts[nightly ? 'nightly' : tierOf(path)]
 
 const sum = { passed: 0, failed: 0, skipped: 0 }
 const skips = []
 const failures = []
+const unstable = []
 const programs = new Set()
 
 /** Runs a program without stdin; gives its exit code, or a reason why it never had one. */
@@ -69,11 +75,11 @@ async function check(title, name, args) {
 function fail(name, details) {
   sum.failed += 1
   failures.push(name)
-  show(name, details)
+  show('FAIL ', name, details)
 }
 
-function show(name, details) {
-  console.log(`FAIL  ${name}`)
+function show(mark, name, details) {
+  console.log(`${mark} ${name}`)
   for (const line of details.slice(0, 120)) console.log(`      ${line}`)
   if (details.length > 120) console.log(`      … and ${details.length - 120} lines more`)
 }
@@ -82,7 +88,7 @@ function onReport(event) {
   if (event.kind === 'failed') {
     const name = sourceOf(event.name)
     failures.push(name)
-    show(name, event.details)
+    show('FAIL ', name, event.details)
     return
   }
   const counts = `${event.passed} passed${event.failed ? `, ${event.failed} failed` : ''}${event.skipped ? `, ${event.skipped} skipped` : ''}`
@@ -97,8 +103,20 @@ function onFile(path, total) {
   sum.skipped += total.skipped
   for (const skipped of total.skips.map(sourceOf)) {
     skips.push(skipped)
-    if (process.env.CI === 'true' && tierOf(path) === 'e2e' && !mayBeSkipped(skipped))
+    if (process.env.CI === 'true' && withContainers(path) && !mayBeSkipped(skipped))
       fail(skipped, ['skipped although this is the continuous integration'])
+  }
+}
+
+/** What counts in a run with a second chance: see second-chance.mjs. */
+const sink = {
+  report: onReport,
+  onFile,
+  heldBack: ({ name, details }) => show('once ', sourceOf(name), details),
+  onUnstable(source, { name }) {
+    const failure = sourceOf(name)
+    unstable.push(source)
+    console.log(`UNSTABLE ${source}: ${failure.slice(source.length).replace(/^ > /, '')}`)
   }
 }
 
@@ -107,8 +125,8 @@ function onFile(path, total) {
  * that neither record nor wait. Once nothing records, files that wait most of the time run beside what is left of
  * those, more of them than there are cores. What measures time comes last, with nothing beside it.
  */
-async function runTests(files) {
-  const options = { envOf, timeoutOf, report: onReport, onFile, isShared }
+async function runBeside(files, handlers) {
+  const options = { envOf, timeoutOf, isShared, ...handlers }
   const filesThat = (how) => files.filter((path) => howOf(path) === how).sort(longestFirst)
   const recording = queueOf(filesThat('recording'))
   const waiting = queueOf(filesThat('waiting'), [recording])
@@ -118,7 +136,19 @@ async function runTests(files) {
   const busy = Array.from({ length: perCore * availableParallelism() }, () => [others, waiting])
   await runLanes([[recording, waiting, others], ...busy, [waiting]], options)
   await linted
-  await runLanes([[queueOf(filesThat('alone'))]], options)
+  await runAlone(filesThat('alone'), handlers)
+}
+
+const runAlone = (files, handlers) =>
+  runLanes([[queueOf(files)]], { envOf, timeoutOf, isShared, ...handlers })
+
+function runTests(files) {
+  if (wanted.kind !== 'gate') return runBeside(files, { report: onReport, onFile })
+  return runWithSecondChance({
+    runAll: (handlers) => runBeside(files, handlers),
+    runAgain: (paths, handlers) => runAlone(paths, { ...handlers, isShared: () => false }),
+    sink
+  })
 }
 
 function testFiles() {
@@ -127,14 +157,18 @@ function testFiles() {
     .map((path) => join('build/test', path))
     .filter((path) => existsSync(path.replace(/^build\//, '').replace(/\.js$/, '.ts')))
     .sort()
-  const usual = tiers.filter((tier) => tier !== 'nightly')
-  const wanted = nightly || (named.length === 0 && others.length > 0) ? tiers : named
-  const ofTiers = all.filter((path) =>
-    (words.length === 0 ? usual : wanted).includes(tierOf(path) ?? 'unit')
-  )
-  return others.length === 0
-    ? ofTiers
-    : ofTiers.filter((path) => others.some((word) => path.includes(word)))
+  if (wanted.kind === 'affected') return affectedFiles(all)
+  const leftOut = readUnstable(readFileSync('test/unstable.md', 'utf8')).map(({ file }) => file)
+  if (wanted.kind === 'gate')
+    for (const file of leftOut) console.log(`left out  ${file}: test/unstable.md`)
+  return selectTests(wanted, all, leftOut)
+}
+
+function affectedFiles(all) {
+  const { commit, files } = changedSince(wanted.since)
+  const found = testsTouchedBy(files).filter((path) => all.includes(path) && withContainers(path))
+  console.log(`${files.length} files changed since ${commit}: ${found.length} e2e files`)
+  return found
 }
 
 /** Linting, which takes minutes: it runs beside the compiler and the first tests. */
@@ -142,7 +176,7 @@ let linted = Promise.resolve()
 
 async function checks() {
   const types = () => check('types', 'tsc', ['-p', '.'])
-  if (words.length > 0) return types()
+  if (wanted.kind === 'chosen' || wanted.kind === 'affected') return types()
   linted = check('lint', 'eslint', ['--max-warnings', '0', '.'])
   await check('format', 'biome', ['format', '.'])
   await types()
@@ -151,7 +185,7 @@ async function checks() {
 async function tests() {
   const files = testFiles()
   const where = named.length === 0 ? 'test/' : `the tier ${named.join(' or ')} of test/`
-  for (const word of others.filter((each) => !files.some((path) => path.includes(each))))
+  for (const word of wanted.others.filter((each) => !files.some((path) => path.includes(each))))
     fail(`tests of ${word}`, [
       `no path of a test file below ${where} contains it`,
       'next: give a part of a path, e.g. npm test -- cli/profiles'
@@ -161,7 +195,7 @@ async function tests() {
   if (files.some((path) => tierOf(path) !== 'unit'))
     await run(process.execPath, ['build/image/bundle-main.js'])
   // Most of these start a real API server, which is built once per machine: minutes that no test's time limit has.
-  if (files.some((path) => tierOf(path) === 'e2e'))
+  if (files.some(withContainers))
     await run(process.execPath, ['build/test/helpers/build-control-plane.js'], 'inherit')
   await runTests(files)
 }
@@ -180,6 +214,9 @@ process.on('exit', () => {
   console.log(`interrupted\n${sum.passed} passed, ${sum.failed + 1} failed, ${sum.skipped} skipped`)
 })
 
+const list = (title, lines) =>
+  lines.length > 0 && console.log(`${title}:\n${lines.map((line) => `  ${line}`).join('\n')}`)
+
 await checks()
 try {
   await tests()
@@ -187,8 +224,9 @@ try {
   fail('running the tests', [String(error?.stack ?? error)])
 }
 await linted
-if (skips.length > 0) console.log(`skipped:\n${skips.map((line) => `  ${line}`).join('\n')}`)
-if (failures.length > 0) console.log(`failed:\n${failures.map((line) => `  ${line}`).join('\n')}`)
+list('skipped', skips)
+list(`unstable, at most ${maxUnstable} in a run`, unstable)
+list('failed', failures)
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
 process.exitCode = sum.failed === 0 ? 0 : 1
 finished = true

@@ -2,11 +2,14 @@
 
 /**
  * unit: pure code, files in a temporary folder, sockets on loopback inside the process. Needs nothing of the machine.
- * integration: programs of ours, the kernel, root, compilers; pure code with thousands of objects.
- * e2e: containers, an API server, a node, a browser.
+ * integration: programs of ours, the kernel, root, compilers; pure code with thousands of objects. Seconds, not minutes.
+ * smoke: at most eight files of what e2e is, which together touch the whole product.
+ * e2e: containers, an API server, a node, a browser; and what belongs to integration but takes too long for the gate.
  * nightly: only in `npm run test:nightly`, where every fuzz test and loop also runs longer (SECCO_FUZZ).
  */
-export const tiers = ['unit', 'integration', 'e2e', 'nightly']
+export const tiers = ['unit', 'integration', 'smoke', 'e2e', 'nightly']
+/** What `npm test` runs. */
+export const gate = ['unit', 'integration', 'smoke']
 
 /**
  * Path below test/, its tier, and how it runs: `recording` where the file attaches to the kernel or starts containers: one
@@ -19,13 +22,14 @@ export const table = [
   ['browser/', 'e2e'],
   ['browser/smooth.', 'e2e', 'alone'],
   // `secco up`, and containers of its own.
-  ['browser/operator.', 'e2e', 'recording'],
+  ['browser/operator.', 'smoke', 'recording'],
   ['browser/stories.', 'e2e', 'recording'],
   // Keys are made by threads and programs.
   ['certs/', 'integration'],
   ['cli/', 'unit'],
+  // Every verb in a process of its own: a minute.
+  ['cli/cli.', 'e2e'],
   // Programs of ours.
-  ['cli/cli.', 'integration'],
   ['cli/commands/completion.', 'integration'],
   ['cli/hubs/hub.', 'integration'],
   ['cli/loaded.', 'integration'],
@@ -46,17 +50,18 @@ export const table = [
   ['cli/recorder-options.', 'integration', 'recording'],
   ['cli/profiles/block.', 'e2e', 'recording'],
   ['cli/programs/trace.', 'e2e', 'recording'],
-  ['cli/programs/up-recorder.', 'integration', 'recording'],
+  ['cli/programs/up-recorder.', 'e2e', 'recording'],
   ['docs/', 'unit'],
   // It parses the tests.
   ['docs/attacks.', 'integration'],
   // The compiler reads the types of the API's answers.
   ['docs/statements.', 'integration'],
   ['e2e/', 'e2e', 'recording'],
+  ['e2e/loop.', 'smoke', 'recording'],
   // An API server without a node.
-  ['e2e/api-server.', 'e2e'],
+  ['e2e/api-server.', 'smoke'],
   ['e2e/certificates.', 'e2e'],
-  ['e2e/custom-resources.', 'e2e'],
+  ['e2e/custom-resources.', 'smoke'],
   ['e2e/final-state.', 'e2e'],
   ['e2e/wrong-objects.', 'e2e'],
   ['e2e/install.', 'e2e'],
@@ -71,6 +76,7 @@ export const table = [
   ['e2e/cluster-command.', 'e2e', 'waiting'],
   ['e2e/install-ha.', 'e2e', 'waiting'],
   ['e2e/install-node.', 'e2e', 'waiting'],
+  ['e2e/enforced-pod.', 'smoke', 'waiting'],
   ['e2e/kubernetes.', 'e2e', 'waiting'],
   ['e2e/node.', 'e2e', 'waiting'],
   ['e2e/scenarios.', 'e2e', 'waiting'],
@@ -88,12 +94,19 @@ export const table = [
   ['helpers/match-lists.', 'unit'],
   // Code generators, and the test run itself.
   ['house/', 'integration'],
+  // npm, again and again.
+  ['house/dependency-review.', 'e2e'],
   ['image/', 'integration'],
+  // Whole images and releases, twice.
+  ['image/image.', 'e2e'],
+  ['image/release.', 'e2e'],
+  ['image/released-archive.', 'smoke', 'recording'],
   // Virtual machines without hardware help: nothing of them is seen outside.
   ['kernels/', 'e2e'],
   ['manifests/', 'unit'],
   ['native/', 'integration', 'recording'],
-  ['native/fuzz.', 'integration'],
+  // Each target is compiled.
+  ['native/fuzz.', 'e2e'],
   ['native/blocked-calls.', 'e2e', 'recording'],
   // Files as runc writes them, and no container.
   ['native/state-watch.', 'integration'],
@@ -145,14 +158,15 @@ export const table = [
   ['src/seccomp/filter/filter-size.', 'integration'],
   ['src/seccomp/filter/misleading-rules.', 'integration'],
   ['src/seccomp/import/strace.', 'integration'],
-  // Every version of every runtime's default.
-  ['src/seccomp/policy/known-defaults.', 'integration'],
+  // Every version of every runtime's default: half a minute.
+  ['src/seccomp/policy/known-defaults.', 'e2e'],
   ['src/seccomp/render/runc.', 'e2e', 'recording'],
   ['src/lib/durable-file-order.', 'integration'],
   ['src/store/directory.', 'integration'],
   ['src/store/directory-crash.', 'integration'],
   ['src/store/directory-pair.', 'integration'],
-  ['src/store/directory-cost.', 'integration'],
+  // It compares times.
+  ['src/store/directory-cost.', 'e2e', 'alone'],
   ['src/store/kubernetes.', 'e2e'],
   ['webhook/', 'unit'],
   ['webhook/cluster/access/', 'e2e'],
@@ -166,7 +180,7 @@ export const table = [
   ['webhook/cluster/many-objects.', 'e2e'],
   ['webhook/cluster/gitops.', 'e2e'],
   ['webhook/cluster/replicas.', 'e2e'],
-  ['webhook/cluster/takeover.', 'e2e'],
+  ['webhook/cluster/takeover.', 'smoke'],
   // Programs of ours.
   ['webhook/approved-profile.', 'integration'],
   // Thousands of objects or requests, megabytes of input with a limit of time.
@@ -175,8 +189,8 @@ export const table = [
   ['webhook/admission/hostile-text.', 'integration'],
   ['webhook/admission/review.', 'integration'],
   ['webhook/admission/server.', 'integration'],
-  // Rates of requests, with and without an attack.
-  ['webhook/admission/under-attack.', 'integration', 'alone'],
+  // Rates of requests, with and without an attack: a minute.
+  ['webhook/admission/under-attack.', 'e2e', 'alone'],
   ['webhook/hub/fleet-cost.', 'integration'],
   ['webhook/hub/hostile-node.', 'integration'],
   ['webhook/cluster/replicas/hub-summary.', 'integration'],
@@ -202,13 +216,13 @@ export const needs = {
   'test/helpers/met-program.ts': 'integration',
   'native/recorder.ts': 'integration',
   'native/trial-load.ts': 'integration',
-  'test/helpers/containerd.ts': 'e2e',
-  'test/helpers/runc-bundle.ts': 'e2e',
-  'test/helpers/debian-rootfs.ts': 'e2e',
-  'test/helpers/cluster.ts': 'e2e',
-  'test/helpers/kubernetes/': 'e2e',
-  'test/browser/rig.ts': 'e2e',
-  'test/bench/': 'e2e'
+  'test/helpers/containerd.ts': 'smoke',
+  'test/helpers/runc-bundle.ts': 'smoke',
+  'test/helpers/debian-rootfs.ts': 'smoke',
+  'test/helpers/cluster.ts': 'smoke',
+  'test/helpers/kubernetes/': 'smoke',
+  'test/browser/rig.ts': 'smoke',
+  'test/bench/': 'smoke'
 }
 
 /** Files that take longest, longest first: they start first, so that none of them runs alone at the end. */

@@ -130,6 +130,20 @@ export interface ReleaseOptions {
   level?: number
 }
 
+type ArchiveOptions = Pick<ReleaseOptions, 'root' | 'runtime' | 'level'>
+
+/** Returns the files of a release below a prefix, and the archive that has them in one folder, `NAME.tar.gz`. */
+export async function releaseArchive({ root, runtime, level = usualLevel }: ArchiveOptions) {
+  const architecture = architectures[runtime.arch] ?? runtime.arch
+  const name = `secco-${version}-linux-${architecture}`
+  const [bash = '', zsh = '', fish = ''] = await Promise.all(
+    ['bash', 'zsh', 'fish'].map((shell) => secco(root, 'completion', shell))
+  )
+  const tree = await releaseTree(root, runtime.node, { bash, zsh, fish })
+  const archive = await tar(tree.map((entry) => ({ ...entry, path: `${name}/${entry.path}` })))
+  return { name, architecture, tree, archive: gzipSync(archive, { level }) }
+}
+
 /**
  * Writes a release: an archive of the command, a Debian package, the image, the manifests, the bill of materials, the
  * provenance, and SHA256SUMS over all of it. Equal sources on an equal machine give equal bytes.
@@ -138,18 +152,10 @@ export interface ReleaseOptions {
  */
 export async function writeRelease(options: ReleaseOptions): Promise<string[]> {
   const { root, folder, image, runtime, level = usualLevel } = options
-  const architecture = architectures[runtime.arch] ?? runtime.arch
-  const name = `secco-${version}-linux-${architecture}`
-  const [bash, zsh, fish] = await Promise.all(
-    ['bash', 'zsh', 'fish'].map((shell) => secco(root, 'completion', shell))
-  )
-  const tree = await releaseTree(root, runtime.node, {
-    ...{ bash: bash ?? '', zsh: zsh ?? '', fish: fish ?? '' }
-  })
+  const { name, architecture, tree, archive } = await releaseArchive(options)
   await mkdir(folder, { recursive: true })
-  const archive = await tar(tree.map((entry) => ({ ...entry, path: `${name}/${entry.path}` })))
   const written: [string, string | Uint8Array][] = [
-    [`${name}.tar.gz`, gzipSync(archive, { level })],
+    [`${name}.tar.gz`, archive],
     [`secco_${version}_${architecture}.deb`, await debianPackage(tree, architecture, level)],
     ['install.yaml', await secco(root, 'install', '--image', image)]
   ]

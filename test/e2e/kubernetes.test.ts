@@ -1,19 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'tap'
 import { findNodePrograms } from '../helpers/api-server-programs.js'
-import { kubectlOf } from '../helpers/kubectl.js'
-import { saidByInstallation } from '../helpers/kubernetes/apply-install.js'
-import { measuring } from '../helpers/kubernetes/measuring.js'
-import { watchOwnPods } from '../helpers/kubernetes/own-pods.js'
-import { containerIdOf, type Pod } from '../helpers/kubernetes/pods.js'
-import { startRealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.js'
-import { testDeployment, useSecco } from '../helpers/kubernetes/secco-in-use.js'
-import { runSeccoInCluster, seccoImageName } from '../helpers/kubernetes/secco-in-cluster.js'
-import { seccoImageArchive } from '../helpers/kubernetes/test-images.js'
-import { runSecco } from '../helpers/secco-command.js'
-import { until } from '../helpers/until.js'
+import type { Pod } from '../helpers/kubernetes/pods.js'
+import { whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { rulesWithoutWebhook } from './policy-on-node.js'
 import { fiftyPods } from './race-on-node.js'
 import { emergencyBlock } from './block-on-node.js'
@@ -21,6 +9,13 @@ import { canaryGoesBack } from './canary-on-node.js'
 import { deniedAndHealed } from './healing-on-node.js'
 import { traceOnNode } from './trace-on-node.js'
 import { approvedPart, doctorInCluster, tenStates } from './truth-on-node.js'
+import {
+  approveDeployment,
+  learnDeployment,
+  ownPodsAreNotDenied,
+  rollOut,
+  startShop
+} from './shop-on-node.js'
 
 const unable = whyNoNode()
 const found = unable === undefined ? await findNodePrograms() : { skip: unable }
@@ -30,156 +25,30 @@ test('from a labelled Deployment to an enforced filter', {
   skip,
   timeout: 1_500_000
 }, async (t) => {
-  if (found.programs === undefined) return
-  const say = (line: string): void => t.comment(line)
-  const folder = await mkdtemp(join(tmpdir(), 'secco-image-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const images = [await seccoImageArchive(folder, seccoImageName)]
-  const cluster = await startRealCluster({ programs: found.programs, images, say })
-  t.teardown(() => cluster.stop())
-  const own = await watchOwnPods(cluster.node(), 'kubernetes')
-  t.teardown(() => own.stop())
-  const secco = await runSeccoInCluster(cluster, found.programs)
-  t.teardown(() => secco.stop())
-  const { kubectl } = found.programs
-  t.teardown(async () => {
-    if (!t.passing()) t.comment(await saidByInstallation(kubectlOf(kubectl, cluster.kubeconfig)))
-  })
-  const node = cluster.node()
-  const shop = await useSecco(cluster, 'shop', secco.state)
+  const { programs } = found
+  if (programs === undefined) return
+  const given = await startShop(t, programs)
+  const { cluster, secco, shop } = given
+  const { kubectl } = programs
   let learning: Pod | undefined
 
   await t.test('learn: under RuntimeDefault, and its profile grows', async (t) => {
-    await shop.create('deployments', testDeployment('web', { 'secco.dev/learn': 'true' }))
-    const [pod] = await shop.ready('app=web', 1)
-    if (pod === undefined) return
-    learning = pod
-    t.match(pod.spec.securityContext?.seccompProfile, { type: 'RuntimeDefault' })
-    const before = await shop.observed('web.app', 'listen')
-    t.notOk(before.includes('getsid'))
-    t.equal(await shop.ask(pod, '/'), 'ok\n')
-    t.equal(await shop.ask(pod, '/call/getsid'), 'getsid ok\n')
-    const after = await shop.observed('web.app', 'getsid', 'shutdown')
-    t.ok(after.length > before.length, `${before.length} → ${after.length} syscalls`)
-    const workload = { kind: 'Deployment', name: 'web', container: 'app' }
-    t.match((await shop.profile('web.app'))?.spec.workload, workload)
-    const wide = await cluster.kubectl('get', 'seccompprofiles', '-n', 'shop', '-o', 'wide')
-    t.match(wide, /web\.app/)
-    t.comment(wide)
+    learning = await learnDeployment(t, given)
   })
 
   await t.test('profiler: a running pod, from the pages and the command line', async (t) => {
     if (learning !== undefined) await traceOnNode(t, { cluster, secco, shop, pod: learning })
   })
 
-  await t.test('approve: every node has the file', async (t) => {
-    const path = await shop.approve('web.app')
-    const file = JSON.parse(await readFile(join(node.seccompRoot, path), 'utf8')) as object
-    t.match(file, { defaultAction: 'SCMP_ACT_ERRNO' })
-    t.comment(await shop.run('get', 'profiles', '-n', 'shop', '-o', 'wide'))
-  })
+  await t.test('approve: every node has the file', (t) => approveDeployment(t, given))
 
   await t.test('roll out: our filter, it serves, an attack is denied and seen', async (t) => {
-    const labels = { 'secco.dev/learn': null, 'secco.dev/profile': 'web.app' }
-    const deployment = '/apis/apps/v1/namespaces/shop/deployments/web'
-    await shop.patch(deployment, { spec: { template: { metadata: { labels } } } })
-    const isNew = ({ metadata }: Pod): boolean => metadata.name !== learning?.metadata.name
-    const [pod] = await shop.ready('app=web', 1, isNew)
-    if (pod === undefined) return
-    const digest = (await shop.profile('web.app'))?.status?.revision?.replace('sha256:', '') ?? ''
-    t.strictSame(pod.spec.containers[0]?.securityContext?.seccompProfile, {
-      type: 'Localhost',
-      localhostProfile: `secco/shop/web.app/${digest}.json`
-    })
-    const pid = await node.pidOf(containerIdOf(pod, 'app'))
-    t.match(await readFile(`/proc/${pid}/status`, 'utf8'), /^Seccomp:\s+2\nSeccomp_filters:\s+1$/m)
-    t.equal(await shop.ask(pod, '/'), 'ok\n')
-    t.equal(await shop.ask(pod, '/call/getsid'), 'getsid ok\n')
-    const attack = ['chroot', 'keyctl', 'unshare']
-    const denied = attack.map((name) => `${name} denied errno 1\n`).join('')
-    t.equal(await shop.ask(pod, '/attack'), denied, 'none of it was learned')
-    const own = containerIdOf(pod, 'app')
-    for (const syscall of attack) {
-      const denial = await until(`the denial of ${syscall}`, async () =>
-        (await secco.denials()).find((one) => one.syscall === syscall && one.container === own)
-      )
-      const who = { pod: pod.metadata.name, containerName: 'app', profile: 'web.app' }
-      t.match(denial, { ...who, namespace: 'shop', node: 'node-1', count: 1 }, syscall)
-    }
-    const asMe = async (...args: string[]): Promise<string> => {
-      const all = ['--kubeconfig', cluster.kubeconfig, ...args]
-      const done = await runSecco(all, { env: { SECCO_TOKEN: secco.token } })
-      t.equal(done.code, 0, done.stderr)
-      return done.stdout
-    }
-    // Until its filter was read it is starting, for some seconds at most.
-    const listed = await until('secco ps to know its filter', async () => {
-      const { items } = JSON.parse(await asMe('ps', '-n', 'shop', '-o', 'json')) as {
-        items: { pod: string; state: string; denials: number }[]
-      }
-      const own = items.find((one) => one.pod === pod.metadata.name)
-      // Counts are taken in twice a second.
-      return own?.state === 'starting' || (own?.denials ?? 0) < attack.length ? undefined : own
-    })
-    t.match(
-      listed,
-      { state: 'enforced', denials: attack.length },
-      'secco ps through the API server'
-    )
-    t.match(await asMe('denials', '-n', 'shop'), /keyctl/)
-    t.match(await asMe('why-eperm', pod.metadata.name, '-n', 'shop'), /chroot|keyctl|unshare/)
-    t.match(await asMe('explain', pod.metadata.name, '-n', 'shop'), /web\.app/)
-    t.match(await asMe('get', 'nodes'), /node-1/)
-    t.match(
-      await runSecco(['--kubeconfig', cluster.kubeconfig, 'ps']),
-      { code: 1, stderr: /accepts tokens.*has a certificate \(UNAUTHENTICATED\)\n {2}next: / },
-      'the administrator of this cluster has a certificate'
-    )
-    t.match(
-      await runSecco(['--kubeconfig', cluster.kubeconfig, '--as', 'ann', 'ps']),
-      {
-        code: 1,
-        stderr: /cannot be asked as ann: a forwarded port.*\(UNAUTHENTICATED\)\n {2}next: install/
-      },
-      'a forwarded port of the hub does not know another user'
-    )
-    // All that the pod did has been taken in when its end has.
-    await shop.patch(deployment, { spec: { replicas: 0 } })
-    // News that is no news to a profile is written more and more seldom.
-    const ended = await until('the end of the attacked pod in the profile', async () => {
-      const { status } = (await shop.profile('web.app')) ?? {}
-      const all = status?.instances ?? []
-      return all.length > 1 && all.every((one) => one.ended) ? status : undefined
-    })
-    const learned = Object.values(ended.observed ?? {}).flat()
-    t.ok(learned.includes('getsid'))
-    for (const syscall of attack) t.notOk(learned.includes(syscall), `${syscall} is not learned`)
+    if (learning !== undefined) await rollOut(t, given, learning)
   })
 
-  await t.test('nothing was denied to our own pods; what is, is seen', async (t) => {
-    for (const page of ['/', '/workloads', '/denials', '/api/v1/profiles', '/openapi.json']) {
-      const headers = { authorization: `Bearer ${secco.token}` }
-      const answer = await fetch(`${secco.ui}${page}`, { headers, redirect: 'manual' })
-      t.ok(answer.status < 400, `${page}: ${answer.status}`)
-    }
-    const before = await own.seen()
-    t.strictSame([...before.satellite.denied, ...before.webhook.denied], [])
-    if (measuring !== undefined) return
-    // Nothing of ours asks for it, and RuntimeDefault would let it through.
-    const program = 'try { os.setPriority(5) } catch (error) { console.log(error.info.code) }'
-    const exec = ['exec', '-n', 'secco-system', 'deploy/secco', '-c', 'secco', '--']
-    const said = await cluster.kubectl(...exec, 'node', '-e', program)
-    t.equal(said, 'EPERM\n')
-    const denial = await until('the denial in our own namespace', async () =>
-      (await secco.denials()).find(({ syscall }) => syscall === 'setpriority')
-    )
-    t.match(denial, { namespace: 'secco-system', containerName: 'secco', node: 'node-1' })
-    const after = await until('the test to see it too', async () => {
-      const { webhook } = await own.seen()
-      return webhook.denied.length > 0 ? webhook.denied : undefined
-    })
-    t.match(after, [/^setpriority in secco-/])
-  })
+  await t.test('nothing was denied to our own pods; what is, is seen', (t) =>
+    ownPodsAreNotDenied(t, given)
+  )
 
   await t.test('ten containers in ten states', async (t) => {
     const needs = approvedPart(await shop.profile('web.app'))

@@ -99,11 +99,11 @@ test('no test file needs more than its tier has', (t) => {
   const way = 'test/a/one.test.ts → test/helpers/b.ts → test/helpers/cluster.ts'
   const third = 'test/a/three.test.ts → test/helpers/secco-command.ts'
   t.same(tooEarly(all, [['a/', 'unit']]), [
-    `unit, but e2e is needed: ${way}`,
+    `unit, but smoke is needed: ${way}`,
     `unit, but integration is needed: ${third}`
   ])
-  t.same(tooEarly(all, [['a/', 'integration']]), [`integration, but e2e is needed: ${way}`])
-  t.same(tooEarly(all, [['a/', 'e2e']]), [])
+  t.same(tooEarly(all, [['a/', 'integration']]), [`integration, but smoke is needed: ${way}`])
+  t.same(tooEarly(all, [['a/', 'smoke']]), [])
   t.end()
 })
 
