@@ -95,6 +95,12 @@ function onReport(event) {
   console.log(
     `${event.failed ? 'FAIL' : 'ok  '}  ${sourceOf(event.name)}  ${counts}  ${event.time}`
   )
+  if (event.failed) showComments(event)
+}
+
+/** Prints what a file that failed said last, such as the log of what it started. */
+function showComments({ comments }) {
+  for (const line of comments) console.log(`      # ${line}`)
 }
 
 function onFile(path, total) {
@@ -108,11 +114,24 @@ function onFile(path, total) {
   }
 }
 
+/** What a run from a built tree may take on 2 cores, in seconds. It is printed and not checked: machines differ. */
+const limitSeconds = { gate: 15 * 60, unit: 120 }
+const kindOfRun = named.join() === 'unit' && wanted.others.length === 0 ? 'unit' : wanted.kind
+
+function printTime() {
+  const limit = limitSeconds[kindOfRun]
+  const seconds = Math.round(process.uptime())
+  if (limit !== undefined) console.log(`${seconds} s; the limit is ${limit} s on 2 cores`)
+}
+
 /** What counts in a run with a second chance: see second-chance.mjs. */
 const sink = {
   report: onReport,
   onFile,
-  heldBack: ({ name, details }) => show('once ', sourceOf(name), details),
+  heldBack: (event) =>
+    event.kind === 'failed'
+      ? show('once ', sourceOf(event.name), event.details)
+      : showComments(event),
   onUnstable(source, { name }) {
     const failure = sourceOf(name)
     unstable.push(source)
@@ -227,6 +246,7 @@ await linted
 list('skipped', skips)
 list(`unstable, at most ${maxUnstable} in a run`, unstable)
 list('failed', failures)
+printTime()
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
 process.exitCode = sum.failed === 0 ? 0 : 1
 finished = true

@@ -7,20 +7,18 @@ export const maxUnstable = 2
 /**
  * Runs files by `runAll`, then those that failed by `runAgain`; each gets `report` and `onFile` for runLanes. When more
  * than `maxUnstable` files failed, the run is red whatever they do next, and none runs again. `sink` gets what counts:
- * `report` and `onFile` once per file, `heldBack` each failure of a first try, and `onUnstable` the source of a file that
+ * `report` and `onFile` once per file, `heldBack` each report of a first try that failed, and `onUnstable` the source of a file that
  * passed at its second try, with its first failure.
  */
 export async function runWithSecondChance({ runAll, runAgain, sink }) {
   const held = new Map()
   await runAll({
     report(event, path) {
-      if (event.kind === 'failed') {
-        if (!held.has(path)) held.set(path, { events: [] })
-        sink.heldBack(event)
-      }
+      if (event.kind === 'failed' && !held.has(path)) held.set(path, { events: [] })
       const file = held.get(path)
-      if (file === undefined) sink.report(event)
-      else file.events.push(event)
+      if (file === undefined) return sink.report(event)
+      sink.heldBack(event)
+      file.events.push(event)
     },
     onFile(path, total) {
       const file = held.get(path)
@@ -40,8 +38,7 @@ export async function runWithSecondChance({ runAll, runAgain, sink }) {
 
 function failAll(held, sink) {
   for (const [path, { events, total }] of held) {
-    for (const event of events)
-      sink.report(event.kind === 'failed' ? { ...event, details: ['see above'] } : event)
+    for (const event of events) sink.report({ ...event, details: ['see above'], comments: [] })
     sink.onFile(path, total)
   }
 }

@@ -3,12 +3,15 @@
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 
+/** How many of a file's last comments are kept: a test that failed prints there what it knows. */
+const maxComments = 60
 const point = /^(ok|not ok)\b(?: \d+)?(?: - )?(.*?)(?: # (SKIP|TODO|time=\S+)\b ?(.*))?$/i
 
 /**
  * Counts leaves: a point with subtests stands for them, and counts only when it failed although none of them did
  * (a wrong plan, a time-out, a crash). A file (outermost point) without any assertion is a failure.
- * `report` gets {kind: 'failed', name, details} at each failure and {kind: 'file', name, ...counts, time} after each file.
+ * `report` gets {kind: 'failed', name, details} at each failure and {kind: 'file', name, ...counts, time, comments} after
+ * each file.
  */
 export function createTally(report = () => {}) {
   const total = { passed: 0, failed: 0, skipped: 0, skips: [], files: 0, bailed: false }
@@ -16,6 +19,7 @@ export function createTally(report = () => {}) {
   let inside = [] // by depth: the counts of the subtest whose point comes next
   let details // of the last failed point
   let yamlIndent = -1
+  let comments = []
 
   const flush = () => {
     if (details !== undefined) report(details)
@@ -59,8 +63,10 @@ export function createTally(report = () => {}) {
       name,
       time,
       ...counts,
-      failed: counts.failed + total.failed - failedBefore
+      failed: counts.failed + total.failed - failedBefore,
+      comments
     })
+    comments = []
   }
 
   return {
@@ -93,6 +99,7 @@ export function createTally(report = () => {}) {
         inside[depth + 1] = { passed: 0, failed: 0, skipped: 0 }
         return
       }
+      if (body.startsWith('# ')) comments = [...comments, body.slice(2)].slice(-maxComments)
       const found = point.exec(body)
       if (!found) return
       flush()

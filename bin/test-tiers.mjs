@@ -1,8 +1,10 @@
 // The one place that states to which tier a test file belongs and whether it can run beside others.
 
 /**
- * unit: pure code, files in a temporary folder, sockets on loopback inside the process. Needs nothing of the machine.
- * integration: programs of ours, the kernel, root, compilers; pure code with thousands of objects. Seconds, not minutes.
+ * unit: pure code, files in a temporary folder, sockets on loopback inside the process. Needs nothing of the machine, and
+ * waits for no time limit of seconds.
+ * integration: programs of ours, the kernel, root, compilers; pure code with thousands of objects, or with real time
+ * limits. Seconds, not minutes.
  * smoke: at most eight files of what e2e is, which together touch the whole product.
  * e2e: containers, an API server, a node, a browser; and what belongs to integration but takes too long for the gate.
  * nightly: only in `npm run test:nightly`, where every fuzz test and loop also runs longer (SECCO_FUZZ).
@@ -149,7 +151,8 @@ export const table = [
   ['satellite/uplink/uplink.', 'integration'],
   ['src/', 'unit'],
   ['src/api/hostile-text.', 'integration'],
-  ['src/api/hostile-yaml.', 'integration'],
+  // It compares times.
+  ['src/api/hostile-yaml.', 'integration', 'alone'],
   // libseccomp, runc and strace, as installed.
   ['src/seccomp/arguments/loadable.', 'integration'],
   ['src/seccomp/filter/cbpf.', 'integration'],
@@ -184,17 +187,24 @@ export const table = [
   // Programs of ours.
   ['webhook/approved-profile.', 'integration'],
   // Thousands of objects or requests, megabytes of input with a limit of time.
-  ['webhook/admission/hostile-cost.', 'integration'],
+  ['webhook/admission/hostile-cost.', 'integration', 'alone'],
   ['webhook/admission/hostile-reviews.', 'integration'],
   ['webhook/admission/hostile-text.', 'integration'],
   ['webhook/admission/review.', 'integration'],
   ['webhook/admission/server.', 'integration'],
+  // Leases, grace periods and time limits of connections pass in real time.
+  ['webhook/cluster/replicas/leader.', 'integration'],
+  ['webhook/hub/stand-by.', 'integration'],
+  ['webhook/hub/stream/session.', 'integration'],
+  // Thousands of connections, and their time limits.
+  ['webhook/request-turns.', 'integration'],
+  ['webhook/hub/stream/tls-listener.', 'integration'],
   // Rates of requests, with and without an attack: a minute.
   ['webhook/admission/under-attack.', 'e2e', 'alone'],
-  ['webhook/hub/fleet-cost.', 'integration'],
+  ['webhook/hub/fleet-cost.', 'integration', 'alone'],
   ['webhook/hub/hostile-node.', 'integration'],
   ['webhook/cluster/replicas/hub-summary.', 'integration'],
-  ['webhook/admission/large-pods.', 'integration'],
+  ['webhook/admission/large-pods.', 'integration', 'alone'],
   ['webhook/hub/observations/observation-writer.', 'integration'],
   ['webhook/ui/crowd.', 'integration'],
   ['webhook/ui/rows.', 'integration'],
@@ -227,6 +237,7 @@ export const needs = {
 
 /** Files that take longest, longest first: they start first, so that none of them runs alone at the end. */
 export const longest = [
+  'e2e/enforced-pod.',
   'e2e/kubernetes.',
   'e2e/install-ha.',
   'e2e/truth.',
@@ -246,11 +257,10 @@ export const longest = [
   'webhook/cluster/takeover.',
   'webhook/cluster/cluster.',
   'webhook/cluster/replicas.',
-  // Of the unit tier: they wait for time limits.
+  // They wait for time limits.
   'webhook/cluster/replicas/leader.',
   'webhook/hub/stand-by.',
   'webhook/request-turns.',
-  'webhook/confinement/ladder/ladder-changes.',
   'webhook/hub/stream/',
   'satellite/uplink/hub-connection.'
 ]

@@ -63,9 +63,12 @@ async function rigOf(t: Test, inCluster: boolean, denials: readonly Denial[], de
   const denialRows = new DenialRows()
   for (const one of denials) denialRows.grow(one, 1, at)
   if (deleted) denialRows.profileDeleted('shop', 'web', at)
+  // Whoever asks again after a change finds the next revision: nobody waits for a hub.
+  let revision = 0
+  const rendered = () => new Map([['shop/web', { enforce: { digest: `sha256:${revision++}` } }]])
   const confinement = {
     sources: {
-      hub: { ...noProfiles.hub, denialRows, onChange: () => () => undefined },
+      hub: { ...noProfiles.hub, profiles: rendered, denialRows, onChange: () => () => undefined },
       isElsewhere: () => true,
       now: () => Date.parse(at),
       inCluster
