@@ -1,5 +1,5 @@
 // Which compiled files load which, read from their text: a string that ends in `.js` and begins with a dot is a path.
-// A test also loads what it starts: the files of a verb of `secco` that its text names as a command.
+// A test also loads what it starts and reads: verbs of `secco`, and files by their path. Too many is the safe side.
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -10,7 +10,7 @@ export function affectedBy(changed, texts, startedBy = () => []) {
   for (const [path, text] of texts) {
     const loaded = [...text.matchAll(/['"](\.{1,2}\/[^'"]+\.js)['"]/g)]
     const targets = loaded.map(([, target]) => join(dirname(path), target))
-    for (const target of [...targets, ...startedBy(path, text)]) {
+    for (const target of new Set([...targets, ...startedBy(path, text)])) {
       if (!loaders.has(target)) loaders.set(target, [])
       loaders.get(target).push(path)
     }
@@ -29,44 +29,74 @@ export function verbFiles(table) {
   return files
 }
 
-/** Returns `(path, text)` → the files of verbs that a test starts: `['up', …]`, `run('ps')` or `'secco ps …'`. */
+/** Tests that run what documents say start whatever is written there. */
+const readsDocuments = /['"`](?:\.\/)?(?:docs\/|README\.md)/
+
+/**
+ * Returns `(path, text)` → what a test loads besides modules: the files of each verb of `secco` that it names, and the
+ * files that it names by their path in the checkout.
+ */
 export const startedByTests = (verbs) => (path, text) => {
   if (!path.startsWith('build/test/')) return []
   // Pods of an installation run both.
   const pods = path.endsWith('/secco-in-cluster.js') ? ['webhook', 'satellite'] : []
-  const named = [...text.matchAll(/(?:[[(]\s*['"]|['"`]secco )([a-z][a-z-]+)\b/g)]
-  return [...pods, ...named.map(([, word]) => word)].flatMap((word) => verbs.get(word) ?? [])
+  const quoted = [...text.matchAll(/['"`](?:secco )?([a-z][a-z-]+)(?=['"`\s])/g)]
+  const words = readsDocuments.test(text) ? verbs.keys() : quoted.map(([, word]) => word)
+  const named = [
+    ...text.matchAll(/['"`]((?:bin|build|cli|docs|image|manifests|native|test)\/[\w./-]+)['"`]/g)
+  ]
+  return [
+    ...new Set([...pods, ...words].flatMap((word) => verbs.get(word) ?? [])),
+    ...named.map(([, file]) => file)
+  ]
 }
 
-/** What a change of a file that is not compiled touches: a path of the checkout, and the compiled files it may change. */
+/** What a change touches besides the file itself: a path of the checkout, and the compiled files it may change. */
 const others = [
   [/^(package(-lock)?\.json|tsconfig\.json|bin\/(setup|secco)$|image\/)/, /^build\//],
-  [/^native\//, /^build\/native\//],
-  [/^webhook\//, /^build\/webhook\/ui\//],
+  // Every command of `secco` runs them, and loads the verbs from a table.
+  [/^cli\/(start|main)\.ts|^cli\/commands\/(verbs|context)\.ts/, /^build\/test\//],
+  [/^native\//, /^build\/(native|test\/native)\//],
+  [/^webhook\/ui\/browser\//, /^build\/webhook\/ui\//],
   [/^test\/(cluster|helpers)\//, /^build\/test\/helpers\//],
-  [/^(docs\/|README\.md$|manifests\/)/, /^build\/test\/e2e\/(documents|five-minutes|servers)\./]
+  [/^manifests\//, /^build\/cli\/install\//],
+  [/^(docs\/.*|README)\.md$/, /^build\/test\/e2e\/(documents|five-minutes|servers)\./]
 ]
 
-/** Returns the compiled files that changes of these paths may change. */
+/** Returns a path and the folders above it: a test may name any of them. */
+const withFolders = (path) =>
+  path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'))
+
+/** Returns what changes of these paths may change: compiled files, and the paths themselves. */
 export function compiledOf(paths, compiled) {
-  return paths.flatMap((path) => {
-    if (/\.tsx?$/.test(path)) return [`build/${path.replace(/\.tsx?$/, '.js')}`]
-    return others
+  return paths.flatMap((path) => [
+    ...(/\.tsx?$/.test(path) ? [`build/${path.replace(/\.tsx?$/, '.js')}`] : withFolders(path)),
+    ...others
       .filter(([source]) => source.test(path))
       .flatMap(([, target]) => compiled.filter((each) => target.test(each)))
-  })
+  ])
 }
 
-/** Returns the test files that changes of these paths touch, by what is compiled in build/. */
+/** A change of a document that no test names touches none. */
+const isDocument = (path) => /\.md$/.test(path)
+
+/**
+ * Returns the test files that changes of these paths touch, by what is compiled in build/. A path of which nothing is
+ * known touches every test.
+ */
 export function testsTouchedBy(paths) {
   const compiled = readdirSync('build', { recursive: true })
     .filter((path) => path.endsWith('.js') && !path.startsWith('bundle'))
     .map((path) => join('build', path))
   const texts = new Map(compiled.map((path) => [path, readFileSync(path, 'utf8')]))
   const verbs = verbFiles(texts.get('build/cli/commands/verbs.js') ?? '')
-  return affectedBy(compiledOf(paths, compiled), texts, startedByTests(verbs))
-    .filter((path) => path.endsWith('.test.js'))
-    .sort()
+  const isTest = (path) => path.endsWith('.test.js')
+  const touchedBy = (changed) =>
+    affectedBy(compiledOf(changed, compiled), texts, startedByTests(verbs)).filter(isTest)
+  const found = new Set(touchedBy(paths))
+  const isKnown = (path) => isDocument(path) || touchedBy([path]).length > 0
+  const unknown = paths.filter((path) => !/\.tsx?$/.test(path) && !isKnown(path))
+  return (unknown.length > 0 ? compiled.filter(isTest) : [...found]).sort()
 }
 
 const git = (...args) => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim()

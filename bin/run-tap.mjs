@@ -45,8 +45,8 @@ function start(path, { timeoutSeconds, env, onLine, stderr = 'inherit' }) {
 }
 
 /**
- * Returns `run(path, options)`, which runs a file in a process that others had before it, and `end`. Files with another
- * environment have other processes.
+ * Returns `run(path, options)`, which runs a file in a process that others had before it, and `end`, which resolves with
+ * what failed in them after the last test of a file. Files with another environment have other processes.
  */
 function sharedProcesses() {
   const all = []
@@ -65,9 +65,7 @@ function sharedProcesses() {
     one.isBusy = false
     return code
   }
-  const end = () => {
-    for (const { shared } of all) shared.end()
-  }
+  const end = async () => (await Promise.all(all.map(({ shared }) => shared.end()))).flat()
   return { run, end }
 }
 
@@ -81,6 +79,7 @@ async function runFile(path, { report, runIn, ...options }) {
   const code = await runIn(path, { ...options, onLine: (line) => tally.line(`    ${line}`) })
   const why = code === 0 || code === 1 ? '' : ` (ended with ${code})`
   const point = code === 0 ? 'ok 1' : 'not ok 1'
+  tally.endDetails()
   tally.line(`${point} - ${path}${why} # time=${shortTime(Date.now() - started)}`)
   tally.end()
   return tally.total
@@ -95,9 +94,10 @@ const isOpen = ({ after }) => after.every(isOver)
 /**
  * Runs files in lanes beside each other. A lane is a list of queues (queueOf) that lanes may share: it takes the next
  * file of its first open queue that has one, waits while only closed queues have files, and ends when none has.
- * `onFile` gets each file's tally. Files for which
- * `isShared` is true run one after the other in processes that they share. What files write to stderr goes to ours, unless `stderr` is 'ignore'. After `signal`
+ * `report` and `onFile` get each file's events and tally. Files for which `isShared` is true run one after the other in
+ * processes that they share. What files write to stderr goes to ours, unless `stderr` is 'ignore'. After `signal`
  * aborted, no further file starts and nothing more is reported.
+ * @returns what failed in shared processes after the last test of a file
  */
 export async function runLanes(
   lanes,
@@ -133,7 +133,7 @@ export async function runLanes(
     }
   }
   await Promise.all(lanes.map(run))
-  processes.end()
+  return await processes.end()
 }
 
 /** Runs files, `jobs` at a time, in their order: see runLanes. */

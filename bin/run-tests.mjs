@@ -1,9 +1,9 @@
 // `npm test`: format, lint, types, then the compiled tests of the gate; a file that fails runs once more at the end.
 // `all` runs the tests of every tier but nightly, `affected [COMMIT]` the e2e files that the changes since a commit touch.
-// Other words: only the types, and the test files of the tiers that are named, or whose path contains one of the words.
+// Other words: only the types, and the test files of the tiers that are named whose path contains one of the other words.
 // The last line is `N passed, N failed, N skipped`.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -12,24 +12,24 @@ import { queueOf, runLanes, sourceOf, stopAll } from './run-tap.mjs'
 import { maxUnstable, runWithSecondChance } from './second-chance.mjs'
 import { readArguments, selectTests } from './select-tests.mjs'
 import { howOf, isShared, longestFirst, mayBeSkipped, tierOf } from './test-tiers.mjs'
-import { readUnstable } from './unstable.mjs'
+import { leftOutOfGate } from './unstable.mjs'
 
 process.chdir(join(import.meta.dirname, '..'))
 const wanted = readArguments(process.argv.slice(2))
 const { named } = wanted
 const nightly = named.includes('nightly')
-const withContainers = (path) => ['smoke', 'e2e'].includes(tierOf(path))
+const isEndToEnd = (path) => ['smoke', 'e2e'].includes(tierOf(path))
 
 /** How often fuzz tests and loops of a file repeat, as a factor (test/helpers/fuzz.ts). Those of e2e are few and long. */
 function fuzzOf(path) {
   if (nightly) return 20
   if (named.join() === 'unit') return 0.1
-  return withContainers(path) ? 1 : 0.25
+  return isEndToEnd(path) ? 1 : 0.25
 }
 const env = { FORCE_COLOR: '0', NO_COLOR: '1' }
 const envOf = (path) => ({ ...env, SECCO_FUZZ: process.env.SECCO_FUZZ ?? String(fuzzOf(path)) })
 /** Seconds that a file may take; the tests of a file have limits of their own. */
-const timeouts = { unit: 300, integration: 900, smoke: 900, e2e: 1800, nightly: 4 * 3600 }
+const timeouts = { unit: 600, integration: 1800, smoke: 1800, e2e: 3600, nightly: 4 * 3600 }
 const timeoutOf = (path) => timeouts[nightly ? 'nightly' : tierOf(path)]
 
 const sum = { passed: 0, failed: 0, skipped: 0 }
@@ -109,33 +109,40 @@ function onFile(path, total) {
   sum.skipped += total.skipped
   for (const skipped of total.skips.map(sourceOf)) {
     skips.push(skipped)
-    if (process.env.CI === 'true' && withContainers(path) && !mayBeSkipped(skipped))
+    if (process.env.CI === 'true' && !mayBeSkipped(skipped))
       fail(skipped, ['skipped although this is the continuous integration'])
   }
 }
 
-/** What a run from a built tree may take on 2 cores, in seconds. It is printed and not checked: machines differ. */
+/** What a run from a built tree should take on 2 cores, in seconds. It is printed and not checked: machines differ. */
 const limitSeconds = { gate: 15 * 60, unit: 120 }
 const kindOfRun = named.join() === 'unit' && wanted.others.length === 0 ? 'unit' : wanted.kind
 
 function printTime() {
   const limit = limitSeconds[kindOfRun]
   const seconds = Math.round(process.uptime())
-  if (limit !== undefined) console.log(`${seconds} s; the limit is ${limit} s on 2 cores`)
+  if (limit !== undefined) console.log(`${seconds} s; at most ${limit} s are expected on 2 cores`)
 }
 
 /** What counts in a run with a second chance: see second-chance.mjs. */
 const sink = {
   report: onReport,
   onFile,
-  heldBack: (event) =>
-    event.kind === 'failed'
-      ? show('once ', sourceOf(event.name), event.details)
-      : showComments(event),
+  heldBack(event) {
+    if (event.kind === 'failed') return show('once ', sourceOf(event.name), event.details)
+    console.log(`once  ${sourceOf(event.name)}  ${event.passed} passed, ${event.failed} failed`)
+    showComments(event)
+  },
+  onFailed(events) {
+    failures.push(...events.map(({ name }) => sourceOf(name)))
+  },
   onUnstable(source, { name }) {
-    const failure = sourceOf(name)
     unstable.push(source)
-    console.log(`UNSTABLE ${source}: ${failure.slice(source.length).replace(/^ > /, '')}`)
+    const failure = sourceOf(name)
+    const isOfFile = failure.startsWith(source) && failure !== source
+    console.log(
+      `UNSTABLE ${source}: ${isOfFile ? failure.slice(source.length).replace(/^ > | /, '') : failure}`
+    )
   }
 }
 
@@ -149,43 +156,70 @@ async function runBeside(files, handlers) {
   const filesThat = (how) => files.filter((path) => howOf(path) === how).sort(longestFirst)
   const recording = queueOf(filesThat('recording'))
   const waiting = queueOf(filesThat('waiting'), [recording])
-  const others = queueOf(filesThat(undefined))
+  const alone = filesThat('alone')
+  const others = queueOf(
+    files
+      .filter((path) => ![recording, waiting].some(({ left }) => left.includes(path)))
+      .filter((path) => !alone.includes(path))
+      .sort(longestFirst)
+  )
   // Some of the unit tier wait for time limits, and nothing else runs beside them.
   const perCore = named.join() === 'unit' ? 2 : 1
   const busy = Array.from({ length: perCore * availableParallelism() }, () => [others, waiting])
-  await runLanes([[recording, waiting, others], ...busy, [waiting]], options)
+  const late = await runLanes([[recording, waiting, others], ...busy, [waiting]], options)
+  if (late.length > 0) fail('after the last test of unit files that share a process', late)
   await linted
-  await runAlone(filesThat('alone'), handlers)
+  await runAlone(alone, handlers)
 }
 
+/** Runs files one after the other, each in a process of its own. */
 const runAlone = (files, handlers) =>
-  runLanes([[queueOf(files)]], { envOf, timeoutOf, isShared, ...handlers })
+  runLanes([[queueOf(files)]], { envOf, timeoutOf, ...handlers })
 
 function runTests(files) {
   if (wanted.kind !== 'gate') return runBeside(files, { report: onReport, onFile })
   return runWithSecondChance({
     runAll: (handlers) => runBeside(files, handlers),
-    runAgain: (paths, handlers) => runAlone(paths, { ...handlers, isShared: () => false }),
+    runAgain: runAlone,
     sink
   })
 }
 
-function testFiles() {
-  const all = readdirSync('build/test', { recursive: true })
-    .filter((path) => path.endsWith('.test.js'))
-    .map((path) => join('build/test', path))
-    .filter((path) => existsSync(path.replace(/^build\//, '').replace(/\.js$/, '.ts')))
+/** Returns every test file as compiled; one that was not compiled is a failure. */
+function compiledTests() {
+  const all = readdirSync('test', { recursive: true })
+    .filter((path) => /\.test\.tsx?$/.test(path))
+    .map((path) => join('build/test', path.replace(/\.tsx?$/, '.js')))
     .sort()
+  const isThere = (path) => existsSync(path)
+  for (const path of all.filter((each) => !isThere(each)))
+    fail(sourceOf(path), ['it was not compiled', 'next: rm build/tsconfig.tsbuildinfo'])
+  for (const path of all.filter((each) => tierOf(each) === undefined))
+    fail(sourceOf(path), ['it has no row in the table of bin/test-tiers.mjs'])
+  return all.filter((path) => isThere(path) && tierOf(path) !== undefined)
+}
+
+function testFiles() {
+  const all = compiledTests()
   if (wanted.kind === 'affected') return affectedFiles(all)
-  const leftOut = readUnstable(readFileSync('test/unstable.md', 'utf8')).map(({ file }) => file)
+  const leftOut = leftOutOfGate()
+  if (leftOut.faults.length > 0) fail('test/unstable.md', leftOut.faults)
   if (wanted.kind === 'gate')
-    for (const file of leftOut) console.log(`left out  ${file}: test/unstable.md`)
-  return selectTests(wanted, all, leftOut)
+    for (const file of leftOut.files) console.log(`left out  ${file}: test/unstable.md`)
+  const files = selectTests(wanted, all, leftOut.files)
+  if (files.length === 0 && wanted.others.length === 0) fail('no test file', ['nothing is tested'])
+  return files
 }
 
 function affectedFiles(all) {
   const { commit, files } = changedSince(wanted.since)
-  const found = testsTouchedBy(files).filter((path) => all.includes(path) && withContainers(path))
+  if (files.length === 0)
+    fail('affected', [
+      `nothing has changed since ${commit}`,
+      'next: name a commit to compare with: npm run test:affected -- HEAD~1'
+    ])
+  const touched = new Set(testsTouchedBy(files))
+  const found = all.filter((path) => touched.has(path) && isEndToEnd(path))
   console.log(`${files.length} files changed since ${commit}: ${found.length} e2e files`)
   return found
 }
@@ -201,6 +235,12 @@ async function checks() {
   await types()
 }
 
+/** Runs a program that makes what tests need. */
+async function prepare(program, stdout) {
+  const { code, output } = await run(process.execPath, [program], stdout)
+  if (code !== 0) fail(program, [`it ended with ${code}`, ...output.trimEnd().split('\n')])
+}
+
 async function tests() {
   const files = testFiles()
   const where = named.length === 0 ? 'test/' : `the tier ${named.join(' or ')} of test/`
@@ -211,11 +251,9 @@ async function tests() {
     ])
   if (files.length === 0) return
   // What bin/secco runs; without it these tests take the compiled files one by one, and longer.
-  if (files.some((path) => tierOf(path) !== 'unit'))
-    await run(process.execPath, ['build/image/bundle-main.js'])
+  if (files.some((path) => tierOf(path) !== 'unit')) await prepare('build/image/bundle-main.js')
   // Most of these start a real API server, which is built once per machine: minutes that no test's time limit has.
-  if (files.some(withContainers))
-    await run(process.execPath, ['build/test/helpers/build-control-plane.js'], 'inherit')
+  if (files.some(isEndToEnd)) await prepare('build/test/helpers/build-control-plane.js', 'inherit')
   await runTests(files)
 }
 

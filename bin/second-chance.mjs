@@ -4,41 +4,51 @@ import { sourceOf } from './run-tap.mjs'
 /** How many files of a run may pass only at their second try. */
 export const maxUnstable = 2
 
+/** A property test draws other values at its second try: what it found once is a fault. */
+const isCounterexample = ({ details }) =>
+  details.some((line) => /Property failed after|Counterexample:/.test(line))
+
+/** A second try that skips what the first one ran proves nothing. */
+const hasPassed = (second, first) => second.failed === 0 && second.skipped <= first.skipped
+
 /**
- * Runs files by `runAll`, then those that failed by `runAgain`; each gets `report` and `onFile` for runLanes. When more
- * than `maxUnstable` files failed, the run is red whatever they do next, and none runs again. `sink` gets what counts:
- * `report` and `onFile` once per file, `heldBack` each report of a first try that failed, and `onUnstable` the source of a file that
- * passed at its second try, with its first failure.
+ * Runs files by `runAll`, then those that failed by `runAgain`; each gets `report` and `onFile` for runLanes. `sink` gets
+ * what counts: `report` and `onFile` once for each file, `heldBack` each event of a first try that failed, `onUnstable`
+ * the source of a file that passed at its second try, with its first failure, and `onFailed` the other files that failed
+ * at their first try and do not run again. That are all of them when more than `maxUnstable` failed, because the run is
+ * red whatever they do, and those with a counterexample.
  */
 export async function runWithSecondChance({ runAll, runAgain, sink }) {
   const held = new Map()
   await runAll({
     report(event, path) {
-      if (event.kind === 'failed' && !held.has(path)) held.set(path, { events: [] })
-      const file = held.get(path)
-      if (file === undefined) return sink.report(event)
-      sink.heldBack(event)
-      file.events.push(event)
+      if (event.kind === 'failed') {
+        if (!held.has(path)) held.set(path, { failures: [] })
+        held.get(path).failures.push(event)
+      }
+      if (held.has(path)) sink.heldBack(event)
+      else sink.report(event)
     },
     onFile(path, total) {
-      const file = held.get(path)
-      if (file === undefined) sink.onFile(path, total)
-      else file.total = total
+      if (held.has(path)) held.get(path).total = total
+      else sink.onFile(path, total)
     }
   })
-  if (held.size > maxUnstable) return failAll(held, sink)
-  await runAgain([...held.keys()], {
-    report: sink.report,
-    onFile(path, total) {
-      sink.onFile(path, total)
-      if (total.failed === 0) sink.onUnstable(sourceOf(path), held.get(path).events[0])
-    }
-  })
-}
-
-function failAll(held, sink) {
-  for (const [path, { events, total }] of held) {
-    for (const event of events) sink.report({ ...event, details: ['see above'], comments: [] })
+  const isFinal = ([, { failures }]) =>
+    held.size > maxUnstable || failures.some((failure) => isCounterexample(failure))
+  for (const [path, { failures, total }] of [...held].filter(isFinal)) {
+    sink.onFailed(failures)
     sink.onFile(path, total)
   }
+  const again = [...held].filter((entry) => !isFinal(entry)).map(([path]) => path)
+  await runAgain(again, {
+    report: sink.report,
+    onFile(path, second) {
+      const { failures, total } = held.get(path)
+      const passed = hasPassed(second, total)
+      if (passed) sink.onUnstable(sourceOf(path), failures[0])
+      else if (second.failed === 0) sink.onFailed(failures)
+      sink.onFile(path, passed || second.failed > 0 ? second : total)
+    }
+  })
 }

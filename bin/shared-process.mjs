@@ -9,6 +9,7 @@ const program = join(import.meta.dirname, 'run-in-turn.mjs')
 /**
  * Starts a process for test files. `run` gives the path of the next one to it, hands the lines of its TAP to `onLine`,
  * and resolves with 0 (passed), 1 (failed), or how the process ended meanwhile; after that it runs nothing more (`isOver`).
+ * `end` resolves with what failed after the last test of a file, when no file was left to blame for it.
  */
 export function startShared({ env, preload, stderr = 'inherit', timeoutSeconds }) {
   const child = spawn(process.execPath, [preload, program], {
@@ -17,30 +18,44 @@ export function startShared({ env, preload, stderr = 'inherit', timeoutSeconds }
     env: { ...process.env, ...env, TAP_TIMEOUT: String(timeoutSeconds) }
   })
   const [, , , paths] = child.stdio
-  const shared = { child, isOver: false, run, end: () => paths.end() }
+  const shared = { child, isOver: false, run, end }
+  const late = []
+  let hasFailed = false
   let current
   const finish = (code) => {
     const file = current
     current = undefined
     clearTimeout(file?.limit)
+    if (file !== undefined && code !== 0) hasFailed = true
     file?.done(code)
   }
-  const onEnd = (how) => {
-    if (shared.isOver) return
-    shared.isOver = true
-    finish(how)
-  }
-  child.on('error', (error) => onEnd(error.message))
   // 'close' comes after the last line of its stdout, which what the test started may hold open.
-  child.on('exit', (code, signal) => {
-    const end = () => onEnd(signal ?? `exit code ${code}`)
-    child.on('close', end)
-    setTimeout(end, 2000).unref()
+  const ended = new Promise((done) => {
+    child.on('error', (error) => done(error.message))
+    child.on('exit', (code, signal) => {
+      shared.isOver = true
+      const how = signal ?? (code === 0 ? 0 : `exit code ${code}`)
+      child.on('close', () => done(how))
+      setTimeout(() => done(how), 2000)
+    })
+  }).then((how) => {
+    shared.isOver = true
+    finish(how === 0 ? 'exit code 0' : how)
+    return how
   })
+
+  async function end() {
+    paths.end()
+    const how = await ended
+    return late.length > 0 || how === 0 || hasFailed ? late : [`it ended with ${how}`]
+  }
   paths.on('error', () => undefined)
 
   createInterface({ input: child.stdout }).on('line', (line) => {
-    if (current === undefined) return
+    if (current === undefined) {
+      if (line.startsWith('not ok ')) late.push(line)
+      return
+    }
     const { path, onLine } = current
     if (line === `# Subtest: end of ${path}`) current.ending = []
     current.ending?.push(line)

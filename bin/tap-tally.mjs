@@ -105,6 +105,10 @@ export function createTally(report = () => {}) {
       flush()
       onPoint(depth, found[1].toLowerCase() === 'ok', found[2], found[3], found[4])
     },
+    /** Ends a diagnostic that a killed process left open, so that the next line is read. */
+    endDetails() {
+      yamlIndent = -1
+    },
     end: flush
   }
 }

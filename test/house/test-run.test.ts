@@ -24,9 +24,9 @@ interface RunOptions {
   signal?: AbortSignal
 }
 interface TestRun {
-  runFiles: (paths: readonly string[], options: RunOptions & { jobs: number }) => Promise<void>
+  runFiles: (paths: readonly string[], options: RunOptions & { jobs: number }) => Promise<string[]>
   queueOf: (paths: readonly string[], after?: readonly Queue[]) => Queue
-  runLanes: (lanes: readonly (readonly Queue[])[], options: RunOptions) => Promise<void>
+  runLanes: (lanes: readonly (readonly Queue[])[], options: RunOptions) => Promise<string[]>
 }
 
 const bin = (name: string) => join(repositoryRoot, 'bin', name)
@@ -59,6 +59,11 @@ async function checkFiles(t: Test, shared: boolean): Promise<void> {
       { failed: 1 }
     ],
     ['is killed', `${tap}test('a', (t) => { t.ok(1); process.kill(process.pid, 9) })`, {}],
+    [
+      'is killed in a diagnostic',
+      `${tap}test('a', (t) => { t.ok(1); console.log('  ---\\n  kind: Pod'); process.kill(process.pid, 9) })`,
+      { failed: 1 }
+    ],
     ['ends early', `${tap}test('a', (t) => { t.ok(1); process.exit(0) })`, { failed: 1 }],
     ['takes too long', `${tap}test('a', () => new Promise((r) => setTimeout(r, 60_000)))`, {}],
     ['is held open', `${holder}${tap}test('a', (t) => { t.ok(1); t.end() })`, { passed: 1 }]
@@ -121,6 +126,20 @@ test('b', (t) => { t.equal(process.env.TORN, 'down'); setTimeout(() => t.end(), 
     { passed: 1, failed: 0 },
     { passed: 1, failed: 0 }
   ])
+})
+
+test('what fails after the last test of a file in a shared process is reported', async (t) => {
+  const late = `${tap}${one}\nsetTimeout(() => { throw new Error('too late') }, 300)`
+  const ending = `${tap}${one}\nsetTimeout(() => process.exit(3), 300)`
+  const dir = t.testdir({ 'late.mjs': late, 'ending.mjs': ending, 'good.mjs': `${tap}${one}` })
+  const run = (name: string) =>
+    runFiles([join(dir, `${name}.mjs`)], {
+      ...{ jobs: 1, timeoutSeconds: 50, stderr: 'ignore', isShared: () => true },
+      ...{ report: () => undefined, onFile: () => undefined }
+    })
+  t.match(await run('late'), [/not ok .*too late/])
+  t.match(await run('ending'), [/it ended with exit code 3/])
+  t.strictSame(await run('good'), [])
 })
 
 test('after an abort no further file starts', async (t) => {

@@ -13,7 +13,7 @@ const reasons = [
 ]
 const skip = reasons.length === 0 ? false : reasons.join('; ')
 
-// A boot takes most of a minute: `npm test` boots each kernel and each cgroup version once, `npm run test:nightly` all.
+// A boot takes most of a minute: `npm run test:all` boots each kernel and each cgroup version once, `npm run test:nightly` all.
 const isWanted = (series: string, cgroup: string): boolean =>
   isNightly || (series === '6.1') === (cgroup === 'v1')
 
