@@ -163,7 +163,7 @@ async function runBeside(files, handlers) {
       .filter((path) => !alone.includes(path))
       .sort(longestFirst)
   )
-  // Some of the unit tier wait for time limits, and nothing else runs beside them.
+  // Some of the unit tier wait for moments, and nothing else runs beside them.
   const perCore = named.join() === 'unit' ? 2 : 1
   const busy = Array.from({ length: perCore * availableParallelism() }, () => [others, waiting])
   const late = await runLanes([[recording, waiting, others], ...busy, [waiting]], options)
@@ -220,7 +220,8 @@ function affectedFiles(all) {
     ])
   const touched = new Set(testsTouchedBy(files))
   const found = all.filter((path) => touched.has(path) && isEndToEnd(path))
-  console.log(`${files.length} files changed since ${commit}: ${found.length} e2e files`)
+  const next = found.length === 0 ? '; npm test has what these changes touch' : ''
+  console.log(`files changed since ${commit}: ${files.length}, e2e files: ${found.length}${next}`)
   return found
 }
 

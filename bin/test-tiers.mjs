@@ -2,7 +2,7 @@
 
 /**
  * unit: pure code, files in a temporary folder, sockets on loopback inside the process. Needs nothing of the machine, and
- * waits for no time limit of seconds.
+ * waits for no lease, grace period or time limit of a connection.
  * integration: programs of ours, the kernel, root, compilers; pure code with thousands of objects, or with real time
  * limits. Seconds, not minutes.
  * smoke: at most eight end-to-end files for the gate, which together touch the whole product.
