@@ -115,13 +115,14 @@ function onFile(path, total) {
 }
 
 /** What a run from a built tree should take on 2 cores, in seconds. It is printed and not checked: machines differ. */
-const limitSeconds = { gate: 15 * 60, unit: 120 }
+const expectedSeconds = { gate: 15 * 60, unit: 120 }
 const kindOfRun = named.join() === 'unit' && wanted.others.length === 0 ? 'unit' : wanted.kind
 
 function printTime() {
-  const limit = limitSeconds[kindOfRun]
+  const expected = expectedSeconds[kindOfRun]
   const seconds = Math.round(process.uptime())
-  if (limit !== undefined) console.log(`${seconds} s; at most ${limit} s are expected on 2 cores`)
+  if (expected !== undefined)
+    console.log(`${seconds} s; at most ${expected} s are expected on 2 cores`)
 }
 
 /** What counts in a run with a second chance: see second-chance.mjs. */
@@ -163,7 +164,7 @@ async function runBeside(files, handlers) {
       .filter((path) => !alone.includes(path))
       .sort(longestFirst)
   )
-  // Some of the unit tier wait for moments, and nothing else runs beside them.
+  // Some of the unit tier wait for timers: more of them than cores keep the cores busy.
   const perCore = named.join() === 'unit' ? 2 : 1
   const busy = Array.from({ length: perCore * availableParallelism() }, () => [others, waiting])
   const late = await runLanes([[recording, waiting, others], ...busy, [waiting]], options)

@@ -45,7 +45,7 @@ async function runAffected() {
   const sum = { passed: 0, failed: 0 }
   current = new AbortController()
   const { signal } = current
-  await runFiles(tests, {
+  const late = await runFiles(tests, {
     ...{ signal, jobs: availableParallelism() },
     env: { NO_COLOR: '1', SECCO_FUZZ: process.env.SECCO_FUZZ ?? '0.1' },
     timeoutSeconds: 300,
@@ -59,6 +59,9 @@ async function runAffected() {
     }
   })
   if (signal.aborted) return console.log('stopped: a file changed')
+  if (late.length > 0)
+    console.log(['FAIL  after the last test of a file', ...late].join('\n      '))
+  sum.failed += late.length
   testedMs = startedMs
   const seconds = ((Date.now() - startedMs) / 1000).toFixed(1)
   console.log(`${tests.length} files: ${sum.passed} passed, ${sum.failed} failed (${seconds} s)`)
