@@ -7,7 +7,9 @@ import {
   mkdir,
   open,
   readdir,
+  lstat,
   rename,
+  rmdir,
   stat,
   unlink,
   writeFile
@@ -237,7 +239,15 @@ export async function removeAllDurable(paths: readonly string[]): Promise<void> 
   await syncAfter(first)
 }
 
-/** Deletes temporary files older than `ageMs` in a folder; returns how many. Never throws. */
+/** Deletes a file, or a folder with the files in it; nothing deeper, because no writer makes that. */
+async function removeTemporary(path: string): Promise<void> {
+  const info = await lstat(path)
+  if (!info.isDirectory()) return unlink(path)
+  for (const name of await readdir(path)) await unlink(join(path, name))
+  await rmdir(path)
+}
+
+/** Deletes temporary files and folders older than `ageMs` in a folder; returns how many. Never throws. */
 export async function sweepTemporary(folder: string, ageMs: number): Promise<number> {
   let removed = 0
   const names = await readdir(folder).catch((): string[] => [])
@@ -246,7 +256,7 @@ export async function sweepTemporary(folder: string, ageMs: number): Promise<num
     const path = join(folder, name)
     try {
       if (ageMs > 0 && Date.now() - (await stat(path)).mtimeMs < ageMs) continue
-      await unlink(path)
+      await removeTemporary(path)
       removed += 1
     } catch {
       // Its writer finished or another process swept it first.

@@ -267,6 +267,14 @@ export const store = mutants('store', [
     directory
   ],
   [
+    'lock-of-another',
+    'A process that was slow to break a stale lock leaves the lock that another one took meanwhile.',
+    'src/lib/file-lock.ts',
+    'await unlink(file)',
+    'await rm(path, { recursive: true })',
+    'src/lib/file-lock'
+  ],
+  [
     'retry-grows',
     'The wait after failures doubles.',
     'src/lib/worker.ts',

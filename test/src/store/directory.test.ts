@@ -161,10 +161,9 @@ test('directory: the folder itself', async (t) => {
     await writeFile(leftover, 'half a docu')
     await writeFile(join(shop, '.tmp-1-new'), 'half a docu')
     await utimes(leftover, 1, 1)
-    await writeFile(
-      join(shop, '.lock-0000'),
-      ['1', '0', 'another-boot', '', '0123456789ab'].join('\n')
-    )
+    await mkdir(join(shop, '.lock-0000'))
+    const owner = ['1', '0', 'another-boot', ''].join('\n')
+    await writeFile(join(shop, '.lock-0000', '0123456789ab'), owner)
     await (await again()).watch(() => undefined)
     t.same(
       (await readdir(shop)).filter((name) => name.startsWith('.')),
