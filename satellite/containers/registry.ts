@@ -59,6 +59,8 @@ export interface ContainerRegistry {
    * instruction. That wakes this process for each container. Returns a function that unsubscribes.
    */
   onBegin(listener: () => void): () => void
+  /** True while a runtime creates a container that it does not list yet. */
+  isCreating(): boolean
   close(): void
 }
 
@@ -171,6 +173,10 @@ class Registry implements ContainerRegistry {
       if (this.#beginListeners.size > 0) return
       for (const runtime of this.#runtimes) runtime.notifyCreation?.(false)
     }
+  }
+
+  isCreating(): boolean {
+    return this.#runtimes.some((runtime) => runtime.isCreating?.() === true)
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -206,6 +206,30 @@ async function idsBelow(
   return found
 }
 
+/** A creation that takes longer was given up: the kubelet waits two minutes (KubeletConfiguration, runtimeRequestTimeout). */
+const creationMs = 5 * 60_000
+
+/**
+ * Returns whether runc creates the container of a folder. The fifo comes first, and the state when the hooks have ended
+ * (libcontainer/container_linux.go and process_linux.go).
+ */
+function isInCreation(folder: string): boolean {
+  if (existsSync(join(folder, 'state.json'))) return false
+  const fifo = statSync(join(folder, 'exec.fifo'), { throwIfNoEntry: false })
+  // The clock may have been set back meanwhile.
+  return fifo !== undefined && Math.abs(Date.now() - fifo.mtimeMs) < creationMs
+}
+
+function foldersIn(root: string): string[] {
+  try {
+    const entries = readdirSync(root, { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(root, name))
+  } catch {
+    // It does not exist, or not any more.
+    return []
+  }
+}
+
 /** Other work gets its turn after so many state files. */
 const readAtOnce = 32
 
@@ -258,10 +282,15 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     }
     return { missed, containers }
   }
+  const isCreating = (): boolean =>
+    [...roots, ...namespaces].some((root) =>
+      foldersIn(root).some((folder) => !reader.knows(folder) && isInCreation(folder))
+    )
   return {
     name: 'runc',
     list,
     takeChanges,
+    isCreating,
     follow: (onCreate) => watch.start(onCreate),
     notifyCreation: (wanted) => watch.notify(wanted),
     byId: (id) => Promise.resolve(find(id)),

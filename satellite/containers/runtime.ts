@@ -59,6 +59,8 @@ export interface ContainerRuntime {
   notifyCreation?(wanted: boolean): void
   /** Changes since the last call; cheap if there are none. */
   takeChanges?(): RuntimeChanges
+  /** True while the runtime creates a container that has no state yet: its hooks may take long. As of the last `list`. */
+  isCreating?(): boolean
   close?(): void
 }
 

@@ -194,8 +194,13 @@ export class Attachment {
   }
 
   async #detachUnneeded(): Promise<void> {
-    const { loop, attached, logger, onChange } = this.#options
+    const { loop, attached, registry, logger, onChange } = this.#options
     if (!attached() || this.#isNeeded()) return
+    // A container that was created meanwhile may not be known yet: a busy node takes changes seconds later.
+    await registry.refresh()
+    // A hook may take longer than any linger, and then the container starts at once.
+    if (registry.isCreating()) this.#neededAt = performance.now()
+    if (this.#isNeeded()) return
     await loop.detach(() => this.#isNeeded())
     if (attached()) return
     logger.info('recorder detached: nothing has to be recorded')

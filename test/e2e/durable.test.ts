@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -164,6 +164,14 @@ const deniedIn = (one: Observation): string[] =>
 const isUnproven = (one: Observation, { denied }: Observation): boolean =>
   one.denied.length === 0 &&
   denied.every(({ name }) => one.unproven.some(({ names }) => names.includes(name)))
+/** Resolves when the program of a container runs: `runc run` returns some instructions earlier. */
+async function begun(folder: string): Promise<void> {
+  const text = readFileSync(join(folder, 'state.json'), 'utf8')
+  const { init_process_pid: pid } = JSON.parse(text) as { init_process_pid: number }
+  await until('the program to run', () =>
+    readFileSync(`/proc/${pid}/comm`, 'utf8') === 'probe\n' ? true : undefined
+  )
+}
 const links = (pin: string): string[] =>
   existsSync(pin)
     ? readdirSync(pin).flatMap((layout) =>
@@ -294,6 +302,7 @@ test('unprofiled: attached only while something needs it', {
   const late = at.id('late')
   await satellite.close()
   await at.runc('run', '-d', '-b', await at.bundleOf(['/probe', 'wait']), late)
+  await begun(join(at.root, late))
   const next = await rig(at, 'unprofiled')
   t.match(await next.seen(isOf(late)), { complete: false })
   t.equal(next.status().losses?.missed, 0)

@@ -9,7 +9,8 @@ export const run = promisify(execFile)
 
 /**
  * The program of test containers: `/probe CALL… [wait]`. Small, static, and known call by call.
- * `wait` stays in pause(2), which never exits: only a look at blocked calls can see it.
+ * `wait` stays in pause(2), which never exits: only a look at blocked calls can see it. `read` writes a byte and then waits
+ * for one. `again` executes the program again, with the calls that follow.
  */
 const source = `
 #include <string.h>
@@ -23,6 +24,8 @@ int main(int count, char **args)
 		if (!strcmp(args[at], "getpriority")) syscall(SYS_getpriority, 0, 0);
 		if (!strcmp(args[at], "socket")) syscall(SYS_socket, 1, 1, 0);
 		if (!strcmp(args[at], "wait")) pause();
+		if (!strcmp(args[at], "read") && (write(1, "r", 1) != 1 || read(0, args[at], 1) < 0)) return 1;
+		if (!strcmp(args[at], "again")) execv("/probe", args + at);
 	}
 	return 0;
 }
@@ -45,6 +48,8 @@ interface BundleOptions {
   annotations?: Record<string, string>
   /** Default: everything is allowed, under a filter. */
   seccomp?: LinuxSeccomp | 'none'
+  /** Default: named after the container. */
+  cgroup?: string
 }
 
 /** A bundle of its own around a shared rootfs, from runc's own template. */
@@ -56,12 +61,13 @@ export async function makeBundle(rootfs: string, options: BundleOptions): Promis
     root: { path: string; readonly: boolean }
     process: { terminal: boolean; args: readonly string[] }
     annotations?: Record<string, string>
-    linux: { seccomp?: LinuxSeccomp }
+    linux: { seccomp?: LinuxSeccomp; cgroupsPath?: string }
   }
   config.root = { path: rootfs, readonly: true }
   config.process.terminal = false
   config.process.args = options.args
   if (options.annotations !== undefined) config.annotations = options.annotations
+  if (options.cgroup !== undefined) config.linux.cgroupsPath = options.cgroup
   if (options.seccomp === 'none') delete config.linux.seccomp
   else config.linux.seccomp = options.seccomp ?? { defaultAction: 'SCMP_ACT_ALLOW' }
   await writeFile(path, JSON.stringify(config))

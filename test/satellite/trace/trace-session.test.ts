@@ -31,6 +31,7 @@ test('a trace ends when its container ends before it was seen', {
       onAppear: () => () => undefined,
       onChange: () => () => undefined,
       onBegin: () => () => undefined,
+      isCreating: () => false,
       close: () => undefined
     },
     machine: 'x86_64',
