@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { annotations } from '../../src/api/names.js'
 
@@ -37,7 +38,7 @@ const usualCapabilities = [
 ]
 
 /** Returns the config.json of an OCI bundle (runtime-spec config.md) with the host's network. */
-export function bundleConfig(options: BundleOptions): Record<string, unknown> {
+export function bundleConfig(options: BundleOptions) {
   const granted = [...usualCapabilities, ...(options.extraCapabilities ?? [])]
   const tmpfs = (destination: string) => ({
     destination,
@@ -96,9 +97,20 @@ export function bundleConfig(options: BundleOptions): Record<string, unknown> {
   }
 }
 
+/**
+ * Returns the cgroup of a container. By default it would be named after the container's ID: then two walk-throughs of two
+ * state folders would put their containers into one.
+ */
+function cgroupOf(folder: string, { profile }: BundleOptions): string {
+  const hash = createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 12)
+  return `/secco-${hash}-${profile}`
+}
+
 /** Writes the folder of a bundle; returns its path. */
 export async function writeBundle(folder: string, options: BundleOptions): Promise<string> {
   await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'config.json'), JSON.stringify(bundleConfig(options), null, 2))
+  const { linux, ...config } = bundleConfig(options)
+  const placed = { ...config, linux: { ...linux, cgroupsPath: cgroupOf(folder, options) } }
+  await writeFile(join(folder, 'config.json'), JSON.stringify(placed, null, 2))
   return folder
 }

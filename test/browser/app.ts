@@ -11,6 +11,7 @@ import {
   startContainer
 } from '../../cli/walk-through/container.js'
 import { repositoryRoot } from '../helpers/repository.js'
+import { markedName } from '../helpers/test-run.js'
 import { makeBundle, run } from '../helpers/runc-bundle.js'
 import { until as untilWithin } from '../helpers/until.js'
 
@@ -64,7 +65,7 @@ export async function makeApps(state: string): Promise<Apps> {
       ...container,
       start: async (seccomp) => {
         const bundle = await makeBundle(rootfs, {
-          ...{ args: ['/app'], seccomp: seccomp ?? 'none' },
+          ...{ args: ['/app'], seccomp: seccomp ?? 'none', cgroup: `/${markedName(id)}` },
           annotations: { 'secco.dev/profile': `default/${profile}` }
         })
         bundles.push(bundle)
