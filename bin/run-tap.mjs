@@ -94,14 +94,14 @@ const isOpen = ({ after }) => after.every(isOver)
 /**
  * Runs files in lanes beside each other. A lane is a list of queues (queueOf) that lanes may share: it takes the next
  * file of its first open queue that has one, waits while only closed queues have files, and ends when none has.
- * `report` and `onFile` get each file's events and tally. Files for which `isShared` is true run one after the other in
+ * `onStart` gets each file, `report` and `onFile` its events and its tally. Files for which `isShared` is true run one after the other in
  * processes that they share. What files write to stderr goes to ours, unless `stderr` is 'ignore'. After `signal`
  * aborted, no further file starts and nothing more is reported.
  * @returns what failed in shared processes after the last test of a file
  */
 export async function runLanes(
   lanes,
-  { onFile, report, signal, timeoutOf, envOf, isShared = () => false, ...options }
+  { onStart, onFile, report, signal, timeoutOf, envOf, isShared = () => false, ...options }
 ) {
   const processes = sharedProcesses()
   const isWanted = () => signal?.aborted !== true
@@ -117,6 +117,7 @@ export async function runLanes(
       const env = envOf?.(path) ?? options.env
       const runIn = isShared(path) ? processes.run : start
       const how = { env, timeoutSeconds, report: reportWanted, runIn }
+      onStart?.(path)
       const tally = await runFile(path, { ...options, ...how })
       if (isWanted()) onFile(path, tally)
     } finally {

@@ -1,23 +1,36 @@
 // `npm test`: format, lint, types, then the compiled tests of the gate; a file that fails runs once more at the end.
 // `all` runs the tests of every tier but nightly, `affected [COMMIT]` the e2e files that the changes since a commit touch.
+// `stability` runs them again and again beside a load (stability.mjs).
 // Other words: only the types, and the test files of the tiers that are named whose path contains one of the other words.
 // The last line is `N passed, N failed, N skipped`.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { changedSince, testsTouchedBy } from './affected.mjs'
-import { queueOf, runLanes, sourceOf, stopAll } from './run-tap.mjs'
+import { runAlone, runBeside } from './run-beside.mjs'
+import { sourceOf, stopAll } from './run-tap.mjs'
 import { maxUnstable, runWithSecondChance } from './second-chance.mjs'
 import { readArguments, selectTests } from './select-tests.mjs'
-import { howOf, isShared, longestFirst, mayBeSkipped, tierOf } from './test-tiers.mjs'
+import { enough, isStable, runRounds, tableOf } from './stability.mjs'
+import { beginRun } from './test-run.mjs'
+import { mayBeSkipped, tierOf } from './test-tiers.mjs'
 import { leftOutOfGate } from './unstable.mjs'
 
 process.chdir(join(import.meta.dirname, '..'))
-const wanted = readArguments(process.argv.slice(2))
+const wanted = readOrExit()
 const { named } = wanted
 const nightly = named.includes('nightly')
+
+function readOrExit() {
+  try {
+    return readArguments(process.argv.slice(2))
+  } catch (error) {
+    console.error(error.message)
+    process.exit(2)
+  }
+}
+
 const isEndToEnd = (path) => ['smoke', 'e2e'].includes(tierOf(path))
 
 /** How often fuzz tests and loops of a file repeat, as a factor (test/helpers/fuzz.ts). Those of e2e are few and long. */
@@ -147,43 +160,39 @@ const sink = {
   }
 }
 
-/**
- * Runs the files so that every core is busy to the end. Files that record go one after the other, and beside them those
- * that neither record nor wait. Once nothing records, files that wait most of the time run beside what is left of
- * those, more of them than there are cores. What measures time comes last, with nothing beside it.
- */
-async function runBeside(files, handlers) {
-  const options = { envOf, timeoutOf, isShared, ...handlers }
-  const filesThat = (how) => files.filter((path) => howOf(path) === how).sort(longestFirst)
-  const recording = queueOf(filesThat('recording'))
-  const waiting = queueOf(filesThat('waiting'), [recording])
-  const alone = filesThat('alone')
-  const others = queueOf(
-    files
-      .filter((path) => ![recording, waiting].some(({ left }) => left.includes(path)))
-      .filter((path) => !alone.includes(path))
-      .sort(longestFirst)
-  )
+/** Runs files as their rows in the table allow it, with the handlers of runLanes. */
+async function runFiles(files, handlers) {
   // Some of the unit tier wait for timers: more of them than cores keep the cores busy.
   const perCore = named.join() === 'unit' ? 2 : 1
-  const busy = Array.from({ length: perCore * availableParallelism() }, () => [others, waiting])
-  const late = await runLanes([[recording, waiting, others], ...busy, [waiting]], options)
+  const options = { ...handlers, envOf, timeoutOf, perCore, beforeAlone: () => linted }
+  const late = await runBeside(files, options)
   if (late.length > 0) fail('after the last test of unit files that share a process', late)
-  await linted
-  await runAlone(alone, handlers)
 }
 
-/** Runs files one after the other, each in a process of its own. */
-const runAlone = (files, handlers) =>
-  runLanes([[queueOf(files)]], { envOf, timeoutOf, ...handlers })
-
 function runTests(files) {
-  if (wanted.kind !== 'gate') return runBeside(files, { report: onReport, onFile })
+  if (wanted.kind === 'stability') return runStability(files)
+  if (wanted.kind !== 'gate') return runFiles(files, { report: onReport, onFile })
   return runWithSecondChance({
-    runAll: (handlers) => runBeside(files, handlers),
-    runAgain: runAlone,
+    runAll: (handlers) => runFiles(files, handlers),
+    runAgain: (again, handlers) => runAlone(again, { envOf, timeoutOf, ...handlers }),
     sink
   })
+}
+
+async function runStability(files) {
+  const rows = await runRounds(files, {
+    rounds: wanted.rounds,
+    runAll: runFiles,
+    report: onReport,
+    onFile
+  })
+  for (const line of tableOf(rows)) console.log(line)
+  const left = rows.filter((row) => !isStable(row)).length
+  if (left > 0)
+    fail('stability', [
+      `${left} of ${rows.length} files have not passed ${enough} times`,
+      'next: run it again: results add up'
+    ])
 }
 
 /** Returns every test file as compiled; one that was not compiled is a failure. */
@@ -231,7 +240,7 @@ let linted = Promise.resolve()
 
 async function checks() {
   const types = () => check('types', 'tsc', ['-p', '.'])
-  if (wanted.kind === 'chosen' || wanted.kind === 'affected') return types()
+  if (['chosen', 'affected', 'stability'].includes(wanted.kind)) return types()
   linted = check('lint', 'eslint', ['--max-warnings', '0', '.'])
   await check('format', 'biome', ['format', '.'])
   await types()
@@ -276,6 +285,7 @@ process.on('exit', () => {
 const list = (title, lines) =>
   lines.length > 0 && console.log(`${title}:\n${lines.map((line) => `  ${line}`).join('\n')}`)
 
+const endRun = beginRun()
 await checks()
 try {
   await tests()
@@ -283,6 +293,7 @@ try {
   fail('running the tests', [String(error?.stack ?? error)])
 }
 await linted
+endRun()
 list('skipped', skips)
 list(`unstable, at most ${maxUnstable} in a run`, unstable)
 list('failed', failures)

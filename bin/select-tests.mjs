@@ -1,25 +1,44 @@
 // Which test files a run has, and which checks go with them.
+import { parseArgs } from 'node:util'
 import { gate, tierOf, tiers } from './test-tiers.mjs'
+
+function readWords(words) {
+  const named = words.filter((word) => tiers.includes(word))
+  return { named, others: words.filter((word) => !tiers.includes(word)) }
+}
+
+function readStability(args) {
+  const options = { rounds: { type: 'string', default: '20' } }
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+  const rounds = Number(values.rounds)
+  if (!Number.isSafeInteger(rounds) || rounds < 1)
+    throw new Error(
+      `--rounds ${values.rounds}: give the most rounds as a number from 1, e.g. --rounds 3`
+    )
+  return { kind: 'stability', rounds, ...readWords(positionals) }
+}
 
 /**
  * Reads the arguments of run-tests.mjs. `kind` is `gate` without any, `all`, `affected` (with a commit to compare with),
- * or `chosen`: then `named` are tiers and `others` parts of paths.
+ * `stability` (with the most rounds), or `chosen`: for the last two `named` are tiers and `others` parts of paths.
  */
 export function readArguments(args) {
   const [first, ...rest] = args
   if (first === undefined) return { kind: 'gate', named: [], others: [] }
   if (first === 'affected') return { kind: 'affected', named: [], others: [], since: rest[0] }
+  if (first === 'stability') return readStability(rest)
   const words = first === 'all' ? rest : args
-  const named = words.filter((word) => tiers.includes(word))
-  const others = words.filter((word) => !tiers.includes(word))
+  const { named, others } = readWords(words)
   return { kind: words.length === 0 ? 'all' : 'chosen', named, others }
 }
 
 /** Returns the tiers whose files a run may have. */
 function tiersOf({ kind, named, others }) {
   if (kind === 'gate') return gate
+  if (kind === 'stability' && named.length + others.length === 0) return gate
   if (named.includes('nightly')) return tiers
-  if (kind === 'all') return tiers.filter((tier) => tier !== 'nightly')
+  if (kind === 'all' || (kind === 'stability' && named.length === 0))
+    return tiers.filter((tier) => tier !== 'nightly')
   return named.length === 0 && others.length > 0 ? tiers : named
 }
 

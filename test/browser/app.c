@@ -3,10 +3,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t wanted;
+// One for each signal: of two that are pending at once, the handlers run one after the other before the loop goes on.
+static volatile sig_atomic_t wanted[NSIG];
 static void want(int signal)
 {
-	wanted = signal;
+	wanted[signal] = 1;
+}
+
+static int take(int signal)
+{
+	if (!wanted[signal])
+		return 0;
+	wanted[signal] = 0;
+	return 1;
 }
 
 static void ask(long number)
@@ -21,24 +30,22 @@ int main(void)
 	signal(SIGHUP, want);
 	signal(SIGTERM, want);
 	for (;;) {
-		int signal = wanted;
-		wanted = 0;
 		// Traffic: what it does for a living.
-		if (signal == SIGUSR1)
+		if (take(SIGUSR1))
 			for (int at = 0; at < 500; at++) {
 				ask(SYS_getpgid);
 				ask(SYS_getsid);
 			}
 		// Somebody broke in.
-		if (signal == SIGUSR2) {
+		if (take(SIGUSR2)) {
 			ask(SYS_mount);
 			ask(SYS_keyctl);
 			ask(SYS_unshare);
 		}
 		// The next release does something new.
-		if (signal == SIGHUP)
+		if (take(SIGHUP))
 			ask(SYS_getpriority);
-		if (signal == SIGTERM)
+		if (take(SIGTERM))
 			return 0;
 		usleep(20000);
 	}

@@ -86,7 +86,8 @@ function startCommand(
 }
 
 async function temporaryFolder(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'cluster-command-'))
+  // Short: the sockets of the cluster's containerd are below it, and a socket's path has at most 107 bytes.
+  const folder = await mkdtemp(join(tmpdir(), 'own-'))
   // After a failure the cluster's guardian still removes its own folder in here.
   const retries = { maxRetries: 50, retryDelay: 100 }
   t.teardown(() => rm(folder, { recursive: true, force: true, ...retries }))

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { launchCommand } from '../../native/launcher.js'
 import { cgroupMount } from '../../satellite/containers/processes.js'
 import { satelliteCapabilities } from '../../cli/install/satellite.js'
+import { markedName } from './test-run.js'
 
 const urlOf = (module: string): string =>
   JSON.stringify(new URL(`../../native/${module}.js`, import.meta.url).href)
@@ -82,7 +83,7 @@ export async function startAsPod({
   const poor = ['setpriv', `--bounding-set=-all,${rights}`, '--inh-caps=-all']
   const node = [process.execPath, '--input-type=module', '-e', script, '--', ...args]
   const mount = cgroupMount()
-  const cgroup = mount === undefined ? undefined : join(mount, `secco-pod-${process.pid}`)
+  const cgroup = mount === undefined ? undefined : join(mount, markedName('pod'))
   const pod = await launchCommand(
     [...before, calls, 'pod', ...poor, 'env', '-u', 'NODE_OPTIONS', ...node],
     { stdio: 'pipe', ...(cgroup === undefined ? {} : { cgroup }) }

@@ -4,10 +4,11 @@ import { test, type Test } from 'tap'
 import { repositoryRoot } from '../helpers/repository.js'
 
 interface Wanted {
-  kind: 'gate' | 'all' | 'affected' | 'chosen'
+  kind: 'gate' | 'all' | 'affected' | 'chosen' | 'stability'
   named: string[]
   others: string[]
   since?: string
+  rounds?: number
 }
 interface Tally {
   passed: number
@@ -88,7 +89,10 @@ test('which files a run has', (t) => {
     [['e2e'], { kind: 'chosen', named: ['e2e'] }, [e2e]],
     [['e2e', 'loop'], { kind: 'chosen', named: ['e2e'], others: ['loop'] }, []],
     [['kubernetes'], { kind: 'chosen', others: ['kubernetes'] }, [e2e]],
-    [['nightly'], { kind: 'chosen', named: ['nightly'] }, all]
+    [['nightly'], { kind: 'chosen', named: ['nightly'] }, all],
+    [['stability'], { kind: 'stability', rounds: 20 }, [unit, own, smoke]],
+    [['stability', '--rounds', '3', 'kubernetes'], { rounds: 3, others: ['kubernetes'] }, [e2e]],
+    [['stability', 'e2e'], { kind: 'stability', named: ['e2e'] }, [e2e]]
   ]
   for (const [args, wanted, files] of rows) {
     const read = readArguments(args)
@@ -96,6 +100,7 @@ test('which files a run has', (t) => {
     t.same(selectTests(read, all), files, `npm test -- ${args.join(' ')}`)
   }
   t.match(readArguments(['affected', 'HEAD~2']), { kind: 'affected', since: 'HEAD~2' })
+  t.throws(() => readArguments(['stability', '--rounds', '0']), { message: /--rounds 0: give/ })
   const leftOut = ['test/e2e/loop.test.ts']
   t.same(selectTests(readArguments([]), all, leftOut), [unit, own], 'red by chance')
   t.same(selectTests(readArguments(['all']), all, leftOut), all, 'and run where everything runs')

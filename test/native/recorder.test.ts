@@ -20,6 +20,7 @@ import { packageRoot } from '../../native/paths.js'
 import { openRecorder, probeTracing } from '../../native/recorder.js'
 import { compileFilter, trialLoad } from '../../native/trial-load.js'
 import type { Recorder, Slot, SlotCounts } from '../../native/types.js'
+import { markedName } from '../helpers/test-run.js'
 
 // x86-64 and i386 numbers that the programs call.
 const nr = {
@@ -199,9 +200,7 @@ test('recorder', { skip }, async (t) => {
 
   await t.test('a reused mount namespace number makes a new slot', async (t) => {
     const root = unifiedRoot()
-    const groups = ['secco-test-a', 'secco-test-b'].map((name) =>
-      join(root, `${name}-${process.pid}`)
-    )
+    const groups = ['a', 'b'].map((name) => join(root, markedName(name)))
     const options: LaunchOptions[] = [
       ...groups.map((cgroup) => ({ filter: true, cgroup })),
       { filter: true },
@@ -289,11 +288,9 @@ test('recorder', { skip }, async (t) => {
       clear(small)
       first = await run(['true'])
     }
-    const second = await run([calls, 'native', '5'], {
-      filter: true,
-      cgroup: join(unifiedRoot(), `secco-full-${process.pid}`)
-    })
-    rmdirSync(join(unifiedRoot(), `secco-full-${process.pid}`))
+    const cgroup = join(unifiedRoot(), markedName('full'))
+    const second = await run([calls, 'native', '5'], { filter: true, cgroup })
+    rmdirSync(cgroup)
     t.ok(small.counters().tableFull >= 1)
     t.same(
       small.slots().map((slot) => slot.pid),

@@ -17,6 +17,7 @@ import { openRecorder, probeTracing } from '../../../native/recorder.js'
 import { captureIo } from '../../helpers/captured-io.js'
 import { repositoryRoot } from '../../helpers/repository.js'
 import { runSecco, spawnSecco } from '../../helpers/secco-command.js'
+import { markedName } from '../../helpers/test-run.js'
 import { until } from '../../helpers/until.js'
 import { removeUpPins } from '../../helpers/up-recorder.js'
 
@@ -165,7 +166,7 @@ test('the command: --pin, --clean, and what each signal leaves', { skip }, async
   t.match(unpinned, /warning: recording ends with this program, because .* bpf file system/)
   t.notMatch(unpinned, /Recording goes on/)
 
-  const own = `/sys/fs/bpf/secco-test-${process.pid}`
+  const own = `/sys/fs/bpf/${markedName('pins')}`
   const inOwn = await ends(['SIGTERM'], '--pin', own)
   t.match(inOwn, new RegExp(`Recording goes on \\(pinned in ${own}\\)`))
   t.match(await clean(), { code: 0, stdout: /detached and removed 1 pinned recorder for/ })

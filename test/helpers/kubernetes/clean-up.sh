@@ -15,6 +15,9 @@ while [ -d "$unified/$cgroup" ] && grep -q 'populated 1' "$unified/$cgroup/cgrou
 	tries=$((tries + 1))
 done
 
+# Before the cgroup, whose name is the claim on the number: another cluster may take both afterwards.
+ip link delete "$bridge" 2>/dev/null
+
 remove_cgroups() {
 	left=no
 	for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
@@ -30,6 +33,5 @@ until remove_cgroups || [ $tries -ge 100 ]; do
 	tries=$((tries + 1))
 done
 
-ip link delete "$bridge" 2>/dev/null
 rm -rf --one-file-system "$folder"
 exit 0

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Running, start } from '../child-program.js'
 import { repositoryRoot } from '../repository.js'
+import { testRun } from '../test-run.js'
 
 const run = promisify(execFile)
 const cgroups = '/sys/fs/cgroup'
@@ -61,7 +62,11 @@ async function hierarchies(): Promise<string[]> {
 async function claim(): Promise<number> {
   for (let number = 1; number < 100; number++) {
     try {
-      await mkdir(join(unified, `secco-cluster-${number}`))
+      const folder = join(unified, `secco-cluster-${number}`)
+      await mkdir(folder)
+      // Whose it is, for the next run of the tests (bin/leftovers.mjs).
+      const run = testRun()
+      if (run !== undefined) await mkdir(join(folder, run))
       return number
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

@@ -15,6 +15,7 @@ import { type Cri, startCri, type TestPod } from '../../helpers/cri.js'
 import { believedOf, claims, type Identity, nobody, slotOf } from '../../helpers/container-lies.js'
 import { quiet } from '../../helpers/quiet.js'
 import { makeBundle, makeRootfs, run } from '../../helpers/runc-bundle.js'
+import { markedName } from '../../helpers/test-run.js'
 import { until } from '../../helpers/until.js'
 
 t.setTimeout(500_000)
@@ -70,6 +71,9 @@ async function openRig() {
         await cri.ctr('--namespace', namespace, 'task', 'rm', '--force', id)
       }
       await cri.stop()
+      // runc removes a container's cgroup, and not the one above it.
+      const named = ['-maxdepth', '2', '-type', 'd', '-name', markedName('hostile')]
+      await run('find', ['/sys/fs/cgroup', ...named, '-exec', 'rmdir', '{}', '+'])
       for (const path of [folder, dirname(rootfs), ...others]) {
         await rm(path, { recursive: true, force: true })
       }
@@ -232,8 +236,7 @@ const lies: [string, (rig: Rig) => Promise<string>, Identity][] = [
     ({ runc }) =>
       runc('cgroup-name', {}, (config) => {
         const linux = config['linux'] as Record<string, unknown>
-        linux['cgroupsPath'] =
-          `/secco-hostile-${process.pid}/cri-containerd-${'e'.repeat(64)}.scope`
+        linux['cgroupsPath'] = `/${markedName('hostile')}/cri-containerd-${'e'.repeat(64)}.scope`
       }),
     { ...nobody, name: 'cgroup-name' }
   ]

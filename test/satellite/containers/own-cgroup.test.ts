@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers'
 import { test } from 'tap'
 import { launchCommand } from '../../../native/launcher.js'
 import { cgroupMount } from '../../../satellite/containers/processes.js'
+import { markedName } from '../../helpers/test-run.js'
 
 const mount = cgroupMount()
 const skip =
@@ -20,7 +21,7 @@ process.stdout.write(ids.join(' '))
 `
 
 test('cgroups of others are found from within a cgroup namespace', { skip }, async (t) => {
-  const top = join(mount ?? '', `secco-cgroups-${process.pid}`)
+  const top = join(mount ?? '', markedName('cgroups'))
   const [own, sibling] = [join(top, 'pod', 'container'), join(top, 'other')]
   for (const folder of [join(top, 'pod'), own, sibling]) mkdirSync(folder, { recursive: true })
   const other = spawn('sleep', ['60'])
