@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -184,12 +184,15 @@ class StateReader {
   }
 }
 
-/** Returns the ids below a root; a folder without state.json is read one level deeper (containerd's namespaces). */
+/**
+ * Returns the ids below a root. A folder without state.json is added to `stateless`, and read if it is directly below the
+ * root: it is one of containerd's namespaces, or of a container that is being created.
+ */
 async function idsBelow(
   root: string,
   deep: boolean,
   knows: (folder: string) => boolean,
-  namespaces: Set<string>
+  stateless: Set<string>
 ): Promise<{ root: string; id: string }[]> {
   const entries = await readdir(root, { withFileTypes: true }).catch(() => [])
   const found: { root: string; id: string }[] = []
@@ -198,9 +201,9 @@ async function idsBelow(
     const folder = join(root, entry.name)
     if (knows(folder) || existsSync(join(folder, 'state.json')))
       found.push({ root, id: entry.name })
-    else if (deep) {
-      namespaces.add(folder)
-      found.push(...(await idsBelow(folder, false, knows, namespaces)))
+    else {
+      stateless.add(folder)
+      if (deep) found.push(...(await idsBelow(folder, false, knows, stateless)))
     }
   }
   return found
@@ -220,16 +223,6 @@ function isInCreation(folder: string): boolean {
   return fifo !== undefined && Math.abs(Date.now() - fifo.mtimeMs) < creationMs
 }
 
-function foldersIn(root: string): string[] {
-  try {
-    const entries = readdirSync(root, { withFileTypes: true })
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(root, name))
-  } catch {
-    // It does not exist, or not any more.
-    return []
-  }
-}
-
 /** Other work gets its turn after so many state files. */
 const readAtOnce = 32
 
@@ -246,12 +239,12 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     if (state === true) return reader.again(folder)
     return state === undefined ? undefined : reader.take(root, folder, state)
   }
-  /** Folders in the roots that contain folders of containers, as far as they were read. */
-  const namespaces = new Set<string>()
+  /** Folders without a state, as of the last listing. */
+  const stateless = new Set<string>()
   const list = async (): Promise<Container[]> => {
-    namespaces.clear()
+    stateless.clear()
     const below = roots.map((root) =>
-      idsBelow(root, true, (folder) => reader.knows(folder), namespaces)
+      idsBelow(root, true, (folder) => reader.knows(folder), stateless)
     )
     const ids = (await Promise.all(below)).flat()
     reader.keepOnly(new Set(ids.map(({ root, id }) => join(root, id))))
@@ -265,7 +258,7 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
   }
   const find = (id: string): Container | undefined => {
     if (id === '' || id.includes('/') || id.startsWith('.')) return undefined
-    for (const root of [...roots, ...namespaces]) {
+    for (const root of [...roots, ...stateless]) {
       const found = read(root, id)
       if (found !== undefined) return found
     }
@@ -282,10 +275,7 @@ export function runcRuntime(roots: readonly string[] = defaultRuncRoots): Contai
     }
     return { missed, containers }
   }
-  const isCreating = (): boolean =>
-    [...roots, ...namespaces].some((root) =>
-      foldersIn(root).some((folder) => !reader.knows(folder) && isInCreation(folder))
-    )
+  const isCreating = (): boolean => [...stateless].some(isInCreation)
   return {
     name: 'runc',
     list,
