@@ -66,6 +66,12 @@ async function checkFiles(t: Test, shared: boolean): Promise<void> {
     ],
     ['ends early', `${tap}test('a', (t) => { t.ok(1); process.exit(0) })`, { failed: 1 }],
     ['takes too long', `${tap}test('a', () => new Promise((r) => setTimeout(r, 60_000)))`, {}],
+    [
+      'needs its folder at the end',
+      `${tap}import { existsSync } from 'node:fs'
+      test('a', (t) => { const dir = t.testdir({ x: '' }); t.teardown(() => { if (!existsSync(dir)) throw new Error('x') }); t.ok(1); t.end() })`,
+      shared ? {} : { passed: 1, failed: 0 }
+    ],
     ['is held open', `${holder}${tap}test('a', (t) => { t.ok(1); t.end() })`, { passed: 1 }]
   ]
   /** What the table has no room for. */

@@ -244,10 +244,15 @@ test('the progress of a block leaves the event loop to others, however many cont
     if (!count.isOver) setImmediate(next)
   }
   next()
+  const before = process.cpuUsage()
   const [closed, open] = [await progress([{ name: 'ptrace' }]), await progress([{ name: 'bpf' }])]
+  const { user, system } = process.cpuUsage(before)
   count.isOver = true
   t.equal(closed.done, 100)
   t.equal(open.unreached.length, many.length)
-  t.ok(count.looks <= 5 * many.length, `${count.looks} looks at ${many.length} containers, twice`)
+  // Of the processor: other work may take any time beside it.
+  const tookMs = (user + system) / 1000
+  t.ok(tookMs < 5000, `${Math.round(tookMs)} ms for twice ${many.length}`)
+  t.ok(count.looks <= 2 * many.length, `${count.looks} looks at ${many.length} containers, twice`)
   t.ok(count.turns > 2, `${count.turns} turns of others`)
 })
