@@ -1,4 +1,5 @@
 import process from 'node:process'
+import { isMainThread } from 'node:worker_threads'
 
 // Imported before each test file (.taprc), so that none of them hangs as cli/lib/end-when-idle.ts tells. What
 // listens as well, tap itself, is heard first and may have work left: the second time there is none.
@@ -10,9 +11,11 @@ process.once('beforeExit', () => {
 /*
  * tap removes what t.testdir() made before it calls the functions of t.teardown(), if the folder was made first
  * (@tapjs/fixture and @tapjs/after each wrap the end of a test): a program that a teardown ends would still write there. A
- * teardown that is there from the beginning turns that order. Files that share a process start no programs.
+ * teardown that is there from the beginning turns that order. Files that share a process start no programs. What a test
+ * forks, and its workers, import this file as well: they are no tests, and tap would send messages to who forked them.
  */
-if (process.argv[1]?.endsWith('/run-in-turn.mjs') === false) {
+const isTest = isMainThread && process.send === undefined
+if (isTest && process.argv[1]?.endsWith('/run-in-turn.mjs') === false) {
   const { t } = await import('tap')
   const nothing = () => undefined
   t.teardown(nothing)

@@ -41,13 +41,47 @@ const holder = `import { spawn } from 'node:child_process'
 spawn('sleep', ['60'], { stdio: ['ignore', 'inherit', 'ignore'], detached: true }).unref()
 `
 
+type Case = [name: string, text: string, tally: Partial<Tally>]
+
+/** What does not hold in a process that files share. */
+const inProcessOfTheirOwn: Case[] = [
+  [
+    'needs its folder at the end',
+    `${tap}import { existsSync } from 'node:fs'
+    test('a', (t) => {
+      const dir = t.testdir({ x: '' })
+      t.teardown(() => { if (!existsSync(dir)) throw new Error('x') })
+      t.ok(1)
+      t.end()
+    })`,
+    { passed: 1, failed: 0 }
+  ],
+  [
+    'forks',
+    `import { fork } from 'node:child_process'
+    if (process.send) {
+      process.send('mine')
+      process.disconnect()
+    } else {
+      const { test } = await import(${JSON.stringify(import.meta.resolve('tap'))})
+      test('a', (t) => {
+        const said = []
+        fork(import.meta.filename)
+          .on('message', (it) => said.push(it))
+          .on('exit', () => { t.same(said, ['mine']); t.end() })
+      })
+    }`,
+    { passed: 1, failed: 0 }
+  ]
+]
+
 for (const shared of [false, true]) {
   test(`what becomes of a test file, ${shared ? 'after others in a process' : 'alone'}`, (t) =>
     checkFiles(t, shared))
 }
 
 async function checkFiles(t: Test, shared: boolean): Promise<void> {
-  const cases: [name: string, text: string, tally: Partial<Tally>][] = [
+  const cases: Case[] = [
     ['passes', `${tap}test('a', (t) => { t.ok(true); t.end() })`, { passed: 1, failed: 0 }],
     ['fails', `${tap}test('a', (t) => { t.ok(true); t.ok(false); t.end() })`, { failed: 1 }],
     ['skips', `${tap}test('a', { skip: 'why' }, () => {})\ntest('b', async (t) => t.ok(1))`, {}],
@@ -66,12 +100,7 @@ async function checkFiles(t: Test, shared: boolean): Promise<void> {
     ],
     ['ends early', `${tap}test('a', (t) => { t.ok(1); process.exit(0) })`, { failed: 1 }],
     ['takes too long', `${tap}test('a', () => new Promise((r) => setTimeout(r, 60_000)))`, {}],
-    [
-      'needs its folder at the end',
-      `${tap}import { existsSync } from 'node:fs'
-      test('a', (t) => { const dir = t.testdir({ x: '' }); t.teardown(() => { if (!existsSync(dir)) throw new Error('x') }); t.ok(1); t.end() })`,
-      shared ? {} : { passed: 1, failed: 0 }
-    ],
+    ...(shared ? [] : inProcessOfTheirOwn),
     ['is held open', `${holder}${tap}test('a', (t) => { t.ok(1); t.end() })`, { passed: 1 }]
   ]
   /** What the table has no room for. */
