@@ -60,8 +60,13 @@ struct mm_struct {
 struct mnt_namespace___seq { /* before 6.18 */
 	__u64 seq;
 } CORE;
+struct task_struct;
+struct pid_namespace {
+	struct task_struct *child_reaper;
+} CORE;
 struct nsproxy {
 	struct mnt_namespace *mnt_ns;
+	struct pid_namespace *pid_ns_for_children;
 } CORE;
 
 struct kernfs_node {
@@ -208,6 +213,7 @@ struct pt_regs {
 
 struct task_struct {
 	struct thread_info thread_info;
+	unsigned int flags;
 	int exit_code;
 	char comm[16];
 	struct task_struct *real_parent;

@@ -93,8 +93,7 @@ GLOBAL int mark_complete(__u32 index)
 	if (!slot || slot->flags & (SECCO_COMPLETE | SECCO_ADOPTED))
 		return 0;
 	__u64 ns_id = ns_id_of(task);
-	if (slot->pid == bpf_get_current_pid_tgid() >> 32 &&
-	    (slot->part || !ns_id || ns_id > state.baseline_ns))
+	if (slot->pid == bpf_get_current_pid_tgid() >> 32 && is_whole(BEGINS, ns_id, slot->part))
 		__sync_fetch_and_or(&slot->flags, SECCO_COMPLETE);
 	return 0;
 }
@@ -277,6 +276,8 @@ INLINE int on_prepare_exec(void)
 	if (has_runtime_name(comm_of(typed, true)) &&
 	    !is_inside((__u64)BPF_CORE_READ(task, mm, exe_file)))
 		note |= SECCO_BY_RUNTIME;
+	if (!typed->seccomp.mode && is_starting())
+		note |= SECCO_BY_STARTING;
 	*exec_place(task) = note;
 	return 0;
 }
@@ -290,7 +291,7 @@ GLOBAL __u32 exec_asked(__u32 fdpath)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	if (config.sees_execveat) {
 		__u64 note = *exec_place(task);
-		return (note & ~3ULL) == (__u64)task ? note & 3 : 0;
+		return (note & ~7ULL) == (__u64)task ? note & 7 : 0;
 	}
 	__u32 own = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	__u32 parents = BPF_CORE_READ(task, real_parent, nsproxy, mnt_ns, ns.inum);
@@ -329,7 +330,8 @@ INLINE int on_exec(struct linux_binprm *program, bool direct)
 	if (!mode && (!has_runtime_name(comm_of(task, direct)) ||
 		      is_inside((__u64)BPF_CORE_READ(program, file)))) {
 		__u64 word = find(key_of(mntns, cgroup));
-		__u64 began = claim(mntns, cgroup, 0, 1, SECCO_ENTRY_POINT);
+		__u32 how = asked & SECCO_BY_STARTING ? STARTS : BEGINS;
+		__u64 began = claim(mntns, cgroup, 0, how, SECCO_ENTRY_POINT);
 		if (word == began && asked & SECCO_BY_RUNTIME)
 			mark_exec(word);
 	}

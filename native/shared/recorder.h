@@ -149,6 +149,7 @@ struct secco_state {
 
 #define SECCO_BY_EXECVEAT 1ULL
 #define SECCO_BY_RUNTIME 2ULL
+#define SECCO_BY_STARTING 4ULL /* as is_starting() in bpf/slots.bpf.h */
 
 struct secco_slot {
 	__u64 cgroup_id;

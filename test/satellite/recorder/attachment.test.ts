@@ -20,18 +20,13 @@ const created: Container = {
   ...(mntns === undefined ? {} : { mntns })
 }
 
-/** An attachment to a recorder that does nothing. The runtime lists `listed`, and begins to create a container by `begin`. */
-function attachmentOf(t: Test, fake: Partial<ContainerRuntime>) {
-  const state = {
-    attached: false,
-    detached: 0,
-    listed: [] as Container[],
-    begin: (): void => undefined
-  }
+/** An attachment to a recorder that does nothing, after a first listing. The runtime begins to create a container by `begin`. */
+async function attachmentOf(t: Test, fake: Partial<ContainerRuntime>) {
+  const state = { attached: false, detached: 0, begin: (): void => undefined }
   const logger = createLogger('test', quiet)
   const runtime: ContainerRuntime = {
     name: 'runc',
-    list: () => Promise.resolve(state.listed),
+    list: () => Promise.resolve([]),
     byId: () => Promise.resolve(undefined),
     version: () => Promise.resolve(''),
     follow: (onCreate) => {
@@ -41,6 +36,7 @@ function attachmentOf(t: Test, fake: Partial<ContainerRuntime>) {
     ...fake
   }
   const registry = openRegistry([runtime], logger)
+  await registry.refresh()
   const attachment = new Attachment({
     ...{ mode: 'unprofiled', registry, logger, lingerMs },
     attached: () => state.attached,
@@ -72,15 +68,16 @@ const detachedOf = (state: { attached: boolean }) =>
 
 test('a container that no change has reported yet keeps the recorder attached', async (t) => {
   let listings = 0
-  const state = attachmentOf(t, {
+  const listed: Container[] = []
+  const state = await attachmentOf(t, {
     list: () => {
       listings += 1
-      return Promise.resolve(state.listed)
+      return Promise.resolve([...listed])
     }
   })
   state.begin()
   t.equal(state.attached, true)
-  state.listed = [created]
+  listed.push(created)
   const before = listings
   await until('a decision', () => (listings > before || state.detached > 0 ? true : undefined))
   await setImmediate()
@@ -89,7 +86,7 @@ test('a container that no change has reported yet keeps the recorder attached', 
 
 test('a creation that takes longer than the linger keeps the recorder attached', async (t) => {
   const creation = { asked: 0, goesOn: true }
-  const state = attachmentOf(t, {
+  const state = await attachmentOf(t, {
     isCreating: () => {
       creation.asked += 1
       return creation.goesOn

@@ -36,13 +36,30 @@ function decisionOf(profile: SeccompProfile, { at, by, reason = '' }: Approval):
   return { ...common, action: isRemoval ? 'postUnblock' : 'postBlock', detail: text }
 }
 
+/** What an action and the decision that it made have in common; of a block, `isSame` compares the rest. */
+const markOf = ({ user, object, detail, action }: AuditEntry, isBlock: boolean): string =>
+  JSON.stringify(isBlock ? [user, action] : [user, object, detail])
+
 /** Returns the decisions that profiles keep and the trail does not have: the command line made them, for example. */
-export const decisionsBeside = (
+export function decisionsBeside(
   actions: readonly AuditEntry[],
   profiles: readonly SeccompProfile[]
-): AuditEntry[] =>
-  profiles
+): AuditEntry[] {
+  // Both lists may have thousands of entries, so not every action is compared with every decision.
+  const byMark = new Map<string, AuditEntry[]>()
+  for (const action of actions) {
+    for (const mark of [markOf(action, false), markOf(action, true)]) {
+      const known = byMark.get(mark)
+      if (known === undefined) byMark.set(mark, [action])
+      else known.push(action)
+    }
+  }
+  return profiles
     .flatMap((profile) =>
       (profile.status?.approvals ?? []).map((approval) => decisionOf(profile, approval))
     )
-    .filter((decision) => !actions.some((action) => isSame(action, decision)))
+    .filter((decision) => {
+      const alike = byMark.get(markOf(decision, decision.action !== 'approved'))
+      return alike?.some((action) => isSame(action, decision)) !== true
+    })
+}
