@@ -124,6 +124,7 @@ export const table = [
   // Files as runc writes them, and no container.
   ['native/state-watch.', 'integration'],
   ['native/parts.', 'e2e', 'recording'],
+  ['native/starting.', 'e2e', 'recording'],
   ['nightly/', 'nightly', 'alone'],
   ['satellite/', 'unit'],
   ['satellite/containers/crun.', 'e2e', 'recording'],
