@@ -167,6 +167,7 @@ async function runFiles(files, handlers) {
   const options = { ...handlers, envOf, timeoutOf, perCore, beforeAlone: () => linted }
   const late = await runBeside(files, options)
   if (late.length > 0) fail('after the last test of unit files that share a process', late)
+  return late
 }
 
 function runTests(files) {

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { startLoad } from './load.mjs'
 import { sourceOf } from './run-tap.mjs'
-import { mayBeSkipped } from './test-tiers.mjs'
+import { isShared, mayBeSkipped } from './test-tiers.mjs'
 
 /** So many passes in succession show that a file is stable. */
 export const enough = 10
@@ -102,7 +102,8 @@ export function openTree() {
 
 /**
  * Runs files round after round beside a load, each until it is stable, `rounds` times at most. `runAll` runs the files of
- * a round, with `report` and `onFile` for runLanes.
+ * a round, with `report` and `onFile` for runLanes, and returns what failed after the last test of files that share a
+ * process: as no file can be blamed for it, none of them has passed in that round.
  * @returns the rows of the files
  */
 export async function runRounds(files, { rounds, runAll, report, onFile, tree = openTree() }) {
@@ -117,7 +118,8 @@ export async function runRounds(files, { rounds, runAll, report, onFile, tree = 
       if (left.length === 0) break
       console.log(`round ${round} of at most ${rounds}: ${left.length} files, ${commit}`)
       const started = new Map()
-      await runAll(left, {
+      const held = []
+      const late = await runAll(left, {
         report,
         onStart: (file) => started.set(file, Date.now()),
         onFile(file, tally) {
@@ -127,10 +129,12 @@ export async function runRounds(files, { rounds, runAll, report, onFile, tree = 
           const result = { file: sourceOf(file), commit, passed, ms, at: new Date().toISOString() }
           check()
           load.check()
-          keep(path, result)
+          if (result.passed && isShared(file)) held.push(result)
+          else keep(path, result)
           onFile(file, tally)
         }
       })
+      for (const result of held) keep(path, { ...result, passed: late.length === 0 })
     }
   } finally {
     load.end()

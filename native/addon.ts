@@ -166,6 +166,7 @@ export interface SlotLayout {
   commBytes: number
   filteredFlag: number
   completeFlag: number
+  startedFlag: number
   ignoredFlag: number
   endedFlag: number
 }

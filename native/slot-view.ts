@@ -77,6 +77,7 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         lastExit: u64(layout.lastExit),
         filtered: (flags & layout.filteredFlag) !== 0,
         complete: (flags & layout.completeFlag) !== 0,
+        started: (flags & layout.startedFlag) !== 0,
         ignored: (flags & layout.ignoredFlag) !== 0,
         distinct: Number(u64(layout.distinct)),
         part: parts[u32(layout.part)] ?? 'entry',

@@ -70,6 +70,12 @@ export interface Slot {
   filtered: boolean
   /** Counting began with the container's first own call: the end of the filter's installation, or an execve. */
   complete: boolean
+  /**
+   * The process `pid` had executed nothing when counting began, and then executed a program: if it is the container's first
+   * process, all calls of the container's program were counted. `complete` may be false: the container was created before
+   * the recorder was attached.
+   */
+  started: boolean
   /** Nothing is counted, because of `ignore()`. */
   ignored: boolean
   /** Changes whenever a syscall, or an unknown number, is counted here for the first time. Cheap to poll. */

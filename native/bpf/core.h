@@ -60,13 +60,8 @@ struct mm_struct {
 struct mnt_namespace___seq { /* before 6.18 */
 	__u64 seq;
 } CORE;
-struct task_struct;
-struct pid_namespace {
-	struct task_struct *child_reaper;
-} CORE;
 struct nsproxy {
 	struct mnt_namespace *mnt_ns;
-	struct pid_namespace *pid_ns_for_children;
 } CORE;
 
 struct kernfs_node {
@@ -99,6 +94,7 @@ struct signal_struct {
 	atomic_t live;
 	unsigned int flags;
 	int group_exit_code;
+	unsigned long cmin_flt;
 	struct tty_struct *tty;
 } CORE;
 struct linux_binprm {

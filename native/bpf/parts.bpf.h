@@ -132,7 +132,7 @@ GLOBAL __u64 resolve_test(__u32 mntns, __u64 cgroup, __u32 may_claim)
 		return 0;
 	__u64 own = find(key_of(mntns, cgroup) ^ SECCO_PART_KEY(SECCO_TEST));
 	if (!own && may_claim)
-		own = claim(mntns, cgroup, SECCO_FILTERED | SECCO_IGNORED, LATE, SECCO_TEST);
+		own = claim(mntns, cgroup, SECCO_FILTERED | SECCO_IGNORED, 0, SECCO_TEST);
 	return own >> 32 & SECCO_FULL ? 0 : own;
 }
 
@@ -153,8 +153,7 @@ GLOBAL __u64 resolve(__u32 how)
 	__u64 word = find(key);
 	bool installs = how == INSTALLS, may_claim = how != KNOWN_ONLY;
 	if (mode && may_claim && (!word || installs))
-		word = claim(mntns, cgroup, SECCO_FILTERED, installs ? BEGINS : LATE,
-			     SECCO_ENTRY_POINT);
+		word = claim(mntns, cgroup, SECCO_FILTERED, installs, SECCO_ENTRY_POINT);
 	__u32 flags = word >> 32, index = (__u32)word - 1;
 	if (flags & SECCO_IGNORED && mode)
 		return resolve_test(mntns, cgroup, may_claim);
@@ -178,8 +177,8 @@ GLOBAL __u64 resolve(__u32 how)
 		return word;
 	note_process(tgid, part);
 	__u64 own = find(key ^ SECCO_PART_KEY(part));
-	__u32 begins = installs || !(flags & SECCO_FILTERED) ? BEGINS : LATE;
+	bool began = installs || !(flags & SECCO_FILTERED);
 	if (may_claim && (!own || installs))
-		own = claim(mntns, cgroup, flags & SECCO_FILTERED, begins, part);
+		own = claim(mntns, cgroup, flags & SECCO_FILTERED, began, part);
 	return own >> 32 & (SECCO_IGNORED | SECCO_FULL) ? 0 : own;
 }

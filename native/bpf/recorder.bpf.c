@@ -93,7 +93,8 @@ GLOBAL int mark_complete(__u32 index)
 	if (!slot || slot->flags & (SECCO_COMPLETE | SECCO_ADOPTED))
 		return 0;
 	__u64 ns_id = ns_id_of(task);
-	if (slot->pid == bpf_get_current_pid_tgid() >> 32 && is_whole(BEGINS, ns_id, slot->part))
+	if (slot->pid == bpf_get_current_pid_tgid() >> 32 &&
+	    (slot->part || !ns_id || ns_id > state.baseline_ns))
 		__sync_fetch_and_or(&slot->flags, SECCO_COMPLETE);
 	return 0;
 }
@@ -311,6 +312,21 @@ GLOBAL int mark_exec(__u64 word)
 }
 
 /*
+ * Notes that a slot's first process executes its first program since the slot was taken, and that no program ran before it:
+ * a runtime's hook would have been a child, whose page faults count here once it has ended.
+ */
+GLOBAL int mark_started(__u64 word)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 index = (__u32)word - 1;
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	if (slot && slot->flags & SECCO_STARTING && slot->pid == bpf_get_current_pid_tgid() >> 32 &&
+	    !BPF_CORE_READ(task, signal, cmin_flt))
+		__sync_fetch_and_or(&slot->flags, SECCO_STARTED);
+	return 0;
+}
+
+/*
  * Handles the end of an exec. Without a filter a container begins at the first execve of a binary that is not the
  * runtime's. This is also the only place where an execveat is seen: the kernel changes the number to execve
  * (set_personality_64bit() in arch/x86/kernel/process_64.c).
@@ -330,11 +346,12 @@ INLINE int on_exec(struct linux_binprm *program, bool direct)
 	if (!mode && (!has_runtime_name(comm_of(task, direct)) ||
 		      is_inside((__u64)BPF_CORE_READ(program, file)))) {
 		__u64 word = find(key_of(mntns, cgroup));
-		__u32 how = asked & SECCO_BY_STARTING ? STARTS : BEGINS;
-		__u64 began = claim(mntns, cgroup, 0, how, SECCO_ENTRY_POINT);
+		__u32 flags = asked & SECCO_BY_STARTING ? SECCO_STARTING : 0;
+		__u64 began = claim(mntns, cgroup, flags, 1, SECCO_ENTRY_POINT);
 		if (word == began && asked & SECCO_BY_RUNTIME)
 			mark_exec(word);
 	}
+	mark_started(find(key_of(mntns, cgroup)));
 	forget_cached_slots();
 	if (!(asked & SECCO_BY_EXECVEAT))
 		return 0;

@@ -64,7 +64,6 @@ struct {
 } argument_denials SEC(".maps");
 
 enum abi { NATIVE, COMPAT, X32, COMPAT_VALUES };
-enum { LATE, BEGINS, STARTS };
 
 #define PF_FORKNOEXEC 0x00000040 /* include/linux/sched.h */
 
@@ -273,39 +272,23 @@ GLOBAL __u64 outermost_filter(void)
 }
 
 /*
- * Returns whether the current process is the first one of a container whose program has not begun: the init of a PID
- * namespace, a child of a process of the host, that has executed nothing since it was forked. The kernel alone sets and
- * clears that flag. A container's own processes have a parent in the container, or are its init, which has executed its
- * program; with hostPID an orphan in a PID namespace that the container made is taken for one.
+ * Returns whether the current process has executed nothing since it was forked. Only the kernel sets and clears that. If it
+ * is a container's first process, the container's program has not begun. Which process that is only the runtime knows, so
+ * this alone makes no slot complete: a container can make such processes too.
  */
 GLOBAL int is_starting(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct task_struct *first = BPF_CORE_READ(task, group_leader);
 	/* Before all programs are attached, calls may be missed. */
 	return state.baseline_ns != SECCO_ATTACHING &&
-	       BPF_CORE_READ(first, flags) & PF_FORKNOEXEC &&
-	       BPF_CORE_READ(first, nsproxy, pid_ns_for_children, child_reaper) == first &&
-	       BPF_CORE_READ(first, real_parent, nsproxy, mnt_ns, ns.inum) == config.host_mntns;
+	       BPF_CORE_READ(task, group_leader, flags) & PF_FORKNOEXEC;
 }
 
 /*
- * Returns whether a slot that is taken now gets all calls of its program, by what is known of the current call (LATE, BEGINS,
- * STARTS). What a runtime calls under the filter before it executes the program is in the base of each profile.
+ * Takes a slot for a part of a container. `began`: counting starts with the current call. Returns entry.word, also if
+ * another CPU was first; 0 if there is no room.
  */
-GLOBAL int is_whole(__u32 how, __u64 ns_id, __u32 part)
-{
-	if (how == STARTS || (how == BEGINS && (part || !ns_id || ns_id > state.baseline_ns)))
-		return 1;
-	return part == SECCO_ENTRY_POINT && is_starting();
-}
-
-/*
- * Takes a slot for a part of a container. LATE: it may have made calls before. BEGINS: counting starts with the current
- * call. STARTS: so it does, and no program ran before it. Returns entry.word, also if another CPU was first; 0 if there is
- * no room.
- */
-GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 how, __u32 part)
+GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 part)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 ns_id = ns_id_of(task);
@@ -316,7 +299,7 @@ GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 how, __u32 part
 	}
 	__u64 *word = &state.entries[at & (SECCO_ENTRIES - 1)].word;
 	__u64 known = *(volatile __u64 *)word;
-	if (known && !(how != LATE && is_stale(known, ns_id)))
+	if (known && !(began && is_stale(known, ns_id)))
 		return known;
 
 	long taken = take_slot();
@@ -327,8 +310,10 @@ GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 how, __u32 part
 		if (!slot)
 			return 0;
 		/* An exec whose beginning is seen is complete, however old its container is. */
-		if (is_whole(how, ns_id, part))
+		if (began && (part || !ns_id || ns_id > state.baseline_ns))
 			flags |= SECCO_COMPLETE;
+		if (part == SECCO_ENTRY_POINT && is_starting())
+			flags |= SECCO_STARTING;
 		slot->cgroup_id = cgroup;
 		slot->mntns = mntns;
 		slot->ns_id = ns_id;

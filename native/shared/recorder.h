@@ -48,6 +48,8 @@
 #define SECCO_IGNORED (1U << 3)
 #define SECCO_FULL (1U << 4) /* the entry has a key, and no slot was free */
 #define SECCO_WATCHED (1U << 5) /* the denied row has the numbers that its profile denies */
+#define SECCO_STARTING (1U << 6) /* its process had executed nothing: is_starting() */
+#define SECCO_STARTED (1U << 7) /* ... and then it did: mark_started() */
 
 /* Set in slot.ending once it is known how the first process ended; below it is its status, as wait(2) has it. */
 #define SECCO_ENDED (1U << 31)
@@ -149,7 +151,7 @@ struct secco_state {
 
 #define SECCO_BY_EXECVEAT 1ULL
 #define SECCO_BY_RUNTIME 2ULL
-#define SECCO_BY_STARTING 4ULL /* as is_starting() in bpf/slots.bpf.h */
+#define SECCO_BY_STARTING 4ULL
 
 struct secco_slot {
 	__u64 cgroup_id;

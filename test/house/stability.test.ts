@@ -53,7 +53,7 @@ const { isStable, openTree, readResults, resultsPath, rowsOf, runRounds, tableOf
     files: readonly string[],
     options: {
       rounds: number
-      runAll: (files: readonly string[], handlers: Handlers) => Promise<void>
+      runAll: (files: readonly string[], handlers: Handlers) => Promise<readonly string[]>
       report: () => void
       onFile: (path: string, tally: Tally) => void
       tree?: Tree
@@ -128,7 +128,7 @@ test('rounds go on until each file has passed ten times, and results are kept', 
           const failed = name === failing.file && failing.times-- > 0 ? 1 : 0
           onFile(file, { failed, skips: [] })
         }
-        await Promise.resolve()
+        return Promise.resolve([])
       },
       report: () => undefined,
       onFile: () => undefined,
@@ -154,12 +154,31 @@ test('a skip without a true reason is no pass', async (t) => {
     runAll: async ([file = ''], { onStart, onFile }) => {
       onStart(file)
       onFile(file, { failed: 0, skips: ['build/test/a.test.js > b: no root'] })
-      await Promise.resolve()
+      return Promise.resolve([])
     },
     report: () => undefined,
     onFile: () => undefined
   })
   t.match(rows, [{ passes: 0, runs: 1 }])
+})
+
+test('what fails after the last test of files that share a process is a failure of each', async (t) => {
+  process.env['SECCO_STABILITY'] = join(t.testdir(), 'stability.jsonl')
+  t.teardown(() => delete process.env['SECCO_STABILITY'])
+  const files = ['build/test/src/lib/a.test.js', 'build/test/house/b.test.js']
+  const rows = await runRounds(files, {
+    rounds: 1,
+    runAll: (left, { onStart, onFile }) => {
+      for (const file of left) {
+        onStart(file)
+        onFile(file, { failed: 0, skips: [] })
+      }
+      return Promise.resolve(['not ok 3 - late throw'])
+    },
+    report: () => undefined,
+    onFile: () => undefined
+  })
+  t.match(rows, [{ passes: 0, runs: 1 }, { passes: 1 }], 'one of the unit tier and another one')
 })
 
 test('the load ends when the process that started it is killed', async (t) => {

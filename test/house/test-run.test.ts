@@ -46,6 +46,17 @@ type Case = [name: string, text: string, tally: Partial<Tally>]
 /** What does not hold in a process that files share. */
 const inProcessOfTheirOwn: Case[] = [
   [
+    'waits for ever at its top level',
+    `${tap}${one}\nawait new Promise(() => undefined)\ntest('b', (t) => { t.fail(); t.end() })`,
+    { failed: 1 }
+  ],
+  [
+    'fails after its test',
+    `${tap}import { setTimeout } from 'node:timers'
+    test('a', (t) => { t.ok(1); setTimeout(() => t.fail('late'), 100); t.end() })`,
+    { failed: 1 }
+  ],
+  [
     'needs its folder at the end',
     `${tap}import { existsSync } from 'node:fs'
     test('a', (t) => {

@@ -33,6 +33,7 @@ export function oneSlot(next: KernelState): Recorder {
     lastExit: 0n,
     filtered: true,
     complete: true,
+    started: false,
     distinct: next.distinct,
     part: 'entry',
     ignored: false,

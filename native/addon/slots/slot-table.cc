@@ -257,8 +257,9 @@ void SlotTable::recover() {
 }
 
 void SlotTable::clear_complete() {
+  constexpr __u32 whole = SECCO_COMPLETE | SECCO_STARTING | SECCO_STARTED;
   for (__u32 i = 0; i < slots_; i++) {
-    if (slot(i).state == SECCO_SLOT_USED) __atomic_fetch_and(&slot(i).flags, ~SECCO_COMPLETE, __ATOMIC_ACQ_REL);
+    if (slot(i).state == SECCO_SLOT_USED) __atomic_fetch_and(&slot(i).flags, ~whole, __ATOMIC_ACQ_REL);
   }
 }
 

@@ -27,6 +27,7 @@ import {
   type NamedSlot,
   type TrackedSlot,
   trackSlot,
+  wholeSlot,
   withExactness
 } from './tracked-slot.js'
 
@@ -228,7 +229,7 @@ export class SlotTracker {
     const at = performance.now()
     if (!(await this.#naming.name(tracked, false)) || !isNamed(tracked)) return
     if (!this.#naming.update(tracked)) return
-    this.#observer.follow(tracked.slot, tracked.container)
+    this.#observer.follow(wholeSlot(tracked), tracked.container)
     if (tracked.sent < 0 && !hasDenials && at - tracked.firstSeenAt < reportAfterMs) return
     const changed =
       tracked.slot.distinct !== tracked.sent || this.#observer.isReadyByAge(tracked.slot)
@@ -246,7 +247,7 @@ export class SlotTracker {
   /** Sends the last observation of a slot that has ended. */
   async #end(tracked: TrackedSlot): Promise<void> {
     await this.#naming.name(tracked, true)
-    if (isNamed(tracked) && this.#naming.update(tracked)) this.#observer.add(tracked.slot)
+    if (isNamed(tracked) && this.#naming.update(tracked)) this.#observer.add(wholeSlot(tracked))
     if (!tracked.ignored) this.#send(tracked, true)
     tracked.ended = true
     await this.#ended.add(tracked)

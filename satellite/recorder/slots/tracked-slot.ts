@@ -78,7 +78,18 @@ export function trackSlot(
   }
 }
 
+/**
+ * The slot with what the runtime knows: which process is the container's first. If that had executed nothing when counting
+ * began, all calls of the container's program were counted, although the container may have been created before.
+ */
+export function wholeSlot({ slot, container }: NamedSlot): Slot {
+  const { pid, firstPid = pid } = container
+  const isWhole = slot.started && slot.part === 'entry' && slot.pid === firstPid
+  return slot.complete || !isWhole ? slot : { ...slot, complete: true }
+}
+
 /** The slot as it is reported: not complete if the recorder did not count exactly. */
 export function withExactness(named: NamedSlot): NamedSlot {
-  return named.inexact ? { ...named, slot: { ...named.slot, complete: false } } : named
+  const slot = named.inexact ? { ...named.slot, complete: false } : wholeSlot(named)
+  return slot === named.slot ? named : { ...named, slot }
 }
