@@ -167,6 +167,7 @@ export interface SlotLayout {
   filteredFlag: number
   completeFlag: number
   startedFlag: number
+  adoptedFlag: number
   ignoredFlag: number
   endedFlag: number
 }

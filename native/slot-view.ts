@@ -77,7 +77,8 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         lastExit: u64(layout.lastExit),
         filtered: (flags & layout.filteredFlag) !== 0,
         complete: (flags & layout.completeFlag) !== 0,
-        started: (flags & layout.startedFlag) !== 0,
+        // An adopted slot's `pid` is another process than the one that took it.
+        started: (flags & (layout.startedFlag | layout.adoptedFlag)) === layout.startedFlag,
         ignored: (flags & layout.ignoredFlag) !== 0,
         distinct: Number(u64(layout.distinct)),
         part: parts[u32(layout.part)] ?? 'entry',
