@@ -4,6 +4,7 @@ import { clusterRights } from '../../../../webhook/cluster/access/rights.js'
 import { accountToken } from '../../../helpers/account-token.js'
 import { findApiServer } from '../../../helpers/api-server-programs.js'
 import { type Cluster, startCluster } from '../../../helpers/cluster.js'
+import type { Kube } from '../../../helpers/kube.js'
 import { until } from '../../../helpers/until.js'
 
 t.setTimeout(400_000)
@@ -47,6 +48,26 @@ const roles = [
   }
 ]
 
+/**
+ * Waits until the API server itself gives this answer: its authorizer watches roles and bindings, so it follows a change some
+ * milliseconds later.
+ */
+async function untilAnswer(
+  kube: Kube,
+  name: string,
+  verb: string,
+  allowed: boolean
+): Promise<void> {
+  const resourceAttributes = { group: 'secco.dev', resource: 'seccompprofiles', namespace: 'shop' }
+  const user = `system:serviceaccount:shop:${name}`
+  await until(`${user} to be ${allowed ? 'allowed' : 'denied'} ${verb}`, async () => {
+    const review = { spec: { user, resourceAttributes: { ...resourceAttributes, verb } } }
+    const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews'
+    const { status } = (await kube.do('POST', path, review)) as { status: { allowed: boolean } }
+    return status.allowed === allowed ? true : undefined
+  })
+}
+
 test('people sign in with their own tokens and may do what the cluster allows', {
   skip: found.programs === undefined ? found.skip : false
 }, async (t) => {
@@ -65,6 +86,7 @@ test('people sign in with their own tokens and may do what the cluster allows', 
       subjects: [{ kind: 'ServiceAccount', name, namespace: 'shop' }]
     })
   }
+  for (const { name } of roles) await untilAnswer(kube, name, 'list', true)
   let now = 0
   const rights = clusterRights(configOf(cluster), () => now)
   t.equal(rights.kind, 'cluster')
@@ -89,6 +111,7 @@ test('people sign in with their own tokens and may do what the cluster allows', 
   t.notOk(await approver?.can('delete', 'seccompprofiles', 'shop', 'web'))
 
   await kube.do('DELETE', `${rbac}/namespaces/shop/rolebindings/approve`)
+  await untilAnswer(kube, 'approve', 'approve', false)
   now += 11_000
   t.notOk(
     await approver?.can('approve', 'seccompprofiles', 'shop', 'web'),
