@@ -59,6 +59,7 @@ export const table = [
   ['cli/profiles/warnings.', 'integration'],
   ['cli/programs/satellite-options.', 'integration'],
   ['cli/programs/webhook-options.', 'integration'],
+  ['cli/programs/webhook-start.', 'integration'],
   // A satellite that records nothing.
   ['cli/programs/node-floor.', 'integration'],
   // Recording.

@@ -13,6 +13,7 @@ import { loadMetrics, nodeMetrics, rejectionMetrics } from './hub/metrics.js'
 import { nodeView } from './hub/nodes/node-view.js'
 import { type ObjectCache, startObjectCache } from './snapshot/object-cache.js'
 import { allRoles, type Role } from './roles.js'
+import { idleMs } from './client-errors.js'
 import { createAdmissionServer } from './server.js'
 import { type SnapshotStore, startSnapshotStore } from './snapshot/snapshot-store.js'
 import { type StateSource, startApiStates } from './snapshot/state-source.js'
@@ -204,7 +205,8 @@ async function startAdmission(
     logger: log
   })
   const address = await server.listen(options.listen)
-  closing.add(() => server.shutdown({ delayMs: options.leaveMs ?? 0 }))
+  const { leaveMs = 0 } = options
+  closing.add(() => server.shutdown(leaveMs === 0 ? {} : { delayMs: leaveMs, callersMs: idleMs }))
   const renew = (pair: CertificatePair): void => {
     server.setCertificate(pair)
     hub?.setCertificate(pair)

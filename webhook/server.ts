@@ -51,8 +51,11 @@ export interface AdmissionServerOptions {
 export interface ShutdownOptions {
   /** How long to continue serving while `/readyz` fails, until no endpoint points here; default 0. */
   delayMs?: number
-  /** How long requests in flight may take; default 10 s. */
-  drainMs?: number
+  /**
+   * How long callers get to close their connections, which they do when a request was answered or when they did not use them
+   * for some time; default: idle connections are closed when no request came for a second.
+   */
+  callersMs?: number
 }
 
 export interface AdmissionServer {
@@ -67,8 +70,10 @@ export interface AdmissionServer {
   shutdown(options?: ShutdownOptions): Promise<void>
 }
 
-/** During a shutdown, connections without a request for this long are idle. */
+/** During a shutdown that does not wait for callers, connections without a request for this long are idle. */
 const quietMs = 1000
+/** How long requests in flight may take in such a shutdown. */
+const drainMs = 10_000
 /** How long a whole request may take to arrive. */
 const requestMs = 5000
 
@@ -181,13 +186,18 @@ class HttpsAdmissionServer implements AdmissionServer {
     this.#options.logger.info({ notAfter }, 'serving certificate renewed')
   }
 
-  async shutdown({ delayMs = 0, drainMs = 10_000 }: ShutdownOptions = {}): Promise<void> {
+  async shutdown({ delayMs = 0, callersMs }: ShutdownOptions = {}): Promise<void> {
     this.#isDraining = true
     await delay(delayMs)
     const stop = new AbortController()
-    const limit = delay(drainMs, undefined, { signal: stop.signal }).catch(() => undefined)
-    const closed = stopListening(this.#app)
-    await Promise.race([closed, this.#inFlight.quiet(quietMs, stop.signal), limit])
+    const ends = [
+      stopListening(this.#app),
+      delay(callersMs ?? drainMs, undefined, { signal: stop.signal }).catch(() => undefined)
+    ]
+    // Whoever closes an idle connection here may cross a review that is on its way: HTTP/1.1 cannot tell the caller, and an API server
+    // sends no review twice (RFC 9112, 9.3.1 and 9.6).
+    if (callersMs === undefined) ends.push(this.#inFlight.quiet(quietMs, stop.signal))
+    await Promise.race(ends)
     stop.abort()
     const closing = this.#app.close()
     this.#clientErrors.endSilent()

@@ -58,7 +58,7 @@ export interface WebhookOptions {
   allowIgnore?: boolean
   /** The registry served at /metrics; it may have counts from before the start. */
   registry?: Registry
-  /** How long `close` keeps answering reviews while /readyz fails; see ShutdownOptions. */
+  /** How long `close` keeps answering reviews while /readyz fails; then it waits for callers (ShutdownOptions). Default: neither. */
   leaveMs?: number
 }
 

@@ -94,7 +94,7 @@ function clusterOptions(command: Command): Command {
     )
     .option(
       '--leave-after <duration>',
-      'after SIGTERM, keep answering reviews this long while /readyz fails (default: end at once)'
+      'after SIGTERM, answer reviews this long while /readyz fails, then wait up to 95 s for callers to close (default: end at once)'
     )
     .option(
       '--satellite-account <user>',

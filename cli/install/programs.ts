@@ -1,4 +1,5 @@
 import { startupTaint } from '../../src/api/names.js'
+import { idleMs } from '../../webhook/client-errors.js'
 import { hardened } from './hardened.js'
 import { names, namespace, named, ports, roleLabels, serverNames } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
@@ -12,6 +13,12 @@ const probe = (path: string, failureThreshold: number, periodSeconds = 5) => ({
 })
 
 type Role = 'admission' | 'hub' | 'ui'
+
+/** How long an ending webhook answers while no endpoint leads to it any more. */
+const leaveSeconds = 5
+/** After that it waits for callers, cuts what is left, and closes the rest. */
+const graceSeconds = (roles: readonly Role[]): number =>
+  roles.includes('admission') ? leaveSeconds + idleMs / 1000 + 20 : 30
 
 const clientsPath = '/run/secco/clients'
 const isGuarded = ({ clientCa }: InstallOptions, roles: readonly Role[]): boolean =>
@@ -56,7 +63,7 @@ function args(options: InstallOptions, roles: readonly Role[]): string[] {
     // A hub on standby sends satellites, and requests for pages, to the address of the active one.
     ...(roles.includes('hub') ? ['--advertise', '$(POD_IP)'] : []),
     // Endpoints are updated at the same time as the pod gets SIGTERM, and the proxies of nodes a moment later.
-    ...(roles.includes('admission') ? ['--leave-after', '5s'] : []),
+    ...(roles.includes('admission') ? ['--leave-after', `${leaveSeconds}s`] : []),
     ...(options.startupTaint ? ['--join-taint', 'on'] : [])
   ]
 }
@@ -166,7 +173,7 @@ function deployment(options: InstallOptions, program: Program): Manifest {
         spec: {
           serviceAccountName: name,
           priorityClassName: 'system-cluster-critical',
-          terminationGracePeriodSeconds: 30,
+          terminationGracePeriodSeconds: graceSeconds(roles),
           nodeSelector: { 'kubernetes.io/os': 'linux' },
           // The hub removes the taint: when every node is new it has to start on one that has it.
           tolerations: [{ key: startupTaint, operator: 'Exists' }],

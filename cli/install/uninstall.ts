@@ -7,7 +7,7 @@ import { startupTaint } from '../../src/api/names.js'
 import { plural } from '../../src/lib/plural.js'
 import { historyLabel } from '../../src/store/history-store.js'
 import { find, installedLayouts, leftoversOf, pathOf, removalOrder } from './installed-objects.js'
-import { names, namespace } from './names.js'
+import { names, namespace, roleLabels } from './names.js'
 import { type Layout, layouts, type Manifest } from './options.js'
 import { ownProfilesPath } from './own-profile.js'
 import { cleaner } from './satellite.js'
@@ -29,16 +29,21 @@ interface Cluster {
   options: Required<UninstallOptions>
 }
 
-/** Removes one object and waits until it is gone. Returns false if it is still there. */
-async function remove({ call, io, options }: Cluster, one: Manifest): Promise<boolean> {
+/**
+ * Removes one object and waits until it is gone. Returns false if it is still there.
+ * @param propagationPolicy Background: the deletion does not wait for dependents
+ */
+async function remove(
+  { call, io, options }: Cluster,
+  one: Manifest,
+  propagationPolicy: 'Background' | 'Orphan' = 'Background'
+): Promise<boolean> {
   const path = pathOf(one)
   const found = await find(call, path)
   if (found === undefined) return true
   io.stdout(`${options.dryRun ? 'would delete' : 'delete'} ${nameOf(one)}\n`)
   if (options.dryRun) return true
-  // Background: the deletion does not wait for dependents.
-  const body = { propagationPolicy: 'Background' }
-  await call('DELETE', path, { body }).catch((error: unknown) => {
+  await call('DELETE', path, { body: { propagationPolicy } }).catch((error: unknown) => {
     if (toSeccoError(error).code !== 'NOT_FOUND') throw error
   })
   const end = Date.now() + options.timeoutMs
@@ -127,6 +132,34 @@ async function untaint({ call, io, options }: Cluster): Promise<void> {
 }
 
 /**
+ * Ends webhooks and hubs within ten seconds. By itself a webhook waits up to 95 s for connections that an API server keeps, but
+ * without a webhook configuration no review comes on them. The owners of the pods go first and alone: a deletion that removes the
+ * pods, too, gives them the time in their specification, which a kubelet does not shorten afterwards.
+ */
+async function endPrograms(cluster: Cluster, installed: readonly Manifest[]): Promise<void> {
+  const { call, options } = cluster
+  const query = { labelSelector: `${roleLabels.central}=true` }
+  const { items: pods } = (await call('GET', podsPath, { query })) as { items: ListedPod[] }
+  if (pods.length === 0 || options.dryRun) return
+  for (const one of installed)
+    if (one['kind'] === 'Deployment') await remove(cluster, one, 'Orphan')
+  const sets = await find(call, `/apis/apps/v1/namespaces/${namespace}/replicasets`, query)
+  for (const { metadata } of (sets as { items?: ListedPod[] } | undefined)?.items ?? []) {
+    const { name } = metadata
+    const set = { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name, namespace } }
+    await remove(cluster, set, 'Orphan')
+  }
+  const body = { gracePeriodSeconds: 10 }
+  await Promise.all(
+    pods.map(({ metadata }) =>
+      call('DELETE', `${podsPath}/${metadata.name}`, { body }).catch((error: unknown) => {
+        if (toSeccoError(error).code !== 'NOT_FOUND') throw error
+      })
+    )
+  )
+}
+
+/**
  * `secco uninstall`: removes the webhook configuration first, then the rest. No object of Secco has a finalizer. An
  * object that another finalizer keeps is named after `timeoutMs`, and the removal goes on.
  * @throws SeccoError FORBIDDEN, UNAUTHENTICATED, UNAVAILABLE, which also says that something is still there, and
@@ -151,6 +184,7 @@ export async function runUninstall(io: Io, call: ApiCall, given: UninstallOption
   await removeAll(order.first)
   await cleanNodes(cluster)
   await untaint(cluster)
+  await endPrograms(cluster, order.rest)
   await removeAll(order.rest)
   // After the last hub has ended: it would write them again.
   if (!options.all) await makeReadyUnknown(io, call, options.dryRun)

@@ -4,8 +4,9 @@ import { Registry } from 'prom-client'
 import type { HubTrustOptions } from '../../webhook/cluster/access/hub-trust.js'
 import { watchMetrics } from '../../webhook/cluster/watch/watch-metrics.js'
 import { startWebhook } from '../../webhook/main.js'
+import type { RunningWebhook } from '../../webhook/webhook-options.js'
 import { hostPort } from '../../webhook/webhook-options.js'
-import { parseRoles } from '../../webhook/roles.js'
+import { parseRoles, type Role } from '../../webhook/roles.js'
 import { rootNamespace } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
@@ -93,6 +94,56 @@ async function callersOf({
 
 /** `secco webhook`: runs admission, hub and pages, without a satellite. */
 export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Promise<number> {
+  // A start may wait for an API server. Nothing is served yet, and every write is atomic.
+  const end = () => process.exit(0)
+  args.signal.addEventListener('abort', end)
+  const close = await startProgram(io, logger, args)
+  args.signal.removeEventListener('abort', end)
+  await aborted(args.signal)
+  await close()
+  return 0
+}
+
+/** Writes the addresses of a program to its state folder, and says them. */
+async function announce(
+  io: Io,
+  args: WebhookArgs,
+  roles: ReadonlySet<Role>,
+  webhook: RunningWebhook
+): Promise<void> {
+  const { addresses } = webhook
+  const record = {
+    pid: process.pid,
+    webhook: `https://${hostPort(addresses.webhook)}`,
+    hub: addresses.hub === undefined ? '' : hostPort(addresses.hub),
+    ui: addresses.ui === undefined ? '' : `http://${hostPort(addresses.ui)}`,
+    caBundle: Buffer.from(webhook.ca).toString('base64'),
+    ...(addresses.api === undefined ? {} : { api: hostPort(addresses.api) })
+  }
+  await writeDurable(args.paths.addresses, `${JSON.stringify(record)}\n`)
+  const lines = [
+    roles.has('admission') ? `webhook ${record.webhook}/mutate` : `health ${record.webhook}/readyz`,
+    record.hub === '' ? '' : `hub ${record.hub}`,
+    record.ui === '' ? '' : `pages ${record.ui}/`,
+    record.api === undefined ? '' : `API for the API server ${record.api}`
+  ]
+  io.stderr(`${lines.filter((line) => line !== '').join('   ')}\n`)
+  const link = webhook.link(args.user)
+  if (record.ui !== '') {
+    io.stderr(
+      link === undefined
+        ? 'next: log in with your own token of the cluster\n'
+        : `log in once with ${record.ui}${link}   (another link: secco ui link)\n`
+    )
+  }
+}
+
+/** Starts webhook and store, and says where they listen. Returns what closes them. */
+async function startProgram(
+  io: Io,
+  logger: Logger,
+  args: WebhookArgs
+): Promise<() => Promise<void>> {
   const { kubeconfig } = args
   const roles = parseRoles(args.roles, kubeconfig !== undefined)
   await mkdir(args.paths.objects, { recursive: true, mode: 0o700 })
@@ -142,33 +193,9 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
     ...(cluster === undefined ? {} : { cluster }),
     logger
   })
-  const { addresses } = webhook
-  const record = {
-    pid: process.pid,
-    webhook: `https://${hostPort(addresses.webhook)}`,
-    hub: addresses.hub === undefined ? '' : hostPort(addresses.hub),
-    ui: addresses.ui === undefined ? '' : `http://${hostPort(addresses.ui)}`,
-    caBundle: Buffer.from(webhook.ca).toString('base64'),
-    ...(addresses.api === undefined ? {} : { api: hostPort(addresses.api) })
+  await announce(io, args, roles, webhook)
+  return async () => {
+    await webhook.close()
+    await store.close()
   }
-  await writeDurable(args.paths.addresses, `${JSON.stringify(record)}\n`)
-  const lines = [
-    roles.has('admission') ? `webhook ${record.webhook}/mutate` : `health ${record.webhook}/readyz`,
-    record.hub === '' ? '' : `hub ${record.hub}`,
-    record.ui === '' ? '' : `pages ${record.ui}/`,
-    record.api === undefined ? '' : `API for the API server ${record.api}`
-  ]
-  io.stderr(`${lines.filter((line) => line !== '').join('   ')}\n`)
-  const link = webhook.link(args.user)
-  if (record.ui !== '') {
-    io.stderr(
-      link === undefined
-        ? 'next: log in with your own token of the cluster\n'
-        : `log in once with ${record.ui}${link}   (another link: secco ui link)\n`
-    )
-  }
-  await aborted(args.signal)
-  await webhook.close()
-  await store.close()
-  return 0
 }

@@ -24,6 +24,7 @@ import { digestOf } from '../../../src/lib/digest.js'
 import { ownFolder, ownProfile, ownPrograms } from '../../../src/seccomp/render/own.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
 import { revisionOfPath } from '../../../webhook/cluster/watch/references.js'
+import { idleMs } from '../../../webhook/client-errors.js'
 import { repositoryRoot } from '../../helpers/repository.js'
 import { runSecco } from '../../helpers/secco-command.js'
 import { matchLists } from '../../helpers/match-lists.js'
@@ -65,8 +66,8 @@ const capabilities = { drop: ['ALL'], add: ['BPF', 'PERFMON', 'SYS_PTRACE', 'DAC
 
 const none = { failureThreshold: 0, periodSeconds: 0 }
 
-/** What requests in flight may take after that (webhook/server.ts). */
-const drainMs = 10_000
+/** After that a webhook waits for its callers, then for what was cut (webhook/server.ts). */
+const drainMs = idleMs + 10_000
 
 for (const layout of layouts) {
   test(`${layout}: pods come and go without a gap`, (t) => {

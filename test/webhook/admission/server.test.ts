@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Agent, request } from 'node:https'
 import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { test, type Test } from 'tap'
 import { createAuthority } from '../../../certs/authority.js'
@@ -436,6 +437,41 @@ test('shutdown waits neither for a silent connection nor for half of a request',
   await Promise.all(dialed.map(({ end }) => end))
   // A pod that ends is killed after 30 seconds.
   t.ok(performance.now() - began < 20_000, `${performance.now() - began} ms`)
+})
+
+test('shutdown that waits for callers: a review on an idle connection is answered, however late', async (t) => {
+  const { server, open } = await start(t)
+  const review = [
+    ...['POST /mutate HTTP/1.1', 'Host: x', 'Content-Type: application/json'],
+    ...[`Content-Length: ${Buffer.byteLength(good)}`, '', good]
+  ].join('\r\n')
+  const ask = async (socket: TLSSocket): Promise<string> => {
+    socket.write(review)
+    let text = ''
+    while (!text.includes('"patch":')) text += String((await once(socket, 'data'))[0])
+    return text
+  }
+  const [used, silent] = [await open(), await open()]
+  t.match(await ask(used), /^HTTP\/1\.1 200 OK(?:(?!connection: close)[^])*$/i)
+  let isDone = false
+  const closing = server.shutdown({ callersMs: 60_000 }).then(() => (isDone = true))
+  // Longer than the second after which idle connections are closed otherwise.
+  await delay(1500)
+  for (const socket of [used, silent]) {
+    t.notOk(isDone)
+    const ended = once(socket, 'close')
+    t.match(await ask(socket), /^HTTP\/1\.1 200 OK[^]*\r\nconnection: close\r\n/i)
+    await ended
+  }
+  await closing
+})
+
+test('shutdown that waits for callers: one that never closes gets its time, and no more', async (t) => {
+  const { server, open } = await start(t)
+  const socket = await open()
+  const ended = once(socket.resume(), 'close')
+  await server.shutdown({ callersMs: 100 })
+  await ended
 })
 
 test('a port in use is reported', async (t) => {
