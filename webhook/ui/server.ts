@@ -5,6 +5,7 @@ import type { ForeignRoute } from './api/foreign.js'
 import { createDocumentReader } from './documents/document-reader.js'
 import type { Extension, Ui } from './model/context.js'
 import type { UiSources } from './model/sources.js'
+import { idleMs } from '../client-errors.js'
 import { startWarming } from './model/warm.js'
 import { workloadLines, type WorkloadLine } from './model/workloads.js'
 import { uiPlugin } from './plugin.js'
@@ -67,6 +68,8 @@ export async function createUiServer(options: UiServerOptions): Promise<FastifyI
     forceCloseConnections: true,
     bodyLimit: 65_536,
     requestTimeout: 10_000,
+    // An API server passes requests on over connections that it keeps; it sends no change twice.
+    keepAliveTimeout: idleMs,
     // By default Node looks for late requests every 30 s.
     http: { headersTimeout: 5000, connectionsCheckingInterval: 1000 },
     // Exactly what the schema describes is accepted: unknown members are an error, and strings are no numbers.

@@ -8,3 +8,10 @@ test('a request whose header or body does not arrive is cut in seconds', async (
   const limits = { headersTimeout: 5000, requestTimeout: 10_000, connectionsCheckingInterval: 1000 }
   t.match(app.server, limits)
 })
+
+test('an idle connection of an API server is closed by the API server', async (t) => {
+  const { app } = await startUiRig()
+  t.teardown(() => app.close())
+  // A Go client keeps one for 90 s, and does not repeat a change that crosses a close (net/http: Transport.IdleConnTimeout).
+  t.ok(app.server.keepAliveTimeout > 90_000, String(app.server.keepAliveTimeout))
+})
