@@ -1,8 +1,6 @@
 import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
-
-/** Longer than a Go client keeps an unused connection (90 s), so that the client closes it, not the server. */
-export const idleMs = 95_000
+import { idleMs } from '../src/lib/idle-connections.js'
 
 const answers: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',

@@ -187,7 +187,7 @@ function addUninstall(program: Command, context: VerbContext): void {
       'remove only what another layout or an earlier version left beside an installation of this layout'
     )
     .option('--dry-run', 'only show what would be deleted')
-    .option('--timeout <seconds>', 'wait this long for each object', '60')
+    .option('--timeout <seconds>', 'wait this long for each object', '150')
     .action(async (flags: UninstallFlags, command: Command) => {
       const timeoutMs = parseTimeout(flags.timeout)
       if (flags.leftovers !== undefined && flags.all === true) {

@@ -1,5 +1,5 @@
 import { startupTaint } from '../../src/api/names.js'
-import { idleMs } from '../../webhook/client-errors.js'
+import { idleMs } from '../../src/lib/idle-connections.js'
 import { hardened } from './hardened.js'
 import { names, namespace, named, ports, roleLabels, serverNames } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'

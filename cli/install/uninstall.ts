@@ -69,8 +69,24 @@ const podsPath = `/api/v1/namespaces/${namespace}/pods`
 
 async function podsOf(call: ApiCall, instance: string): Promise<ListedPod[]> {
   const query = { labelSelector: `app.kubernetes.io/instance=${instance}` }
-  const { items } = (await call('GET', podsPath, { query })) as { items: ListedPod[] }
-  return items
+  const found = (await find(call, podsPath, query)) as { items?: ListedPod[] } | undefined
+  return found?.items ?? []
+}
+
+/**
+ * Waits until the pods of Deployments that were deleted have ended. They answer reviews and write until then, and a webhook may
+ * wait up to 95 s for connections that an API server keeps.
+ */
+async function untilEnded({ call, io, options }: Cluster, deleted: Manifest[]): Promise<void> {
+  const instances = deleted.map((one) => (one['metadata'] as { name: string }).name)
+  const remaining = async () =>
+    (await Promise.all(instances.map((name) => podsOf(call, name)))).flat()
+  if (options.dryRun || (await remaining()).length === 0) return
+  io.stderr('waiting for their pods to end: two minutes at most\n')
+  const end = Date.now() + options.timeoutMs
+  let left = await remaining()
+  for (; left.length > 0 && Date.now() < end; left = await remaining()) await delay(500)
+  for (const { metadata } of left) io.stderr(`has not ended: Pod ${metadata.name}\n`)
 }
 
 const isDone = ({ status }: ListedPod): boolean =>
@@ -166,7 +182,7 @@ async function endPrograms(cluster: Cluster, installed: readonly Manifest[]): Pr
  *   CONFLICT if the layout of `leftovers` is not installed.
  */
 export async function runUninstall(io: Io, call: ApiCall, given: UninstallOptions): Promise<void> {
-  const options = { timeoutMs: 60_000, leftovers: undefined, ...given }
+  const options = { timeoutMs: 150_000, leftovers: undefined, ...given }
   const cluster: Cluster = { call, io, options }
   const stuck: string[] = []
   const removeAll = async (objects: readonly Manifest[]): Promise<void> => {
@@ -176,7 +192,10 @@ export async function runUninstall(io: Io, call: ApiCall, given: UninstallOption
     await ensureInstalled(call, options.leftovers)
     const left = await leftoversOf(call, [options.leftovers])
     if (left.length === 0) io.stderr('nothing is left of another installation\n')
-    await removeAll(left)
+    const deployments = left.filter((one) => one['kind'] === 'Deployment')
+    await removeAll(deployments)
+    await untilEnded(cluster, deployments)
+    await removeAll(left.filter((one) => !deployments.includes(one)))
     ensureGone(stuck)
     return
   }
@@ -231,6 +250,6 @@ async function printKept({ call, io, options }: Cluster): Promise<void> {
 function ensureGone(stuck: readonly string[]): void {
   if (stuck.length === 0) return
   throw new SeccoError('UNAVAILABLE', `still there: ${stuck.join(', ')}`, {
-    hint: 'look at metadata.finalizers and the conditions of the named objects'
+    hint: 'run it again: a pod may take two minutes to end; if they stay, look at their metadata.finalizers and conditions'
   })
 }

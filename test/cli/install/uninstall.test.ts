@@ -62,6 +62,30 @@ test('--leftovers removes what the layout that stays does not have, and no bindi
   }
 })
 
+test('--leftovers: programs have their rights until their pods have ended', async (t) => {
+  const goes = installed('ha')
+  const { call, held } = clusterWith([...installed('small'), ...goes])
+  const pods = '/api/v1/namespaces/secco-system/pods'
+  const isThere = (kind: string): boolean =>
+    [...held.values()].some((one) => one['kind'] === kind && nameOf(one).endsWith('/secco-hub'))
+  let asked = 0
+  const io = captureIo()
+  const withPods: ApiCall = (method, path, options) => {
+    if (path !== pods) return call(method, path, options)
+    asked += 1
+    t.notOk(isThere('Deployment'))
+    t.ok(isThere('ServiceAccount') && isThere('RoleBinding'))
+    const selector = options?.query?.['labelSelector'] ?? ''
+    const isHub = selector === 'app.kubernetes.io/instance=secco-hub'
+    return Promise.resolve({ items: isHub && asked < 6 ? [{ metadata: { name: 'old' } }] : [] })
+  }
+  await runUninstall(io.io, withPods, { leftovers: 'small', all: false, dryRun: false })
+  t.ok(asked >= 6, 'it waited for the pod')
+  t.notOk(isThere('ServiceAccount'))
+  t.match(io.printed.stderr, /waiting for their pods to end/)
+  t.notMatch(io.printed.stderr, /has not ended/)
+})
+
 test('--leftovers of a layout that is not installed removes nothing', async (t) => {
   const table: [given: Layout, objects: Manifest[], hint: RegExp][] = [
     ['small', installed('ha'), /--leftovers ha$/],
