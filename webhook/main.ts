@@ -251,6 +251,7 @@ async function startParts(replica: Replica): Promise<RunningWebhook> {
   registerMetrics(replica, state, nodes)
   const confinement = startOwnConfinement(replica, state, nodes)
   const { hub } = state
+  replica.options.onServing?.()
   const addresses: RunningWebhook['addresses'] = {
     webhook: await startAdmission(replica, state, confinement)
   }

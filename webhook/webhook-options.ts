@@ -60,6 +60,8 @@ export interface WebhookOptions {
   registry?: Registry
   /** How long `close` keeps answering reviews while /readyz fails; then it waits for callers (ShutdownOptions). Default: neither. */
   leaveMs?: number
+  /** Called before the first review can come. From then on only `close` ends the program without dropping one. */
+  onServing?: () => void
 }
 
 export interface RunningWebhook {

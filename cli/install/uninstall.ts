@@ -67,8 +67,10 @@ interface ListedPod {
 
 const podsPath = `/api/v1/namespaces/${namespace}/pods`
 
-async function podsOf(call: ApiCall, instance: string): Promise<ListedPod[]> {
-  const query = { labelSelector: `app.kubernetes.io/instance=${instance}` }
+const instanceOf = (name: string): string => `app.kubernetes.io/instance=${name}`
+
+async function podsOf(call: ApiCall, labelSelector: string): Promise<ListedPod[]> {
+  const query = { labelSelector }
   const found = (await find(call, podsPath, query)) as { items?: ListedPod[] } | undefined
   return found?.items ?? []
 }
@@ -80,7 +82,7 @@ async function podsOf(call: ApiCall, instance: string): Promise<ListedPod[]> {
 async function untilEnded({ call, io, options }: Cluster, deleted: Manifest[]): Promise<void> {
   const instances = deleted.map((one) => (one['metadata'] as { name: string }).name)
   const remaining = async () =>
-    (await Promise.all(instances.map((name) => podsOf(call, name)))).flat()
+    (await Promise.all(instances.map((name) => podsOf(call, instanceOf(name))))).flat()
   if (options.dryRun || (await remaining()).length === 0) return
   io.stderr('waiting for their pods to end: two minutes at most\n')
   const end = Date.now() + options.timeoutMs
@@ -103,7 +105,7 @@ async function cleanNodes(cluster: Cluster): Promise<void> {
   const path = `/apis/apps/v1/namespaces/${namespace}/daemonsets/${names.satellite}`
   const found = await find(call, path)
   if (found === undefined) return
-  const before = await podsOf(call, names.satellite)
+  const before = await podsOf(call, instanceOf(names.satellite))
   const nodes = before.flatMap(({ spec }) => spec.nodeName ?? [])
   await remove(cluster, found)
   if (nodes.length === 0 || options.dryRun) return
@@ -112,7 +114,7 @@ async function cleanNodes(cluster: Cluster): Promise<void> {
   const end = Date.now() + options.timeoutMs
   let left = new Set(nodes)
   while (left.size > 0 && Date.now() < end) {
-    const done = (await podsOf(call, `${names.satellite}-clean`)).filter(isDone)
+    const done = (await podsOf(call, instanceOf(`${names.satellite}-clean`))).filter(isDone)
     const cleaned = new Set(done.map(({ spec }) => spec.nodeName))
     left = new Set(nodes.filter((node) => !cleaned.has(node)))
     if (left.size > 0) await delay(500)
@@ -147,6 +149,9 @@ async function untaint({ call, io, options }: Cluster): Promise<void> {
   }
 }
 
+/** How long pods are waited for that get ten seconds. */
+const endMs = 15_000
+
 /**
  * Ends webhooks and hubs within ten seconds. By itself a webhook waits up to 95 s for connections that an API server keeps, but
  * without a webhook configuration no review comes on them. The owners of the pods go first and alone: a deletion that removes the
@@ -154,25 +159,31 @@ async function untaint({ call, io, options }: Cluster): Promise<void> {
  */
 async function endPrograms(cluster: Cluster, installed: readonly Manifest[]): Promise<void> {
   const { call, options } = cluster
-  const query = { labelSelector: `${roleLabels.central}=true` }
-  const { items: pods } = (await call('GET', podsPath, { query })) as { items: ListedPod[] }
-  if (pods.length === 0 || options.dryRun) return
+  const labelSelector = `${roleLabels.central}=true`
+  const pods = () => podsOf(call, labelSelector)
+  if (options.dryRun || (await pods()).length === 0) return
   for (const one of installed)
     if (one['kind'] === 'Deployment') await remove(cluster, one, 'Orphan')
-  const sets = await find(call, `/apis/apps/v1/namespaces/${namespace}/replicasets`, query)
+  const sets = await find(call, `/apis/apps/v1/namespaces/${namespace}/replicasets`, {
+    labelSelector
+  })
   for (const { metadata } of (sets as { items?: ListedPod[] } | undefined)?.items ?? []) {
     const { name } = metadata
     const set = { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name, namespace } }
     await remove(cluster, set, 'Orphan')
   }
   const body = { gracePeriodSeconds: 10 }
+  // Those, too, that a ReplicaSet made meanwhile: nobody else would delete them now.
   await Promise.all(
-    pods.map(({ metadata }) =>
+    (await pods()).map(({ metadata }) =>
       call('DELETE', `${podsPath}/${metadata.name}`, { body }).catch((error: unknown) => {
         if (toSeccoError(error).code !== 'NOT_FOUND') throw error
       })
     )
   )
+  // A hub writes until it has ended. A pod whose node cannot be reached does not end.
+  const end = Date.now() + Math.min(options.timeoutMs, endMs)
+  while ((await pods()).length > 0 && Date.now() < end) await delay(200)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
@@ -69,4 +70,29 @@ test('a certificate is renewed', async (t) => {
   t.same(await served(), Array(2).fill(serial(meanwhile)), 'while the webhook and its hub started')
   for (const listener of listeners) listener(later)
   t.same(await served(), Array(2).fill(serial(later)), 'while they serve')
+})
+
+test('onServing is called before the port of reviews is opened', async (t) => {
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  t.teardown(() => holder.close())
+  const { port } = holder.address() as AddressInfo
+  const folder = await mkdtemp(join(tmpdir(), 'secco-webhook-'))
+  const store = await openDirectoryStore(join(folder, 'store'))
+  t.teardown(async () => {
+    await store.close()
+    await rm(folder, { recursive: true })
+  })
+  const local = { host: '127.0.0.1', port: 0 }
+  let called = 0
+  const started = startWebhook({
+    ...{ store, certsDir: join(folder, 'certs'), revisionsDir: join(folder, 'revisions') },
+    serverNames: ['127.0.0.1'],
+    ...{ listen: { ...local, port }, hubListen: local, uiListen: local },
+    legacyAnnotations: false,
+    logger: collectLog().logger,
+    onServing: () => (called += 1)
+  })
+  await t.rejects(started, { code: 'PORT_IN_USE' })
+  t.equal(called, 1)
 })

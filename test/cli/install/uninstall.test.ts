@@ -86,6 +86,45 @@ test('--leftovers: programs have their rights until their pods have ended', asyn
   t.notMatch(io.printed.stderr, /has not ended/)
 })
 
+test('pods of programs end within seconds, also those that a ReplicaSet makes meanwhile', async (t) => {
+  const apps = '/apis/apps/v1/namespaces/secco-system'
+  const pods = '/api/v1/namespaces/secco-system/pods'
+  const { call, held } = clusterWith(installed('small'))
+  const put = (path: string): void => {
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    held.set(path, { kind: 'x', metadata: { name, namespace: 'secco-system' } })
+  }
+  put(`${apps}/replicasets/secco-1`)
+  put(`${pods}/secco-a`)
+  const deleted: [path: string, body: unknown][] = []
+  const ofCluster: ApiCall = async (method, path, options) => {
+    const selector = options?.query?.['labelSelector'] ?? ''
+    const isOfOthers = path === pods && !String(selector).startsWith('secco.dev/role-central=')
+    if (path === '/api/v1/nodes' || isOfOthers) return { items: [] }
+    const found = await call(method, path, options)
+    if (method !== 'DELETE') return found
+    deleted.push([path, options?.body])
+    if (path.endsWith('/deployments/secco')) put(`${pods}/secco-b`)
+    return found
+  }
+  const { io, printed } = captureIo()
+  await runUninstall(io, ofCluster, { all: false, dryRun: false })
+  const owners = { propagationPolicy: 'Orphan' }
+  t.strictSame(
+    deleted.filter(([path]) => /deployments|replicasets|pods/.test(path)),
+    [
+      [`${apps}/deployments/secco`, owners],
+      [`${apps}/replicasets/secco-1`, owners],
+      [`${pods}/secco-a`, { gracePeriodSeconds: 10 }],
+      [`${pods}/secco-b`, { gracePeriodSeconds: 10 }]
+    ]
+  )
+  const at = (text: string): number => deleted.findIndex(([path]) => path.includes(text))
+  t.ok(at('mutatingwebhookconfigurations') < at('deployments'), 'no review comes any more')
+  t.ok(at('/pods/secco-b') < at('clusterroles'), 'they have their rights until then')
+  t.match(printed.stdout, /^delete Deployment secco-system\/secco$/m)
+})
+
 test('--leftovers of a layout that is not installed removes nothing', async (t) => {
   const table: [given: Layout, objects: Manifest[], hint: RegExp][] = [
     ['small', installed('ha'), /--leftovers ha$/],

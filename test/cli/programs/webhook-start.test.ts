@@ -1,9 +1,13 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect, type TLSSocket } from 'node:tls'
 import { test } from 'tap'
+import { testPod, testReview } from '../../helpers/review.js'
 import { spawnSecco } from '../../helpers/secco-command.js'
+import { until } from '../../helpers/until.js'
 
 test('a webhook that waits for an API server ends when it is told to', async (t) => {
   // An API server that takes connections and answers nothing.
@@ -38,4 +42,40 @@ test('a webhook that waits for an API server ends when it is told to', async (t)
   child.kill('SIGTERM')
   t.strictSame(await ended, [0, null], said)
   t.equal(said, '')
+})
+
+/** Sends a review as an API server does; resolves with the head of the answer. */
+async function askOn(socket: TLSSocket): Promise<string> {
+  const body = JSON.stringify(testReview(testPod({ labels: {} })))
+  const head = [
+    ...['POST /mutate HTTP/1.1', 'Host: x', 'Content-Type: application/json'],
+    ...[`Content-Length: ${Buffer.byteLength(body)}`, '', '']
+  ]
+  socket.write(head.join('\r\n') + body)
+  let text = ''
+  while (!text.includes('"allowed":true')) text += String((await once(socket, 'data'))[0])
+  return text.slice(0, text.indexOf('\r\n\r\n'))
+}
+
+test('a webhook that leaves answers on connections that its callers keep', async (t) => {
+  const state = join(t.testdir(), 'state')
+  const listen = ['--listen', '127.0.0.1:0', '--hub-listen', '127.0.0.1:0', '--ui-listen']
+  const child = spawnSecco([
+    ...['webhook', '--state', state, ...listen, '127.0.0.1:0', '--leave-after', '100ms']
+  ])
+  t.teardown(() => child.kill('SIGKILL'))
+  const ended = once(child, 'close')
+  child.stderr.resume()
+  const url = await until('the addresses', () => {
+    const text = readFileSync(join(state, 'addresses.json'), 'utf8')
+    return new URL((JSON.parse(text) as { webhook: string }).webhook)
+  })
+  const socket = connect({ host: '127.0.0.1', port: Number(url.port), rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  t.notMatch(await askOn(socket), /^connection: close/im)
+  child.kill('SIGTERM')
+  // Without --leave-after idle connections are closed when no request came for a second.
+  await delay(2500)
+  t.match(await askOn(socket), /^connection: close/im)
+  t.strictSame(await ended, [0, null])
 })

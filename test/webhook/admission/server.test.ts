@@ -470,8 +470,11 @@ test('shutdown that waits for callers: one that never closes gets its time, and 
   const { server, open } = await start(t)
   const socket = await open()
   const ended = once(socket.resume(), 'close')
+  const began = performance.now()
   await server.shutdown({ callersMs: 100 })
   await ended
+  // Not even the five seconds of a peer that sent half of a request.
+  t.ok(performance.now() - began < 4000, `${performance.now() - began} ms`)
 })
 
 test('a port in use is reported', async (t) => {
