@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { rootNamespace } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { idleMs } from '../../src/lib/idle-connections.js'
 import { type InstallMode, installModes } from '../../src/rules/observe.js'
 import { parseDuration } from '../lib/duration.js'
 import { nodeName } from '../lib/node-name.js'
@@ -94,7 +95,8 @@ function clusterOptions(command: Command): Command {
     )
     .option(
       '--leave-after <duration>',
-      'after SIGTERM, answer reviews this long while /readyz fails, then wait up to 95 s for callers to close (default: end at once)'
+      'after SIGTERM, answer reviews this long while /readyz fails, ' +
+        `then wait up to ${idleMs / 1000} s for callers to close (default: end at once)`
     )
     .option(
       '--satellite-account <user>',

@@ -54,6 +54,13 @@ async function remove(
   return true
 }
 
+/** Removes objects one after the other. Returns the names of those that are still there. */
+async function removeAll(cluster: Cluster, objects: readonly Manifest[]): Promise<string[]> {
+  const stuck: string[] = []
+  for (const one of objects) if (!(await remove(cluster, one))) stuck.push(nameOf(one))
+  return stuck
+}
+
 interface ListedPod {
   metadata: { name: string }
   spec: { nodeName?: string }
@@ -75,20 +82,14 @@ async function podsOf(call: ApiCall, labelSelector: string): Promise<ListedPod[]
   return found?.items ?? []
 }
 
-/**
- * Waits until the pods of Deployments that were deleted have ended. They answer reviews and write until then, and a webhook may
- * wait up to 95 s for connections that an API server keeps.
- */
-async function untilEnded({ call, io, options }: Cluster, deleted: Manifest[]): Promise<void> {
-  const instances = deleted.map((one) => (one['metadata'] as { name: string }).name)
-  const remaining = async () =>
-    (await Promise.all(instances.map((name) => podsOf(call, instanceOf(name))))).flat()
-  if (options.dryRun || (await remaining()).length === 0) return
-  io.stderr('waiting for their pods to end: two minutes at most\n')
-  const end = Date.now() + options.timeoutMs
-  let left = await remaining()
-  for (; left.length > 0 && Date.now() < end; left = await remaining()) await delay(500)
-  for (const { metadata } of left) io.stderr(`has not ended: Pod ${metadata.name}\n`)
+/** Waits until no pod with one of these labels is left, `ms` at most. Returns the names of those that are. */
+async function untilEnded(call: ApiCall, labels: readonly string[], ms: number): Promise<string[]> {
+  const end = Date.now() + ms
+  for (;;) {
+    const pods = (await Promise.all(labels.map((label) => podsOf(call, label)))).flat()
+    if (pods.length === 0 || Date.now() > end) return pods.map(({ metadata }) => metadata.name)
+    await delay(200)
+  }
 }
 
 const isDone = ({ status }: ListedPod): boolean =>
@@ -182,8 +183,27 @@ async function endPrograms(cluster: Cluster, installed: readonly Manifest[]): Pr
     )
   )
   // A hub writes until it has ended. A pod whose node cannot be reached does not end.
-  const end = Date.now() + Math.min(options.timeoutMs, endMs)
-  while ((await pods()).length > 0 && Date.now() < end) await delay(200)
+  await untilEnded(call, [labelSelector], Math.min(options.timeoutMs, endMs))
+}
+
+/**
+ * Removes what other installations left. Their programs keep their rights until their pods have ended: until then they answer
+ * reviews and write, and a webhook may wait up to 95 s for connections that an API server keeps. Returns what is still there.
+ */
+async function removeLeftovers(cluster: Cluster, layout: Layout): Promise<string[]> {
+  const { call, io, options } = cluster
+  const left = await leftoversOf(call, [layout])
+  if (left.length === 0) io.stderr('nothing is left of another installation\n')
+  const deployments = left.filter((one) => one['kind'] === 'Deployment')
+  const stuck = await removeAll(cluster, deployments)
+  if (deployments.length > 0 && !options.dryRun) {
+    io.stderr('waiting for the pods of these Deployments to end: two minutes at most\n')
+    const labels = deployments.map((one) => instanceOf((one['metadata'] as { name: string }).name))
+    const pods = await untilEnded(call, labels, options.timeoutMs)
+    stuck.push(...pods.map((name) => `Pod ${namespace}/${name}`))
+  }
+  const rest = left.filter((one) => !deployments.includes(one))
+  return [...stuck, ...(await removeAll(cluster, rest))]
 }
 
 /**
@@ -195,32 +215,22 @@ async function endPrograms(cluster: Cluster, installed: readonly Manifest[]): Pr
 export async function runUninstall(io: Io, call: ApiCall, given: UninstallOptions): Promise<void> {
   const options = { timeoutMs: 150_000, leftovers: undefined, ...given }
   const cluster: Cluster = { call, io, options }
-  const stuck: string[] = []
-  const removeAll = async (objects: readonly Manifest[]): Promise<void> => {
-    for (const one of objects) if (!(await remove(cluster, one))) stuck.push(nameOf(one))
-  }
   if (options.leftovers !== undefined) {
     await ensureInstalled(call, options.leftovers)
-    const left = await leftoversOf(call, [options.leftovers])
-    if (left.length === 0) io.stderr('nothing is left of another installation\n')
-    const deployments = left.filter((one) => one['kind'] === 'Deployment')
-    await removeAll(deployments)
-    await untilEnded(cluster, deployments)
-    await removeAll(left.filter((one) => !deployments.includes(one)))
-    ensureGone(stuck)
+    ensureGone(await removeLeftovers(cluster, options.leftovers))
     return
   }
   const order = removalOrder(options.all)
-  await removeAll(order.first)
+  const stuck = await removeAll(cluster, order.first)
   await cleanNodes(cluster)
   await untaint(cluster)
   await endPrograms(cluster, order.rest)
-  await removeAll(order.rest)
+  stuck.push(...(await removeAll(cluster, order.rest)))
   // After the last hub has ended: it would write them again.
   if (!options.all) await makeReadyUnknown(io, call, options.dryRun)
   // Of earlier versions: a role among them may still be part of the built-in ones.
-  await removeAll(await leftoversOf(call, layouts))
-  await removeAll(order.last)
+  stuck.push(...(await removeAll(cluster, await leftoversOf(call, layouts))))
+  stuck.push(...(await removeAll(cluster, order.last)))
   await printKept(cluster)
   ensureGone(stuck)
 }

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client'
 import type { HubTrustOptions } from '../../webhook/cluster/access/hub-trust.js'
 import { watchMetrics } from '../../webhook/cluster/watch/watch-metrics.js'
 import { startWebhook } from '../../webhook/main.js'
-import type { RunningWebhook, WebhookOptions } from '../../webhook/webhook-options.js'
+import type { RunningWebhook } from '../../webhook/webhook-options.js'
 import { hostPort } from '../../webhook/webhook-options.js'
 import { parseRoles, type Role } from '../../webhook/roles.js'
 import { rootNamespace } from '../../src/api/names.js'
@@ -98,7 +98,7 @@ export async function runWebhook(io: Io, logger: Logger, args: WebhookArgs): Pro
   const end = () => process.exit(0)
   args.signal.addEventListener('abort', end)
   const onServing = () => args.signal.removeEventListener('abort', end)
-  const close = await startProgram(io, logger, { ...args, onServing })
+  const close = await startProgram(io, logger, args, onServing)
   await aborted(args.signal)
   await close()
   return 0
@@ -142,7 +142,8 @@ async function announce(
 async function startProgram(
   io: Io,
   logger: Logger,
-  args: WebhookArgs & Pick<WebhookOptions, 'onServing'>
+  args: WebhookArgs,
+  onServing: () => void
 ): Promise<() => Promise<void>> {
   const { kubeconfig } = args
   const roles = parseRoles(args.roles, kubeconfig !== undefined)
@@ -187,7 +188,7 @@ async function startProgram(
     joinTainted: args.joinTainted,
     allowIgnore: args.allowIgnore,
     leaveMs: args.leaveAfter,
-    ...(args.onServing === undefined ? {} : { onServing: args.onServing }),
+    onServing,
     trust: args.trust,
     roles,
     registry,

@@ -67,7 +67,7 @@ const capabilities = { drop: ['ALL'], add: ['BPF', 'PERFMON', 'SYS_PTRACE', 'DAC
 const none = { failureThreshold: 0, periodSeconds: 0 }
 
 /** After that a webhook waits for its callers, then for what was cut (webhook/server.ts). */
-const drainMs = idleMs + 10_000
+const endingMs = idleMs + 10_000
 
 for (const layout of layouts) {
   test(`${layout}: pods come and go without a gap`, (t) => {
@@ -86,7 +86,7 @@ for (const layout of layouts) {
       t.ok(failureThreshold * periodSeconds <= 6, `${name}: one that does not answer is left out`)
       const leaveMs = parseDuration(args[at + 1] ?? '', '--leave-after')
       t.ok(leaveMs >= 2000, `${name}: longer than the proxies of nodes need`)
-      t.ok(leaveMs + drainMs < terminationGracePeriodSeconds * 1000, `${name}: ends by itself`)
+      t.ok(leaveMs + endingMs < terminationGracePeriodSeconds * 1000, `${name}: ends by itself`)
     }
     t.end()
   })

@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect, type TLSSocket } from 'node:tls'
+import { connect } from 'node:tls'
 import { test } from 'tap'
+import { reviewOn } from '../../helpers/review-on-socket.js'
 import { testPod, testReview } from '../../helpers/review.js'
 import { spawnSecco } from '../../helpers/secco-command.js'
 import { until } from '../../helpers/until.js'
@@ -44,19 +45,6 @@ test('a webhook that waits for an API server ends when it is told to', async (t)
   t.equal(said, '')
 })
 
-/** Sends a review as an API server does; resolves with the head of the answer. */
-async function askOn(socket: TLSSocket): Promise<string> {
-  const body = JSON.stringify(testReview(testPod({ labels: {} })))
-  const head = [
-    ...['POST /mutate HTTP/1.1', 'Host: x', 'Content-Type: application/json'],
-    ...[`Content-Length: ${Buffer.byteLength(body)}`, '', '']
-  ]
-  socket.write(head.join('\r\n') + body)
-  let text = ''
-  while (!text.includes('"allowed":true')) text += String((await once(socket, 'data'))[0])
-  return text.slice(0, text.indexOf('\r\n\r\n'))
-}
-
 test('a webhook that leaves answers on connections that its callers keep', async (t) => {
   const state = join(t.testdir(), 'state')
   const listen = ['--listen', '127.0.0.1:0', '--hub-listen', '127.0.0.1:0', '--ui-listen']
@@ -72,10 +60,15 @@ test('a webhook that leaves answers on connections that its callers keep', async
   })
   const socket = connect({ host: '127.0.0.1', port: Number(url.port), rejectUnauthorized: false })
   await once(socket, 'secureConnect')
-  t.notMatch(await askOn(socket), /^connection: close/im)
+  const review = JSON.stringify(testReview(testPod({ labels: {} })))
+  const first = await reviewOn(socket, review)
+  t.match(first, /"allowed":true/)
+  t.notMatch(first, /^connection: close\r$/im)
   child.kill('SIGTERM')
   // Without --leave-after idle connections are closed when no request came for a second.
   await delay(2500)
-  t.match(await askOn(socket), /^connection: close/im)
+  const last = await reviewOn(socket, review)
+  t.match(last, /"allowed":true/)
+  t.match(last, /^connection: close\r$/im)
   t.strictSame(await ended, [0, null])
 })

@@ -12,6 +12,7 @@ import { watchPair } from '../../../certs/reload.js'
 import { createLogger } from '../../../src/lib/log.js'
 import { buildSnapshot } from '../../../src/rules/snapshot.js'
 import { type AdmissionServerOptions, createAdmissionServer } from '../../../webhook/server.js'
+import { reviewOn } from '../../helpers/review-on-socket.js'
 import { realisticReview, testPod, testReview } from '../../helpers/review.js'
 import { testProfile, testRule } from '../../helpers/rules.js'
 
@@ -441,18 +442,10 @@ test('shutdown waits neither for a silent connection nor for half of a request',
 
 test('shutdown that waits for callers: a review on an idle connection is answered, however late', async (t) => {
   const { server, open } = await start(t)
-  const review = [
-    ...['POST /mutate HTTP/1.1', 'Host: x', 'Content-Type: application/json'],
-    ...[`Content-Length: ${Buffer.byteLength(good)}`, '', good]
-  ].join('\r\n')
-  const ask = async (socket: TLSSocket): Promise<string> => {
-    socket.write(review)
-    let text = ''
-    while (!text.includes('"patch":')) text += String((await once(socket, 'data'))[0])
-    return text
-  }
   const [used, silent] = [await open(), await open()]
-  t.match(await ask(used), /^HTTP\/1\.1 200 OK(?:(?!connection: close)[^])*$/i)
+  const first = await reviewOn(used, good)
+  t.match(first, /^HTTP\/1\.1 200 OK[^]*"patch":/)
+  t.notMatch(first, /^connection: close\r$/im)
   let isDone = false
   const closing = server.shutdown({ callersMs: 60_000 }).then(() => (isDone = true))
   // Longer than the second after which idle connections are closed otherwise.
@@ -460,7 +453,9 @@ test('shutdown that waits for callers: a review on an idle connection is answere
   for (const socket of [used, silent]) {
     t.notOk(isDone)
     const ended = once(socket, 'close')
-    t.match(await ask(socket), /^HTTP\/1\.1 200 OK[^]*\r\nconnection: close\r\n/i)
+    const answer = await reviewOn(socket, good)
+    t.match(answer, /^HTTP\/1\.1 200 OK[^]*"patch":/)
+    t.match(answer, /^connection: close\r$/im)
     await ended
   }
   await closing
