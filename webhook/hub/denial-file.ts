@@ -68,6 +68,8 @@ export interface DenialSaver {
   readonly settled: () => Promise<void>
   /** Writes pending changes at once. */
   flush(): Promise<void>
+  /** Writes every change at once from now on: a program that ends waits until its last reports are durable. */
+  hurry(): Promise<void>
   /** Flushes, and writes nothing after that. */
   close(): Promise<void>
 }
@@ -88,6 +90,7 @@ export function createDenialSaver(
   let timer: NodeJS.Timeout | undefined
   /** No write begins before this time of performance.now(). */
   let restsUntil = 0
+  let isHurried = false
   let isClosed = false
   /** The write that has not begun yet. */
   let next: { promise: Promise<void>; resolve: () => void } | undefined
@@ -118,7 +121,8 @@ export function createDenialSaver(
   function changed(): void {
     if (isClosed || next !== undefined) return
     next = withResolvers()
-    timer = setTimeout(start, Math.max(0, restsUntil - performance.now()))
+    const rest = isHurried ? 0 : restsUntil - performance.now()
+    timer = setTimeout(start, Math.max(0, rest))
   }
 
   async function flush(): Promise<void> {
@@ -133,6 +137,10 @@ export function createDenialSaver(
       await (next?.promise ?? running)
     },
     flush,
+    hurry() {
+      isHurried = true
+      return flush()
+    },
     close() {
       isClosed = true
       return flush()

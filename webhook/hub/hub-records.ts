@@ -74,6 +74,20 @@ async function openHistory(parts: HistoryParts, logger: Logger) {
   return { history, runs, restored: restored.saved() }
 }
 
+/**
+ * Writes what satellites wait for at once from now on: the denials and the histories. On a slow disk each of them rests for
+ * longer than a satellite that ends waits.
+ */
+export async function hurryRecords({
+  denialSaver,
+  history
+}: {
+  denialSaver: Pick<DenialSaver, 'hurry'>
+  history: Pick<HistoryRecorder, 'hurry'>
+}): Promise<void> {
+  await Promise.all([denialSaver.hurry(), history.hurry()])
+}
+
 /** Opens the records. @param dir the hub's own folder. @throws SeccoError WRITE_FAILED, the errors of the store */
 export async function openRecords(
   dir: string,

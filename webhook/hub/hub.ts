@@ -5,7 +5,7 @@ import type { ProfileState } from '../../src/rules/profile-state.js'
 import type { Denial } from './denials/denial.js'
 import type { DenialRows } from './denials/denial-rows.js'
 import { goneFrom } from './gone-from.js'
-import { openRecords } from './hub-records.js'
+import { hurryRecords, openRecords } from './hub-records.js'
 import { defaultTiming } from './hub-timing.js'
 import type { Hub, HubOptions } from './hub-types.js'
 import type { HistoryRecorder } from './history/history-recorder.js'
@@ -142,7 +142,7 @@ class RunningHub implements Hub {
   }
 
   hurry(): Promise<void> {
-    return this.#parts.records.history.hurry()
+    return hurryRecords(this.#parts.records)
   }
 
   stopping(): Promise<void> {

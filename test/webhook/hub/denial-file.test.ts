@@ -4,6 +4,7 @@ import { test } from 'tap'
 import { createLogger } from '../../../src/lib/log.js'
 import { DenialRows } from '../../../webhook/hub/denials/denial-rows.js'
 import { createDenialSaver, loadDenials } from '../../../webhook/hub/denial-file.js'
+import { hurryRecords } from '../../../webhook/hub/hub-records.js'
 import { createDenials } from '../../../webhook/hub/denials/denials.js'
 import type { Denial } from '../../../webhook/hub/denials/denial.js'
 import { quiet } from '../../helpers/quiet.js'
@@ -122,4 +123,34 @@ test('a failed write is repeated later, and nothing waits for it', async (t) => 
   await rm(dir, { recursive: true })
   await saver.close()
   await t.rejects(readFile(path), { code: 'ENOENT' }, 'nothing was left to write')
+})
+
+test('a saver that rests for long writes everything at once when its hub ends', async (t) => {
+  // Longer than this test may take: a slow disk makes a saver rest for twenty times as long as a write.
+  const restMs = 3_600_000
+  const path = join(t.testdir({}), 'denials.json')
+  const rows = new DenialRows({ since, rows: [], runs: {} })
+  const saver = createDenialSaver(path, rows.saved, restMs, logger)
+  const written = async () => (await loadDenials(path, logger))?.rows.map(({ count }) => count)
+  const grow = (count: number) => {
+    rows.grow(denial(count), 1, since)
+    saver.changed()
+  }
+  grow(1)
+  await saver.settled()
+  grow(2)
+  t.same(await written(), [1], 'it rests')
+  await saver.hurry()
+  t.same(await written(), [2])
+  grow(3)
+  await saver.settled()
+  t.same(await written(), [3], 'and rests no more')
+  await saver.close()
+})
+
+test('a hub that ends hurries all that satellites wait for', async (t) => {
+  const hurried: string[] = []
+  const part = (name: string) => ({ hurry: () => Promise.resolve(void hurried.push(name)) })
+  await hurryRecords({ denialSaver: part('denials'), history: part('histories') })
+  t.same(hurried.sort(), ['denials', 'histories'])
 })
