@@ -46,6 +46,8 @@ interface Replica {
   registry: Registry
   log: Logger
   closing: CloseSteps
+  /** False while it starts: what fails then is reported at once, and no caller is waited for. */
+  isStarted: boolean
 }
 
 /** ReplicaState is what decisions and pages read. */
@@ -180,10 +182,11 @@ function registerMetrics(
 }
 
 async function startAdmission(
-  { options, roles, certificates, leaf, registry, log, closing }: Replica,
+  replica: Replica,
   { hub, snapshots, cluster }: ReplicaState,
   confinement: Confinement | undefined
 ): Promise<Address> {
+  const { options, roles, certificates, leaf, registry, log, closing } = replica
   const server = createAdmissionServer({
     tls: leaf,
     admission: roles.has('admission'),
@@ -206,7 +209,10 @@ async function startAdmission(
   })
   const address = await server.listen(options.listen)
   const { leaveMs = 0 } = options
-  closing.add(() => server.shutdown(leaveMs === 0 ? {} : { delayMs: leaveMs, callersMs: idleMs }))
+  closing.add(() => {
+    const isLeaving = leaveMs > 0 && replica.isStarted
+    return server.shutdown(isLeaving ? { delayMs: leaveMs, callersMs: idleMs } : {})
+  })
   const renew = (pair: CertificatePair): void => {
     server.setCertificate(pair)
     hub?.setCertificate(pair)
@@ -266,6 +272,7 @@ async function startParts(replica: Replica): Promise<RunningWebhook> {
   for (const { where, message } of options.store.problems()) log.warn({ where }, message)
   // The first step of a shutdown: what waits is written, and another hub takes over while this one answers reviews.
   closing.add(() => within(2000, hub?.stopping()).then(() => state.cluster?.stepDown()))
+  replica.isStarted = true
   return { addresses, ca: certificates.current().ca, hub, link, close: closing.run }
 }
 
@@ -283,8 +290,9 @@ export async function startWebhook(options: WebhookOptions): Promise<RunningWebh
   const closing = new CloseSteps()
   closing.add(() => certificates.close())
   const leaf = certificates.current()
+  const parts = { options, roles, certificates, leaf, registry, log, closing, isStarted: false }
   try {
-    return await startParts({ options, roles, certificates, leaf, registry, log, closing })
+    return await startParts(parts)
   } catch (error) {
     await closing.run()
     throw error

@@ -187,7 +187,11 @@ function addUninstall(program: Command, context: VerbContext): void {
       'remove only what another layout or an earlier version left beside an installation of this layout'
     )
     .option('--dry-run', 'only show what would be deleted')
-    .option('--timeout <seconds>', 'wait this long for each object', '150')
+    .option(
+      '--timeout <seconds>',
+      'wait this long for each object, and for the pods of other layouts',
+      '150'
+    )
     .action(async (flags: UninstallFlags, command: Command) => {
       const timeoutMs = parseTimeout(flags.timeout)
       if (flags.leftovers !== undefined && flags.all === true) {

@@ -52,7 +52,7 @@ const monitoring: Manifest[] = [
 ]
 
 /** The options that make the most objects; the others change only what is in them. */
-const everyOption = {
+export const everyOption = {
   ...{ ...defaultOptions, image: '', hubApi: true, tls: 'cert-manager' as const },
   ...{ clientCa: '', clientNames: [] }
 }

@@ -2,12 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import type { ApiCall } from '../../src/store/kubernetes-call.js'
 import type { Io } from '../lib/io.js'
+import { endOtherPrograms, endPrograms, type Removal, stillThere } from './end-programs.js'
 import { nameOf } from './install.js'
 import { startupTaint } from '../../src/api/names.js'
 import { plural } from '../../src/lib/plural.js'
 import { historyLabel } from '../../src/store/history-store.js'
 import { find, installedLayouts, leftoversOf, pathOf, removalOrder } from './installed-objects.js'
-import { names, namespace, roleLabels } from './names.js'
+import { names, namespace } from './names.js'
 import { type Layout, layouts, type Manifest } from './options.js'
 import { ownProfilesPath } from './own-profile.js'
 import { cleaner } from './satellite.js'
@@ -82,16 +83,6 @@ async function podsOf(call: ApiCall, labelSelector: string): Promise<ListedPod[]
   return found?.items ?? []
 }
 
-/** Waits until no pod with one of these labels is left, `ms` at most. Returns the names of those that are. */
-async function untilEnded(call: ApiCall, labels: readonly string[], ms: number): Promise<string[]> {
-  const end = Date.now() + ms
-  for (;;) {
-    const pods = (await Promise.all(labels.map((label) => podsOf(call, label)))).flat()
-    if (pods.length === 0 || Date.now() > end) return pods.map(({ metadata }) => metadata.name)
-    await delay(200)
-  }
-}
-
 const isDone = ({ status }: ListedPod): boolean =>
   (status?.containerStatuses ?? []).some(
     ({ state, lastState }) => (state?.terminated ?? lastState?.terminated)?.exitCode === 0
@@ -150,58 +141,25 @@ async function untaint({ call, io, options }: Cluster): Promise<void> {
   }
 }
 
-/** How long pods are waited for that get ten seconds. */
-const endMs = 15_000
-
-/**
- * Ends webhooks and hubs within ten seconds. By itself a webhook waits up to 95 s for connections that an API server keeps, but
- * without a webhook configuration no review comes on them. The owners of the pods go first and alone: a deletion that removes the
- * pods, too, gives them the time in their specification, which a kubelet does not shorten afterwards.
- */
-async function endPrograms(cluster: Cluster, installed: readonly Manifest[]): Promise<void> {
-  const { call, options } = cluster
-  const labelSelector = `${roleLabels.central}=true`
-  const pods = () => podsOf(call, labelSelector)
-  if (options.dryRun || (await pods()).length === 0) return
-  for (const one of installed)
-    if (one['kind'] === 'Deployment') await remove(cluster, one, 'Orphan')
-  const sets = await find(call, `/apis/apps/v1/namespaces/${namespace}/replicasets`, {
-    labelSelector
-  })
-  for (const { metadata } of (sets as { items?: ListedPod[] } | undefined)?.items ?? []) {
-    const { name } = metadata
-    const set = { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name, namespace } }
-    await remove(cluster, set, 'Orphan')
-  }
-  const body = { gracePeriodSeconds: 10 }
-  // Those, too, that a ReplicaSet made meanwhile: nobody else would delete them now.
-  await Promise.all(
-    (await pods()).map(({ metadata }) =>
-      call('DELETE', `${podsPath}/${metadata.name}`, { body }).catch((error: unknown) => {
-        if (toSeccoError(error).code !== 'NOT_FOUND') throw error
-      })
-    )
-  )
-  // A hub writes until it has ended. A pod whose node cannot be reached does not end.
-  await untilEnded(call, [labelSelector], Math.min(options.timeoutMs, endMs))
-}
+const removalOf = (cluster: Cluster): Removal => ({
+  ...{ call: cluster.call, io: cluster.io },
+  ...{ dryRun: cluster.options.dryRun, timeoutMs: cluster.options.timeoutMs },
+  remove: (one, propagationPolicy) => remove(cluster, one, propagationPolicy)
+})
 
 /**
  * Removes what other installations left. Their programs keep their rights until their pods have ended: until then they answer
  * reviews and write, and a webhook may wait up to 95 s for connections that an API server keeps. Returns what is still there.
  */
 async function removeLeftovers(cluster: Cluster, layout: Layout): Promise<string[]> {
-  const { call, io, options } = cluster
+  const { call, io } = cluster
   const left = await leftoversOf(call, [layout])
-  if (left.length === 0) io.stderr('nothing is left of another installation\n')
   const deployments = left.filter((one) => one['kind'] === 'Deployment')
   const stuck = await removeAll(cluster, deployments)
-  if (deployments.length > 0 && !options.dryRun) {
-    io.stderr('waiting for the pods of these Deployments to end: two minutes at most\n')
-    const labels = deployments.map((one) => instanceOf((one['metadata'] as { name: string }).name))
-    const pods = await untilEnded(call, labels, options.timeoutMs)
-    stuck.push(...pods.map((name) => `Pod ${namespace}/${name}`))
-  }
+  const pods = await endOtherPrograms(removalOf(cluster), layout, deployments)
+  if (left.length + pods.length === 0) io.stderr('nothing is left of another installation\n')
+  // A program that runs without its rights answers reviews by what it knew.
+  if (pods.length > 0) return [...stuck, ...pods]
   const rest = left.filter((one) => !deployments.includes(one))
   return [...stuck, ...(await removeAll(cluster, rest))]
 }
@@ -224,15 +182,15 @@ export async function runUninstall(io: Io, call: ApiCall, given: UninstallOption
   const stuck = await removeAll(cluster, order.first)
   await cleanNodes(cluster)
   await untaint(cluster)
-  await endPrograms(cluster, order.rest)
+  const running = await endPrograms(removalOf(cluster), order.rest)
   stuck.push(...(await removeAll(cluster, order.rest)))
-  // After the last hub has ended: it would write them again.
+  // A hub that runs would write them again: one that has not ended was named.
   if (!options.all) await makeReadyUnknown(io, call, options.dryRun)
   // Of earlier versions: a role among them may still be part of the built-in ones.
   stuck.push(...(await removeAll(cluster, await leftoversOf(call, layouts))))
   stuck.push(...(await removeAll(cluster, order.last)))
   await printKept(cluster)
-  ensureGone(stuck)
+  ensureGone([...(await stillThere(call, running)), ...stuck])
 }
 
 /** Rejects a layout that is not installed: its rest would be the whole installation. @throws SeccoError CONFLICT */

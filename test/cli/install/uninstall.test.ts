@@ -62,66 +62,253 @@ test('--leftovers removes what the layout that stays does not have, and no bindi
   }
 })
 
-test('--leftovers: programs have their rights until their pods have ended', async (t) => {
-  const goes = installed('ha')
-  const { call, held } = clusterWith([...installed('small'), ...goes])
-  const pods = '/api/v1/namespaces/secco-system/pods'
-  const isThere = (kind: string): boolean =>
-    [...held.values()].some((one) => one['kind'] === kind && nameOf(one).endsWith('/secco-hub'))
-  let asked = 0
-  const io = captureIo()
-  const withPods: ApiCall = (method, path, options) => {
-    if (path !== pods) return call(method, path, options)
-    asked += 1
-    t.notOk(isThere('Deployment'))
-    t.ok(isThere('ServiceAccount') && isThere('RoleBinding'))
-    const selector = options?.query?.['labelSelector'] ?? ''
-    const isHub = selector === 'app.kubernetes.io/instance=secco-hub'
-    return Promise.resolve({ items: isHub && asked < 6 ? [{ metadata: { name: 'old' } }] : [] })
+const apps = '/apis/apps/v1/namespaces/secco-system'
+const podsPath = '/api/v1/namespaces/secco-system/pods'
+const setsPath = `${apps}/replicasets`
+
+interface PodOptions {
+  instance?: string
+  owner?: { kind: string; name: string } | undefined
+}
+
+/** A pod or ReplicaSet of a program; without an owner it is one that nothing else removes. */
+const owned = (name: string, { instance = 'secco', owner }: PodOptions = {}): Manifest => ({
+  metadata: {
+    ...{ name, namespace: 'secco-system' },
+    labels: { 'secco.dev/role-central': 'true', 'app.kubernetes.io/instance': instance },
+    ...(owner === undefined ? {} : { ownerReferences: [owner] })
   }
-  await runUninstall(io.io, withPods, { leftovers: 'small', all: false, dryRun: false })
+})
+
+interface PodRun {
+  all?: boolean
+  dryRun?: boolean
+  timeoutMs?: number
+  leftovers?: Layout
+}
+
+/**
+ * Runs a removal in a cluster with these objects, pods and ReplicaSets.
+ * @param intercept answers instead of the cluster: undefined lets it answer
+ */
+async function removal(
+  objects: readonly Manifest[],
+  { pods = [], sets = [] }: { pods?: Manifest[]; sets?: Manifest[] },
+  { all = false, dryRun = false, timeoutMs = 5000, leftovers: layout }: PodRun = {},
+  intercept: (method: string, path: string, held: Map<string, Manifest>) => unknown = () =>
+    undefined
+) {
+  const { call, held } = clusterWith(objects)
+  const nameOfOwned = (one: Manifest) => (one['metadata'] as { name: string }).name
+  for (const one of pods) held.set(`${podsPath}/${nameOfOwned(one)}`, one)
+  for (const one of sets) held.set(`${setsPath}/${nameOfOwned(one)}`, one)
+  const deleted: [path: string, body: unknown][] = []
+  const ofCluster: ApiCall = async (method, path, options) => {
+    const instead = intercept(method, path, held)
+    if (instead instanceof Error) throw instead
+    if (path === '/api/v1/nodes') return { items: [] }
+    const isSatellites = String(options?.query?.['labelSelector'] ?? '').includes('satellite')
+    if (path === podsPath && isSatellites) return { items: [] }
+    if (method === 'DELETE') deleted.push([path, options?.body])
+    if (instead !== undefined) return instead
+    return call(method, path, options)
+  }
+  const { io, printed } = captureIo()
+  const given = { all, dryRun, timeoutMs, ...(layout && { leftovers: layout }) }
+  const error = await runUninstall(io, ofCluster, given).then(
+    () => undefined,
+    (thrown: unknown) => thrown as SeccoError
+  )
+  const left = (part: string) => [...held.keys()].filter((path) => path.includes(part))
+  return { held, deleted, printed, error, left, call: ofCluster }
+}
+
+const webhooks = { instance: 'secco-webhook' }
+const hubs = { instance: 'secco-hub', owner: { kind: 'ReplicaSet', name: 'secco-hub-1' } }
+const hasRights = (held: Map<string, Manifest>): boolean =>
+  held.has('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/secco-hub')
+
+test('--leftovers: programs have their rights until their pods have ended', async (t) => {
+  const both = [...installed('small'), ...installed('ha')]
+  let asked = 0
+  const end = (method: string, path: string, held: Map<string, Manifest>): unknown => {
+    if (method !== 'GET' || path !== podsPath) return undefined
+    asked += 1
+    t.notOk(held.has(`${apps}/deployments/secco-hub`), 'no Deployment makes another pod')
+    t.ok(hasRights(held), 'it has its rights')
+    // An API server that is away for a moment is no end.
+    if (asked === 3) return new SeccoError('UNAVAILABLE', 'away')
+    if (asked === 6) held.delete(`${podsPath}/old`)
+    return undefined
+  }
+  const { held, error, printed } = await removal(
+    both,
+    { pods: [owned('old', hubs)] },
+    { leftovers: 'small' },
+    end
+  )
+  t.equal(error, undefined)
   t.ok(asked >= 6, 'it waited for the pod')
-  t.notOk(isThere('ServiceAccount'))
-  t.match(io.printed.stderr, /waiting for the pods of these Deployments to end/)
+  t.notOk(hasRights(held))
+  t.match(printed.stderr, /waiting for 1 pod of these programs to end: 5 s at most/)
+})
+
+test('--leftovers: a pod that does not end keeps its rights, however often it is asked', async (t) => {
+  const objects = [...installed('small'), ...installed('ha')]
+  const first = await removal(
+    objects,
+    { pods: [owned('old', hubs)] },
+    { leftovers: 'small', timeoutMs: 300 }
+  )
+  const stays = {
+    code: 'UNAVAILABLE',
+    message: /still there: Pod secco-system\/old/,
+    hint: /^run it again/
+  }
+  t.match(first.error, stays)
+  t.ok(hasRights(first.held))
+  const rest = [...first.held].filter(([path]) => !path.startsWith(podsPath)).map(([, one]) => one)
+  const second = await removal(
+    rest,
+    { pods: [owned('old', hubs)] },
+    { leftovers: 'small', timeoutMs: 300 }
+  )
+  t.match(second.error, stays, 'its Deployment is gone by now')
+  t.ok(hasRights(second.held))
+  t.notMatch(second.printed.stderr, /nothing is left/)
+})
+
+test('--leftovers: a dry run deletes nothing and waits for nothing', async (t) => {
+  const objects = [...installed('small'), ...installed('ha')]
+  const pods = [owned('old', hubs), owned('bare', webhooks)]
+  const given = { leftovers: 'small' as const, dryRun: true, timeoutMs: 3_600_000 }
+  const { error, deleted, printed } = await removal(objects, { pods }, given)
+  t.same([error, deleted], [undefined, []])
+  t.match(
+    printed.stdout,
+    /would delete Deployment secco-system\/secco-hub[^]*would delete Pod secco-system\/bare/
+  )
+})
+
+test('--leftovers: pods that an interrupted removal left without an owner are ended', async (t) => {
+  const pods = [owned('bare', webhooks), owned('kept', { instance: 'secco' })]
+  const { error, left, deleted } = await removal(
+    installed('small'),
+    { pods },
+    { leftovers: 'small' }
+  )
+  t.equal(error, undefined)
+  t.same(left('/pods/'), [`${podsPath}/kept`], 'those of the layout that stays are not touched')
+  t.strictSame(deleted, [[`${podsPath}/bare`, {}]])
 })
 
 test('pods of programs end within seconds, also those that a ReplicaSet makes meanwhile', async (t) => {
-  const apps = '/apis/apps/v1/namespaces/secco-system'
-  const pods = '/api/v1/namespaces/secco-system/pods'
-  const { call, held } = clusterWith(installed('small'))
-  const put = (path: string): void => {
-    const name = path.slice(path.lastIndexOf('/') + 1)
-    held.set(path, { kind: 'x', metadata: { name, namespace: 'secco-system' } })
+  const makes = (method: string, path: string, held: Map<string, Manifest>): unknown => {
+    if (method === 'DELETE' && path.endsWith('/deployments/secco'))
+      held.set(`${podsPath}/secco-b`, owned('secco-b'))
+    return undefined
   }
-  put(`${apps}/replicasets/secco-1`)
-  put(`${pods}/secco-a`)
-  const deleted: [path: string, body: unknown][] = []
-  const ofCluster: ApiCall = async (method, path, options) => {
-    const selector = options?.query?.['labelSelector'] ?? ''
-    const isOfOthers = path === pods && !String(selector).startsWith('secco.dev/role-central=')
-    if (path === '/api/v1/nodes' || isOfOthers) return { items: [] }
-    const found = await call(method, path, options)
-    if (method !== 'DELETE') return found
-    deleted.push([path, options?.body])
-    if (path.endsWith('/deployments/secco')) put(`${pods}/secco-b`)
-    return found
-  }
-  const { io, printed } = captureIo()
-  await runUninstall(io, ofCluster, { all: false, dryRun: false })
+  const sets = [
+    owned('secco-1', { owner: { kind: 'Deployment', name: 'secco' } }),
+    owned('copied', { owner: { kind: 'Deployment', name: 'ann' } })
+  ]
+  const pods = [owned('secco-a'), owned('of-ann', { instance: 'ann' })]
+  const { error, deleted, printed, left } = await removal(
+    installed('small'),
+    { pods, sets },
+    {},
+    makes
+  )
+  t.equal(error, undefined)
   const owners = { propagationPolicy: 'Orphan' }
   t.strictSame(
     deleted.filter(([path]) => /deployments|replicasets|pods/.test(path)),
     [
       [`${apps}/deployments/secco`, owners],
-      [`${apps}/replicasets/secco-1`, owners],
-      [`${pods}/secco-a`, { gracePeriodSeconds: 10 }],
-      [`${pods}/secco-b`, { gracePeriodSeconds: 10 }]
+      [`${setsPath}/secco-1`, owners],
+      [`${podsPath}/secco-a`, { gracePeriodSeconds: 10 }],
+      [`${podsPath}/secco-b`, { gracePeriodSeconds: 10 }]
     ]
+  )
+  t.same(
+    [...left('/pods/'), ...left('/replicasets/')].sort(),
+    [`${podsPath}/of-ann`, `${setsPath}/copied`],
+    'somebody else may have copied our labels'
   )
   const at = (text: string): number => deleted.findIndex(([path]) => path.includes(text))
   t.ok(at('mutatingwebhookconfigurations') < at('deployments'), 'no review comes any more')
   t.ok(at('/pods/secco-b') < at('clusterroles'), 'they have their rights until then')
   t.match(printed.stdout, /^delete Deployment secco-system\/secco$/m)
+})
+
+test('each layout is ended so, and a dry run deletes nothing and names all of it', async (t) => {
+  for (const layout of ['small', 'ha'] as const) {
+    const instances = layout === 'small' ? ['secco'] : ['secco-webhook', 'secco-hub']
+    const things = () => ({
+      pods: instances.map((instance) => owned(`${instance}-a`, { instance })),
+      sets: instances.map((instance) =>
+        owned(`${instance}-1`, { instance, owner: { kind: 'Deployment', name: instance } })
+      )
+    })
+    const tried = await removal(installed(layout), things(), { dryRun: true })
+    t.same([tried.error, tried.deleted], [undefined, []], layout)
+    const done = await removal(installed(layout), things())
+    const orphaned = done.deleted.filter(
+      ([, body]) => (body as { propagationPolicy?: string }).propagationPolicy === 'Orphan'
+    )
+    t.equal(orphaned.length, 2 * instances.length, `${layout}: Deployments and ReplicaSets`)
+    const lines = (text: string) => [...new Set(text.trim().split('\n'))].sort()
+    const would = lines(tried.printed.stdout).map((line) => line.replace(/^would /, ''))
+    t.same(would, lines(done.printed.stdout), `${layout}: the dry run names what is deleted`)
+  }
+})
+
+test('what does not end is named, and an interruption says that pods have no owner', async (t) => {
+  const stays = (method: string, path: string): unknown =>
+    method === 'DELETE' && path.startsWith(podsPath) ? {} : undefined
+  const slow = await removal(
+    installed('small'),
+    { pods: [owned('secco-a')] },
+    { timeoutMs: 300 },
+    stays
+  )
+  t.match(slow.error, { message: /still there: Pod secco-system\/secco-a/ })
+  const late = (method: string, path: string, held: Map<string, Manifest>): unknown => {
+    if (method === 'DELETE' && path === '/api/v1/namespaces/secco-system')
+      held.delete(`${podsPath}/secco-a`)
+    return stays(method, path)
+  }
+  const whole = [
+    ...installed('small'),
+    { ...{ apiVersion: 'v1', kind: 'Namespace' }, metadata: { name: 'secco-system' } }
+  ]
+  const all = await removal(
+    whole,
+    { pods: [owned('secco-a')] },
+    { all: true, timeoutMs: 300 },
+    late
+  )
+  t.equal(all.error, undefined, 'it ended with the namespace')
+  let ended = 0
+  const ends = (method: string, path: string, held: Map<string, Manifest>): unknown => {
+    if (method === 'DELETE' && path.includes('/clusterroles/'))
+      t.notOk(held.has(`${podsPath}/secco-a`))
+    if (method === 'DELETE' && path.startsWith(podsPath)) return {}
+    if (method === 'GET' && path === podsPath && (ended += 1) === 5)
+      held.delete(`${podsPath}/secco-a`)
+    return undefined
+  }
+  const waited = await removal(installed('small'), { pods: [owned('secco-a')] }, {}, ends)
+  t.equal(waited.error, undefined, 'it waits before it takes the rights')
+  const lost = (method: string, path: string): unknown =>
+    method === 'DELETE' && path.startsWith(podsPath)
+      ? new SeccoError('UNAVAILABLE', 'lost')
+      : undefined
+  const broken = await removal(installed('small'), { pods: [owned('secco-a')] }, {}, lost)
+  t.match(broken.error, {
+    code: 'UNAVAILABLE',
+    hint: /^run it again: pods of Secco may be left that no Deployment owns/
+  })
 })
 
 test('--leftovers of a layout that is not installed removes nothing', async (t) => {

@@ -65,10 +65,30 @@ test('a webhook that leaves answers on connections that its callers keep', async
   t.match(first, /"allowed":true/)
   t.notMatch(first, /^connection: close\r$/im)
   child.kill('SIGTERM')
-  // Without --leave-after idle connections are closed when no request came for a second.
-  await delay(2500)
+  // Without --leave-after idle connections are closed when no request came for a second; an end that did not wait for its
+  // callers for 95 s would have cut this one five seconds after it gave them up.
+  await delay(9000)
   const last = await reviewOn(socket, review)
   t.match(last, /"allowed":true/)
   t.match(last, /^connection: close\r$/im)
   t.strictSame(await ended, [0, null])
+})
+
+test('a start that fails after the port of reviews is open says so at once, whatever a webhook that leaves waits for', async (t) => {
+  const taken = createServer()
+  taken.listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as AddressInfo
+  const state = join(t.testdir(), 'state')
+  const free = '127.0.0.1:0'
+  const child = spawnSecco([
+    ...['webhook', '--state', state, '--listen', free, '--hub-listen', free],
+    ...['--ui-listen', `127.0.0.1:${port}`, '--leave-after', '1h']
+  ])
+  t.teardown(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  t.strictSame(await once(child, 'close'), [1, null], said)
+  t.match(said, /\(PORT_IN_USE\)\n {2}next: /)
 })
