@@ -83,11 +83,9 @@ async function untilEnded(
   }
 }
 
-/** Returns those of these names that are still there: a pod may have ended since it was named. */
-export async function stillThere(call: ApiCall, named: readonly string[]): Promise<string[]> {
-  if (named.length === 0) return []
-  const pods = new Set((await centralOf(call, podsPath, instancesOf())).map(podName))
-  return named.filter((name) => !name.startsWith('Pod ') || pods.has(name))
+/** Returns the pods of programs that have not ended. */
+export async function runningPods(call: ApiCall): Promise<string[]> {
+  return (await centralOf(call, podsPath, instancesOf())).map(podName)
 }
 
 async function deletePod({ call, io, dryRun }: Removal, pod: Owned, body: object): Promise<void> {
@@ -98,13 +96,14 @@ async function deletePod({ call, io, dryRun }: Removal, pod: Owned, body: object
   })
 }
 
-/** Removes the owners of pods without the pods. Returns the names of those that are still there. */
+/**
+ * Removes the owners of pods without the pods. Returns the ReplicaSets that are still there; whoever removes the other objects
+ * names the Deployments.
+ */
 async function orphan(removal: Removal, deployments: readonly Manifest[]): Promise<string[]> {
   const instances = instancesOf()
   const stuck: string[] = []
-  for (const one of deployments) {
-    if (!(await removal.remove(one, 'Orphan'))) stuck.push(`Deployment ${namespace}/${nameIn(one)}`)
-  }
+  for (const one of deployments) await removal.remove(one, 'Orphan')
   const sets = await centralOf(removal.call, setsPath, instances)
   for (const { metadata } of sets.filter((one) => isOurs(one, instances))) {
     const { name } = metadata
@@ -117,7 +116,8 @@ async function orphan(removal: Removal, deployments: readonly Manifest[]): Promi
 /**
  * Ends webhooks and hubs within ten seconds. By itself a webhook waits up to 95 s for connections that an API server keeps, but
  * without a webhook configuration no review comes on them. The owners of the pods go first and alone: a deletion that removes the
- * pods, too, gives them the time in their specification, which a kubelet does not shorten afterwards. Returns what is still there.
+ * pods, too, gives them the time in their specification, which a kubelet does not shorten afterwards. Returns the ReplicaSets that
+ * are still there; a pod may end later (`runningPods`).
  * @throws SeccoError of the API server; from then on pods may have no owner, which the hint says
  */
 export async function endPrograms(
@@ -137,7 +137,8 @@ export async function endPrograms(
     await Promise.all((await pods()).map((pod) => deletePod(removal, pod, body)))
     if (dryRun) return []
     // A hub writes until it has ended. A pod whose node cannot be reached does not end.
-    return [...stuck, ...(await untilEnded(call, instances, Math.min(timeoutMs, endMs)))]
+    await untilEnded(call, instances, Math.min(timeoutMs, endMs))
+    return stuck
   } catch (thrown) {
     const { code, message } = toSeccoError(thrown)
     const hint =
@@ -148,13 +149,13 @@ export async function endPrograms(
 
 /**
  * Waits until the pods of other layouts than this one have ended, also of those whose Deployments an earlier run removed; what
- * no owner has is deleted. Returns the names of the pods that are left.
+ * no owner has is deleted. Returns how many pods were found, and the names of those that are left.
  */
 export async function endOtherPrograms(
   removal: Removal,
   layout: Layout,
   deployments: readonly Manifest[]
-): Promise<string[]> {
+): Promise<{ found: number; left: string[] }> {
   const { call, io, dryRun, timeoutMs } = removal
   const stays = instancesOf([layout])
   const others = new Set(
@@ -163,8 +164,9 @@ export async function endOtherPrograms(
   const pods = await centralOf(call, podsPath, others)
   const bare = pods.filter(({ metadata }) => (metadata.ownerReferences ?? []).length === 0)
   for (const pod of bare) await deletePod(removal, pod, {})
-  if (pods.length === 0 || dryRun) return []
+  const found = pods.length
+  if (found === 0 || dryRun) return { found, left: [] }
   const most = `${Math.ceil(timeoutMs / 1000)} s at most`
-  io.stderr(`waiting for ${plural(pods.length, 'pod')} of these programs to end: ${most}\n`)
-  return untilEnded(call, others, timeoutMs)
+  io.stderr(`waiting for ${plural(found, 'pod')} of these programs to end: ${most}\n`)
+  return { found, left: await untilEnded(call, others, timeoutMs) }
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import type { ApiCall } from '../../src/store/kubernetes-call.js'
 import type { Io } from '../lib/io.js'
-import { endOtherPrograms, endPrograms, type Removal, stillThere } from './end-programs.js'
+import { endOtherPrograms, endPrograms, type Removal, runningPods } from './end-programs.js'
 import { nameOf } from './install.js'
 import { startupTaint } from '../../src/api/names.js'
 import { plural } from '../../src/lib/plural.js'
@@ -157,9 +157,9 @@ async function removeLeftovers(cluster: Cluster, layout: Layout): Promise<string
   const deployments = left.filter((one) => one['kind'] === 'Deployment')
   const stuck = await removeAll(cluster, deployments)
   const pods = await endOtherPrograms(removalOf(cluster), layout, deployments)
-  if (left.length + pods.length === 0) io.stderr('nothing is left of another installation\n')
+  if (left.length + pods.found === 0) io.stderr('nothing is left of another installation\n')
   // A program that runs without its rights answers reviews by what it knew.
-  if (pods.length > 0) return [...stuck, ...pods]
+  if (pods.left.length > 0) return [...stuck, ...pods.left]
   const rest = left.filter((one) => !deployments.includes(one))
   return [...stuck, ...(await removeAll(cluster, rest))]
 }
@@ -182,15 +182,16 @@ export async function runUninstall(io: Io, call: ApiCall, given: UninstallOption
   const stuck = await removeAll(cluster, order.first)
   await cleanNodes(cluster)
   await untaint(cluster)
-  const running = await endPrograms(removalOf(cluster), order.rest)
+  stuck.push(...(await endPrograms(removalOf(cluster), order.rest)))
   stuck.push(...(await removeAll(cluster, order.rest)))
-  // A hub that runs would write them again: one that has not ended was named.
+  // After the last hub has ended: it would write them again. One that has not ended is named below.
   if (!options.all) await makeReadyUnknown(io, call, options.dryRun)
   // Of earlier versions: a role among them may still be part of the built-in ones.
   stuck.push(...(await removeAll(cluster, await leftoversOf(call, layouts))))
   stuck.push(...(await removeAll(cluster, order.last)))
   await printKept(cluster)
-  ensureGone([...(await stillThere(call, running)), ...stuck])
+  // A pod may have ended since it was waited for.
+  ensureGone([...stuck, ...(options.dryRun ? [] : await runningPods(call))])
 }
 
 /** Rejects a layout that is not installed: its rest would be the whole installation. @throws SeccoError CONFLICT */

@@ -192,7 +192,7 @@ test('--leftovers: a dry run deletes nothing and waits for nothing', async (t) =
 
 test('--leftovers: pods that an interrupted removal left without an owner are ended', async (t) => {
   const pods = [owned('bare', webhooks), owned('kept', { instance: 'secco' })]
-  const { error, left, deleted } = await removal(
+  const { error, left, deleted, printed } = await removal(
     installed('small'),
     { pods },
     { leftovers: 'small' }
@@ -200,6 +200,7 @@ test('--leftovers: pods that an interrupted removal left without an owner are en
   t.equal(error, undefined)
   t.same(left('/pods/'), [`${podsPath}/kept`], 'those of the layout that stays are not touched')
   t.strictSame(deleted, [[`${podsPath}/bare`, {}]])
+  t.notMatch(printed.stderr, /nothing is left/, 'there was something')
 })
 
 test('pods of programs end within seconds, also those that a ReplicaSet makes meanwhile', async (t) => {
