@@ -95,12 +95,13 @@ const isDone = ({ status }: ListedPod): boolean =>
 async function cleanNodes(cluster: Cluster): Promise<void> {
   const { call, io, options } = cluster
   const path = `/apis/apps/v1/namespaces/${namespace}/daemonsets/${names.satellite}`
-  const found = await find(call, path)
+  // A dry run names it where it names the other objects.
+  const found = options.dryRun ? undefined : await find(call, path)
   if (found === undefined) return
   const before = await podsOf(call, instanceOf(names.satellite))
   const nodes = before.flatMap(({ spec }) => spec.nodeName ?? [])
   await remove(cluster, found)
-  if (nodes.length === 0 || options.dryRun) return
+  if (nodes.length === 0) return
   const job = cleaner(found)
   await call('POST', path.slice(0, path.lastIndexOf('/')), { body: job })
   const end = Date.now() + options.timeoutMs
