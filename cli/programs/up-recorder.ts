@@ -115,7 +115,9 @@ export function printPinning(
   } else if (adopted) {
     io.stderr('recorder   went on while Secco was stopped\n')
   } else if (folder !== undefined) {
-    io.stderr(`recorder   pinned in ${folder}: it continues while Secco is restarted\n`)
+    io.stderr(
+      `recorder   pinned in ${folder}: it goes on after SIGTERM or a crash, Ctrl-C ends it\n`
+    )
   } else if (pin.kind === 'off') {
     io.stderr('recorder   not pinned: nothing is recorded while Secco is stopped\n')
   }

@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { t, type Test, test } from 'tap'
 import { pinsOfState } from '../../cli/programs/up-pins.js'
@@ -15,6 +18,7 @@ import type { DenialList } from '../../webhook/confinement/denials/denial-routes
 import { directoryHistory } from '../../src/store/directory-history.js'
 import { startCounted } from '../helpers/counted-container.js'
 import { gapText } from '../../src/history/recording-gap.js'
+import { makeBundle } from '../helpers/runc-bundle.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { uiToken } from '../helpers/state-folder.js'
 import { everything, patience, profileOf } from '../helpers/truth-rig.js'
@@ -44,6 +48,23 @@ async function enforcedOn(
     t.teardown(() => container.stop())
     return container
   }
+}
+
+/** Creates a container and gives what starts its program, which waits. */
+async function createdOn(t: Test, all: Everything, name: string): Promise<() => Promise<void>> {
+  const bundle = await makeBundle(all.rootfs, { args: ['/probe', 'getsid', 'wait'] })
+  const runc = async (...args: string[]): Promise<void> => {
+    // A container keeps what it inherits: a pipe would not end with runc.
+    const child = spawn('runc', ['--root', join(all.state, 'runc'), ...args], { stdio: 'ignore' })
+    const [code] = (await once(child, 'exit')) as [number | null]
+    if (code !== 0) throw new Error(`runc ${args.join(' ')}: ${code}`)
+  }
+  await runc('create', '--bundle', bundle, name)
+  t.teardown(async () => {
+    await runc('delete', '--force', name)
+    await rm(bundle, { recursive: true, force: true })
+  })
+  return () => runc('start', name)
 }
 
 /** Other containers of the machine are recorded, too, and may have longer names. */
@@ -221,7 +242,24 @@ test('where nothing is pinned, the calls that are missing are named', { skip }, 
   t.match(items[0]?.starts, [{ complete: true }], 'its start was recorded')
   await all.halt('SIGKILL')
   await web.stop()
+  const begin = await createdOn(t, all, 'created')
   await all.restart()
+  await until(
+    'the third gap of the node',
+    async () => {
+      const { items } = await all.json<{ items: { gaps: unknown[] }[] }>('get', 'nodes')
+      return items[0]?.gaps.length === 3 || undefined
+    },
+    patience
+  )
+  const [waiting] = await all.seen('created', ({ state }) => state === 'starting')
+  t.strictSame(waiting.gaps, [], 'what has not begun misses nothing')
+  await begin()
+  const [begun] = await all.seen(
+    'created',
+    ({ checked, syscalls }) => checked === 'bytes' && syscalls !== null
+  )
+  t.strictSame(begun.gaps, [], 'nor does what began after the gap, though it was created before')
   await until(
     'the end of web',
     async () =>

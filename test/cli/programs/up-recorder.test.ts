@@ -146,7 +146,10 @@ test('the command: --pin, --clean, and what each signal leaves', { skip }, async
   }
 
   const kept = await ends(['SIGTERM'])
-  t.match(kept, /recorder +pinned in \/sys\/fs\/bpf\/secco-up\//)
+  t.match(
+    kept,
+    /recorder +pinned in \/sys\/fs\/bpf\/secco-up\/.*: it goes on after SIGTERM .*, Ctrl-C ends it\n/
+  )
   const printed = /to end it: secco (.*)/.exec(kept)?.[1] ?? ''
   t.ok(pins(), 'SIGTERM: recording goes on')
   const killed = await ends(['SIGKILL'])

@@ -215,11 +215,20 @@ class LiveContainerViews implements ContainerViews {
   #counted(view: ContainerView): ContainerView {
     const { hub } = this.#sources
     const gaps = gapsOfNode(hub.node(view.node)?.status, Date.now())
+    const began = this.#beganAt(view)
     return {
       ...view,
       syscalls: countSyscalls(hub.sets, view.key),
-      gaps: gapsWithin(gaps, view.startedAt)
+      gaps: began === undefined ? [] : gapsWithin(gaps, began)
     }
+  }
+
+  /** Returns when the container's program began: it may have been created long before. Undefined while it has not begun. */
+  #beganAt({ key, startedAt }: ContainerView): string | undefined {
+    const { sets, inventory } = this.#sources.hub
+    if (inventory.get(key)?.running === false) return undefined
+    const row = sets.rowOf(key)
+    return row !== undefined && sets.isComplete(row) ? sets.sinceOf(row) : startedAt
   }
 }
 

@@ -1,5 +1,6 @@
 import { test } from 'tap'
 import { Inventory, UsedSet } from '../../../../src/api/gen/hub.js'
+import type { RecordingGap } from '../../../../src/history/recording-gap.js'
 import { buildSnapshot } from '../../../../src/rules/snapshot.js'
 import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import { createInventory } from '../../../../webhook/hub/nodes/inventory.js'
@@ -17,13 +18,15 @@ import { matchLists } from '../../../helpers/match-lists.js'
 function viewsOf(
   inventory: ReturnType<typeof createInventory>,
   clock: { now: number },
-  sets = new FleetSets()
+  sets = new FleetSets(),
+  gaps: RecordingGap[] = []
 ) {
   const none = () => () => undefined
   const hub = {
     inventory,
     ...{ sets, denialRows: new DenialRows(), profiles: () => new Map() },
-    ...{ history: { troubledSince: () => undefined, startsAt: () => 0 }, node: () => undefined },
+    ...{ history: { troubledSince: () => undefined, startsAt: () => 0 } },
+    ...{ node: () => (gaps.length === 0 ? undefined : { status: { gaps } }) },
     onChange: none
   }
   const sources = {
@@ -108,6 +111,38 @@ test('the number of calls is not known until a node has reported them', (t) => {
   const abi = { abi: 'x86_64', bitmap: Buffer.from([0b101]), counts: [1, 2] }
   sets.put(key, UsedSet.fromPartial({ abis: [abi] }))
   t.equal(views.list()[0]?.syscalls, 2)
+  t.end()
+})
+
+test('a gap concerns a container only if its program had begun', (t) => {
+  const at = (second: number) => `2026-01-01T00:00:${second}.000Z`
+  const gaps = [
+    { from: at(20), to: at(25) },
+    { from: at(40), to: at(45) }
+  ]
+  const set = (second: number, complete: boolean) => ({ since: at(second), complete })
+  // The container was created at second 10. [what, its program has begun, what the node counts, gaps that concern it]
+  const table: [string, boolean, ReturnType<typeof set> | undefined, number][] = [
+    ['created, and not started yet', false, undefined, 0],
+    ['created, and calls of the runtime are counted', false, set(26, false), 0],
+    ['it ran already when the recorder attached', true, set(25, false), 2],
+    ['nothing is reported of it', true, undefined, 2],
+    ['it began between the gaps', true, set(30, true), 1],
+    ['it began after both', true, set(50, true), 0],
+    ['it began before both', true, set(11, true), 2]
+  ]
+  for (const [what, running, counted, expected] of table) {
+    const inventory = createInventory()
+    const sets = new FleetSets()
+    const views = viewsOf(inventory, { now: 0 }, sets, gaps)
+    const container = { id: 'c', name: 'app' }
+    const containers = [{ key: 'c@1', container, running, startedAt: at(10) }]
+    const message = { generation: 1, first: true, last: true, containers }
+    inventory.take('n1', Inventory.fromPartial(message), at(10))
+    if (counted !== undefined) sets.put('n1/c@1', UsedSet.fromPartial(counted))
+    t.strictSame(views.list()[0]?.gaps, gaps.slice(2 - expected), what)
+    views.close()
+  }
   t.end()
 })
 
