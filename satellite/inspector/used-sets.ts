@@ -5,6 +5,8 @@ import { syscallNumber } from '../../src/syscalls/syscall-table.js'
 
 /** One part of a container (entry point, probes, sessions), in little memory. */
 interface Part {
+  /** Of its observation; '' once an entry point had several: then the newest one is not all of it. */
+  id: string
   since: string
   complete: boolean
   /** By ABI: a number, its allowed calls, the next number … A map would take three times the memory. */
@@ -39,7 +41,8 @@ function deniedCounts(denied: readonly SyscallCount[]): Map<string, number> {
   return counts
 }
 
-function partOf(observation: Observation): Part {
+/** @param before what was known of the same part */
+function partOf(observation: Observation, before: Part | undefined): Part {
   const denied = deniedCounts(observation.denied)
   const abis = new Map<Abi, number[]>()
   for (const { abi, syscalls } of observation.abis) {
@@ -52,8 +55,12 @@ function partOf(observation: Observation): Part {
     }
     if (counts.length > 0) abis.set(abi, counts)
   }
-  const { firstSeen: since, complete } = observation
-  return { since, complete, abis, arguments: observation.arguments }
+  const { firstSeen: since, part } = observation
+  // A container has a second entry point if it executes a program in a mount namespace of its own. Each probe is another one.
+  const isOther = part === 'entry' && before !== undefined && before.id !== observation.id
+  const id = isOther ? '' : observation.id
+  const complete = observation.complete && id !== ''
+  return { id, since, complete, abis, arguments: observation.arguments }
 }
 
 function joined(key: string, parts: Iterable<Part>): UsedSet {
@@ -101,7 +108,7 @@ export function createUsedSets(): UsedSets {
   return {
     take(key, observation) {
       const parts = all.get(key) ?? new Map<string, Part>()
-      parts.set(observation.part, partOf(observation))
+      parts.set(observation.part, partOf(observation, parts.get(observation.part)))
       all.set(key, parts)
       return joined(key, parts.values())
     },

@@ -31,3 +31,63 @@ test('what a container used: its parts together, without calls that were denied 
   t.equal(sets.of('c@1'), undefined)
   t.end()
 })
+
+test('a set is complete only with one entry point: a container can make more of them', (t) => {
+  const table: [string, string, [id: string, complete: boolean][], boolean][] = [
+    ['from its first instruction', 'entry', [['n/1', true]], true],
+    [
+      'its program begins later',
+      'entry',
+      [
+        ['n/1', false],
+        ['n/1', true]
+      ],
+      true
+    ],
+    ['it was adopted', 'entry', [['n/1', false]], false],
+    [
+      'it was adopted, and has another mount namespace',
+      'entry',
+      [
+        ['n/1', false],
+        ['n/2', true]
+      ],
+      false
+    ],
+    [
+      'the same, which is seen first',
+      'entry',
+      [
+        ['n/2', true],
+        ['n/1', false]
+      ],
+      false
+    ],
+    [
+      'and then again',
+      'entry',
+      [
+        ['n/2', true],
+        ['n/1', false],
+        ['n/2', true]
+      ],
+      false
+    ],
+    [
+      'two probes',
+      'probe',
+      [
+        ['n/1.probe', true],
+        ['n/2.probe', true]
+      ],
+      true
+    ]
+  ]
+  for (const [what, part, seen, complete] of table) {
+    const sets = createUsedSets()
+    for (const [id, whole] of seen)
+      sets.take('c@1', observationOf(id, ['read'], { part, complete: whole }))
+    t.equal(sets.of('c@1')?.complete, complete, what)
+  }
+  t.end()
+})
