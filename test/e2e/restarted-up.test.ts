@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { t, type Test, test } from 'tap'
 import { pinsOfState } from '../../cli/programs/up-pins.js'
@@ -18,7 +15,6 @@ import type { DenialList } from '../../webhook/confinement/denials/denial-routes
 import { directoryHistory } from '../../src/store/directory-history.js'
 import { startCounted } from '../helpers/counted-container.js'
 import { gapText } from '../../src/history/recording-gap.js'
-import { makeBundle } from '../helpers/runc-bundle.js'
 import { runSecco } from '../helpers/secco-command.js'
 import { uiToken } from '../helpers/state-folder.js'
 import { everything, patience, profileOf } from '../helpers/truth-rig.js'
@@ -48,23 +44,6 @@ async function enforcedOn(
     t.teardown(() => container.stop())
     return container
   }
-}
-
-/** Creates a container and gives what starts its program, which waits. */
-async function createdOn(t: Test, all: Everything, name: string): Promise<() => Promise<void>> {
-  const bundle = await makeBundle(all.rootfs, { args: ['/probe', 'getsid', 'wait'] })
-  const runc = async (...args: string[]): Promise<void> => {
-    // A container keeps what it inherits: a pipe would not end with runc.
-    const child = spawn('runc', ['--root', join(all.state, 'runc'), ...args], { stdio: 'ignore' })
-    const [code] = (await once(child, 'exit')) as [number | null]
-    if (code !== 0) throw new Error(`runc ${args.join(' ')}: ${code}`)
-  }
-  await runc('create', '--bundle', bundle, name)
-  t.teardown(async () => {
-    await runc('delete', '--force', name)
-    await rm(bundle, { recursive: true, force: true })
-  })
-  return () => runc('start', name)
 }
 
 /** Other containers of the machine are recorded, too, and may have longer names. */
@@ -242,7 +221,7 @@ test('where nothing is pinned, the calls that are missing are named', { skip }, 
   t.match(items[0]?.starts, [{ complete: true }], 'its start was recorded')
   await all.halt('SIGKILL')
   await web.stop()
-  const begin = await createdOn(t, all, 'created')
+  await all.start('created', ['getsid'], { created: true })
   await all.restart()
   await until(
     'the third gap of the node',
@@ -254,7 +233,7 @@ test('where nothing is pinned, the calls that are missing are named', { skip }, 
   )
   const [waiting] = await all.seen('created', ({ state }) => state === 'starting')
   t.strictSame(waiting.gaps, [], 'what has not begun misses nothing')
-  await begin()
+  await all.begin('created')
   const [begun] = await all.seen(
     'created',
     ({ checked, syscalls }) => checked === 'bytes' && syscalls !== null

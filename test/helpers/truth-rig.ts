@@ -73,6 +73,8 @@ interface Change {
   /** Asks again and again instead of once. */
   again?: boolean
   annotations?: Record<string, string>
+  /** Its program begins with `begin`. */
+  created?: boolean
 }
 
 /** A whole Secco on a state folder of its own, and real containers of runc, or of a containerd, beside it. */
@@ -184,11 +186,16 @@ export async function everything(
       }
       await writeFile(path, JSON.stringify(config))
       ids.add(id)
-      const child = spawn('runc', ['--root', root, 'run', '-d', '--bundle', bundle, id], {
+      const verb = change.created === true ? ['create'] : ['run', '-d']
+      const child = spawn('runc', ['--root', root, ...verb, '--bundle', bundle, id], {
         stdio: 'ignore'
       })
       const [code] = (await once(child, 'exit')) as [number]
       if (code !== 0) throw new Error(`runc could not start ${id}`)
+    },
+    /** Starts the program of a container that was only created. */
+    async begin(id: string): Promise<void> {
+      await run('runc', ['--root', root, 'start', id])
     },
     async stop(id: string): Promise<void> {
       ids.delete(id)
