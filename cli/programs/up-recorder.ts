@@ -113,7 +113,7 @@ export function printPinning(
   } else if (output === 'json') {
     return
   } else if (adopted) {
-    io.stderr('recorder   went on while Secco was stopped\n')
+    io.stderr('recorder   went on while Secco was stopped; Ctrl-C ends it\n')
   } else if (folder !== undefined) {
     io.stderr(
       `recorder   pinned in ${folder}: it goes on after SIGTERM or a crash, Ctrl-C ends it\n`

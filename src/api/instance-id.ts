@@ -14,6 +14,11 @@ export function runOf(instance: string): string {
   return run.replace(/^([^/]*\/[^/+]*)\+[^/]*\//, '$1/')
 }
 
+/** Returns what tells the recorder that counted an instance from one that was made again: its node, boot and epoch. */
+export function recorderOf(instance: string): string {
+  return instance.slice(0, instance.lastIndexOf('/'))
+}
+
 /** Returns the node of a run or an instance. */
 export function nodeOf(run: string): string {
   return run.split('/')[0] ?? ''

@@ -219,6 +219,13 @@ test('where nothing is pinned, the calls that are missing are named', { skip }, 
   const { items } = await all.json<Histories>('history', 'web')
   t.equal(items[0]?.starts.length, 1, 'one start: Secco was restarted, not the container')
   t.match(items[0]?.starts, [{ complete: true }], 'its start was recorded')
+  await all.start('early', ['getsid'], { created: true })
+  const early = () => all.json<SeccompProfile>('profile', 'show', 'early').catch(() => undefined)
+  await until(
+    'what the runtime called in early',
+    async () => (await early())?.status?.instances?.length === 1 || undefined,
+    patience
+  )
   await all.halt('SIGKILL')
   await web.stop()
   await all.start('created', ['getsid'], { created: true })
@@ -239,6 +246,19 @@ test('where nothing is pinned, the calls that are missing are named', { skip }, 
     ({ checked, syscalls }) => checked === 'bytes' && syscalls !== null
   )
   t.strictSame(begun.gaps, [], 'nor does what began after the gap, though it was created before')
+  await all.begin('early')
+  await until(
+    'what early calls itself',
+    async () => (await early())?.status?.instances?.length === 2 || undefined,
+    patience
+  )
+  const shown = await all.secco('profile', 'show', 'early')
+  t.match(
+    shown,
+    /in 1 instance, 1 of them from the first instruction/,
+    'two recorders, one instance'
+  )
+  t.match(shown, /no loss is known to be of its instances/, 'its program began after the gap')
   await until(
     'the end of web',
     async () =>

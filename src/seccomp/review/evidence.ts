@@ -7,7 +7,7 @@ import { durationText } from '../../lib/duration.js'
 import { type DeniedCall, deniedWords } from './denied-calls.js'
 import type { EvidenceItem, Instance } from './evidence-item.js'
 import { killingSignal } from '../../history/endings.js'
-import { lossEvidence, type NodeLoss } from './lost-calls.js'
+import { beganAt, lossEvidence, type NodeLoss, withoutUnbegun } from './lost-calls.js'
 import { leastInstances } from './unseen.js'
 
 /** Instances of the newest image that should have been seen from their first instruction. */
@@ -21,13 +21,13 @@ const isEntry = (instance: Instance) => instance.part === undefined || instance.
  * container that ran already when it was seen again counts once.
  */
 export function entryInstances(profile: SeccompProfile): Instance[] {
-  const entries = (profile.status?.instances ?? []).filter(isEntry)
-  const began = (one: Instance) => one.firstSeen ?? one.lastSeen
+  const entries = withoutUnbegun((profile.status?.instances ?? []).filter(isEntry))
   const first = new Map<string, Instance>()
   for (const one of entries) {
     const known = first.get(runOf(one.id))
-    const isEarlier = known === undefined || began(one) < began(known)
-    if (isEarlier || (one.complete && began(one) === began(known))) first.set(runOf(one.id), one)
+    const isEarlier = known === undefined || beganAt(one) < beganAt(known)
+    if (isEarlier || (one.complete && beganAt(one) === beganAt(known)))
+      first.set(runOf(one.id), one)
   }
   return entries.filter((one) => one.complete || first.get(runOf(one.id)) === one)
 }

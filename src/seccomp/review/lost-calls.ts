@@ -1,4 +1,4 @@
-import { runOf } from '../../api/instance-id.js'
+import { recorderOf, runOf } from '../../api/instance-id.js'
 import { gapsWithin, type RecordingGap } from '../../history/recording-gap.js'
 import { plural } from '../../lib/plural.js'
 import type { EvidenceItem, Instance } from './evidence-item.js'
@@ -18,11 +18,32 @@ interface Life {
   to: string | undefined
 }
 
+/** Returns when counting of an instance began. */
+export const beganAt = (one: Instance): string => one.firstSeen ?? one.lastSeen
+
+/**
+ * Leaves out what an earlier recorder counted of a container that a later one recorded from its first instruction: calls of the
+ * runtime, before the container's own program began.
+ */
+export function withoutUnbegun(instances: readonly Instance[]): Instance[] {
+  const whole = new Map<string, Instance>()
+  for (const one of instances) {
+    const known = whole.get(runOf(one.id))
+    if (one.complete && (known === undefined || beganAt(one) > beganAt(known)))
+      whole.set(runOf(one.id), one)
+  }
+  return instances.filter((one) => {
+    const last = whole.get(runOf(one.id)) ?? one
+    return recorderOf(one.id) === recorderOf(last.id) || beganAt(one) > beganAt(last)
+  })
+}
+
 /** Returns when each container ran: a restart of the satellite makes another instance of it. */
 function livesOf(instances: readonly Instance[]): Life[] {
   const lives = new Map<string, Life>()
-  for (const { id, node, firstSeen, lastSeen, ended } of instances) {
-    const began = firstSeen ?? lastSeen
+  for (const one of withoutUnbegun(instances)) {
+    const { id, node, lastSeen, ended } = one
+    const began = beganAt(one)
     const known = lives.get(runOf(id))
     const from = known === undefined || began < known.from ? began : known.from
     // The recorder of before ended with the satellite, and the container did not.

@@ -153,7 +153,7 @@ test('the command: --pin, --clean, and what each signal leaves', { skip }, async
   const printed = /to end it: secco (.*)/.exec(kept)?.[1] ?? ''
   t.ok(pins(), 'SIGTERM: recording goes on')
   const killed = await ends(['SIGKILL'])
-  t.match(killed, /recorder +went on while Secco was stopped/)
+  t.match(killed, /recorder +went on while Secco was stopped; Ctrl-C ends it\n/)
   t.match(await runSecco(printed.split(' ')), { code: 0, stdout: /detached and removed/ })
   t.notOk(pins(), 'the printed command ends it')
   t.match(await clean(), { code: 0, stdout: /nothing is pinned/ })

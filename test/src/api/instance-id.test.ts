@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { nodeOf, runOf } from '../../../src/api/instance-id.js'
+import { nodeOf, recorderOf, runOf } from '../../../src/api/instance-id.js'
 
 test('a restart of Secco is no start of a container', (t) => {
   for (const [instance, expected] of [
@@ -16,6 +16,7 @@ test('a restart of Secco is no start of a container', (t) => {
   ] as const) {
     t.equal(runOf(instance), expected, instance)
   }
+  t.equal(recorderOf('a+1/boot+lx2ab/4026532.77.3.probe'), 'a+1/boot+lx2ab')
   t.equal(nodeOf('a+1/boot/4026532.77'), 'a+1')
   t.end()
 })

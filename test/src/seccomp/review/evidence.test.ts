@@ -204,6 +204,23 @@ test('a restart of Secco is no instance', (t) => {
       2
     ],
     [
+      'created before its recorder was made again, and its program began later',
+      [
+        ['n1/b/1.2.1', 0, true],
+        ['n1/b+lx2ab/1.2.1', 1, true]
+      ],
+      1
+    ],
+    [
+      'the same, and the first recorder knew of no start',
+      [
+        ['n1/b/1.2.1', 0, false],
+        ['n1/b+lx2ab/1.2.1', 1, true],
+        ['n1/b+lx3ab/1.2.1', 2, false]
+      ],
+      1
+    ],
+    [
       'nodes with a plus sign in their names',
       [
         ['a+1/b/1.2.1', 0, false],

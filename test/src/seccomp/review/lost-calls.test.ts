@@ -54,6 +54,26 @@ const rows: [string, Instance[], NodeLoss[], boolean, string][] = [
     false,
     'calls were not recorded; node-1: calls were missed'
   ],
+  [
+    'a gap before its program began, which another recorder saw created',
+    [
+      instance({ lastSeen: at('12:00'), ended: false }),
+      instance({ ...again, complete: true, firstSeen: at('12:40') })
+    ],
+    [gap('12:20', '12:35')],
+    true,
+    'no loss is known to be of its instances; node-1: calls were missed'
+  ],
+  [
+    'a gap after its program began, in the time of its second recorder',
+    [
+      instance({ lastSeen: at('12:00'), ended: false }),
+      instance({ ...again, complete: true, firstSeen: at('12:40') })
+    ],
+    [gap('12:50', '12:55')],
+    false,
+    'calls were not recorded; node-1: calls were missed'
+  ],
   ['a gap of another node', [instance()], [gap('12:30', '12:31', 'node-2')], true, 'nothing lost'],
   [
     'what nobody knows whose it was',
