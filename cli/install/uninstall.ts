@@ -191,8 +191,25 @@ export async function runUninstall(io: Io, call: ApiCall, given: UninstallOption
   stuck.push(...(await removeAll(cluster, await leftoversOf(call, layouts))))
   stuck.push(...(await removeAll(cluster, order.last)))
   await printKept(cluster)
-  // A pod may have ended since it was waited for.
-  ensureGone([...stuck, ...(options.dryRun ? [] : await runningPods(call))])
+  ensureGone([...stuck, ...(await stillRunning(cluster, stuck))])
+}
+
+/**
+ * Returns the pods of programs that have not ended by now: one may have, since it was waited for. If that cannot be asked, what
+ * else is still there is named all the same.
+ * @throws SeccoError of the API server, where nothing else is still there
+ */
+async function stillRunning(
+  { call, options }: Cluster,
+  stuck: readonly string[]
+): Promise<string[]> {
+  if (options.dryRun) return []
+  try {
+    return await runningPods(call)
+  } catch (error) {
+    if (stuck.length === 0) throw error
+    return []
+  }
 }
 
 /** Rejects a layout that is not installed: its rest would be the whole installation. @throws SeccoError CONFLICT */

@@ -316,6 +316,25 @@ test('what does not end is named, and an interruption says that pods have no own
   })
 })
 
+test('what stays is named, also when the API server is away at the end', async (t) => {
+  for (const isAway of [false, true]) {
+    let isLast = false
+    const stays = (method: string, path: string): unknown => {
+      isLast ||= method === 'DELETE' && path.includes('/clusterroles/')
+      if (isAway && isLast && path === podsPath) return new SeccoError('UNAVAILABLE', 'away')
+      return method === 'DELETE' && path.startsWith(setsPath) ? {} : undefined
+    }
+    const { error } = await removal(
+      installed('small'),
+      { pods: [owned('secco-a')], sets: [owned('secco-1')] },
+      { timeoutMs: 300 },
+      stays
+    )
+    t.ok(isLast)
+    t.match(error, { message: /^still there: ReplicaSet secco-system\/secco-1$/ }, String(isAway))
+  }
+})
+
 test('--leftovers of a layout that is not installed removes nothing', async (t) => {
   const table: [given: Layout, objects: Manifest[], hint: RegExp][] = [
     ['small', installed('ha'), /--leftovers ha$/],
