@@ -74,6 +74,15 @@ test('a set is complete only with one entry point: a container can make more of 
       false
     ],
     [
+      'from its first instruction, and then another',
+      'entry',
+      [
+        ['n/1', true],
+        ['n/2', true]
+      ],
+      false
+    ],
+    [
       'two probes',
       'probe',
       [

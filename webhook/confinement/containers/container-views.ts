@@ -223,12 +223,17 @@ class LiveContainerViews implements ContainerViews {
     }
   }
 
-  /** Returns when the container's program began: it may have been created long before. Undefined while it has not begun. */
+  /**
+   * Returns when the container's program began: it may have been created long before. Undefined while it has not begun. A
+   * container that began without a filter can make itself look recorded from its first instruction: its creation counts.
+   */
   #beganAt({ key, startedAt }: ContainerView): string | undefined {
     const { sets, inventory } = this.#sources.hub
-    if (inventory.get(key)?.running === false) return undefined
+    const one = inventory.get(key)
+    if (one?.running === false) return undefined
     const row = sets.rowOf(key)
-    return row !== undefined && sets.isComplete(row) ? sets.sinceOf(row) : startedAt
+    const isFiltered = one !== undefined && one.declared !== 'none' && !one.privileged
+    return isFiltered && row !== undefined && sets.isComplete(row) ? sets.sinceOf(row) : startedAt
   }
 }
 

@@ -26,7 +26,7 @@ function viewsOf(
     inventory,
     ...{ sets, denialRows: new DenialRows(), profiles: () => new Map() },
     ...{ history: { troubledSince: () => undefined, startsAt: () => 0 } },
-    ...{ node: () => (gaps.length === 0 ? undefined : { status: { gaps } }) },
+    ...{ node: (name: string) => (name === 'n1' ? { status: { gaps } } : undefined) },
     onChange: none
   }
   const sources = {
@@ -121,22 +121,25 @@ test('a gap concerns a container only if its program had begun', (t) => {
     { from: at(40), to: at(45) }
   ]
   const set = (second: number, complete: boolean) => ({ since: at(second), complete })
-  // The container was created at second 10. [what, its program has begun, what the node counts, gaps that concern it]
-  const table: [string, boolean, ReturnType<typeof set> | undefined, number][] = [
-    ['created, and not started yet', false, undefined, 0],
-    ['created, and calls of the runtime are counted', false, set(26, false), 0],
-    ['it ran already when the recorder attached', true, set(25, false), 2],
-    ['nothing is reported of it', true, undefined, 2],
-    ['it began between the gaps', true, set(30, true), 1],
-    ['it began after both', true, set(50, true), 0],
-    ['it began before both', true, set(11, true), 2]
+  const filtered = { running: true, declared: 'runtime-default' }
+  // The container was created at second 10. [what, the container, what the node counts, gaps that concern it]
+  const table: [string, object, ReturnType<typeof set> | undefined, number][] = [
+    ['created, and not started yet', { ...filtered, running: false }, undefined, 0],
+    ['created, and calls count', { ...filtered, running: false }, set(26, false), 0],
+    ['it ran already when the recorder attached', filtered, set(25, false), 2],
+    ['nothing is reported of it', filtered, undefined, 2],
+    ['it began between the gaps', filtered, set(30, true), 1],
+    ['it began after both', filtered, set(50, true), 0],
+    ['it began before both', filtered, set(11, true), 2],
+    ['without a filter', { ...filtered, declared: 'none' }, set(50, true), 2],
+    ['privileged: no filter either', { ...filtered, privileged: true }, set(50, true), 2]
   ]
-  for (const [what, running, counted, expected] of table) {
+  for (const [what, facts, counted, expected] of table) {
     const inventory = createInventory()
     const sets = new FleetSets()
     const views = viewsOf(inventory, { now: 0 }, sets, gaps)
     const container = { id: 'c', name: 'app' }
-    const containers = [{ key: 'c@1', container, running, startedAt: at(10) }]
+    const containers = [{ key: 'c@1', container, startedAt: at(10), ...facts }]
     const message = { generation: 1, first: true, last: true, containers }
     inventory.take('n1', Inventory.fromPartial(message), at(10))
     if (counted !== undefined) sets.put('n1/c@1', UsedSet.fromPartial(counted))
