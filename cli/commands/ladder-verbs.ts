@@ -25,10 +25,18 @@ interface PromoteOptions {
   namespace: string
   canary?: string
   quietFor?: string
-  reason: string
+  reason?: string
   dryRun?: boolean
   force?: boolean
   output: string
+}
+
+/** @throws SeccoError INVALID_ARGUMENT */
+function mustHaveReason(reason = ''): void {
+  if (reason.trim() !== '') return
+  throw new SeccoError('INVALID_ARGUMENT', '--reason: is required', {
+    hint: 'add --reason WHY, which the history keeps; with --dry-run no reason is needed'
+  })
 }
 
 /** Adds `promote` and `rollback`. */
@@ -50,12 +58,16 @@ export function addLadder(program: Command, context: VerbContext): void {
       '--quiet-for <time>',
       'end the canary after this time without denials and restarts (default 10m)'
     )
-    .requiredOption('--reason <text>', 'record this reason in the history')
-    .option('--dry-run', 'show the evidence and change nothing')
+    .option('--reason <text>', 'record this reason in the history; required, except with --dry-run')
+    .option(
+      '--dry-run',
+      'show the evidence, what gives the profile to pods and what would change, and change nothing'
+    )
     .option('--force', 'accept a less strict mode: from enforce to audit')
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (name: string, mode: string, options: PromoteOptions, command: Command) => {
       const { promoteWorkload } = await import('../confinement/ladder.js')
+      if (options.dryRun !== true) mustHaveReason(options.reason)
       context.finish(
         await promoteWorkload(
           context.io,
@@ -65,7 +77,7 @@ export function addLadder(program: Command, context: VerbContext): void {
             mode: parseOutput(mode, ['audit', 'enforce'], 'MODE') as 'audit' | 'enforce',
             canary: percentOf(options.canary),
             quietFor: options.quietFor,
-            reason: options.reason,
+            reason: options.reason ?? '',
             dryRun: options.dryRun === true,
             force: options.force === true
           },

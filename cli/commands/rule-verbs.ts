@@ -1,4 +1,10 @@
 import type { Command } from 'commander'
+import {
+  type Mode,
+  modes,
+  type WhenNotReady,
+  whenNotReadyChoices
+} from '../../src/api/seccomp-rule.js'
 import { parseOutput } from '../lib/output-format.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Hub } from '../hubs/hub.js'
@@ -52,9 +58,55 @@ function addCheck(parent: Command, name: string, description: string, context: V
     })
 }
 
-/** Adds `secco rule apply|delete|export|test` and `secco check`. */
+interface RuleCreateOptions {
+  namespace: string
+  profile?: string
+  mode: string
+  labels?: string
+  containers?: string
+  whenNotReady?: string
+  dryRun?: boolean
+  output: string
+}
+
+/** Adds `secco rule create`. */
+function addCreate(rule: Command, context: VerbContext): void {
+  rule
+    .command('create <name>')
+    .description('create a rule that gives a profile to the pods with certain labels')
+    .option('-n, --namespace <namespace>', 'create the rule in this namespace', rootNamespace)
+    .option('--profile <profile>', 'give this profile: NAME or NAMESPACE/NAME')
+    .requiredOption('--mode <mode>', 'learn, audit or enforce')
+    .option('--labels <labels>', 'select pods with these labels: KEY=VALUE,… (default: every pod)')
+    .option('--containers <names>', 'select only containers with these names: NAME,…')
+    .option(
+      '--when-not-ready <choice>',
+      'what a pod gets while a node lacks the file: RuntimeDefault, Previous or Deny'
+    )
+    .option('--dry-run', 'check the rule and create nothing')
+    .option('-o, --output <format>', 'print as table, json or yaml', 'table')
+    .action(async (name: string, options: RuleCreateOptions, command: Command) => {
+      const { createRule } = await import('../profiles/rule-create.js')
+      const { namespace, profile, labels, containers, whenNotReady, dryRun = false } = options
+      const args = {
+        ...{ name, namespace, profile, labels, containers, dryRun },
+        mode: parseOutput(options.mode, modes, '--mode') as Mode,
+        whenNotReady:
+          whenNotReady === undefined
+            ? undefined
+            : (parseOutput(whenNotReady, whenNotReadyChoices, '--when-not-ready') as WhenNotReady),
+        output: parseOutput(options.output, ['table', 'json', 'yaml']) as Format
+      }
+      await withStore(command, context, (store) => createRule(context.io, store, args))
+    })
+}
+
+/** Adds `secco rule create|apply|delete|export|test` and `secco check`. */
 export function addRuleVerbs(program: Command, context: VerbContext): void {
-  const rule = program.command('rule').description('apply rules, and test which one a pod gets')
+  const rule = program
+    .command('rule')
+    .description('create and apply rules, and test which one a pod gets')
+  addCreate(rule, context)
   addApply(rule, context, 'SeccompRule')
   addDelete(rule, context, 'SeccompRule', rootNamespace)
   rule

@@ -1,3 +1,6 @@
+import type { LadderStep } from '../../src/api/ladder.js'
+import type { Assignment } from '../../webhook/confinement/ladder/assignment.js'
+import { givenTexts, inForceText } from '../../webhook/confinement/ladder/assignment-words.js'
 import type { LadderView } from '../../webhook/confinement/ladder/ladder-view.js'
 import { plural } from '../../src/lib/plural.js'
 import { newPodsText, othersText, runningCommand } from '../../src/seccomp/review/new-pods.js'
@@ -5,42 +8,64 @@ import { type Io, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
 import type { Hub } from '../hubs/hub.js'
 
+/** LadderAnswer is the answer to a step: the workload as it is, what gives it its profile, and in a dry run the step. */
+type LadderAnswer = LadderView & {
+  /** Absent: of an earlier hub. */
+  assignment?: Assignment
+  would?: Pick<LadderStep, 'action' | 'from' | 'to'> & { others?: Parameters<typeof othersText>[0] }
+}
+
 interface PromoteArgs {
   profile: string
   mode: 'audit' | 'enforce'
   canary: number | undefined
   quietFor: string | undefined
+  /** Empty only in a dry run. */
   reason: string
   dryRun: boolean
   /** Accept a less strict mode. */
   force: boolean
 }
 
+/** Prints where the profile is in force, what gives it to new pods, and how to give it to those that nothing gives it to. */
+function printAssignment(io: Io, assignment: Assignment | undefined): void {
+  if (assignment === undefined) return
+  io.stdout(`${inForceText(assignment)}\n`)
+  for (const text of givenTexts(assignment)) io.stdout(`  ${plain(text)}\n`)
+  if (assignment.command !== '') {
+    io.stdout(`  a rule gives it to them: ${plain(assignment.command)}\n`)
+  }
+}
+
+/** Prints the canary that runs. */
+function printCanary(io: Io, canary: NonNullable<LadderView['canary']>): void {
+  io.stdout(
+    `canary: ${canary.percent}% get ${canary.to.mode} ${canary.to.revision.slice(0, 19)}, ` +
+      `${othersText(canary.from)}\n` +
+      `  ${plural(canary.containers, 'container runs', 'containers run')} its revision now, ` +
+      `${plural(canary.others, 'other')}; ` +
+      `${canary.denials} denials, ${canary.restarts} restarts; ${plain(canary.verdict)}\n`
+  )
+}
+
 function printLadder(
   io: Io,
-  view: LadderView,
+  view: LadderAnswer,
   output: 'table' | 'json' | 'yaml',
-  step: 'promote' | 'dry run' | 'rollback'
+  step: 'promote' | 'rollback'
 ): void {
   if (output !== 'table') {
     printObject(io, output, view)
     return
   }
-  const { namespace, profile, mode, revision, canary, evidence, next, history } = view
-  io.stdout(
-    `${namespace}/${profile}: ${mode === '' ? 'as its rules say' : mode} ${revision.slice(0, 19)}\n`
-  )
-  if (canary !== null) {
-    io.stdout(
-      `canary: ${canary.percent}% get ${canary.to.mode} ${canary.to.revision.slice(0, 19)}, ` +
-        `${othersText(canary.from)}\n` +
-        `  ${plural(canary.containers, 'container runs', 'containers run')} its revision now, ` +
-        `${plural(canary.others, 'other')}; ` +
-        `${canary.denials} denials, ${canary.restarts} restarts; ${plain(canary.verdict)}\n`
-    )
-  }
+  const { namespace, profile, mode, revision, canary, evidence, next, history, would } = view
+  const now = mode === '' ? 'as its rules say' : mode
+  io.stdout(`${namespace}/${profile}: ${now} ${revision.slice(0, 19)}\n`)
+  if (canary !== null) printCanary(io, canary)
   // Who promotes sees the evidence on which the step was taken, which is kept with it.
-  if (step === 'promote' && evidence.length > 0) io.stdout('evidence, as it was before the step:\n')
+  if (step === 'promote' && would === undefined && evidence.length > 0) {
+    io.stdout('evidence, as it was before the step:\n')
+  }
   for (const line of evidence) io.stdout(`  ${plain(line)}\n`)
   if (next.mode !== '') {
     const why = next.ready ? '' : `, not yet: ${plain(next.reasons.join('; '))}`
@@ -49,10 +74,27 @@ function printLadder(
   const last = history.at(-1)
   if (last !== undefined) {
     const reason = last.reason === undefined ? '' : ` (${plain(last.reason)})`
-    const change = `${last.from} → ${last.to}${reason}`
-    const when = step === 'dry run' ? 'would be' : 'last'
-    io.stdout(`${when}: ${last.action} by ${plain(last.by)} at ${last.at}: ${change}\n`)
+    io.stdout(
+      `last step: ${last.action} by ${plain(last.by)} at ${last.at}: ${last.from} → ${last.to}${reason}\n`
+    )
   }
+  if (would !== undefined) {
+    const others = would.others === undefined ? '' : `, ${othersText(would.others)}`
+    io.stdout(
+      `the step would be: ${would.action}: ${would.from} → ${would.to}${others}\nafter it, `
+    )
+  }
+  printAssignment(io, view.assignment)
+}
+
+/** Returns what to do after a promotion: put it in force in the pods that run, or else who gets it. */
+function nextText(view: LadderAnswer, mode: 'audit' | 'enforce'): string {
+  const { namespace, profile, canary, assignment } = view
+  const [workloadKind = ''] = view.workload.split('/')
+  if (assignment === undefined || assignment.containers === 0) {
+    return newPodsText({ namespace, name: profile, workloadKind }, { mode, canary })
+  }
+  return `find running pods with an older filter: ${runningCommand(namespace, 'secco ps --wrong')}`
 }
 
 /** `secco promote`: sets the next mode and shows the evidence. */
@@ -67,16 +109,10 @@ export async function promoteWorkload(
     ...(canary === undefined ? {} : { canary }),
     ...(quietFor === undefined ? {} : { quietFor })
   }
-  const view = await hub.ask<LadderView>('/api/v1/promote', body)
-  printLadder(io, view, output, args.dryRun ? 'dry run' : 'promote')
+  const view = await hub.ask<LadderAnswer>('/api/v1/promote', body)
+  printLadder(io, view, output, 'promote')
   if (args.dryRun) io.stderr('dry run: nothing was changed\n')
-  else if (output === 'table') {
-    const find = runningCommand(view.namespace, 'secco ps --wrong')
-    const [workloadKind = ''] = view.workload.split('/')
-    const assigned = { namespace: view.namespace, name: view.profile, workloadKind }
-    const who = newPodsText(assigned, { mode: args.mode, canary: view.canary })
-    io.stderr(`  next: ${who}; find running pods with an older filter: ${find}\n`)
-  }
+  else if (output === 'table') io.stderr(`  next: ${nextText(view, args.mode)}\n`)
   return 0
 }
 
@@ -87,6 +123,6 @@ export async function rollbackWorkload(
   args: { profile: string; reason: string },
   output: 'table' | 'json' | 'yaml'
 ): Promise<number> {
-  printLadder(io, await hub.ask<LadderView>('/api/v1/rollback', args), output, 'rollback')
+  printLadder(io, await hub.ask<LadderAnswer>('/api/v1/rollback', args), output, 'rollback')
   return 0
 }

@@ -6,7 +6,7 @@ import { lostText, workloadOf } from '../../webhook/views/view.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { pinOf } from '../../src/confinement/pin.js'
-import { modeOfProfile, profileOfRule } from '../../src/confinement/rule-mode.js'
+import { otherModeWords, profileOfRule } from '../../src/confinement/rule-mode.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { builtinProfiles } from '../../src/seccomp/render/builtin.js'
 import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
@@ -129,9 +129,9 @@ export async function getProfiles(
 }
 
 /** Returns the mode of a rule, and that of its profile where new pods get that one. */
-function ruleMode(rule: SeccompRule, profile: SeccompProfile | undefined): string {
-  const own = modeOfProfile(rule, profile)
-  return own === undefined ? rule.spec.mode : `${rule.spec.mode} (its profile's mode wins: ${own})`
+function ruleMode(rule: SeccompRule, profiles: ReadonlyMap<string, SeccompProfile>): string {
+  const other = otherModeWords(rule, profiles)
+  return other === undefined ? rule.spec.mode : `${rule.spec.mode} (${other})`
 }
 
 /** Returns the profiles of a store by `NAMESPACE/NAME`; none for a person who may only list rules. */
@@ -160,7 +160,7 @@ export async function getRules(io: Io, store: Store, args: GetArgs): Promise<num
         { title: 'NAME', value: (rule) => rule.metadata.name },
         {
           title: 'MODE',
-          value: (rule) => ruleMode(rule, profiles.get(profileOfRule(rule) ?? ''))
+          value: (rule) => ruleMode(rule, profiles)
         },
         { title: 'PROFILE', value: (rule) => profileOfRule(rule) ?? '-' },
         { title: 'PRIORITY', value: (rule) => String(rule.spec.priority ?? 0) },

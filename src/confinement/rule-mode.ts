@@ -14,7 +14,7 @@ export function profileOfRule({ metadata, spec }: SeccompRule): string | undefin
  * Returns the mode of the rule's profile where new pods get that and not the mode of the rule: people promoted the
  * profile. Undefined where the mode of the rule is used.
  */
-export function modeOfProfile(
+function modeOfProfile(
   { metadata, spec }: SeccompRule,
   profile: SeccompProfile | undefined
 ): string | undefined {
@@ -32,4 +32,30 @@ export function modeOfProfile(
     return `${mode} for ${canary.percent}%, ${others} for the others`
   }
   return mode === spec.mode ? undefined : mode
+}
+
+/**
+ * Returns in words which mode new pods get instead of the rule's, because people promoted a profile: the one that the rule
+ * names, or of a rule that names none those that its containers are learned into. Undefined where the mode of the rule is used.
+ * @param profiles the profiles that the reader may see, by `NAMESPACE/NAME`
+ */
+export function otherModeWords(
+  rule: SeccompRule,
+  profiles: ReadonlyMap<string, SeccompProfile>
+): string | undefined {
+  const key = profileOfRule(rule)
+  if (key !== undefined) {
+    const own = modeOfProfile(rule, profiles.get(key))
+    return own === undefined ? undefined : `its profile's mode wins: ${own}`
+  }
+  const home = rule.metadata.namespace ?? rootNamespace
+  const modes = [...profiles.values()]
+    .filter(({ metadata, spec }) => {
+      const isReached = home === rootNamespace || metadata.namespace === home
+      return isReached && spec.workload !== undefined && spec.ladder !== undefined
+    })
+    .map(({ spec }) => spec.ladder?.mode)
+  const others = [...new Set(modes)].filter((mode) => mode !== rule.spec.mode).sort()
+  if (others.length === 0) return undefined
+  return `containers whose own profile was promoted get its mode: ${others.join(' or ')}`
 }

@@ -1,5 +1,5 @@
 import { labels, rootNamespace } from '../api/names.js'
-import type { ContainerDecision } from './decision.js'
+import type { ContainerDecision, Decision } from './decision.js'
 
 function shortDigest(revision: string | undefined): string {
   return revision === undefined ? '' : `, revision ${revision.slice(0, 'sha256:'.length + 12)}`
@@ -52,6 +52,45 @@ function obstacle(decision: ContainerDecision): string {
     default:
       return `profile ${profile} has not reached ${missingAt(decision)} yet`
   }
+}
+
+/**
+ * Returns what a container gets, for a person who expected a certain profile: `RuntimeDefault by shop/web: profile
+ * shop/web is not approved yet`.
+ */
+export function containerOutcome(
+  own: ContainerDecision | undefined,
+  { reason }: Pick<Decision, 'reason'>
+): string {
+  if (own === undefined || own.reason === 'no-rule')
+    return podOutcomes[reason] ?? 'no rule covers it'
+  const by = own.rule === undefined ? '' : ` by ${own.rule}`
+  switch (own.outcome) {
+    case 'assigned':
+      return `it gets ${own.profile ?? 'another profile'}${by}`
+    case 'learn':
+      return `it gets RuntimeDefault and is learned${by}`
+    case 'kept':
+      return `it keeps its own Localhost profile${by}`
+    case 'runtime-default':
+      return own.reason === 'ephemeral'
+        ? 'an ephemeral container gets RuntimeDefault'
+        : `it gets RuntimeDefault${by}: ${obstacle(own)}`
+    case 'skipped':
+      return own.reason === 'privileged'
+        ? 'it is privileged: the runtime applies no seccomp filter'
+        : `it is not created${by}: ${obstacle(own)}`
+  }
+}
+
+/** Why a pod is not changed at all. */
+const podOutcomes: Readonly<Partial<Record<Decision['reason'], string>>> = {
+  'opt-out': `its pod opts out by the label ${labels.ignore}`,
+  'excluded-namespace': 'its namespace is excluded from admission',
+  mirror: 'it is a static pod: the webhook cannot change it',
+  windows: 'Windows has no seccomp',
+  'too-many-containers': 'its pod has more containers than are read',
+  'too-many-labels': 'its pod has more labels than are read'
 }
 
 /** One line for the person who created the pod: what the container got and why. */

@@ -15,6 +15,7 @@ import type { NodeState } from '../hub/nodes/node-state.js'
 import type { ObjectCache } from '../snapshot/object-cache.js'
 import type { StateSource } from '../snapshot/state-source.js'
 import { denialViews } from '../confinement/denials/denial-views.js'
+import { assignmentOf } from '../confinement/ladder/assignment.js'
 import type { Confinement } from '../confinement/containers/confinement.js'
 import { linesOfProfile, knownNow } from '../confinement/history/history-routes.js'
 import { allRoutes, truthStreams } from './api/truth-routes.js'
@@ -115,6 +116,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
               linesOfProfile(hub.history, `${namespace}/${profile}`, isWhole, knownNow(hub))
           }),
       containers: () => containers,
+      ...(truth && { assignment: (profile, sees) => assignmentOf(truth, profile, sees) }),
       onChange: changed.add
     },
     ...{ store, sessions, rights, audit, profiler, now, logger },

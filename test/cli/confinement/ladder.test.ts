@@ -17,7 +17,7 @@ test('promote says which new pods get the mode, and where their containers are',
       'shop',
       null,
       '',
-      /next: new pods that have the label secco\.dev\/profile: web, .* get it \(enforce\), unless .*: secco ps --wrong -n shop\n$/
+      /next: new pods that have the label secco\.dev\/profile: web, .* get it \(enforce\), unless /
     ],
     [
       'shop',
@@ -25,7 +25,7 @@ test('promote says which new pods get the mode, and where their containers are',
       '',
       /next: 5% of the new pods that .* get it \(enforce\), the others stay at audit, /
     ],
-    ['secco-system', null, '', /: secco ps --wrong -A\n$/],
+    ['secco-system', null, '', /unless a rule of secco-system gives less/],
     ['box', canary, own, /nothing assigns a profile: .*`secco profile export box\/web --into/]
   ] as const) {
     const answer = {
@@ -53,7 +53,7 @@ test('promote says what is of before the step, and leaves no space at the end of
     canary: { ...canary, containers: 1, others: 0 },
     ...{ next: { mode: '', ready: true, reasons: [] }, history: [] }
   }
-  const hub = await hubWith(t, 'hub', { '/api/v1/promote': answer, '/api/v1/rollback': answer })
+  const tried = { ...answer, would: { action: 'canary', from: 'audit', to: 'enforce for 5%' } }
   const args = {
     ...({ profile: 'shop/web', mode: 'enforce', canary: 5, quietFor: undefined } as const),
     ...{ reason: 'ready', force: false }
@@ -65,6 +65,10 @@ test('promote says what is of before the step, and leaves no space at the end of
     ['rollback', false]
   ] as const) {
     const { io, printed } = captureIo()
+    const promoted = step === 'dry run' ? tried : answer
+    const hub = await hubWith(t, `hub-${step.replace(' ', '')}`, {
+      ...{ '/api/v1/promote': promoted, '/api/v1/rollback': answer }
+    })
     const hubs = hubOf([hub])
     if (step === 'rollback')
       await rollbackWorkload(io, hubs, { profile: 'web', reason: 'x' }, 'table')
@@ -75,5 +79,51 @@ test('promote says what is of before the step, and leaves no space at the end of
       /the others audit\n {2}1 container runs its revision now, 0 others; 0 denials/
     )
     t.equal(printed.stdout.includes(before), isBefore, step)
+  }
+})
+
+test('a step says where the profile is in force, what gives it to pods, and how to give it to them', async (t) => {
+  const assignment = {
+    ...{ mode: 'enforce', containers: 3, inForce: 0, hidden: 0 },
+    givenBy: [{ source: 'shop/web', mode: 'enforce', containers: 2 }],
+    notGiven: [{ why: 'no rule and no label gives it the profile', containers: 1 }],
+    command: 'secco rule create web -n shop --profile web --mode enforce --labels app=web'
+  }
+  const answer = {
+    ...{ namespace: 'shop', profile: 'web', workload: 'Deployment/web', mode: 'audit' },
+    ...{ revision: digest, evidence: [], canary: null, assignment },
+    ...{ next: { mode: 'enforce', ready: true, reasons: [] }, history: [] }
+  }
+  const would = {
+    ...{ action: 'canary', from: 'audit', to: 'enforce for 40%' },
+    others: { mode: 'audit' }
+  }
+  const said = [
+    'in force: 0 of 3 running containers (enforce)',
+    '  given to new pods by rule shop/web (enforce): 2 of 3 containers',
+    '  not given to new pods of 1 of 3 containers: no rule and no label gives it the profile',
+    `  a rule gives it to them: ${assignment.command}`
+  ]
+  const args = {
+    ...({ profile: 'shop/web', mode: 'enforce', canary: 40, quietFor: undefined } as const),
+    ...{ reason: '', force: false }
+  }
+  for (const [dryRun, lines] of [
+    [false, said],
+    [
+      true,
+      [
+        'the step would be: canary: audit → enforce for 40%, the others audit',
+        `after it, ${said.join('\n')}`
+      ]
+    ]
+  ] as const) {
+    const name = `hub-${String(dryRun)}`
+    const hub = await hubWith(t, name, {
+      '/api/v1/promote': dryRun ? { ...answer, would } : answer
+    })
+    const { io, printed } = captureIo()
+    await promoteWorkload(io, hubOf([hub]), { ...args, dryRun }, 'table')
+    t.ok(printed.stdout.endsWith(`${lines.join('\n')}\n`), printed.stdout)
   }
 })

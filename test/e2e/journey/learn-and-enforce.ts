@@ -80,7 +80,14 @@ export async function approve(way: Way): Promise<void> {
   const listed = await person.type(`secco get profiles -n ${namespace}`)
   for (const name of names) t.match(listed.stdout, new RegExp(`${name} +True +1/1`))
   for (const name of names) {
-    await person.type(`secco promote ${namespace}/${name} enforce --reason 'release 1'`)
+    const tried = await person.type(`secco promote ${namespace}/${name} enforce --dry-run`)
+    t.match(tried.stdout, /the step would be: promote: .* → enforce/, 'a dry run needs no reason')
+    const { stdout } = await person.type(
+      `secco promote ${namespace}/${name} enforce --reason 'release 1'`
+    )
+    // A job has ended: it has no container.
+    t.match(stdout, /in force: (0 of \d+ running containers? \(enforce\)|no container of it runs)/)
+    t.notMatch(stdout, /not given to new pods/)
   }
   await until(
     'every running container to be older than its mode',
@@ -120,6 +127,11 @@ export async function enforce(way: Way): Promise<void> {
     /No denials found/,
     'what was learned is all that is needed'
   )
+  for (const name of profilesOf(way)) {
+    const { stdout } = await person.type(`secco promote ${namespace}/${name} enforce --dry-run`)
+    const [, inForce, of] = /in force: (\d+) of (\d+) running/.exec(stdout) ?? []
+    t.equal(inForce, of, `${name}: the kernel has it everywhere`)
+  }
   await person.type(`secco ps -n ${namespace}`)
   await person.type(`secco ps --wrong -n ${namespace}`)
 }

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { Ladder } from '../../../src/api/ladder.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { modeOfProfile, profileOfRule } from '../../../src/confinement/rule-mode.js'
+import { otherModeWords, profileOfRule } from '../../../src/confinement/rule-mode.js'
 import { testRule } from '../../helpers/rules.js'
 
 const profile = (namespace: string, ladder?: Ladder): SeccompProfile => ({
@@ -44,9 +44,36 @@ test('the mode of a profile wins over that of its rule, as far as it may', (t) =
   ]
   for (const [what, namespace, mode, of, expected] of table) {
     const rule = testRule('web', { mode, profile: { name: 'web' } }, namespace)
-    t.equal(modeOfProfile(rule, of), expected, what)
+    const known = new Map(of === undefined ? [] : [[`${namespace}/web`, of]])
+    const words = expected === undefined ? undefined : `its profile's mode wins: ${expected}`
+    t.equal(otherModeWords(rule, known), words, what)
     t.equal(profileOfRule(rule), `${namespace}/web`)
   }
   t.equal(profileOfRule(testRule('web', {})), undefined)
+  t.end()
+})
+
+test('a rule that names no profile says when promoted profiles have another mode', (t) => {
+  const workload = { kind: 'Deployment', name: 'web', container: 'app' } as const
+  const own = (namespace: string, mode: Ladder['mode'], isLearned = true): SeccompProfile => {
+    const { metadata, ...rest } = profile(namespace, { mode })
+    const spec = { ...rest.spec, ...(isLearned ? { workload } : {}) }
+    return { ...rest, metadata: { ...metadata, name: `${mode}.app` }, spec }
+  }
+  const words = 'containers whose own profile was promoted get its mode:'
+  for (const [what, home, profiles, expected] of [
+    ['none', 'shop', [profile('shop')], undefined],
+    ['one', 'shop', [own('shop', 'audit')], `${words} audit`],
+    ['two', 'shop', [own('shop', 'enforce'), own('shop', 'audit')], `${words} audit or enforce`],
+    ['the same', 'shop', [own('shop', 'learn')], undefined],
+    ['of another namespace', 'shop', [own('bank', 'audit')], undefined],
+    ['a rule of all namespaces', 'secco-system', [own('bank', 'audit')], `${words} audit`],
+    ['written by hand', 'shop', [own('shop', 'audit', false)], undefined]
+  ] as const) {
+    const known = new Map(
+      profiles.map((one) => [`${one.metadata.namespace ?? ''}/${one.metadata.name}`, one])
+    )
+    t.equal(otherModeWords(testRule('all', { mode: 'learn' }, home), known), expected, what)
+  }
   t.end()
 })

@@ -18,6 +18,7 @@ import { modesInUse } from '../../../src/rules/resolve.js'
 import { namedRevision, shortRevision } from '../../../src/rules/revision-names.js'
 import { type OwnProfile, ownProfileOf } from '../../../src/seccomp/render/own.js'
 import type { Labels } from '../../../src/rules/selector.js'
+import type { Snapshot } from '../../../src/rules/snapshot.js'
 import { placeOfContainer } from '../../hub/history/recorded-starts.js'
 import type { Running } from '../../hub/nodes/inventory.js'
 import { type ContainerView, type DecidedContainer, revisionText } from './container-view.js'
@@ -174,7 +175,7 @@ export class ContainerViewBuilder {
     return this.#identify(running, new Set()).labels
   }
 
-  decide(running: Running, reads = new Set<string>()): Judged {
+  decide(running: Running, reads = new Set<string>(), states?: Snapshot['profiles']): Judged {
     const identity = this.#identify(running, reads)
     reads.add(running.digest)
     const { name = '', podUid = '' } = running.container ?? {}
@@ -182,7 +183,7 @@ export class ContainerViewBuilder {
     const revision = this.#index.of(running, annotated, identity)
     const given = revision === undefined ? '' : pathOf(revision)
     const snapshot = this.#sources.snapshot()
-    const profiles = new ReadStates(snapshot.profiles, reads)
+    const profiles = new ReadStates(states ?? snapshot.profiles, reads)
     const facts = factsOf(running, identity, { pod: this.#sources.pod(podUid), given })
     const decision = decisionForContainer(decide({ ...snapshot, profiles }, facts), name)
     return { identity, annotated, revision, decision }

@@ -3,6 +3,7 @@ import type { ConfinementState, DriftKind } from '../../../src/confinement/state
 import type { RecordingGap } from '../../../src/history/recording-gap.js'
 import { shortRevision } from '../../../src/rules/revision-names.js'
 import { ownProfileOf } from '../../../src/seccomp/render/own.js'
+import type { ProfileState } from '../../../src/rules/profile-state.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import type { ContainerIdentity } from './pod-facts.js'
 
@@ -111,7 +112,11 @@ export interface ContainerViews {
   labelsOf(id: string): Labels
   /** Returns whether a container of this name runs in the pod, as its node reports. */
   isRunning(podUid: string, name: string): boolean
-  decided(id: string): DecidedContainer | undefined
+  /**
+   * Returns what the rules decide now for a container.
+   * @param profiles default: those of the snapshot; with others, what they would decide
+   */
+  decided(id: string, profiles?: ReadonlyMap<string, ProfileState>): DecidedContainer | undefined
   /** Returns how to stop. */
   onChange(listener: ContainerListener): () => void
   close(): void

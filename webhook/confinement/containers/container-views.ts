@@ -1,4 +1,5 @@
 import { gapsWithin } from '../../../src/history/recording-gap.js'
+import type { ProfileState } from '../../../src/rules/profile-state.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import { abis } from '../../../src/syscalls/abi.js'
 import type { DenialNews } from '../../hub/denials/denial-row.js'
@@ -147,9 +148,9 @@ class LiveContainerViews implements ContainerViews {
     return running === undefined ? {} : this.#builder.labelsOf(running)
   }
 
-  decided(id: string): DecidedContainer | undefined {
+  decided(id: string, profiles?: ReadonlyMap<string, ProfileState>): DecidedContainer | undefined {
     const running = this.#table.get(id)?.running
-    return running === undefined ? undefined : this.#builder.decide(running)
+    return running === undefined ? undefined : this.#builder.decide(running, new Set(), profiles)
   }
 
   onChange(listener: ContainerListener): () => void {

@@ -19,7 +19,7 @@ export const bodies = {
         quietFor: Type.Optional(Type.String({ pattern: '^[0-9]+(s|m|h|d)$' })),
         maxDenials: Type.Optional(Type.Integer({ minimum: 0 })),
         maxRestarts: Type.Optional(Type.Integer({ minimum: 0 })),
-        reason: Reason,
+        reason: Type.Optional(Type.String({ maxLength: 1000 })),
         dryRun: Type.Optional(Type.Boolean()),
         force: Type.Optional(Type.Boolean())
       },

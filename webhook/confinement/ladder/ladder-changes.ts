@@ -25,6 +25,7 @@ import type { ConfinementCall } from '../containers/route.js'
 import type { DenialRow } from '../../hub/denials/denial-row.js'
 import { isOpen } from '../../views/denial-view.js'
 import { denialsOfDeleted, denialsOfProfile } from '../denials/denial-views.js'
+import { assignmentOf } from './assignment.js'
 import { containersOf } from './canary-figures.js'
 import { bodies, bodyOf } from './ladder-bodies.js'
 import { patchCommand } from './allow-patch.js'
@@ -43,22 +44,36 @@ export class LadderChanges {
 
   /** Moves a workload to a higher mode, or shows what that would be (dryRun). */
   async promote(call: ConfinementCall) {
-    const { profile: key, dryRun, ...options } = bodyOf(bodies.promote, call)
+    const { profile: key, dryRun, reason = '', ...options } = bodyOf(bodies.promote, call)
+    if (dryRun !== true) mustHaveReason(reason)
     const before = this.#mustHave(key)
     const current = this.#modeBefore(key, before, options.mode)
     const ground = ladderView(this.#confinement, before)
     const evidence = evidenceText(ground)
     const edit = (profile: SeccompProfile) =>
-      promoteLadder(profile, { ...options, by: call.actor, at: this.#now(), current, evidence })
+      promoteLadder(profile, {
+        ...{ ...options, reason, by: call.actor, at: this.#now(), current, evidence }
+      })
     const after = edit(before)
-    // The evidence from before the step: after the step everything is counted again.
+    // A dry run shows how it is, and apart from that the step that would be taken.
     if (dryRun === true) {
-      const { evidence: shown, next } = ground
-      return { ...ladderView(this.#confinement, after), evidence: shown, next, changed: false }
+      const { ladder } = after.spec
+      const step = after.status?.history?.at(-1)
+      const would = {
+        ...{ action: step?.action ?? '', from: step?.from ?? '', to: step?.to ?? '' },
+        ...(ladder?.canary === undefined ? {} : { others: ladder.canary.from })
+      }
+      return {
+        ...ground,
+        would,
+        assignment: assignmentOf(this.#confinement, after, call.sees),
+        changed: false
+      }
     }
     const written = await call.store.update('SeccompProfile', refOfKey(key), edit)
     const view = ladderView(this.#confinement, written)
-    return { ...view, evidence: ground.evidence, changed: true }
+    const assignment = assignmentOf(this.#confinement, written, call.sees)
+    return { ...view, evidence: ground.evidence, assignment, changed: true }
   }
 
   async rollback(call: ConfinementCall) {
@@ -73,7 +88,8 @@ export class LadderChanges {
         hint: `see what happened to it: secco history ${quoted(before.spec.workload?.name ?? key)} -n ${quoted(refOfKey(key).namespace)}`
       })
     }
-    return { ...ladderView(this.#confinement, written), changed: true }
+    const assignment = assignmentOf(this.#confinement, written, call.sees)
+    return { ...ladderView(this.#confinement, written), assignment, changed: true }
   }
 
   /** Returns what a profile would allow in addition; with `yes` it allows it. */
@@ -190,6 +206,15 @@ function mustReach(
 function lastReason({ status }: SeccompProfile): { reason?: string } {
   const reason = status?.approvals?.at(-1)?.reason
   return reason === undefined ? {} : { reason }
+}
+
+/** @throws SeccoError INVALID_ARGUMENT */
+function mustHaveReason(reason: string): void {
+  if (reason.trim() !== '') return
+  throw new SeccoError('INVALID_ARGUMENT', 'reason: must not be empty', {
+    field: 'reason',
+    hint: 'write why, for the history of the workload; a dry run needs no reason'
+  })
 }
 
 /** @throws SeccoError INVALID_ARGUMENT */

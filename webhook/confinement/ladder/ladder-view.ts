@@ -98,14 +98,37 @@ function observedGrounds(
   }
 }
 
-/** Returns what audit showed of a profile since its last step. */
+/** Steps after which audit counts from nothing: a canary that went back, and a call that was muted, end no count. */
+const countedFrom: ReadonlySet<LadderStep['action']> = new Set([
+  'promote',
+  'complete',
+  'rollback',
+  'allow'
+])
+
+/** Returns since when audit says something about what is approved now, in milliseconds: its last mode, or its last approval. */
+function auditedSince({ status }: SeccompProfile): number {
+  const step = status?.history?.findLast(({ action }) => countedFrom.has(action))
+  const approval = status?.approvals?.at(-1)
+  const times = [step?.at, approval?.at].map((at) => Date.parse(at ?? '')).filter(Number.isFinite)
+  return Math.max(0, ...times)
+}
+
+/** Returns how the last canary ended, if it went back by itself and no step followed. */
+function wentBackText({ status }: SeccompProfile): string[] {
+  const last = status?.history?.findLast(({ action }) => action !== 'allow' && action !== 'mute')
+  if (last?.action !== 'return') return []
+  const why = last.reason === undefined ? '' : `: ${last.reason}`
+  return [`the last canary (${last.from}) went back by itself at ${last.at}${why}`]
+}
+
+/** Returns what audit showed of a profile since it has been in audit with what is approved. */
 function auditGrounds(
   confinement: Confinement,
   profile: SeccompProfile,
   own: readonly ContainerView[]
 ): Grounds {
-  const step = profile.status?.history?.at(-1)
-  const since = step === undefined ? 0 : Date.parse(step.at)
+  const since = auditedSince(profile)
   const state = confinement.sources.hub.profiles().get(keyOfProfile(profile))
   const digest = state?.audit?.digest ?? ''
   const { count, newest, first } = denialsOf(confinement, profile, digest, since)
@@ -142,7 +165,7 @@ function nextOf(
   const next = now === 'learn' ? 'audit' : now === 'audit' ? 'enforce' : ''
   return {
     next: { mode: next, ready: next !== '' && reasons.length === 0, reasons },
-    evidence: [...observed.evidence, ...audit.evidence]
+    evidence: [...observed.evidence, ...audit.evidence, ...wentBackText(profile)]
   }
 }
 

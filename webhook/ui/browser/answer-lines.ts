@@ -1,3 +1,5 @@
+import type { Assignment } from '../../confinement/ladder/assignment.js'
+import { givenTexts, inForceText } from '../../confinement/ladder/assignment-words.js'
 import { type RadiusSummary, radiusWords } from '../../confinement/what-if/radius-words.js'
 
 /** Members of an answer that say nothing to a person who tries a change. */
@@ -66,6 +68,28 @@ function placeLine({ namespace, workload, name, node, command = '', why }: Place
   return `${namespace}/${workload} · ${name} on ${node}${then === '' ? '' : `: ${then}`}`
 }
 
+interface PromotionAnswer {
+  evidence: string[]
+  next: { mode: string; reasons: string[] }
+  would: { action: string; from: string; to: string }
+  assignment: Assignment
+}
+
+/** Whether an answer is that of a promotion that was tried. */
+const isPromotion = (value: object): value is PromotionAnswer =>
+  'would' in value && 'assignment' in value
+
+/** Returns what a promotion would do: the step, what gives the profile to pods, the evidence and what speaks against it. */
+function promotionLines({ evidence, next, would, assignment }: PromotionAnswer): string[] {
+  return [
+    `the step would be: ${would.action}: ${would.from} → ${would.to}`,
+    ...[inForceText(assignment), ...givenTexts(assignment)].map((text) => `after it, ${text}`),
+    ...(assignment.command === '' ? [] : [`a rule gives it to them: ${assignment.command}`]),
+    ...evidence,
+    ...next.reasons.map((reason) => `not yet: ${reason}`)
+  ]
+}
+
 /** Formats the nested answer of a dry run as indented lines. */
 export function answerLines(value: unknown, depth = 0): string[] {
   const pad = '  '.repeat(depth)
@@ -89,6 +113,7 @@ export function answerLines(value: unknown, depth = 0): string[] {
       ...(hit === 0 ? [] : answerLines(rest, depth))
     ]
   }
+  if (isPromotion(value)) return promotionLines(value).map((line) => `${pad}${line}`)
   if (isPlace(value)) return [`${pad}${placeLine(value)}`]
   return Object.entries(value)
     .filter(([name]) => !hidden.includes(name))

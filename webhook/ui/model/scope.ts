@@ -29,6 +29,7 @@ export async function scopeOf(
     if (await identity.can('list', 'seccompprofiles', namespace)) allowed.add(namespace)
   }
   if (allowed.size === 0) return undefined
+  const { assignment } = sources
   const within = ({ namespace }: { namespace: string }) => allowed.has(namespace)
   return {
     ...ui,
@@ -42,6 +43,9 @@ export async function scopeOf(
       profiles: () => sources.profiles().filter((one) => allowed.has(namespaceOf(one))),
       isReadable: (namespace) => allowed.has(namespace),
       rules: () => sources.rules().filter((one) => allowed.has(namespaceOf(one))),
+      ...(assignment === undefined
+        ? {}
+        : { assignment: (profile) => assignment(profile, (namespace) => allowed.has(namespace)) }),
       states: () => sources.states().filter(within),
       denials: () => sources.denials().filter(within),
       containers: () => {

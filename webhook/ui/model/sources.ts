@@ -5,6 +5,7 @@ import type { ProfileState } from '../../../src/rules/profile-state.js'
 import type { Snapshot } from '../../../src/rules/snapshot.js'
 import type { RenderOptions } from '../../../src/seccomp/render/render-types.js'
 import type { StoreProblem } from '../../../src/store/store.js'
+import type { Assignment } from '../../confinement/ladder/assignment.js'
 import type { Discovery } from '../../hub/observations/discovery.js'
 import type { DenialView } from '../../views/denial-view.js'
 import type { NodeView } from '../../views/view.js'
@@ -48,6 +49,8 @@ export interface UiSources {
   ) => Promise<readonly HistoryLine[]>
   /** Every container with its filter in the kernel; undefined where satellites do not report containers. */
   containers: () => Containers | undefined
+  /** Where a profile is in force and what gives it to pods; absent where no hub follows the containers. */
+  assignment?: (profile: SeccompProfile, sees?: (namespace: string) => boolean) => Assignment
   /** Calls the listener after any of the above changed. Returns a function that removes it. */
   onChange: (listener: () => void) => () => void
 }

@@ -11,7 +11,7 @@ import {
   todosOf
 } from '../model/fleet.js'
 import { detailOf, needsOf } from '../model/workloads.js'
-import { StateBar } from '../parts/bar-view.js'
+import { StateBar } from '../parts/small-figures.js'
 import { clockText, counted, numberText } from '../parts/format.js'
 import { Icon, type Shape } from '../parts/icons.js'
 import { Of } from '../parts/forms.js'

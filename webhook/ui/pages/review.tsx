@@ -13,18 +13,10 @@ import { ChangeDocument, ChangeTable } from '../parts/change-table.js'
 import { shortDigest } from '../parts/format.js'
 import { ActionForm, FormError } from '../parts/forms.js'
 import { Icon } from '../parts/icons.js'
-import {
-  ApprovedMark,
-  CheckLine,
-  DigestMark,
-  Ladder,
-  LiveFact,
-  Moment,
-  Tag
-} from '../parts/marks.js'
+import { ApprovedMark, CheckLine, DigestMark, LiveFact, Moment, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { Command, Facts, Panel } from '../parts/panels.js'
-import { PromotePanel } from '../parts/promote-view.js'
+import { Ladder, PromotePanel } from '../parts/promote-view.js'
 import { RiskPanel } from '../parts/workload-parts.js'
 import { mustFindLine } from './workload.js'
 
@@ -242,6 +234,7 @@ function bodyOf(shown: Shown): VNode {
             line={line}
             may={may}
             offered={ui.offers('POST', '/api/v1/promote')}
+            assignment={ui.sources.assignment?.(line.profile)}
             now={ui.now()}
           />
         </section>
@@ -284,7 +277,7 @@ async function render(call: Call): Promise<View> {
       </>,
       <Tag text={`${shown.observed.size} observed`} />
     ],
-    actions: <Ladder now={line.mode} />,
+    actions: <Ladder line={line} />,
     body: bodyOf(shown)
   }
 }

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact'
 import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
-import { modeOfProfile, profileOfRule } from '../../../src/confinement/rule-mode.js'
+import { otherModeWords, profileOfRule } from '../../../src/confinement/rule-mode.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
 import type { CheckResult } from '../../admission/check-pod.js'
 import { checkedPods } from '../model/checked-pods.js'
@@ -16,7 +16,7 @@ import { ModeMark, NotedTag, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody } from '../parts/panels.js'
 import { podOf, PodTest } from '../parts/pod-test.js'
-import { fieldsOf, RuleForm } from '../parts/rule-form-view.js'
+import { fieldsIn, fieldsOf, RuleForm } from '../parts/rule-form-view.js'
 import { Pager, type Row, Table } from '../parts/table.js'
 
 const perPage = 50
@@ -95,11 +95,11 @@ function ProfileLink({ rule }: RuleLine): VNode {
 
 /** The mode of a rule, and that of its profile where new pods get that one. */
 function ModeCell({ rule, profiles }: { rule: SeccompRule; profiles: ByKey }): VNode {
-  const own = modeOfProfile(rule, profiles.get(profileOfRule(rule) ?? ''))
+  const other = otherModeWords(rule, profiles)
   return (
     <>
       <ModeMark mode={rule.spec.mode} />
-      {own !== undefined && <span class="sub warn">its profile's mode wins: {own}</span>}
+      {other !== undefined && <span class="sub warn">{other}</span>}
     </>
   )
 }
@@ -232,7 +232,12 @@ async function render(call: Call): Promise<View> {
           <RuleList lines={lines} page={query['page']} may={may} profiles={byKey} />
         </section>
         <PodTest pods={podsOf(running)} picked={query['pod']} document={document} {...answer} />
-        {may.write && <RuleForm rule={asked === undefined ? undefined : fieldsOf(asked.rule)} />}
+        {may.write && (
+          <RuleForm
+            rule={asked === undefined ? undefined : fieldsOf(asked.rule)}
+            filled={fieldsIn(query)}
+          />
+        )}
         <CommandPanel texts={['secco get rules -A', 'secco rule apply -f rule.yaml']} />
       </>
     )

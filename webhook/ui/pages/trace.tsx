@@ -17,7 +17,7 @@ import { RiskLevel, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { Command, EmptyBody, EmptyPanel, Figure, Panel } from '../parts/panels.js'
 import { type Row, Table } from '../parts/table.js'
-import { RateView } from '../parts/spark-view.js'
+import { RateView } from '../parts/small-figures.js'
 
 const mostRows = 100
 const recentMs = 60_000

@@ -23,9 +23,10 @@ import { CurveView } from '../parts/curve-view.js'
 import { EvidenceList, UnseenPanel } from '../parts/evidence-view.js'
 import { GridView } from '../parts/grid-view.js'
 import { InstanceTable } from '../parts/instance-table.js'
-import { DigestMark, Ladder } from '../parts/marks.js'
+import { DigestMark } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, Panel } from '../parts/panels.js'
+import { Ladder } from '../parts/promote-view.js'
 import { HistoryLines, HistoryPanel, NoApproval } from '../parts/history-view.js'
 import {
   ArgumentPanel,
@@ -208,7 +209,7 @@ function bodyOf(shown: Shown): VNode {
 function actionsOf(line: WorkloadLine): VNode {
   return (
     <>
-      <Ladder now={line.mode} />
+      <Ladder line={line} />
       <a class="btn" href={`/profiler?workload=${encodeURIComponent(line.key)}`}>
         Record again
       </a>

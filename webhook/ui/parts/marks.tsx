@@ -1,6 +1,6 @@
 import type { ComponentChildren, VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { type Mode, modes } from '../../../src/api/seccomp-rule.js'
+import { type Mode } from '../../../src/api/seccomp-rule.js'
 import { newPodsWords, pinOf } from '../../../src/confinement/pin.js'
 import { type ConfinementState, stateWords } from '../../../src/confinement/state.js'
 import type { ApprovedRevision } from '../model/derived.js'
@@ -182,26 +182,6 @@ export function Meter({ met, total }: { met: number; total: number }): VNode {
       </span>
       {met} of {total}
     </span>
-  )
-}
-
-/** The whole ladder: past modes solid, later modes dotted, the present mode framed. */
-export function Ladder({ now }: { now: Mode | undefined }): VNode {
-  const present = now === undefined ? -1 : modes.indexOf(now)
-  return (
-    <ol class="ladder" aria-label="Mode">
-      {modes.map((step, at) => (
-        <li
-          class={at < present ? 'done' : at === present ? 'now' : ''}
-          aria-current={at === present ? 'step' : undefined}
-        >
-          <span>
-            <Icon name={step} />
-            {step}
-          </span>
-        </li>
-      ))}
-    </ol>
   )
 }
 

@@ -1,14 +1,17 @@
 import type { VNode } from 'preact'
 import type { LadderStep } from '../../../src/api/ladder.js'
+import { rootNamespace } from '../../../src/api/names.js'
+import { type Mode, modes } from '../../../src/api/seccomp-rule.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
-import { plural } from '../../../src/lib/plural.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
-import { newPodsOf } from '../../../src/seccomp/review/new-pods.js'
+import type { Assignment } from '../../confinement/ladder/assignment.js'
+import { givenTexts, inForceText } from '../../confinement/ladder/assignment-words.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from './format.js'
-import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
+import { Icon } from './icons.js'
 import { Moment } from './marks.js'
 import { Command } from './panels.js'
+import { PromoteForm, RollbackForm } from './promote-form.js'
 
 const mostSteps = 5
 
@@ -76,6 +79,81 @@ function modesText({ action, from, to }: LadderStep): string {
   return from === to ? `: all to ${to}` : `: ${from} → ${to}`
 }
 
+/**
+ * The modes in their order: past ones solid, later ones dotted, the present one framed, with the number of running
+ * containers that have it in the kernel.
+ */
+export function Ladder({ line }: Pick<LineProps, 'line'>): VNode {
+  const present = line.mode === undefined ? -1 : modes.indexOf(line.mode)
+  const inForce = inForceOf(line)
+  return (
+    <ol class="ladder" aria-label="Mode">
+      {modes.map((step, at) => (
+        <li
+          class={at < present ? 'done' : at === present ? 'now' : ''}
+          aria-current={at === present ? 'step' : undefined}
+        >
+          <span>
+            <Icon name={step} />
+            {step}
+            {at === present && inForce !== '' && <small data-in-force>{inForce}</small>}
+          </span>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+/** Returns how many containers have the mode in the kernel: `1 of 2 in force`; empty in learn mode and where none runs. */
+function inForceOf({ mode, states, containers }: WorkloadLine): string {
+  if (mode === undefined || mode === 'learn' || containers === 0) return ''
+  const state = stateOfMode[mode]
+  const count = states.find((one) => one.state === state)?.containers ?? 0
+  return `${count} of ${containers} in force`
+}
+
+const stateOfMode = { audit: 'audit', enforce: 'enforced' } as const satisfies Partial<
+  Record<Mode, string>
+>
+
+/** Where the profile is in force, and what gives it to new pods; without a rule or label, how to make one. */
+function AssignmentView({
+  line,
+  assignment
+}: Pick<LineProps, 'line'> & { assignment: Assignment }): VNode {
+  const { command, mode } = assignment
+  const { namespace, name } = line.profile.metadata
+  const fields = new URLSearchParams({
+    ...{ profile: name, name, namespace: namespace ?? rootNamespace },
+    ...{ mode: mode === '' ? 'enforce' : mode, labels: labelsIn(command) }
+  })
+  return (
+    <div data-assignment>
+      <p>{inForceText(assignment)}</p>
+      <ul class="list tight">
+        {givenTexts(assignment).map((text) => (
+          <li>
+            <bdi>{text}</bdi>
+          </li>
+        ))}
+      </ul>
+      {command !== '' && (
+        <>
+          <p>
+            <a class="btn s" href={`/rules?${fields}#new`}>
+              Make a rule
+            </a>
+          </p>
+          <Command text={command} />
+        </>
+      )}
+    </div>
+  )
+}
+
+/** Returns the labels of the command that makes a rule. */
+const labelsIn = (command: string): string => / --labels (.*)$/.exec(command)?.[1] ?? ''
+
 /** The last steps on the ladder, newest first. It is a live region even while it is empty. */
 function StepList({ line: { profile }, now }: LineProps): VNode {
   const steps = profile.status?.history ?? []
@@ -109,101 +187,6 @@ function StepList({ line: { profile }, now }: LineProps): VNode {
   )
 }
 
-type Next = 'audit' | 'enforce'
-
-function ModeField({ next, enforced }: { next: Next; enforced: boolean }): VNode {
-  return (
-    <div class="field">
-      <label for="mode">Next mode</label>
-      <select id="mode" name="mode">
-        <option value="audit" selected={next === 'audit'}>
-          audit: what would be denied is logged
-        </option>
-        <option value="enforce" selected={next === 'enforce'}>
-          enforce{enforced && ': the newest revision'}
-        </option>
-      </select>
-    </div>
-  )
-}
-
-function ShareField({ profile, total }: { profile: string; total: number }): VNode {
-  return (
-    <div class="field">
-      <label for="canary">First on a share of new pods, %</label>
-      <input
-        id="canary"
-        name="canary"
-        data-kind="number"
-        type="range"
-        min={5}
-        max={100}
-        step={5}
-        value="40"
-        data-total={total}
-      />
-      <output for="canary" id="canary-out">
-        40 %, {Math.ceil(total * 0.4)} of {plural(total, 'container')}
-      </output>
-      <small>
-        A share of the {newPodsOf(profile)}. 100 %: all at once. Else the others follow when there
-        were no denials and no restarts for as long as below, and it goes back by itself on a denial
-        or on restarts. Running pods keep their filter until they restart.
-      </small>
-    </div>
-  )
-}
-
-function PromoteForm({ line, next }: { line: WorkloadLine; next: Next }): VNode {
-  const enforced = line.mode === 'enforce'
-  return (
-    <ActionForm class="stack tight" url="/api/v1/promote" then="reload" label="Promote">
-      <Hidden name="profile" value={line.key} />
-      <ModeField next={next} enforced={enforced} />
-      {enforced && (
-        <label>
-          <input type="checkbox" name="force" data-kind="boolean" value="true" /> Also to a less
-          strict mode, from enforce to audit
-        </label>
-      )}
-      <ShareField profile={line.profile.metadata.name} total={Math.max(1, line.containers)} />
-      <div class="field">
-        <label for="quiet">No denials for</label>
-        <select id="quiet" name="quietFor">
-          <option value="10m">10 minutes</option>
-          <option value="30m" selected>
-            30 minutes
-          </option>
-          <option value="24h">24 hours</option>
-        </select>
-      </div>
-      <NamedField id="promote-why" name="reason" label="Reason" required maxlength={500} />
-      <FormError />
-      <div class="row">
-        <button class="btn primary" type="submit">
-          Promote
-        </button>
-        <button class="btn s" type="submit" name="dryRun" value="true" data-kind="boolean">
-          Try without doing it
-        </button>
-      </div>
-    </ActionForm>
-  )
-}
-
-function RollbackForm({ profile }: { profile: string }): VNode {
-  return (
-    <ActionForm class="stack tight" url="/api/v1/rollback" then="reload" label="Roll back">
-      <Hidden name="profile" value={profile} />
-      <NamedField id="back-why" name="reason" label="Roll back: reason" required maxlength={500} />
-      <FormError />
-      <button class="btn danger" type="submit">
-        Roll back
-      </button>
-    </ActionForm>
-  )
-}
-
 /** What a hub without ladders offers: a rule. */
 function RuleAdvice(): VNode {
   return (
@@ -227,9 +210,11 @@ export function PromotePanel(
     may: boolean
     /** Whether this hub moves workloads on their ladder; else only rules do. */
     offered: boolean
+    /** Undefined where no hub follows the containers. */
+    assignment: Assignment | undefined
   }
 ): VNode {
-  const { line, may, offered, now } = props
+  const { line, may, offered, assignment, now } = props
   const { key, profile, mode } = line
   if (!offered) return <RuleAdvice />
   const next = mode === 'audit' || mode === 'enforce' ? 'enforce' : 'audit'
@@ -254,6 +239,7 @@ export function PromotePanel(
     <>
       <div class="body stack">
         <h3>Promote</h3>
+        {assignment !== undefined && <AssignmentView line={line} assignment={assignment} />}
         <CanaryView line={line} now={now} />
         <PinView line={line} />
         <UnprovenView line={line} />

@@ -62,6 +62,13 @@ const option = (value: string, chosen: string) => (
   <option selected={value === chosen}>{value}</option>
 )
 
+/** Returns the fields of a new rule that an address fills in; undefined without any. */
+export function fieldsIn(query: Readonly<Record<string, string | undefined>>): Fields | undefined {
+  const { profile, labels = '', namespace = rootNamespace, name = '', mode = 'enforce' } = query
+  if (profile === undefined) return undefined
+  return { ...blank, ...{ namespace, name, labels, mode, profile } }
+}
+
 /** Attributes of a text field of the form. */
 interface TextAttributes {
   required?: boolean
@@ -71,8 +78,13 @@ interface TextAttributes {
 }
 
 /** A new rule, or the change of one that exists. */
-export function RuleForm({ rule }: { rule: Fields | undefined }): VNode {
-  const fields = rule ?? blank
+export function RuleForm(props: {
+  rule: Fields | undefined
+  /** What the form of a new rule has in it. */
+  filled?: Fields | undefined
+}): VNode {
+  const { rule, filled = blank } = props
+  const fields = rule ?? filled
   const text = (name: keyof Fields, word: string, more: TextAttributes) => (
     <label class="field">
       {word}

@@ -7,7 +7,7 @@ import type { WorkloadDetail, WorkloadLine } from '../model/workloads.js'
 import { numberText } from './format.js'
 import { ContainerMark, Meter, NameMark, NewestMark, StateMarks } from './marks.js'
 import { type Row, Table } from './table.js'
-import { SparkView } from './spark-view.js'
+import { SparkView } from './small-figures.js'
 
 /** The link to a workload, with its container where that has a name of its own. */
 export function WorkloadName({ line, href }: { line: WorkloadLine; href: string }): VNode {

@@ -42,6 +42,10 @@ function verbsOf(name: string, files: Record<'profile' | 'oci' | 'rule' | 'pod',
   return [
     { verb: 'profile apply', args: ['-f', files.profile, ...n] },
     { verb: 'rule apply', args: ['-f', files.rule, ...n] },
+    {
+      verb: 'rule create',
+      args: [`${name}-new`, '--profile', name, '--mode', 'audit', '--labels', 'app=new', ...n]
+    },
     { verb: 'import', args: ['-f', files.oci, '--name', `oci-${name}`, '--apply', ...n] },
     { verb: 'get profiles', args: n, prints: new RegExp(name) },
     { verb: 'get rules', args: n, prints: new RegExp(name) },

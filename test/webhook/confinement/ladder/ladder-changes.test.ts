@@ -2,6 +2,7 @@ import { type Test, test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { isMuted } from '../../../../src/confinement/ladder.js'
 import { openDirectoryStore } from '../../../../src/store/directory.js'
+import { buildSnapshot } from '../../../../src/rules/snapshot.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { LadderChanges } from '../../../../webhook/confinement/ladder/ladder-changes.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
@@ -71,14 +72,15 @@ async function rigOf(t: Test, inCluster: boolean, denials: readonly Denial[], de
       hub: { ...noProfiles.hub, profiles: rendered, denialRows, onChange: () => () => undefined },
       isElsewhere: () => true,
       now: () => Date.parse(at),
-      inCluster
+      ...{ inCluster, snapshot: () => buildSnapshot({}) }
     },
     revisions: noProfiles.revisions,
     views: { list: () => [], reachedBy: () => [], peekContainer: () => undefined },
+    restarts: { of: () => 0 },
     profile: (key: string) => ({ 'shop/web': profile, 'secco-system/emergency': overlay })[key]
   } as unknown as Confinement
   const changes = new LadderChanges(confinement)
-  const send = (what: 'allow' | 'mute', body: object): Promise<unknown> =>
+  const send = (what: 'allow' | 'mute' | 'promote', body: object): Promise<unknown> =>
     changes[what]({
       ...{ query: {}, actor: 'ann', store, sees: () => true },
       body: { profile: 'shop/web', ...body }
@@ -178,4 +180,31 @@ test('what an emergency blocks cannot be allowed in one profile', async (t) => {
     /personality/,
     'only some arguments of it are'
   )
+})
+
+test('a dry run of a promotion needs no reason, and says nothing that was not done', async (t) => {
+  const { send, now } = await rig(t)
+  const before = await now()
+  const tried = (await send('promote', { mode: 'enforce', dryRun: true })) as Record<
+    string,
+    unknown
+  >
+  const would = { action: 'promote', from: 'learn', to: 'enforce' }
+  t.match(tried, { mode: '', would, changed: false, history: [], assignment: { mode: 'enforce' } })
+  t.same(await now(), before, 'nothing was written')
+  for (const reason of [undefined, '', '  ']) {
+    await t.rejects(
+      send('promote', { mode: 'enforce', ...(reason === undefined ? {} : { reason }) }),
+      {
+        ...{ code: 'INVALID_ARGUMENT', field: 'reason' }
+      }
+    )
+  }
+  t.same(await now(), before, 'without a reason nothing is written')
+  const done = (await send('promote', { mode: 'enforce', reason: 'ready' })) as Record<
+    string,
+    unknown
+  >
+  t.match(done, { mode: 'enforce', changed: true, history: [would] })
+  t.equal(done['would'], undefined)
 })

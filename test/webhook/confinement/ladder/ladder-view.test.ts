@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import type { LadderStep } from '../../../../src/api/ladder.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import type { DenialRow } from '../../../../webhook/hub/denials/denial-row.js'
@@ -88,7 +89,7 @@ test('calls in audit are said to be of kinds that were made since the last step,
     metadata: { namespace: 'shop', name: 'web' },
     spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' }, ladder: { mode: 'audit' } },
     status: {
-      history: [{ at: '2026-01-02T00:00:00.000Z', by: 'ann', action: 'mute', from: '', to: '' }]
+      history: [{ at: '2026-01-02T00:00:00.000Z', by: 'ann', action: 'promote', from: '', to: '' }]
     }
   }
   const called = (count: number, firstSeen: string, lastSeen: string) =>
@@ -129,6 +130,64 @@ test('calls in audit are said to be of kinds that were made since the last step,
       profile: () => object
     } as unknown as Confinement
     t.equal(ladderView(known, object).evidence.at(-1), words, what)
+  }
+  t.end()
+})
+
+test('audit counts from its last mode or approval: not from a mute, nor from a canary that went back', (t) => {
+  const day = (number: number) => `2026-01-0${number}T00:00:00.000Z`
+  const step = (action: LadderStep['action'], number: number): LadderStep => ({
+    ...{ at: day(number), by: 'ann', action, from: 'enforce for 40%', to: 'audit' },
+    reason: '3 calls denied in the canary'
+  })
+  const back = `the last canary (enforce for 40%) went back by itself at ${day(4)}: 3 calls denied in the canary`
+  const steps = (...all: LadderStep[]) => all
+  for (const [what, history, approvedAt, since, last] of [
+    ['promoted', steps(step('promote', 2)), day(1), day(2), undefined],
+    ['approved since', steps(step('promote', 2)), day(3), day(3), undefined],
+    ['a mute', steps(step('promote', 2), step('mute', 3)), day(1), day(2), undefined],
+    ['an allowed call', steps(step('promote', 2), step('allow', 3)), day(1), day(3), undefined],
+    [
+      'a canary that went back',
+      steps(step('promote', 2), step('canary', 3), step('return', 4)),
+      ...[day(1), day(2), back]
+    ],
+    [
+      '… and a mute after it',
+      steps(step('promote', 2), step('canary', 3), step('return', 4), step('mute', 5)),
+      ...[day(1), day(2), back]
+    ],
+    [
+      '… and a step after it',
+      steps(step('promote', 2), step('canary', 3), step('return', 4), step('promote', 5)),
+      ...[day(1), day(5), undefined]
+    ]
+  ] as const) {
+    const object: SeccompProfile = {
+      ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+      metadata: { namespace: 'shop', name: 'web' },
+      spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' }, ladder: { mode: 'audit' } },
+      status: {
+        history: [...history],
+        approvals: [{ by: 'ann', at: approvedAt, digest: '' }] as never
+      }
+    }
+    const hub = { ...noProfiles.hub, denialRows: { list: () => [], knownSince: () => day(1) } }
+    const known = {
+      sources: { ...noProfiles.sources, now: () => Date.parse(day(9)), hub },
+      ...{ revisions: noProfiles.revisions, profile: () => object },
+      views: { reachedBy: () => [], peekContainer: () => undefined }
+    } as unknown as Confinement
+    const { evidence } = ladderView(known, object)
+    t.ok(
+      evidence.includes(`0 calls would have been denied since ${since}`),
+      `${what}: ${evidence.join()}`
+    )
+    t.equal(
+      evidence.find((one) => one.startsWith('the last canary')),
+      last,
+      what
+    )
   }
   t.end()
 })

@@ -64,3 +64,24 @@ test('the answer of a dry run is read in words, without what is for programs', (
   )
   t.end()
 })
+
+test('a promotion that was tried is read in the words of the command line', (t) => {
+  const assignment = {
+    ...{ mode: 'enforce', containers: 2, inForce: 0, hidden: 0, notGiven: [], command: '' },
+    givenBy: [{ source: 'shop/web', mode: 'enforce', containers: 2 }]
+  }
+  const answer = {
+    ...{ namespace: 'shop', profile: 'web', mode: 'audit', assignment, changed: false },
+    evidence: ['0 calls would have been denied since then'],
+    next: { mode: 'enforce', ready: false, reasons: ['nothing runs'] },
+    would: { action: 'canary', from: 'audit', to: 'enforce for 40%' }
+  }
+  t.same(answerLines(answer), [
+    'the step would be: canary: audit → enforce for 40%',
+    'after it, in force: 0 of 2 running containers (enforce)',
+    'after it, given to new pods by rule shop/web (enforce): 2 of 2 containers',
+    '0 calls would have been denied since then',
+    'not yet: nothing runs'
+  ])
+  t.end()
+})

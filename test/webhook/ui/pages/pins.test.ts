@@ -23,7 +23,7 @@ const leave = 'secco promote shop/checkout.app enforce --reason WHY'
 const told = renderMarkup(
   PromotePanel({
     line: { key: 'shop/checkout.app', profile: object, mode: 'enforce' } as unknown as WorkloadLine,
-    ...{ may: true, offered: true, now: 0 }
+    ...{ may: true, offered: true, assignment: undefined, now: 0 }
   })
 )
 
@@ -68,7 +68,9 @@ test('pages say where a pin does not hold: a rule of the root namespace that enf
     profile: loose,
     mode: 'audit'
   } as unknown as WorkloadLine
-  const panel = renderMarkup(PromotePanel({ line, ...{ may: true, offered: true, now: 0 } }))
+  const panel = renderMarkup(
+    PromotePanel({ line, ...{ may: true, offered: true, assignment: undefined, now: 0 } })
+  )
   t.match(
     panel.replace(/<[^>]*>/g, ''),
     /Not all new pods get what is approved: ?pinned to .*, but where/

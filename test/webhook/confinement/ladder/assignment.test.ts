@@ -1,0 +1,235 @@
+import { test } from 'tap'
+import type { Ladder } from '../../../../src/api/ladder.js'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../../../src/api/seccomp-rule.js'
+import type { ProfileState } from '../../../../src/rules/profile-state.js'
+import { buildSnapshot } from '../../../../src/rules/snapshot.js'
+import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
+import { assignmentOf } from '../../../../webhook/confinement/ladder/assignment.js'
+import { givenTexts, inForceText } from '../../../../webhook/confinement/ladder/assignment-words.js'
+import type { Running } from '../../../../webhook/hub/nodes/inventory.js'
+import { runningUnder, viewBuilder } from '../../../helpers/built-view.js'
+import { testProfile, testRevision, testRule } from '../../../helpers/rules.js'
+
+const { digest } = testRevision('shop', 'web', 'a')
+const workload = { kind: 'Deployment', name: 'web', container: 'app' } as const
+
+const profileWith = (ladder?: Ladder): SeccompProfile => ({
+  ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+  metadata: { namespace: 'shop', name: 'web' },
+  spec: {
+    ...{ workload, seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } },
+    ...(ladder === undefined ? {} : { ladder })
+  }
+})
+
+const state = (change: Partial<ProfileState> = {}): ProfileState =>
+  testProfile('shop', 'web', {
+    ...{ container: 'app', workload: { kind: 'Deployment', name: 'web' } },
+    ...change
+  })
+
+/** A container of pod web-N that runs under RuntimeDefault, or under the profile. */
+function run(number: number, isUnder: boolean, labels: Record<string, string>): Running {
+  const { container, ...rest } = runningUnder(isUnder ? digest : '')
+  const own = { ...container, id: `c${number}`, podName: `web-${number}`, podUid: '', labels }
+  return {
+    ...rest,
+    ...{ id: `n1/c${number}@1`, key: `c${number}@1` },
+    ...(isUnder ? {} : { declared: 'runtime-default' }),
+    container: own as NonNullable<Running['container']>
+  }
+}
+
+interface Case {
+  rules?: SeccompRule[]
+  states?: ProfileState[]
+  runs?: Running[]
+  ladder?: Ladder
+  /** The namespaces that the person may read. */
+  sees?: readonly string[]
+}
+
+function assigned(given: Case) {
+  const { rules = [], states = [state()], runs = [], ladder, sees = ['shop'] } = given
+  const snapshot = buildSnapshot({ rules, profiles: states, options: { allowIgnore: true } })
+  const builder = viewBuilder({ revisions: [digest], profiles: states, snapshot })
+  const views = runs.map((one) => ({
+    ...builder.build(one, undefined, new Set()),
+    // What a pod teaches depends on the cluster: here every container teaches the profile.
+    learned: 'shop/web'
+  }))
+  const runOf = (id: string) => runs.find((one) => one.id === id) as Running
+  const confinement = {
+    sources: { snapshot: () => snapshot },
+    revisions: { byDigest: () => [] },
+    views: {
+      reachedBy: () => views,
+      labelsOf: (id: string) => runOf(id).container?.labels ?? {},
+      decided: (id: string, profiles?: ReadonlyMap<string, ProfileState>) =>
+        builder.decide(runOf(id), new Set(), profiles)
+    }
+  } as unknown as Confinement
+  return assignmentOf(confinement, profileWith(ladder), (namespace) => sees.includes(namespace))
+}
+
+const app = { app: 'web' }
+const webRule = (mode: 'audit' | 'enforce', namespace = 'shop'): SeccompRule =>
+  testRule(
+    'web',
+    { podSelector: { matchLabels: app }, mode, profile: { name: 'web', namespace: 'shop' } },
+    namespace
+  )
+const create = (mode: string, labels: string): string =>
+  `secco rule create web -n shop --profile web --mode ${mode} --labels ${labels}`
+
+test('what gives a profile to pods, and where it is in force', (t) => {
+  const nothing = 'no rule and no label gives it the profile'
+  const two = [run(1, false, app), run(2, false, app)]
+  const table: [what: string, given: Case, inForce: string, texts: string[], command: string][] = [
+    ['none runs', { ladder: { mode: 'audit' } }, 'in force: no container of it runs', [], ''],
+    [
+      'no rule',
+      { runs: two, ladder: { mode: 'enforce' } },
+      'in force: 0 of 2 running containers (enforce)',
+      [`not given to new pods of 2 of 2 containers: ${nothing}`],
+      create('enforce', 'app=web')
+    ],
+    [
+      'labels of controllers and of Secco select nobody',
+      {
+        runs: [
+          run(1, false, { ...app, tier: 'front', 'pod-template-hash': 'a', 'secco.dev/x': '1' }),
+          run(2, false, { ...app, tier: 'back', 'pod-template-hash': 'b', 'secco.dev/x': '1' })
+        ],
+        ladder: { mode: 'audit' }
+      },
+      'in force: 0 of 2 running containers (audit)',
+      [`not given to new pods of 2 of 2 containers: ${nothing}`],
+      create('audit', 'app=web')
+    ],
+    [
+      'nothing in common',
+      { runs: [run(1, false, {})], ladder: { mode: 'audit' } },
+      'in force: 0 of 1 running container (audit)',
+      [`not given to new pods of 1 of 1 container: ${nothing}`],
+      ''
+    ],
+    [
+      'a rule, and one container has it already',
+      { rules: [webRule('enforce')], runs: [run(1, true, app), run(2, false, app)] },
+      'in force: 1 of 2 running containers',
+      ['given to new pods by rule shop/web (enforce): 2 of 2 containers'],
+      ''
+    ],
+    [
+      'the mode of the profile, and not that of the rule',
+      { rules: [webRule('audit')], runs: [run(1, true, app)], ladder: { mode: 'enforce' } },
+      'in force: 1 of 1 running container (enforce)',
+      ['given to new pods by rule shop/web (enforce): 1 of 1 container'],
+      ''
+    ],
+    [
+      'in force in another mode is not in force',
+      { rules: [webRule('audit')], runs: [run(1, true, app)], ladder: { mode: 'audit' } },
+      'in force: 0 of 1 running container (audit)',
+      ['given to new pods by rule shop/web (audit): 1 of 1 container'],
+      ''
+    ],
+    [
+      'a rule of the root namespace that the profile may not loosen',
+      {
+        rules: [webRule('enforce', 'secco-system')],
+        ...{ runs: [run(1, true, app)], ladder: { mode: 'audit' } }
+      },
+      'in force: 0 of 1 running container (audit)',
+      ['given to new pods by rule secco-system/web (enforce): 1 of 1 container'],
+      ''
+    ],
+    [
+      'a rule for some of them',
+      {
+        rules: [webRule('enforce')],
+        ...{
+          runs: [run(1, false, app), run(2, false, { app: 'web2' })],
+          ladder: { mode: 'enforce' }
+        }
+      },
+      'in force: 0 of 2 running containers (enforce)',
+      [
+        'given to new pods by rule shop/web (enforce): 1 of 2 containers',
+        `not given to new pods of 1 of 2 containers: ${nothing}`
+      ],
+      create('enforce', 'app=web2')
+    ],
+    [
+      'a label',
+      { runs: [run(1, false, { 'secco.dev/profile': 'web' })], ladder: { mode: 'enforce' } },
+      'in force: 0 of 1 running container (enforce)',
+      ['given to new pods by the label secco.dev/profile (enforce): 1 of 1 container'],
+      ''
+    ],
+    [
+      'a node lacks the file',
+      {
+        ...{ rules: [webRule('enforce')], ladder: { mode: 'enforce' } },
+        states: [
+          state({ enforce: testRevision('shop', 'web', 'a', false), previous: undefined } as never)
+        ],
+        runs: [run(1, false, app)]
+      },
+      'in force: 0 of 1 running container (enforce)',
+      [
+        'not given to new pods of 1 of 1 container: it gets RuntimeDefault by shop/web: profile shop/web has not reached every node yet'
+      ],
+      ''
+    ],
+    [
+      'another profile',
+      {
+        rules: [
+          testRule('api', { podSelector: {}, profile: { name: 'api' }, mode: 'enforce' }, 'shop')
+        ],
+        ...{ states: [state(), testProfile('shop', 'api')], runs: [run(1, false, app)] },
+        ladder: { mode: 'enforce' }
+      },
+      'in force: 0 of 1 running container (enforce)',
+      ['not given to new pods of 1 of 1 container: it gets shop/api by shop/api'],
+      ''
+    ],
+    [
+      'opted out',
+      {
+        ...{ rules: [webRule('enforce')], ladder: { mode: 'enforce' } },
+        runs: [run(1, false, { ...app, 'secco.dev/ignore': 'true' })]
+      },
+      'in force: 0 of 1 running container (enforce)',
+      ['not given to new pods of 1 of 1 container: its pod opts out by the label secco.dev/ignore'],
+      ''
+    ],
+    [
+      'of a namespace that the person may not read',
+      { rules: [webRule('enforce')], runs: two, ladder: { mode: 'enforce' }, sees: [] },
+      'in force: 0 of 2 running containers (enforce)',
+      ['not shown for 2 of 2 containers: you may not read their namespaces'],
+      ''
+    ],
+    [
+      'the pod learns under RuntimeDefault',
+      {
+        rules: [testRule('all', { podSelector: {}, mode: 'learn' })],
+        ...{ runs: [run(1, false, app)] }
+      },
+      'in force: 0 of 1 running container',
+      ['given to new pods by rule secco-system/all (learn): 1 of 1 container'],
+      ''
+    ]
+  ]
+  for (const [what, given, inForce, texts, command] of table) {
+    const assignment = assigned(given)
+    t.equal(inForceText(assignment), inForce, what)
+    t.same(givenTexts(assignment), texts, what)
+    t.equal(assignment.command, command, what)
+  }
+  t.end()
+})

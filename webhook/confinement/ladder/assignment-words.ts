@@ -1,0 +1,28 @@
+import { plural } from '../../../src/lib/plural.js'
+import type { Assignment } from './assignment.js'
+
+/** Returns where a profile is in force: `in force: 1 of 2 running containers (enforce)`. */
+export function inForceText({ mode, inForce, containers }: Assignment): string {
+  if (containers === 0) return 'in force: no container of it runs'
+  const of = mode === '' ? '' : ` (${mode})`
+  return `in force: ${inForce} of ${plural(containers, 'running container')}${of}`
+}
+
+const sourceText = (source: string): string =>
+  source.startsWith('label ') ? `the ${source}` : `rule ${source}`
+
+/**
+ * Returns what gives a profile to pods, one sentence each: which rules and labels do, for how many of the running
+ * containers, and why the others do not get it.
+ */
+export function givenTexts({ containers, givenBy, notGiven, hidden }: Assignment): string[] {
+  const share = (count: number): string => `${count} of ${plural(containers, 'container')}`
+  const given = givenBy.map(
+    (one) =>
+      `given to new pods by ${sourceText(one.source)} (${one.mode}): ${share(one.containers)}`
+  )
+  const not = notGiven.map((one) => `not given to new pods of ${share(one.containers)}: ${one.why}`)
+  const other =
+    hidden === 0 ? [] : [`not shown for ${share(hidden)}: you may not read their namespaces`]
+  return [...given, ...not, ...other]
+}

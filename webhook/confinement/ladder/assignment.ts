@@ -1,0 +1,211 @@
+import { rootNamespace } from '../../../src/api/names.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { containerOutcome } from '../../../src/rules/explain.js'
+import { authoredLabels } from './generated-labels.js'
+import { modeLabel } from '../../../src/rules/observe.js'
+import {
+  type LadderMode,
+  type LadderState,
+  type ProfileState,
+  profileKey
+} from '../../../src/rules/profile-state.js'
+import type { Labels } from '../../../src/rules/selector.js'
+import { newContainerText } from '../../../src/seccomp/review/new-pods.js'
+import type { Confinement } from '../containers/confinement.js'
+import type { ContainerView, DecidedContainer } from '../containers/container-view.js'
+import { filterModeOf } from '../containers/filter-mode.js'
+import { containersOf } from './canary-figures.js'
+
+/** Assignment says which running containers have a profile in the kernel, and what gives it to the pods that follow them. */
+export interface Assignment {
+  /** The mode of the profile; empty without one: then its rules and labels decide. */
+  mode: LadderMode | ''
+  /** Running containers that are learned into the profile or run under it. */
+  containers: number
+  /** Of them: those whose filter in the kernel is of this profile and mode; without a mode, of any. */
+  inForce: number
+  /** Rules and labels that give the profile to the pods that follow them, with the mode that these get. */
+  givenBy: { source: string; mode: LadderMode; containers: number }[]
+  /** Why the pods that follow the others do not get it. */
+  notGiven: { why: string; containers: number }[]
+  /** Containers in namespaces that the person may not read: what gives the profile to their pods is not said. */
+  hidden: number
+  /** The command that makes a rule which gives the profile to the pods that nothing gives it to; empty if none does. */
+  command: string
+}
+
+type Given = { source: string; mode: LadderMode } | { why: string; isFree?: boolean }
+
+/** Returns the state of a profile with the ladder of the object, which the hub may not have seen yet. */
+function stateWith(state: ProfileState | undefined, profile: SeccompProfile): ProfileState {
+  const { namespace = rootNamespace, name } = profile.metadata
+  const { container, kind, name: owner } = profile.spec.workload ?? {}
+  const before: ProfileState = state ?? {
+    ...{ namespace, name, approved: profile.spec.seccomp !== undefined },
+    ...(kind === undefined || owner === undefined ? {} : { workload: { kind, name: owner } }),
+    ...(container === undefined || container === '' ? {} : { container })
+  }
+  const { ladder: former, ...rest } = before
+  const { ladder } = profile.spec
+  if (ladder === undefined) return rest
+  const { mode, canary } = ladder
+  const known = [former?.revision, former?.canary?.from.revision, before.previous, before.enforce]
+  const revisionOf = (digest: string | undefined) => {
+    const revision = known.find((one) => digest !== undefined && one?.digest === digest)
+    return revision === undefined ? {} : { revision }
+  }
+  const next: LadderState = {
+    ...{ mode, ...revisionOf(ladder.revision) },
+    ...(canary === undefined
+      ? {}
+      : {
+          canary: {
+            percent: canary.percent,
+            from: { mode: canary.from.mode, ...revisionOf(canary.from.revision) }
+          }
+        })
+  }
+  return { ...rest, ladder: next }
+}
+
+/** Returns what gives a profile to the pod that follows a container's, or why it does not get it. */
+function givenTo(
+  key: string,
+  view: ContainerView,
+  { decision }: DecidedContainer,
+  profile: SeccompProfile
+): Given {
+  const { namespace = rootNamespace, name } = profile.metadata
+  if (view.pod === '') {
+    const workloadKind = profile.spec.workload?.kind ?? ''
+    return {
+      why: `outside Kubernetes nothing assigns a profile: ${newContainerText({ namespace, name, workloadKind })}`
+    }
+  }
+  if (view.ephemeral) return { why: 'an ephemeral container gets RuntimeDefault' }
+  const [own] = decision.containers
+  if (decision.decision === 'observed') {
+    return {
+      why:
+        'rules are only observed in its namespace; to apply them: ' +
+        `kubectl label --overwrite namespace ${view.namespace} ${modeLabel}=enabled`
+    }
+  }
+  if (own === undefined || own.reason === 'no-rule') {
+    const isFree = decision.reason === 'no-rule'
+    return isFree
+      ? { why: 'no rule and no label gives it the profile', isFree }
+      : { why: containerOutcome(own, decision) }
+  }
+  const { rule = '', mode = 'enforce' } = own
+  if (own.outcome === 'assigned' && own.profile === key) return { source: rule, mode }
+  if (own.outcome === 'learn' && view.learned === key) {
+    return profile.spec.ladder?.mode === 'learn' || profile.spec.ladder === undefined
+      ? { source: rule, mode: 'learn' }
+      : { why: `${rule} only learns` }
+  }
+  return { why: containerOutcome(own, decision) }
+}
+
+/** Returns the labels that all of these pods have from their authors, without those of Secco. */
+function commonLabels(all: readonly Labels[]): Record<string, string> {
+  const [first, ...others] = all
+  const pairs = Object.entries(authoredLabels(first ?? {})).filter(
+    ([key, value]) => !key.startsWith('secco.dev/') && others.every((one) => one[key] === value)
+  )
+  return Object.fromEntries(pairs)
+}
+
+/** Returns the command that makes a rule for pods with these labels; empty where they have none in common. */
+function ruleCommand(profile: SeccompProfile, mode: string, labels: Labels): string {
+  const { namespace = rootNamespace, name } = profile.metadata
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`)
+  if (pairs.length === 0) return ''
+  return `secco rule create ${name} -n ${namespace} --profile ${name} --mode ${mode} --labels ${pairs.join(',')}`
+}
+
+/** Groups containers whose pods are alike, so that the rules decide once for each group. */
+function alike(
+  confinement: Pick<Confinement, 'views'>,
+  own: readonly ContainerView[]
+): { first: ContainerView; labels: Labels; containers: number }[] {
+  const groups = new Map<string, { first: ContainerView; labels: Labels; containers: number }>()
+  for (const view of own) {
+    const labels = confinement.views.labelsOf(view.key)
+    const { namespace, workload, name, image, state } = view
+    const key = JSON.stringify([
+      ...[namespace, workload, name, image, state === 'not-protectable'],
+      authoredLabels(labels)
+    ])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, { first: view, labels, containers: 1 })
+    else group.containers += 1
+  }
+  return [...groups.values()]
+}
+
+/** Adds a number of containers to the entry that is about the same. */
+function addTo<Entry extends { containers: number }>(
+  entries: Entry[],
+  entry: Entry,
+  isSame: (other: Entry) => boolean
+): void {
+  const known = entries.find(isSame)
+  if (known === undefined) entries.push(entry)
+  else known.containers += entry.containers
+}
+
+/**
+ * Returns what gives a profile to pods, by what the webhook would decide if each running container's pod was created
+ * again, and where it is in force by what nodes report of the kernel.
+ * @param profile as it is stored, or as it would be after a step
+ * @param sees whether the person may read a namespace; default: all
+ */
+export function assignmentOf(
+  confinement: Confinement,
+  profile: SeccompProfile,
+  sees: (namespace: string) => boolean = () => true
+): Assignment {
+  const { namespace = rootNamespace, name } = profile.metadata
+  const key = profileKey(namespace, name)
+  const mode = profile.spec.ladder?.mode ?? ''
+  const own = containersOf(confinement, key)
+  const inForce = own.filter((one) => {
+    const isOf = one.profile === key || one.sharedWith.includes(key)
+    const filter = filterModeOf(confinement, one)
+    return isOf && filter !== 'learn' && (mode === '' || filter === mode)
+  })
+  const profiles = new Map(confinement.sources.snapshot().profiles)
+  profiles.set(key, stateWith(profiles.get(key), profile))
+  const givenBy: Assignment['givenBy'] = []
+  const notGiven: Assignment['notGiven'] = []
+  const free: Labels[] = []
+  const seen = own.filter((one) => sees(one.namespace))
+  for (const { first, labels, containers } of alike(confinement, seen)) {
+    const decided = confinement.views.decided(first.key, profiles)
+    if (decided === undefined) continue
+    const given = givenTo(key, first, decided, profile)
+    if ('source' in given) {
+      const isSame = (one: { source: string; mode: string }) =>
+        one.source === given.source && one.mode === given.mode
+      addTo(givenBy, { ...given, containers }, isSame)
+    } else {
+      addTo(notGiven, { why: given.why, containers }, (one) => one.why === given.why)
+      if (given.isFree === true) free.push(labels)
+    }
+  }
+  const command =
+    free.length === 0
+      ? ''
+      : ruleCommand(profile, mode === '' ? 'enforce' : mode, commonLabels(free))
+  const hidden = own.length - seen.length
+  return {
+    mode,
+    containers: own.length,
+    inForce: inForce.length,
+    givenBy,
+    notGiven,
+    hidden,
+    command
+  }
+}
