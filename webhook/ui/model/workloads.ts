@@ -26,7 +26,10 @@ export interface WorkloadLine {
   container: string
   /** Its containers by state, the least confined first; empty when none runs. */
   states: readonly StateCount[]
-  /** Mode that its ladder or its rules give to new pods; without either, the mode of its containers. */
+  /**
+   * Mode that its ladder or its rules give to new pods; without either, the mode of its containers, or learn while nothing is
+   * approved. Undefined: none.
+   */
   mode: Mode | undefined
   containers: number
   stale: number
@@ -108,7 +111,8 @@ const modeOfState: Readonly<Record<ConfinementState, Mode | undefined>> = {
   'runtime-default': 'learn',
   audit: 'audit',
   enforced: 'enforce',
-  other: 'enforce',
+  // Another filter is no mode of this profile.
+  other: undefined,
   'not-protectable': undefined,
   starting: 'learn'
 }
@@ -193,16 +197,17 @@ export function workloadLines(sources: UiSources): WorkloadLine[] {
     const own = running?.countsOf(key)
     const { containers = unlisted(profile, sources) } = own ?? {}
     const { drifted = 0, stale = 0, unprotected = 0 } = own ?? {}
-    const usual = profile.spec.seccomp === undefined ? 'learn' : 'enforce'
+    // What is approved is in no mode until a rule, a label or a person gives it one.
+    const learning = profile.spec.seccomp === undefined ? 'learn' : undefined
     const { ladder } = profile.spec
     const given = ladder?.canary?.from.mode ?? ladder?.mode ?? modes.get(key)
     // Where nodes read the kernel, nobody knows the state of a container that none of them has reported yet.
     const unread =
-      running === undefined ? stateOfMode[ladder?.mode ?? given ?? usual] : ('starting' as const)
+      running === undefined ? stateOfMode[ladder?.mode ?? given ?? learning ?? 'enforce'] : ('starting' as const)
     const states =
       own === undefined ? (containers === 0 ? [] : [{ state: unread, containers }]) : statesOf(own)
     const weakest = own === undefined && running !== undefined ? undefined : states[0]
-    const mode = given ?? (weakest === undefined ? usual : modeOfState[weakest.state])
+    const mode = given ?? (weakest === undefined ? learning : modeOfState[weakest.state])
     const denied = openCalls(denials.get(key) ?? [])
     const around = { states, mode, containers, drifted, stale, unprotected, denials: denied }
     lines.push(lineOf(key, profile, around))

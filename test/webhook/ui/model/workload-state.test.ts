@@ -102,3 +102,26 @@ test('a workload is found by the state of each of its containers', async (t) => 
     t.equal(/<tbody/.test(body), found, state)
   }
 })
+
+const written = { ...approved, spec: { ...approved.spec, ladder: { mode: 'enforce' as const } } }
+const other = { ...own, key: 'other', state: 'other' as const }
+
+/** The mode that the ladder frames, and how many containers have it. */
+const framed: [string, readonly InventoryItem[], typeof profile, string | undefined][] = [
+  ['learned, and nothing is approved', [], ended, 'learn'],
+  ['approved, and nothing gives it to pods', [], approved, undefined],
+  ['a container under another filter', [other], approved, undefined],
+  ['promoted, and no container has it', [own], written, 'enforce 0 of 1 in force'],
+  ['promoted, and one of two has it', [own, enforced], written, 'enforce 1 of 2 in force']
+]
+
+for (const [what, items, object, expected] of framed) {
+  test(`the mode of a workload: ${what}`, async (t) => {
+    const { app, get } = await startUiRig({ inventory: () => items, objects: [object] })
+    t.teardown(() => app.close())
+    const { body } = await get('/workloads/shop/checkout.app')
+    const [, now] = /<li class="now"[^>]*>([^]*?)<\/li>/.exec(body) ?? []
+    const words = now?.replace(/<svg[^]*?<\/svg>/g, '').replace(/<[^>]*>/g, ' ')
+    t.equal(words?.replace(/\s+/g, ' ').trim(), expected)
+  })
+}
