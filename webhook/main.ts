@@ -240,7 +240,7 @@ async function startPages(
     ...(rights === undefined ? {} : { rights }),
     ...(cluster?.hub && { role: cluster.hub }),
     ...{ senders, commandOptions },
-    podAt: nodes.podAt
+    podNamed: nodes.podNamed
   })
   closing.add(() => pages.close())
   const shared = { cluster, server: pages.app.server, log, closing }

@@ -1,4 +1,5 @@
 import type { JoinedCluster } from './cluster/cluster.js'
+import type { ClusterPod } from './cluster/watch/cluster-view.js'
 import type { Hub } from './hub/hub.js'
 import type { NodeState } from './hub/nodes/node-state.js'
 
@@ -22,11 +23,10 @@ export class ReplicaNodes {
     return this.#cluster.view.nodes().has(name) && this.#hub?.node(name)?.inherited === true
   }
 
-  /** Returns where a pod is. Looked up only for an error, so that the pods need no index by name. */
-  readonly podAt = (namespace: string, name: string): { node: string } | undefined => {
+  /** Returns a running pod. Looked up only for an error or a test of a pod, so that the pods need no index by name. */
+  readonly podNamed = (namespace: string, name: string): ClusterPod | undefined => {
     for (const pod of this.#cluster?.view.pods().values() ?? []) {
-      if (pod.namespace === namespace && pod.name === name && pod.node !== '')
-        return { node: pod.node }
+      if (pod.namespace === namespace && pod.name === name) return pod
     }
     return undefined
   }

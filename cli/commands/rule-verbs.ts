@@ -6,7 +6,7 @@ import {
   whenNotReadyChoices
 } from '../../src/api/seccomp-rule.js'
 import { parseOutput } from '../lib/output-format.js'
-import { toSeccoError } from '../../src/lib/errors.js'
+import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import type { Hub } from '../hubs/hub.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { hubOf } from './hub-of.js'
@@ -28,21 +28,40 @@ async function hubIfAny(command: Command, context: VerbContext): Promise<Hub | u
   }
 }
 
+interface CheckOptions {
+  file?: string
+  pod?: string
+  output: string
+}
+
 /** Adds a verb that shows what the webhook would do with a pod. */
 function addCheck(parent: Command, name: string, description: string, context: VerbContext): void {
   parent
     .command(name)
     .description(description)
-    .requiredOption(
+    .option(
       '-f, --file <file>',
       "read a pod, or a workload with a pod template, '-' for standard input"
     )
+    .option('--pod <namespace/name>', 'check a new pod of the workload of this running pod')
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')
-    .action(async (options: { file: string; output: string }, command: Command) => {
+    .action(async (options: CheckOptions, command: Command) => {
       const { decidedByFiles, decidedByHub, runCheck } = await import('../profiles/check.js')
-      const { file } = options
+      const { file, pod } = options
       const output = parseOutput(options.output, ['table', 'json', 'yaml']) as Format
       const { io } = context
+      if (pod !== undefined && file === undefined) {
+        const { decidedOnRunning, printResults } = await import('../profiles/check.js')
+        const hub = await hubOf(command, context)
+        printResults([await decidedOnRunning(hub, parseRef(pod, 'default'))], output, io)
+        context.finish(0)
+        return
+      }
+      if (file === undefined || pod !== undefined) {
+        throw new SeccoError('INVALID_ARGUMENT', 'check: give either --file or --pod', {
+          hint: `secco ${command.parent?.parent ? 'rule test' : 'check'} -f POD.yaml`
+        })
+      }
       const hub = await hubIfAny(command, context)
       if (hub !== undefined) {
         const decide = decidedByHub(hub)

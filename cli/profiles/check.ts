@@ -1,6 +1,7 @@
 import { stringify } from 'yaml'
 import { limits } from '../../src/api/limits.js'
 import { namespacePattern } from '../../src/api/names.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
 import {
   type CheckResult,
@@ -9,6 +10,7 @@ import {
   readObjects
 } from '../../webhook/admission/check-pod.js'
 import { isObject, type JsonObject } from '../../webhook/admission/json.js'
+import type { ObjectRef } from '../../src/store/store.js'
 import type { Hub } from '../hubs/hub.js'
 import { plain } from '../lib/io.js'
 import { alignedLines } from '../lib/aligned-lines.js'
@@ -56,6 +58,19 @@ export function decidedByHub(hub: Hub): Decide {
   }
 }
 
+/** Asks the hub about a new pod of a running pod's workload. @throws SeccoError NOT_FOUND for a pod that it does not know */
+export async function decidedOnRunning(
+  hub: Hub,
+  { namespace, name }: ObjectRef
+): Promise<CheckResult> {
+  const { items } = await hub.ask<{ items: CheckResult[] }>('/api/v1/rules/test', {
+    ...{ pod: name, namespace }
+  })
+  const [result] = items
+  if (result !== undefined) return result
+  throw new SeccoError('NOT_FOUND', `pod ${namespace}/${name}: the hub answered nothing about it`)
+}
+
 /** Decides by the documents of a store. */
 export function decidedByFiles(snapshot: Snapshot): Decide {
   return (pods, namespace) =>
@@ -71,6 +86,7 @@ interface CheckDependencies {
 
 function describe(result: CheckResult): string {
   const head = `${result.object} in namespace ${result.namespace}: ${result.decision} (${result.reason})\n`
+  const summary = `${result.coverage}: ${result.summary}\n`
   const rules = `rules: ${result.matchedRules.length === 0 ? 'none matches' : result.matchedRules.join(', ')}\n`
   const rows = result.containers.map((c) => [
     c.container,
@@ -87,7 +103,23 @@ function describe(result: CheckResult): string {
   )
   const patch = operations.length === 0 ? 'patch: none\n' : `patch:\n  ${operations.join('\n  ')}\n`
   const warnings = result.warnings.map((warning) => `warning: ${warning}\n`).join('')
-  return [head, rules, table, '\n', patch, warnings].join('').split('\n').map(plain).join('\n')
+  return [head, summary, rules, table, '\n', patch, warnings]
+    .join('')
+    .split('\n')
+    .map(plain)
+    .join('\n')
+}
+
+/** Prints results: one alone as an object, several as a list. */
+export function printResults(
+  results: readonly CheckResult[],
+  output: CheckArguments['output'],
+  { stdout }: Pick<CheckDependencies, 'stdout'>
+): void {
+  const value = results.length === 1 ? results[0] : results
+  if (output === 'json') stdout(`${JSON.stringify(value, null, 2)}\n`)
+  else if (output === 'yaml') stdout(stringify(value))
+  else stdout(results.map(describe).join('\n'))
 }
 
 /**
@@ -108,10 +140,6 @@ export async function runCheck(args: CheckArguments, deps: CheckDependencies): P
     deps.stderr(`No pod found in ${args.file}.\n`)
     return 1
   }
-  const results = await deps.decide(pods, args.namespace ?? 'default')
-  const value = results.length === 1 ? results[0] : results
-  if (args.output === 'json') deps.stdout(`${JSON.stringify(value, null, 2)}\n`)
-  else if (args.output === 'yaml') deps.stdout(stringify(value))
-  else deps.stdout(results.map(describe).join('\n'))
+  printResults(await deps.decide(pods, args.namespace ?? 'default'), args.output, deps)
   return 0
 }

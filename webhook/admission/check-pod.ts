@@ -1,4 +1,5 @@
 import { readValues } from '../../src/api/read-value.js'
+import { type Coverage, coverageOf, uncertain } from '../../src/confinement/coverage.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { ContainerDecision } from '../../src/rules/decision.js'
 import type { Snapshot } from '../../src/rules/snapshot.js'
@@ -19,6 +20,17 @@ export interface CheckResult {
   containers: readonly ContainerDecision[]
   patch: readonly PatchOperation[]
   warnings: readonly string[]
+  /** What that means for the pod's containers. */
+  coverage: Coverage
+  /** The same in a sentence. */
+  summary: string
+  /** What is not known of a running pod, and would change the decision. */
+  unknown: readonly string[]
+}
+
+/** Returns a result that depends on something that is not known of the pod. */
+export function withUnknown(result: CheckResult, unknown: readonly string[]): CheckResult {
+  return { ...result, unknown, ...uncertain(unknown) }
 }
 
 const templatePaths: Readonly<Record<string, readonly string[]>> = {
@@ -128,7 +140,7 @@ export function checkObject(
   if (pod === undefined) return undefined
   const metadata = metadataOf(object)
   const namespace = text(metadata['namespace']) ?? defaultNamespace
-  const { decision, patch } = admit(snapshot, {
+  const { decision, facts, patch } = admit(snapshot, {
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
     request: {
@@ -139,7 +151,7 @@ export function checkObject(
       object: pod
     }
   })
-  if (decision.reason === 'unreadable') {
+  if (facts === undefined || decision.reason === 'unreadable') {
     throw new SeccoError('INVALID_DOCUMENT', decision.warnings.join('; '))
   }
   return {
@@ -151,6 +163,8 @@ export function checkObject(
     matchedRules: decision.matched,
     containers: decision.containers,
     patch,
-    warnings: decision.allowed ? decision.warnings : [decision.message, ...decision.warnings]
+    warnings: decision.allowed ? decision.warnings : [decision.message, ...decision.warnings],
+    ...coverageOf(decision, facts),
+    unknown: []
   }
 }

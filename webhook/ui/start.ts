@@ -49,7 +49,7 @@ interface UiOptions {
   /** Default: the token and one-time links. */
   rights?: Rights
   senders?: WeakMap<IncomingMessage, Identity>
-  podAt: NonNullable<UiSources['podAt']>
+  podNamed: UiSources['podNamed']
   /** See `Ui`; default: none. */
   commandOptions?: string
   logger: Logger
@@ -101,7 +101,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       awaited: () =>
         Math.max(options.awaited(), truth === undefined ? 0 : missingNodesOf(truth.sources.hub)),
       hasReported: (node) => truth?.sources.hub.inventory.isComplete(node) ?? false,
-      podAt: options.podAt,
+      podNamed: options.podNamed,
       states: () => [...states.profiles().values()],
       denials: () => (truth === undefined ? [] : denialViews(truth)),
       denialsKnownSince: () => truth?.sources.hub.denialRows.knownSince(),

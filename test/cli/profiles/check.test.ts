@@ -1,8 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { decidedByFiles, decidedByHub, runCheck } from '../../../cli/profiles/check.js'
-import { checkObject, readObjects } from '../../../webhook/admission/check-pod.js'
+import {
+  decidedByFiles,
+  decidedByHub,
+  decidedOnRunning,
+  printResults,
+  runCheck
+} from '../../../cli/profiles/check.js'
+import { checkObject, readObjects, withUnknown } from '../../../webhook/admission/check-pod.js'
 import { hubOf, hubWith } from '../../helpers/hub-answers.js'
 import { captureIo } from '../../helpers/captured-io.js'
 import { snapshot } from '../../helpers/reviews.js'
@@ -107,4 +113,22 @@ test('the hub is asked for all pods of a file, some at a time', async (t) => {
     )
     t.match(hub.asked.at(-1)?.body, { namespace: expected }, namespaces.join(' '))
   }
+})
+
+test('a running pod is asked for by its name, and what is not known of it is printed', async (t) => {
+  const known = checkObject(
+    snapshot,
+    { kind: 'Pod', metadata: { name: 'web-1' }, spec: { containers: [{ name: 'app' }] } },
+    'shop'
+  )
+  if (known === undefined) throw new Error('a pod is decided about')
+  const result = withUnknown(known, ['what the author of app stated is not known'])
+  const hub = await hubWith(t, 'hub-a', { '/api/v1/rules/test': () => ({ items: [result] }) })
+  const { io, printed } = captureIo()
+  const ref = { namespace: 'shop', name: 'web-1' }
+  printResults([await decidedOnRunning(hubOf([hub]), ref)], 'table', io)
+  t.match(hub.asked.at(-1)?.body, { pod: 'web-1', namespace: 'shop' })
+  t.match(printed.stdout, /^unknown: What a new pod gets is not certain: what the author of app/m)
+  printResults([known], 'json', io)
+  t.match(printed.stdout, /"coverage": "not-covered",\n +"summary": "No rule matches: the pod gets/)
 })

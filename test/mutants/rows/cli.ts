@@ -354,8 +354,8 @@ export const cli = mutants('cli', [
     'check-namespace',
     'A person checks pods only of namespaces that the person may see.',
     'webhook/ui/model/checked-pods.ts',
-    "if (await identity.can('list', 'seccompprofiles', one)) continue",
-    'continue',
+    "if (await identity.can('list', 'seccompprofiles', namespace)) return",
+    'return',
     'webhook/ui/model/checked-pods'
   ],
   [

@@ -31,6 +31,7 @@ const rules = `/apis/${apiVersion}/namespaces/${root}/seccomprules`
 const merge = { contentType: 'application/merge-patch+json' }
 const patience = { timeoutMs: 180_000 }
 
+type AskRunning = (namespace: string, pod: string) => Promise<CheckResult>
 type Ask = (documents: readonly Json[]) => Promise<CheckResult[]>
 interface Rig {
   kube: Kube
@@ -38,6 +39,8 @@ interface Rig {
   admitted: (namespace: string, pod: Json) => Promise<{ answer: KubeResponse; line: Json }>
   api: Ask
   cli: Ask
+  /** Asks about a new pod of a running pod's workload. */
+  running: AskRunning
 }
 
 async function startRig(t: Test): Promise<Rig> {
@@ -117,7 +120,7 @@ function admittedBy(kube: Kube, lines: readonly Json[]): Rig['admitted'] {
   }
 }
 
-function asking(folder: string, address: string): Pick<Rig, 'api' | 'cli'> {
+function asking(folder: string, address: string): Pick<Rig, 'api' | 'cli' | 'running'> {
   return {
     async api(items) {
       const response = await fetch(`${address}/api/v1/rules/test`, {
@@ -130,6 +133,13 @@ function asking(folder: string, address: string): Pick<Rig, 'api' | 'cli'> {
         body: JSON.stringify({ document: JSON.stringify({ kind: 'List', items }) })
       })
       return ((await response.json()) as { items: CheckResult[] }).items
+    },
+    async running(namespace, pod) {
+      const { io, printed, json } = captureIo()
+      const words = ['--state', folder, 'check', '--pod', `${namespace}/${pod}`, '-o', 'json']
+      const code = await run(words, io)
+      if (code !== 0) throw new Error(printed.stderr)
+      return json() as unknown as CheckResult
     },
     async cli(items) {
       const { io, printed, json } = captureIo()
@@ -209,6 +219,38 @@ async function compareAll(t: Test, { admitted, api, cli }: Rig, when: string): P
   }
 }
 
+/** Compares what is decided about a new pod of each running pod's workload with what admission decides about one. */
+async function compareRunning(t: Test, { kube, admitted, running }: Rig): Promise<void> {
+  let certain = 0
+  for (const [at, row] of podsToCheck.entries()) {
+    const { namespace, pod } = objectsOf(row)
+    // Only a kubelet can be in the place of the one of a node that a pod names.
+    const name = `web-${at}`
+    const own = { ...pod, metadata: { ...(pod['metadata'] as Json), name } }
+    const created = await kube.call('POST', `/api/v1/namespaces/${namespace}/pods`, own)
+    const { line } = await admitted(namespace, pod)
+    if (created.status !== 201) continue
+    const result = await until(
+      'the hub to know the pod',
+      () => running(namespace, name).catch(() => undefined),
+      patience
+    )
+    await kube.do('DELETE', `/api/v1/namespaces/${namespace}/pods/${name}?gracePeriodSeconds=0`)
+    if (result.unknown.length > 0) {
+      t.equal(result.coverage, 'unknown', row.what)
+      continue
+    }
+    certain += 1
+    const { decision, reason, containers } = line
+    t.strictSame(
+      JSON.parse(JSON.stringify(decisionOf(result))),
+      { decision, reason, containers },
+      `${row.what}: running`
+    )
+  }
+  t.ok(certain >= 12, `${certain} pods are compared`)
+}
+
 const profile = (name: string, action: string, ...names: string[]): Json => ({
   ...{ apiVersion, kind: 'SeccompProfile', metadata: { name } },
   spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [{ names, action }] } }
@@ -267,5 +309,6 @@ test('secco check, the API and admission decide alike', { skip, timeout: 1_150_0
     await make()
     await untilFile(isGiven)
     await compareAll(t, rig, when)
+    if (when === 'every node has the file') await compareRunning(t, rig)
   }
 })

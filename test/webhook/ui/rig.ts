@@ -181,6 +181,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
       nodes: () => [node],
       awaited: () => 0,
       hasReported: () => false,
+      podNamed: () => undefined,
       states: () => [],
       denials: () => [denial],
       denialsKnownSince: () => '2026-01-01T00:00:00.000Z',

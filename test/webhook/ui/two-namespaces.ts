@@ -1,3 +1,4 @@
+import { readPod } from '../../../webhook/cluster/watch/read-objects.js'
 import type { Test } from 'tap'
 import { Inventory } from '../../../src/api/gen/hub.js'
 import { apiVersion } from '../../../src/api/names.js'
@@ -211,7 +212,7 @@ export async function startTwoNamespaces(t: Test) {
     ...{ states: () => [...states.values()], snapshot: () => snapshot },
     denials: () => denialViews(confinement),
     problems: () => [{ where: 'ops/parrot.yaml', message: 'parrot' }],
-    podAt: () => ({ node: 'parrot-node' }),
+    podNamed: () => readPod({ metadata: { name: 'parrot' }, spec: { nodeName: 'parrot-node' } }),
     history: (namespace, name, isWhole) => linesOfProfile(history, `${namespace}/${name}`, isWhole)
   })
   ui.ui.audit.note({

@@ -54,6 +54,7 @@ function containersOf(spec: Raw, status: Raw): ClusterContainer[] {
         ...(containerId === '' ? {} : { containerId }),
         ...(type === 'Localhost' && path !== '' ? { localhostProfile: path } : {}),
         ...(type === '' ? {} : { seccomp: type }),
+        ...(type !== '' && stated.type === '' ? { isOfPod: true as const } : {}),
         ...(textOf(one['image']) === '' ? {} : { image: textOf(one['image']) }),
         ...(objectOf(one['securityContext'])['privileged'] === true ? { privileged: true } : {}),
         ...(restarts > 0 ? { restarts } : {})

@@ -1,7 +1,7 @@
 import { anywhere } from '../../../src/rules/placement.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
-import { annotations, labels as wellKnown } from '../../../src/api/names.js'
-import { assignedOf } from '../../../src/confinement/assigned.js'
+import { annotations, labels as wellKnown, rootNamespace } from '../../../src/api/names.js'
+import { type Assigned, assignedOf } from '../../../src/confinement/assigned.js'
 import type { Decision } from '../../../src/rules/decision.js'
 import type { ContainerFacts, ExistingProfile, PodFacts } from '../../../src/rules/facts.js'
 import type { KnownProfile } from '../../../src/rules/profile-label.js'
@@ -87,12 +87,33 @@ export function storedContainers(
   }))
 }
 
-/** Returns what the author of a pod stated for a container: the annotation has what Secco replaced. */
-function authorsSeccomp(container: ClusterContainer, assigned: string) {
+/** A file that an author may have named: which one decides nothing. */
+const someFile: ExistingProfile = { type: 'Localhost', localhostProfile: 'of-its-author.json' }
+
+/** Returns whether Secco replaced whatever the author stated: under an enforcing rule of the root namespace alone. */
+const isReplacedByRoot = ({ rule, mode, outcome }: Assigned): boolean =>
+  outcome === 'assigned' && mode === 'enforce' && rule.startsWith(`${rootNamespace}/`)
+
+/**
+ * Returns what the author of a pod stated for a container, where the annotation has what Secco replaced. `or` is what the
+ * author may have stated as well, where the stored pod does not tell the two apart.
+ */
+export function authorsStatement(
+  container: ClusterContainer,
+  assigned: string
+): { stated: ExistingProfile | undefined; or?: ExistingProfile } {
   const entry = assignedOf(assigned, container.name)
-  if (entry === undefined) return storedSeccomp(container)
-  const isDefault = entry.author === 'RuntimeDefault' || entry.reason === 'wider'
-  return isDefault ? { type: 'RuntimeDefault' } : undefined
+  const stored = storedSeccomp(container)
+  if (entry === undefined) {
+    // Secco sets the pod's RuntimeDefault where unset, together with the annotation.
+    const isSeccos =
+      assigned !== '' && container.isOfPod === true && stored?.type === 'RuntimeDefault'
+    return isSeccos ? { stated: undefined, or: stored } : { stated: stored }
+  }
+  if (entry.author === 'RuntimeDefault' || entry.reason === 'wider') {
+    return { stated: { type: 'RuntimeDefault' } }
+  }
+  return isReplacedByRoot(entry) ? { stated: undefined, or: someFile } : { stated: undefined }
 }
 
 /** Returns the containers of a container's pod, this one as it runs. */
@@ -106,7 +127,7 @@ function containersAround(
   const stored = (pod?.containers ?? []).filter(
     (one) => one.kind !== 'ephemeral' || one.name === name
   )
-  const all = storedContainers(stored, (one) => authorsSeccomp(one, pod?.assigned ?? ''))
+  const all = storedContainers(stored, (one) => authorsStatement(one, pod?.assigned ?? '').stated)
   const own: ContainerFacts = all.find((one) => one.name === name) ?? {
     ...{ name, image: running.container?.image ?? '', index: 0, existed: false },
     ...{ kind: ephemeral ? 'ephemeral' : 'container', seccomp: undefined },

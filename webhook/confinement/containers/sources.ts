@@ -21,6 +21,10 @@ export interface PodView {
   /** What it demands of its nodes; undefined: nothing. */
   placement?: Placement
   containers: readonly ClusterContainer[]
+  /** Empty until the pod is scheduled. */
+  node?: string
+  /** Secco decides nothing about it: a mirror pod or a Windows pod. */
+  exempt?: true
 }
 
 /** BypassedContainer is a container of a pod that waits to start, stored without what an enforcing rule gives it. */

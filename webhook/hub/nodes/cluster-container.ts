@@ -12,6 +12,8 @@ export interface ClusterContainer {
   localhostProfile?: string
   /** The type of that seccompProfile; undefined when neither has one. */
   seccomp?: string
+  /** That seccompProfile is the pod's: the container has none of its own. */
+  isOfPod?: true
   /** The image as its spec names it. */
   image?: string
   privileged?: true

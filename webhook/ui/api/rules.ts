@@ -3,9 +3,11 @@ import { SeccompRule, SeccompRuleSpec } from '../../../src/api/seccomp-rule.js'
 import { apiVersion, namespacePattern } from '../../../src/api/names.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { limits } from '../../../src/api/limits.js'
-import { checkedPods } from '../model/checked-pods.js'
+import { checkedPods, checkedRunningPod } from '../model/checked-pods.js'
 import { AnyObject, listOf, reading, refOf, type Route, writing } from '../model/route.js'
 
+/** Form of a pod's name, a DNS subdomain. */
+const podPattern = '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$'
 const Done = Type.Object({ namespace: Type.String(), name: Type.String() })
 
 /** Endpoints of rules: read, write, test on a pod. */
@@ -72,16 +74,31 @@ export const ruleRoutes: readonly Route[] = [
     bodyLimit: limits.documentBytes,
     body: Type.Object(
       {
-        document: Type.String({
-          minLength: 1,
-          description: 'YAML of a pod, or of anything with a pod template'
-        }),
+        document: Type.Optional(
+          Type.String({
+            minLength: 1,
+            description: 'YAML of a pod, or of anything with a pod template'
+          })
+        ),
+        pod: Type.Optional(
+          Type.String({
+            pattern: podPattern,
+            description: 'name of a running pod, in the place of a document'
+          })
+        ),
         namespace: Type.Optional(Type.String({ pattern: namespacePattern }))
       },
       { additionalProperties: false }
     ),
     response: listOf(AnyObject),
-    async handle(call, { document, namespace }) {
+    async handle(call, { document, pod, namespace }) {
+      if ((pod === undefined) === (document === undefined)) {
+        throw new SeccoError('INVALID_ARGUMENT', 'body: must have either document or pod')
+      }
+      if (document === undefined) {
+        const { result } = await checkedRunningPod(call, namespace ?? 'default', pod ?? '')
+        return { items: [result] }
+      }
       const items = await checkedPods(call, document, namespace)
       if (items.length > 0) return { items }
       throw new SeccoError('INVALID_DOCUMENT', 'kind: none of the documents makes a pod', {

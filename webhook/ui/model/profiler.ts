@@ -24,7 +24,7 @@ export function mayTrace(
   return identity.can(verb, 'containers', namespace === '' ? undefined : namespace)
 }
 
-type Where = Pick<UiSources, 'containers' | 'podAt'>
+type Where = Pick<UiSources, 'containers' | 'podNamed'>
 
 function named(all: readonly InventoryItem[], text: string): InventoryItem[] {
   const [namespace = '', pod, container, ...more] = text.split('/')
@@ -42,8 +42,8 @@ function named(all: readonly InventoryItem[], text: string): InventoryItem[] {
 
 function notHere(sources: Where, text: string): SeccoError {
   const [namespace = '', pod = ''] = text.split('/')
-  const place = sources.podAt?.(namespace, pod)
-  if (place === undefined) {
+  const place = sources.podNamed(namespace, pod)
+  if (place === undefined || place.node === '') {
     return new SeccoError('CONTAINER_NOT_FOUND', `${text}: no running container has this name`, {
       hint: `list them with \`secco ps ${placeOf(text)} -o wide\``
     })

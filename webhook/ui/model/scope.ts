@@ -54,8 +54,8 @@ export async function scopeOf(
           ? undefined
           : containersWithin(containers, (namespace) => allowed.has(namespace))
       },
-      podAt: (namespace, pod) =>
-        allowed.has(namespace) ? sources.podAt?.(namespace, pod) : undefined,
+      podNamed: (namespace, pod) =>
+        allowed.has(namespace) ? sources.podNamed(namespace, pod) : undefined,
       // Messages of nodes and of the store can name objects of any namespace.
       nodes: () => sources.nodes().map((node) => ({ ...node, conditions: [], holdsUp: [] })),
       problems: () => []

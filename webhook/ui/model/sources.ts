@@ -5,6 +5,7 @@ import type { ProfileState } from '../../../src/rules/profile-state.js'
 import type { Snapshot } from '../../../src/rules/snapshot.js'
 import type { RenderOptions } from '../../../src/seccomp/render/render-types.js'
 import type { StoreProblem } from '../../../src/store/store.js'
+import type { PodView } from '../../confinement/containers/sources.js'
 import type { Assignment } from '../../confinement/ladder/assignment.js'
 import type { Discovery } from '../../hub/observations/discovery.js'
 import type { DenialView } from '../../views/denial-view.js'
@@ -28,8 +29,8 @@ export interface UiSources {
   hasReported: (node: string) => boolean
   /** What the admission decision knows about each profile. */
   states: () => readonly ProfileState[]
-  /** Where a pod is. */
-  podAt?: (namespace: string, pod: string) => { node: string } | undefined
+  /** Returns a pod as the API server has it; undefined where pods are not watched, and for unknown ones. */
+  podNamed: (namespace: string, pod: string) => (PodView & { node: string }) | undefined
   /** Newest last. */
   denials: () => readonly DenialView[]
   /** RFC 3339. Denials before that are not known; undefined: no denials are reported here at all. */

@@ -4,7 +4,7 @@ import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { otherModeWords, profileOfRule } from '../../../src/confinement/rule-mode.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
 import type { CheckResult } from '../../admission/check-pod.js'
-import { checkedPods } from '../model/checked-pods.js'
+import { checkedPods, checkedRunningPod } from '../model/checked-pods.js'
 import type { Containers } from '../model/containers.js'
 import type { Call } from '../model/context.js'
 import { type Derived, derivedOf, profileHref } from '../model/derived.js'
@@ -15,7 +15,7 @@ import { ActionForm, Of } from '../parts/forms.js'
 import { ModeMark, NotedTag, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody } from '../parts/panels.js'
-import { podOf, PodTest } from '../parts/pod-test.js'
+import { PodTest } from '../parts/pod-test.js'
 import { fieldsIn, fieldsOf, RuleForm } from '../parts/rule-form-view.js'
 import { Pager, type Row, Table } from '../parts/table.js'
 
@@ -173,28 +173,44 @@ function RuleList({ lines, page, may, profiles }: ListProps): VNode {
 }
 
 /**
- * Returns one pod of each workload: there may be a hundred thousand, and those of a workload are alike. A container
- * outside of Kubernetes is in no pod, and no rule decides about it.
+ * Returns the pod that was picked, and one of each workload: there may be a hundred thousand, and those of a workload are
+ * alike. A container outside of Kubernetes is in no pod, and no rule decides about it.
  */
-function podsOf(running: Containers | undefined): InventoryItem[] {
-  const pods: InventoryItem[] = []
+function podsOf(
+  running: Containers | undefined,
+  picked: InventoryItem | undefined
+): InventoryItem[] {
+  const pods: InventoryItem[] = picked === undefined ? [] : [picked]
   for (const { items } of running?.groups() ?? []) {
     const [first] = items.values()
-    if (first !== undefined && first.pod !== '') pods.push(first)
+    if (first !== undefined && first.pod !== '' && first !== picked) pods.push(first)
     if (pods.length >= mostPods) break
   }
   return pods
 }
 
-/** Decides on the pods of a document as the webhook would. */
-async function decide(
-  call: Call,
-  document: string
-): Promise<{ results: CheckResult[]; problem: string }> {
+interface Tested {
+  document: string | undefined
+  results: readonly CheckResult[]
+  problem: string
+}
+
+/** Decides as the webhook would: on the pod that was picked, or on the pods of a document that was typed. */
+async function decide(call: Call, picked: InventoryItem | undefined): Promise<Tested> {
+  const typed = call.query['document']?.replaceAll('\r\n', '\n')
   try {
-    return { results: await checkedPods(call, document), problem: '' }
+    if (picked !== undefined) {
+      const { result, document } = await checkedRunningPod(call, picked.namespace, picked.pod)
+      // A changed document is another pod, of which everything is known.
+      if (typed === undefined || typed === document) {
+        return { document, results: [result], problem: '' }
+      }
+    }
+    if (typed === undefined) return { document: undefined, results: [], problem: '' }
+    return { document: typed, results: await checkedPods(call, typed), problem: '' }
   } catch (error) {
-    return { results: [], problem: toSeccoError(error).message }
+    const { message, hint } = toSeccoError(error)
+    return { document: typed, results: [], problem: `${message}; ${hint}` }
   }
 }
 
@@ -209,9 +225,7 @@ async function render(call: Call): Promise<View> {
   const running = ui.sources.containers()
   const picked = running?.find(query['pod'] ?? '')
   // A pod in the address is decided without JavaScript too.
-  const document = query['document'] ?? (picked === undefined ? undefined : podOf(picked))
-  const answer =
-    document === undefined ? { results: [], problem: '' } : await decide(call, document)
+  const tested = await decide(call, picked)
   const asked = lines.find(({ key }) => key === query['change'])
   const shadowed = lines.filter(({ shadowedBy }) => shadowedBy !== undefined).length
   return {
@@ -231,7 +245,7 @@ async function render(call: Call): Promise<View> {
         <section class="panel">
           <RuleList lines={lines} page={query['page']} may={may} profiles={byKey} />
         </section>
-        <PodTest pods={podsOf(running)} picked={query['pod']} document={document} {...answer} />
+        <PodTest pods={podsOf(running, picked)} picked={picked} {...tested} />
         {may.write && (
           <RuleForm
             rule={asked === undefined ? undefined : fieldsOf(asked.rule)}

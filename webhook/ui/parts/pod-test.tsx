@@ -1,4 +1,5 @@
 import type { VNode } from 'preact'
+import type { Coverage } from '../../../src/confinement/coverage.js'
 import type { CheckResult } from '../../admission/check-pod.js'
 import type { InventoryItem } from '../model/inventory.js'
 import { Icon, type Shape } from './icons.js'
@@ -16,21 +17,6 @@ spec:
     - {name: app, image: shop/checkout:2.4}
 `
 
-/** Returns a pod like a running one, as far as its satellite reports it. */
-export function podOf({ pod, name, namespace, image }: InventoryItem): string {
-  const text = (value: string) => JSON.stringify(value)
-  return `apiVersion: v1
-kind: Pod
-metadata:
-  name: ${text(pod === '' ? name : pod)}
-  namespace: ${text(namespace)}
-  labels: {}
-spec:
-  containers:
-    - {name: ${text(name)}, image: ${text(image)}}
-`
-}
-
 const shapes: Readonly<Record<CheckResult['containers'][number]['outcome'], Shape>> = {
   assigned: 'enforce',
   learn: 'learn',
@@ -38,6 +24,24 @@ const shapes: Readonly<Record<CheckResult['containers'][number]['outcome'], Shap
   kept: 'none',
   skipped: 'none'
 }
+
+const coverageWords: Readonly<Record<Coverage, string>> = {
+  covered: 'covered',
+  partly: 'partly covered',
+  'not-covered': 'not covered',
+  rejected: 'rejected',
+  unknown: 'not certain'
+}
+
+/** A tick stands only where every container is covered. */
+const coverageMarks: Readonly<Record<Coverage, Pick<Parameters<typeof Tag>[0], 'tone' | 'shape'>>> =
+  {
+    covered: { tone: 'ok', shape: 'yes' },
+    partly: { tone: 'warn', shape: 'tri' },
+    'not-covered': { shape: 'none' },
+    rejected: { tone: 'bad', shape: 'x' },
+    unknown: { tone: 'warn', shape: 'tri' }
+  }
 
 function ContainerLine(one: CheckResult['containers'][number]): VNode {
   const { container, outcome, mode, profile, rule, reason, revision, loosening = [] } = one
@@ -86,19 +90,18 @@ function PatchView({ patch }: Pick<CheckResult, 'patch'>): VNode {
 }
 
 function ResultView(result: CheckResult): VNode {
-  const { object, namespace, decision, reason, allowed, matchedRules } = result
+  const { object, namespace, decision, reason, coverage, summary, matchedRules } = result
   return (
     <div class="body stack">
       <p class="row">
-        <Tag
-          text={allowed ? decision : 'rejected'}
-          tone={allowed ? 'ok' : 'bad'}
-          shape={allowed ? 'yes' : 'x'}
-        />
+        <Tag text={coverageWords[coverage]} {...coverageMarks[coverage]} />
         <span class="strong">
           <bdi>{`${namespace}/${object}`}</bdi>
         </span>
-        <span class="muted">{reason}</span>
+        <span class="muted">{`${decision}, ${reason}`}</span>
+      </p>
+      <p>
+        <bdi>{`${summary}.`}</bdi>
       </p>
       <ul class="checks">
         {result.containers.map((one) => (
@@ -165,8 +168,8 @@ function Picker({ pods, picked }: { pods: readonly InventoryItem[]; picked: stri
 /** A pod to paste or pick, and what the webhook would do with it. */
 export function PodTest(props: {
   pods: readonly InventoryItem[]
-  /** Key of the pod that was picked. */
-  picked: string | undefined
+  /** A container of the pod that was picked. */
+  picked: InventoryItem | undefined
   document: string | undefined
   results: readonly CheckResult[]
   problem: string
@@ -175,8 +178,9 @@ export function PodTest(props: {
   return (
     <div class="cols even" id="test">
       <Panel id="h-test" title="Test a pod" note="nothing is created" body="stack">
-        <Picker pods={pods} picked={picked} />
+        <Picker pods={pods} picked={picked?.key} />
         <form class="stack" method="get" action="#test" data-test>
+          {picked !== undefined && <input type="hidden" name="pod" value={picked.key} />}
           <label class="field">
             Pod YAML, or anything with a pod template
             <textarea name="document" rows={12} spellcheck={false}>
@@ -198,7 +202,13 @@ export function PodTest(props: {
         </div>
         <div class="body stack">
           <h3>The same on the command line</h3>
-          <Command text="secco check -f pod.yaml" />
+          <Command
+            text={
+              picked === undefined
+                ? 'secco check -f pod.yaml'
+                : `secco check --pod ${picked.namespace}/${picked.pod}`
+            }
+          />
         </div>
       </Panel>
     </div>

@@ -1,3 +1,4 @@
+import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
 import type { AddressInfo } from 'node:net'
 import { type Test, test } from 'tap'
 import type { Identity, Rights } from '../../../../webhook/access/rights.js'
@@ -80,9 +81,9 @@ test('start, watch and stop a trace of a pod on a node', async (t) => {
 })
 
 test('which container a name means', async (t) => {
-  const place = { node: 'node-2' }
+  const place = readPod({ metadata: { name: 'far-0' }, spec: { nodeName: 'node-2' } })
   const { start } = await rig(t, {
-    podAt: (namespace, pod) => (namespace === 'shop' && pod === 'far-0' ? place : undefined)
+    podNamed: (namespace, pod) => (namespace === 'shop' && pod === 'far-0' ? place : undefined)
   })
   const cases: [string, number, object][] = [
     ['shop/web-2/proxy', 200, { path: 'shop/web-2/proxy' }],

@@ -3,7 +3,9 @@ import { getRules } from '../../../../cli/profiles/get.js'
 import { openDirectoryStore } from '../../../../src/store/directory.js'
 import { captureIo } from '../../../helpers/captured-io.js'
 import { testRule } from '../../../helpers/rules.js'
+import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
 import { profile, startUiRig } from '../rig.js'
+import { runningItem } from '../running-item.js'
 
 test('rules: page and verb say where the mode of the profile wins, and name the profile alike', async (t) => {
   const rule = testRule('web', { mode: 'audit', profile: { name: 'checkout.app' } }, 'shop')
@@ -22,4 +24,62 @@ test('rules: page and verb say where the mode of the profile wins, and name the 
   const args = { namespace: undefined, name: undefined, view: {}, now: 0 } as const
   await getRules(io, store, { ...args, output: 'table' } as Parameters<typeof getRules>[2])
   t.match(printed.stdout, /web +audit \(its profile's mode wins: enforce\) +shop\/checkout\.app /)
+})
+
+const textIn = (page: string): string =>
+  page
+    .replace(/^[^]*?<div data-key="answer">/, '')
+    .replace(/<h3>Patch[^]*/, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+
+test('a test of a running pod is of that pod, and ticks only where every container is covered', async (t) => {
+  const containers = [{ name: 'app', image: 'web:1' }, { name: 'side' }]
+  const stored = (name: string, labels: object) =>
+    readPod({ metadata: { name, namespace: 'shop', labels }, spec: { containers } } as never)
+  const pods = [
+    stored('web-1', { app: 'web' }),
+    stored('one-1', { app: 'one' }),
+    stored('bare-1', { app: 'bare' })
+  ]
+  const rules = [
+    testRule('web', { podSelector: { matchLabels: { app: 'web' } }, mode: 'learn' }, 'shop'),
+    testRule(
+      'one',
+      { podSelector: { matchLabels: { app: 'one' } }, containers: ['app'], mode: 'learn' },
+      'shop'
+    )
+  ]
+  const { app, get, send } = await startUiRig({
+    objects: [profile, ...rules],
+    podNamed: (namespace, pod) => pods.find((one) => namespace === 'shop' && one.name === pod),
+    inventory: () =>
+      ['web-1', 'one-1', 'bare-1', 'gone-1'].map((pod) => runningItem('shop', pod, 'app'))
+  })
+  t.teardown(() => app.close())
+  const tick = /<span class="tag ok">/
+  const table: [pod: string, isTicked: boolean, words: RegExp][] = [
+    ['web-1', true, / covered shop\/Pod\/web-1 patched, learning All 2 containers are covered/],
+    ['one-1', false, / not covered shop\/Pod\/one-1 .*Not covered: 1 of 2 .* covers side/],
+    ['bare-1', false, / not covered shop\/Pod\/bare-1 .*No rule matches: the pod gets what it/],
+    ['gone-1', false, /its labels, its owner .* are not known here; save .* kubectl get pod gone-1/]
+  ]
+  for (const [pod, isTicked, words] of table) {
+    const key = encodeURIComponent(runningItem('shop', pod, 'app').key)
+    const { body } = await get(`/rules?pod=${key}`)
+    const answer = /<div data-key="answer">[^]*?<h3>/.exec(body)?.[0] ?? ''
+    t.match(textIn(answer), words, pod)
+    t.equal(tick.test(answer), isTicked, `${pod}: a tick`)
+    const asked = await send('POST', '/api/v1/rules/test', { pod, namespace: 'shop' })
+    if (pod === 'gone-1') {
+      t.match(asked.json(), { code: 'NOT_FOUND', hint: /kubectl get pod gone-1 -n shop -o yaml/ })
+      continue
+    }
+    const [result] = asked.json<{ items: { coverage: string; summary: string }[] }>().items
+    t.equal(result?.coverage === 'covered', isTicked, `${pod}: the API`)
+    t.match(textIn(answer), `${String(result?.summary)}.`, `${pod}: page and API`)
+    t.match(body.replace(/<[^>]*>/g, ''), `secco check --pod shop/${pod}`)
+  }
+  for (const body of [{}, { pod: 'web-1', document: 'kind: Pod' }])
+    t.match((await send('POST', '/api/v1/rules/test', body)).json(), { code: 'INVALID_ARGUMENT' })
 })
