@@ -29,7 +29,7 @@ export function addPsVerb(program: Command, context: VerbContext): void {
     )
     .option(
       '-o, --output <format>',
-      'print as table, wide, json, yaml or name; SYSCALLS of wide counts the calls since the recorder of the node was made',
+      'print as table, wide, json, yaml or name; CALLS MADE of wide counts the different calls since the recorder of the node was made',
       'table'
     )
     .action(async (options: PsOptions, command: Command) => {

@@ -59,7 +59,7 @@ function columns(now: number, away: ReadonlySet<string>): Column<ContainerView>[
     { title: 'RISK', value: ({ risk }) => `${risk} ${riskWord(risk)}` },
     { title: 'AGE', value: ({ startedAt }) => age(startedAt, now), wide: true },
     { title: 'RESTARTS', value: ({ restarts }) => String(restarts), wide: true },
-    { title: 'SYSCALLS', value: ({ syscalls }) => syscallsText(syscalls), wide: true },
+    { title: 'CALLS MADE', value: ({ syscalls }) => syscallsText(syscalls), wide: true },
     { title: 'CHECKED', value: ({ checked }) => checked, wide: true },
     { title: 'RUNTIME', value: ({ runtime }) => runtime, wide: true },
     { title: 'ID', value: ({ id }) => id.slice(0, 20), wide: true },

@@ -9,7 +9,7 @@ import { pinOf } from '../../src/confinement/pin.js'
 import { otherModeWords, profileOfRule } from '../../src/confinement/rule-mode.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { builtinProfiles } from '../../src/seccomp/render/builtin.js'
-import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
+import { approvedNames, observedNames } from '../../src/seccomp/review/profile-size.js'
 import { type CompiledSelector, selectorMatches } from '../../src/rules/selector.js'
 import type { AnyObject } from '../../src/api/objects.js'
 import type { Store } from '../../src/store/store.js'
@@ -65,13 +65,6 @@ function condition(profile: SeccompProfile, type: string): string {
   return found === undefined ? '-' : found.status
 }
 
-function allowedNames(profile: SeccompProfile): number {
-  const rules = profile.spec.seccomp?.syscalls ?? []
-  return new Set(
-    rules.filter((rule) => rule.action === 'SCMP_ACT_ALLOW').flatMap((rule) => rule.names)
-  ).size
-}
-
 /** Returns what new pods get by the profile's ladder, in a few words. */
 function ladderWords(profile: SeccompProfile): string {
   const { mode, canary } = profile.spec.ladder ?? {}
@@ -91,8 +84,8 @@ function profileColumns(now: number): Column<SeccompProfile>[] {
       value: ({ status }) =>
         status?.nodes === undefined ? '-' : `${status.nodes.ready}/${status.nodes.total}`
     },
-    { title: 'OBSERVED', value: (profile) => String(sizeOfSet(profile.status?.observed ?? {})) },
-    { title: 'APPROVED', value: (profile) => String(allowedNames(profile)) },
+    { title: 'OBSERVED', value: (profile) => String(observedNames(profile).size) },
+    { title: 'APPROVED', value: (profile) => String(approvedNames(profile).size) },
     { title: 'AGE', value: (profile) => age(profile.metadata.creationTimestamp, now) },
     { title: 'REVISION', value: (profile) => profile.status?.revision ?? '-', wide: true },
     { title: 'NEW PODS', value: ladderWords, wide: true },
@@ -204,7 +197,7 @@ export async function getWorkloads(io: Io, store: Store, args: GetArgs): Promise
         { title: 'NAME', value: (workload) => workload.name },
         { title: 'CONTAINER', value: (workload) => workload.container },
         { title: 'STATE', value: (workload) => workload.state },
-        { title: 'SYSCALLS', value: (workload) => String(workload.observed) },
+        { title: 'OBSERVED', value: (workload) => String(workload.observed) },
         { title: 'INSTANCES', value: (workload) => String(workload.instances) },
         { title: 'NODES', value: (workload) => workload.nodes },
         { title: 'PROBES', value: (workload) => String(workload.probes), wide: true },

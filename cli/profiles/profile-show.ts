@@ -5,6 +5,7 @@ import { startupOnly } from '../../src/seccomp/review/startup-only.js'
 import { plural } from '../../src/lib/plural.js'
 import { estimateText } from '../../src/seccomp/review/completeness.js'
 import { diffAgainstObserved } from '../../src/seccomp/review/diff.js'
+import { sizeOfProfile, sizeText } from '../../src/seccomp/review/profile-size.js'
 import { errnoName } from '../../src/syscalls/errno-name.js'
 import { newPodsText } from '../../src/seccomp/review/new-pods.js'
 import { type Review, reviewOf, riskOfProfile } from '../../src/seccomp/review/review.js'
@@ -18,7 +19,7 @@ import { age, printObject } from '../lib/output.js'
 import { emergencyName } from '../../src/seccomp/render/emergency.js'
 import { type TrailEntry, trailOf } from '../../src/seccomp/review/trail.js'
 import { mustGetProfile, printObserved } from './profile.js'
-import { explainRendering } from '../lib/profile-rendering.js'
+import { explainRendering, type Rendered } from '../lib/profile-rendering.js'
 import { storeResolver } from '../lib/store-resolver.js'
 
 function line(io: Io, label: string, value: string): void {
@@ -72,8 +73,7 @@ function describeLadder(io: Io, profile: SeccompProfile): void {
 function describe(
   io: Io,
   profile: SeccompProfile,
-  trail: readonly TrailEntry[],
-  now: number
+  { trail, now, rendered }: { trail: readonly TrailEntry[]; now: number; rendered?: Rendered }
 ): void {
   const { metadata, spec, status } = profile
   line(io, 'Profile', `${metadata.namespace ?? rootNamespace}/${metadata.name}`)
@@ -97,6 +97,11 @@ function describe(
     'Nodes',
     status?.nodes === undefined ? '-' : `${status.nodes.ready}/${status.nodes.total} have it`
   )
+  if (rendered !== undefined) {
+    const isDelivered = status?.revision === undefined || status.revision === rendered.digest
+    const other = isDelivered ? '' : ', rendered here; the delivered revision is another one'
+    line(io, 'Size', sizeText(sizeOfProfile(profile, rendered.seccomp)) + other)
+  }
   for (const [abi, names] of Object.entries(status?.observed ?? {})) {
     line(io, 'Observed', `${names.length} on ${abi}: ${names.join(' ')}`)
   }
@@ -220,10 +225,14 @@ export async function showProfile(
   const isKnown = denials?.every(({ state }) => (state as string | undefined) !== undefined)
   const denied = isKnown === true && denials !== undefined ? deniedCallsOf(denials) : undefined
   const review = reviewOf(profile, args.now, resolve, riskOfProfile, denied, args.nodes)
-  const rendering = explainRendering(profile, resolve)
+  const explained = explainRendering(profile, resolve)
+  const { rendered: made, ...rendering } = explained
+  const size = sizeOfProfile(profile, made?.seccomp)
   if (args.output === 'table') {
     const overlay = resolve(rootNamespace, emergencyName)
-    describe(io, profile, trailOf(profile, overlay), args.now)
+    const { rendered } = explained
+    const trail = trailOf(profile, overlay)
+    describe(io, profile, { trail, now: args.now, ...(rendered && { rendered }) })
     describeReview(io, review)
     for (const { subject, reason } of rendering.limits)
       line(io, 'Not decidable', `${subject}: ${reason}`)
@@ -232,6 +241,6 @@ export async function showProfile(
       line(io, denialLabel(denial), denialText(denial, args.now))
     }
     line(io, 'Next', review.next)
-  } else printObject(io, args.output, { ...profile, review, rendering })
+  } else printObject(io, args.output, { ...profile, review, rendering, size })
   return 0
 }

@@ -1,10 +1,12 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { plural } from '../../src/lib/plural.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { approvedDigest, isApprovalStale } from '../../src/seccomp/policy/approval.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
 import { filteredCallsOf, planArguments } from '../../src/seccomp/review/argument-approval.js'
 import { diffAgainstObserved, type ObservedDiff } from '../../src/seccomp/review/diff.js'
+import { approvedNames } from '../../src/seccomp/review/profile-size.js'
 import { approvedNeverObserved } from '../../src/seccomp/review/never-observed.js'
 import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
@@ -135,10 +137,9 @@ async function approveOne(
     checkDigest(approved, approvedDigest(proposed.spec))
     return approved
   })
-  const names = new Set((after.spec.seccomp?.syscalls ?? []).flatMap((rule) => rule.names))
-  io.stderr(
-    `approved ${ref.namespace}/${ref.name}: ${names.size} syscalls; the hub renders and delivers the revision\n`
-  )
+  const count = plural(approvedNames(after).size, 'call')
+  const what = `approved ${ref.namespace}/${ref.name}: ${count} by name`
+  io.stderr(`${what}; the hub renders the revision, with base and families, and delivers it\n`)
   return true
 }
 

@@ -7,6 +7,7 @@ import { gapText, type RecordingGap } from '../../src/history/recording-gap.js'
 import type { NodeLoss } from '../../src/seccomp/review/lost-calls.js'
 import { entryInstances } from '../../src/seccomp/review/evidence.js'
 import { startupOnly } from '../../src/seccomp/review/startup-only.js'
+import { observedNames } from '../../src/seccomp/review/profile-size.js'
 import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
 
 /** A workload as pages, API and CLI show it. It is derived from its profile, never stored. */
@@ -153,7 +154,7 @@ export function workloadOf(
     container: workload.container ?? '*',
     profile: profile.metadata.name,
     state: ready ? 'ready' : approved ? 'approved' : 'learning',
-    observed: sizeOfSet(status.observed ?? {}),
+    observed: observedNames(profile).size,
     instances: entryInstances(profile).length,
     probes: sizeOfSet(status.probes ?? {}),
     sessions: sizeOfSet(status.sessions ?? {}),

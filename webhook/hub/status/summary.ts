@@ -1,19 +1,15 @@
+import { approvedNames, observedNames } from '../../../src/seccomp/review/profile-size.js'
 import type { SeccompProfile, SeccompProfileStatus } from '../../../src/api/seccomp-profile.js'
 
 type Summary = NonNullable<SeccompProfileStatus['summary']>
 
 /** Returns what `kubectl get seccompprofiles` shows: a printer column can neither count nor join. Pure. */
-function summaryOf({ spec, status = {} }: SeccompProfile): Summary {
-  const approved = new Set(
-    (spec.seccomp?.syscalls ?? [])
-      .filter(({ action }) => action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG')
-      .flatMap(({ names }) => names)
-  )
-  const observed = new Set(Object.values(status.observed ?? {}).flat())
+function summaryOf(profile: SeccompProfile): Summary {
+  const { spec, status = {} } = profile
   const { nodes } = status
   return {
     ...(nodes === undefined ? {} : { nodes: `${nodes.ready}/${nodes.total}` }),
-    syscalls: `${approved.size}/${observed.size}`,
+    syscalls: `${approvedNames(profile).size}/${observedNames(profile).size}`,
     source: spec.workload === undefined ? 'Written' : 'Learned'
   }
 }

@@ -1,3 +1,4 @@
+import { allowedBy, hasApproved } from '../../../src/seccomp/review/profile-size.js'
 import { plural } from '../../../src/lib/plural.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { type Abi, abis } from '../../../src/syscalls/abi.js'
@@ -88,12 +89,12 @@ export function gridOf(options: {
   denials: readonly DenialView[]
 }): Area[] {
   const { profile, abi, result, counts } = options
-  const approved = profile.spec.seccomp !== undefined
+  const approved = hasApproved(profile)
   const rules = result.rendering?.seccomp.syscalls ?? []
   const passing = rules.filter(
     ({ action }) => action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG'
   )
-  const allowed = new Set(passing.flatMap(({ names }) => names))
+  const allowed = allowedBy(result.rendering?.seccomp)
   const whole = new Set(
     passing.filter(({ args }) => (args ?? []).length === 0).flatMap(({ names }) => names)
   )

@@ -3,7 +3,7 @@ import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { openEntries } from '../../../src/seccomp/review/evidence.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import { oncePer } from '../../../src/lib/once-per.js'
-import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
+import { observedNames } from '../../../src/seccomp/review/profile-size.js'
 import type { ConfinementState } from '../../../src/confinement/state.js'
 import type { UiSources } from './sources.js'
 import { openCalls, openGroups } from '../../views/denial-view.js'
@@ -132,10 +132,10 @@ interface Facts {
 
 /** Computes what depends on the profile only. */
 const factsOf = oncePer((profile: SeccompProfile): Facts => {
-  const { instances = [], observed = {} } = profile.status ?? {}
+  const { instances = [] } = profile.status ?? {}
   return {
     open: openEntries(instances).map(({ node }) => node),
-    observed: sizeOfSet(observed),
+    observed: observedNames(profile).size,
     changed: changedAt(profile)
   }
 })

@@ -5,6 +5,11 @@ import { pinOf, pinWords } from '../../../src/confinement/pin.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { builtinProfile, builtinProfiles } from '../../../src/seccomp/render/builtin.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
+import {
+  type ProfileSize,
+  sizeOfProfile,
+  sizeText
+} from '../../../src/seccomp/review/profile-size.js'
 import { trailOf } from '../../../src/seccomp/review/trail.js'
 import type { Call } from '../model/context.js'
 import {
@@ -142,8 +147,11 @@ function deliveredText(profile: SeccompProfile, now: number): VNode | string {
 function factsOf(
   key: string,
   profile: SeccompProfile,
-  approved: ApprovedRevision | undefined,
-  now: number
+  {
+    approved,
+    size,
+    now
+  }: { approved: ApprovedRevision | undefined; size: ProfileSize; now: number }
 ) {
   const { workload } = profile.spec
   const pin = pinOf(profile)
@@ -163,7 +171,9 @@ function factsOf(
       <a href={workloadHref(key)}>
         <bdi>{`${workload.kind} ${workload.name}`}</bdi>
       </a>
-    )
+    ),
+    sizeText(size),
+    `${size.observed} observed`
   ]
 }
 
@@ -211,7 +221,11 @@ async function render({ ui, identity, params }: Call): Promise<View> {
     title: key,
     still: true,
     crumbs: [{ text: 'Profiles', href: '/profiles' }, { text: key }],
-    facts: factsOf(key, profile, own && derived.approved(own), now),
+    facts: factsOf(key, profile, {
+      approved: own && derived.approved(own),
+      size: sizeOfProfile(profile, rendering?.seccomp),
+      now
+    }),
     actions: actionsOf(key),
     body: (
       <>

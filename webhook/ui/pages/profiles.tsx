@@ -2,9 +2,9 @@ import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { builtinProfiles } from '../../../src/seccomp/render/builtin.js'
 import { isEmergency } from '../../../src/seccomp/render/emergency.js'
-import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
+import { sizeOfProfile } from '../../../src/seccomp/review/profile-size.js'
 import type { Call } from '../model/context.js'
-import { keyOf, profileHref } from '../model/derived.js'
+import { type Derived, derivedOf, keyOf, profileHref } from '../model/derived.js'
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
 import { Filters, FormError, TextField } from '../parts/forms.js'
 import { Moment, NewestMark, Tag } from '../parts/marks.js'
@@ -14,15 +14,9 @@ import { Pager, type Row, Table } from '../parts/table.js'
 
 const perPage = 50
 
-function allowedNames(profile: SeccompProfile): number {
-  return new Set(
-    (profile.spec.seccomp?.syscalls ?? [])
-      .filter(({ action }) => action === 'SCMP_ACT_ALLOW')
-      .flatMap(({ names }) => names)
-  ).size
-}
-
-function rowOf(profile: SeccompProfile, now: number): Row {
+function rowOf(profile: SeccompProfile, derived: Derived, now: number): Row {
+  const { rendering, problem } = derived.rendering(profile)
+  const size = sizeOfProfile(profile, rendering?.seccomp)
   const key = keyOf(profile)
   const { status, spec } = profile
   const last = status?.approvals?.at(-1)
@@ -42,8 +36,13 @@ function rowOf(profile: SeccompProfile, now: number): Row {
         )}
       </>,
       <NewestMark profile={profile} />,
-      numberText(allowedNames(profile)),
-      numberText(sizeOfSet(status?.observed ?? {})),
+      size.allows === undefined ? (
+        <span class="muted">{problem === undefined ? 'nothing' : 'not known'}</span>
+      ) : (
+        numberText(size.allows)
+      ),
+      numberText(size.approved),
+      numberText(size.observed),
       <bdi>{spec.extends?.join(', ') ?? 'nothing'}</bdi>,
       status?.nodes === undefined ? (
         <span class="muted">not delivered</span>
@@ -107,6 +106,7 @@ function ImportPanel(): VNode {
 
 const columns = [
   ...['Profile', 'Revision'],
+  { title: 'Allows', num: true },
   { title: 'Approved', num: true },
   { title: 'Observed', num: true },
   ...['Built on', 'Nodes', 'Approved by']
@@ -129,6 +129,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
   const all = isBuiltin
     ? builtinProfiles
     : ui.sources.profiles().filter((profile) => !isEmergency(profile))
+  const derived = derivedOf(ui.sources, ui.now())
   const found = all.filter((profile) => keyOf(profile).includes(q.toLowerCase()))
   const { items, ...place } = listPage(found, query['page'], perPage)
   const mayImport = await identity.can('create', 'seccompprofiles')
@@ -158,7 +159,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
               <Table
                 caption={isBuiltin ? 'Profiles that come with Secco' : 'Profiles'}
                 columns={columns}
-                rows={items.map((profile) => rowOf(profile, ui.now()))}
+                rows={items.map((profile) => rowOf(profile, derived, ui.now()))}
                 live="profiles"
               />
               <Pager

@@ -2,6 +2,12 @@ import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
 import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
+import {
+  approvedNames,
+  observedNames,
+  sizeOfProfile,
+  sizeText
+} from '../../../src/seccomp/review/profile-size.js'
 import type { Review } from '../../../src/seccomp/review/review.js'
 import type { Call, Ui } from '../model/context.js'
 import { derivedOf, workloadHref } from '../model/derived.js'
@@ -254,8 +260,8 @@ async function render(call: Call): Promise<View> {
   const shown: Shown = {
     ...{ ui, line, changes },
     review: derived.review(profile),
-    approved: new Set((profile.spec.seccomp?.syscalls ?? []).flatMap(({ names }) => names)),
-    observed: new Set(Object.values(profile.status?.observed ?? {}).flat()),
+    approved: approvedNames(profile),
+    observed: observedNames(profile),
     proposal: proposalOf(profile, changes, derived),
     may: await identity.can('approve', 'seccompprofiles', params['namespace'], params['name'])
   }
@@ -270,7 +276,7 @@ async function render(call: Call): Promise<View> {
     facts: [
       <LiveFact name="approved">
         approved <ApprovedMark {...derived.approved(profile)} />,{' '}
-        {plural(shown.approved.size, 'call')}
+        {sizeText(sizeOfProfile(profile, derived.rendering(profile).rendering?.seccomp))}
       </LiveFact>,
       <>
         proposed <DigestMark digest={shown.proposal.digest} none="nothing" />

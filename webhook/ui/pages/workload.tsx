@@ -4,6 +4,11 @@ import { stateWords } from '../../../src/confinement/state.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
 import { plural } from '../../../src/lib/plural.js'
+import {
+  type ProfileSize,
+  sizeOfProfile,
+  sizeText
+} from '../../../src/seccomp/review/profile-size.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
 import { estimateText } from '../../../src/seccomp/review/completeness.js'
 import type { HistoryLine } from '../../../src/history/history-lines.js'
@@ -62,6 +67,7 @@ interface Shown {
   history: readonly HistoryLine[] | undefined
   mayDecide: boolean
   overlay: SeccompProfile | undefined
+  size: ProfileSize
 }
 
 const cellsOf = ({ areas }: Shown) => areas.flatMap(({ cells }) => cells)
@@ -75,8 +81,7 @@ function curvePanel(shown: Shown): VNode {
   const now = call.ui.now()
   const sinceStart = call.query['since'] === 'start'
   const { all } = review.estimate
-  const allowed = cellsOf(shown).filter((each) => each.allowed).length
-  const approved = line.profile.spec.seccomp === undefined ? undefined : allowed
+  const { allows: approved } = shown.size
   const unseen = 'tooFew' in all ? undefined : all
   const note = (
     <>
@@ -129,6 +134,7 @@ function gridRow(shown: Shown): VNode {
             areas={areas}
             href={`?${abi === 'x86_64' ? '' : `abi=${abi}&`}call=`}
             chosen={cell?.name}
+            abi={abi}
             runtimeDefault={cells.filter(({ name }) => floor.has(name)).length}
           />
           <OtherAbis shown={shown} />
@@ -244,7 +250,9 @@ async function render(call: Call): Promise<View> {
     .denials()
     .filter((one) => !isOfDeleted(one) && `${one.namespace}/${one.profile}` === key)
   const abi = abiOf(profile, query['abi'])
-  const areas = gridOf({ profile, abi, result: derived.rendering(profile), counts, denials })
+  const result = derived.rendering(profile)
+  const areas = gridOf({ profile, abi, result, counts, denials })
+  const size = sizeOfProfile(profile, result.rendering?.seccomp)
   const { namespace, name } = params
   const history = await ui.sources.history?.(
     line.namespace,
@@ -272,12 +280,13 @@ async function render(call: Call): Promise<View> {
       review.risk === undefined
         ? 'risk not known'
         : `${riskText(review.risk)} (RuntimeDefault ${review.risk.runtimeDefault})`,
+      sizeText(size),
       <a href={profileHref(key)}>profile</a>
     ],
     actions: actionsOf(line),
     body: bodyOf({
       ...{ call, line, review, abi, areas, denials, history, mayDecide },
-      ...{ overlay, trail: trailOf(profile, overlay) }
+      ...{ size, overlay, trail: trailOf(profile, overlay) }
     })
   }
 }

@@ -155,7 +155,7 @@ function EventMarks({ plot }: { plot: Plot }): VNode {
 function CurveFigure(props: { curve: Curve; figure: Figure; kind: string }): VNode {
   const plot = plotOf(props.curve, props.figure)
   const { curve, figure, seen, end, roomy } = plot
-  const approved = curve.approved === undefined ? '' : `, ${curve.approved} approved`
+  const approved = curve.approved === undefined ? '' : `, ${curve.approved} allowed`
   return (
     <svg
       class={`curve ${props.kind}`}

@@ -1,3 +1,4 @@
+import type { Abi } from '../../../src/syscalls/abi.js'
 import type { VNode } from 'preact'
 import { type Area, type Cell, cellWords, heatOf } from '../model/grid.js'
 import { countText } from './format.js'
@@ -110,11 +111,12 @@ function Legend(): VNode {
  */
 export function GridView(props: {
   areas: readonly Area[]
+  abi: Abi
   href: string
   chosen: string | undefined
   runtimeDefault: number
 }): VNode {
-  const { areas, href, chosen, runtimeDefault } = props
+  const { areas, abi, href, chosen, runtimeDefault } = props
   const cells = areas.flatMap((area) => area.cells)
   const observed = cells.filter((cell) => cell.observed).length
   const allowed = cells.filter((cell) => cell.allowed).length
@@ -130,8 +132,8 @@ export function GridView(props: {
       <header>
         <h2 id="h-grid">Syscalls</h2>
         <p>
-          {observed} observed{calls > 0 && `, ${countText(calls)} calls`}; {allowed} allowed of{' '}
-          {cells.length}; RuntimeDefault {runtimeDefault}
+          on {abi}: {observed} observed{calls > 0 && `, ${countText(calls)} calls`}; {allowed}{' '}
+          allowed of {cells.length}; RuntimeDefault {runtimeDefault}
         </p>
         <div class="row">
           <label class="find">

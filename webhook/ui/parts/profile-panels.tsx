@@ -1,6 +1,7 @@
 import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { plural } from '../../../src/lib/plural.js'
+import { allowedBy } from '../../../src/seccomp/review/profile-size.js'
 import { bySeverity } from '../../../src/seccomp/lint/lint-finding.js'
 import { lintSeccomp } from '../../../src/seccomp/lint/lint.js'
 import { reasonLine } from '../../../src/seccomp/policy/why.js'
@@ -15,11 +16,7 @@ const mostFindings = 20
 
 /** Why each syscall of a rendering is treated as it is. */
 export function Provenance({ rendering }: { rendering: Rendering }): VNode {
-  const allowed = new Set(
-    (rendering.seccomp.syscalls ?? [])
-      .filter(({ action }) => action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG')
-      .flatMap(({ names }) => names)
-  )
+  const allowed = allowedBy(rendering.seccomp)
   const rows = Object.entries(rendering.reasons).map(([name, reasons]) => ({
     key: name,
     cells: [
@@ -42,7 +39,8 @@ export function Provenance({ rendering }: { rendering: Rendering }): VNode {
     <section class="panel">
       <details>
         <summary class="pad">
-          Provenance: why each of {plural(rows.length, 'call')} is as it is
+          Provenance: why each of {plural(rows.length, 'call')} is as it is, {allowed.size} of them
+          allowed
         </summary>
         <Table caption="Provenance" columns={['Syscall', 'Treated', 'Because']} rows={rows} />
       </details>

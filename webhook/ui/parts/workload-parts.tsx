@@ -2,6 +2,7 @@ import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { endWord } from '../../../src/history/endings.js'
 import type { Review } from '../../../src/seccomp/review/review.js'
+import { observedNames } from '../../../src/seccomp/review/profile-size.js'
 import { sizeOfSet } from '../../../src/syscalls/syscall-set.js'
 import type { DiscoveryEvent } from '../../hub/observations/discovery.js'
 import { Moment } from './marks.js'
@@ -94,7 +95,7 @@ export function EventsPanel(props: { events: readonly DiscoveryEvent[]; now: num
 
 /** Numbers of syscalls by phase, of probes and of sessions. */
 export function PhasePanel({ profile }: { profile: SeccompProfile }): VNode {
-  const { probes, sessions, observed } = profile.status ?? {}
+  const { probes, sessions } = profile.status ?? {}
   const early = startupOnly(profile)
   const names = Object.values(early ?? {}).flat()
   return (
@@ -105,7 +106,7 @@ export function PhasePanel({ profile }: { profile: SeccompProfile }): VNode {
       <div class="body stack">
         <Facts
           entries={[
-            ['Observed', String(sizeOfSet(observed ?? {}))],
+            ['Observed', String(observedNames(profile).size)],
             ['While serving', servingText(profile)],
             ['Start-up only', startupOnlyText(early)],
             [
