@@ -3,7 +3,7 @@ import type { SyscallCount } from '../../src/api/gen/hub.js'
 import type { Abi } from '../../src/syscalls/abi.js'
 import type { Denial } from '../../src/seccomp/filter/denied.js'
 import type { CallVerdict } from '../../src/seccomp/filter/verdict.js'
-import { probedNames } from '../../src/seccomp/policy/probes.js'
+import { libcFallbackOf } from '../../src/seccomp/policy/libc-fallbacks.js'
 import { syscallName } from '../../src/syscalls/syscall-table.js'
 import { abiOf } from '../lib/abi-of.js'
 import type { ProfileVerdicts } from './verdict-cache.js'
@@ -85,7 +85,8 @@ export function isMismatch({ denial, detail }: DetailedDenial): boolean {
 function isExpected({ denial, detail }: DetailedDenial): boolean {
   if (denial.kind === 'expected') return true
   // runc itself answers ENOSYS for numbers above the highest one that a profile names.
-  return denial.kind === 'denied' && detail?.result === -ENOSYS && probedNames.has(denial.syscall)
+  const isNoCall = denial.kind === 'denied' && detail?.result === -ENOSYS
+  return isNoCall && libcFallbackOf(denial.syscall) !== undefined
 }
 
 function errnoOf({ denial, detail }: DetailedDenial, profile: ProfileVerdicts): number {

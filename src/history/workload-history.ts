@@ -99,7 +99,7 @@ export const HistoryDenial = Type.Object(
     /** The profile that denied it; in the namespace of the workload. */
     profile: Type.Optional(Text),
     revision: Type.Optional(Text),
-    /** The profile denies it on purpose, and libc has an alternative. */
+    /** The profile denies it on purpose, and the caller is known to do without. */
     expected: Type.Optional(Type.Boolean())
   },
   closed

@@ -39,6 +39,7 @@ int main(int count, char **args)
 			if (!strcmp(args[at], "getpgid")) syscall(SYS_getpgid, 0);
 			if (!strcmp(args[at], "getsid")) syscall(SYS_getsid, 0);
 			if (!strcmp(args[at], "times")) syscall(SYS_times, 0);
+			if (!strcmp(args[at], "memfd_create")) close(syscall(SYS_memfd_create, "a", 0));
 		}
 		nanosleep(&rest, NULL);
 	}

@@ -26,7 +26,7 @@ export interface DenialView {
   at: string
   lastSeen: string
   succeeded: number
-  /** Denied on purpose: libc has another way. */
+  /** Denied on purpose: the caller is known to do without. */
   expected: boolean
   /** Somebody decided that it stays denied, and is not shown as open. */
   muted: boolean

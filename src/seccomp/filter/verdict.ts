@@ -4,7 +4,7 @@ import { type Abi, scmpArchOf } from '../../syscalls/abi.js'
 import { builtRulesByName } from './built-rules.js'
 import { isNarrow, lowerHalves, mayOverride } from './call-answer.js'
 import { multiplexed } from './multiplexers.js'
-import { probedNames } from '../policy/probes.js'
+import { libcFallbackOf } from '../policy/libc-fallbacks.js'
 
 const ENOSYS = 38
 
@@ -14,8 +14,8 @@ const ENOSYS = 38
  * - `conditional`: its arguments (argument-verdict.ts), or a tracer, decide
  * - `logged`: allowed and logged; would be denied in enforce
  * - `denied`: the caller gets `errno`, or a signal where `errno` is undefined
- * - `expected`: denied with ENOSYS for a syscall that libc tries first and has a fallback for. Intended
- *   (RuntimeDefault's clone3), so it raises no alarm
+ * - `expected`: denied with ENOSYS, without which the C library is shown to do the same work (libc-fallbacks.ts).
+ *   RuntimeDefault does the same (clone3), so it raises no alarm
  */
 export type CallVerdict =
   | { kind: 'allowed' }
@@ -36,7 +36,11 @@ export function verdictOf(action: string, errnoRet: number | undefined, name: st
   if (action !== 'SCMP_ACT_ERRNO') return { kind: 'denied', action, errno: undefined }
   // Runtimes answer EPERM where a rule names no errno (runc, crun: errnoRet).
   const errno = errnoRet ?? 1
-  return { kind: errno === ENOSYS && probedNames.has(name) ? 'expected' : 'denied', action, errno }
+  return {
+    kind: errno === ENOSYS && libcFallbackOf(name) !== undefined ? 'expected' : 'denied',
+    action,
+    errno
+  }
 }
 
 /**

@@ -48,19 +48,19 @@ export function isListed(name: string, listed: readonly Abi[]): boolean {
 
 /**
  * Returns the names of other ABIs that stand there for libraries only: a family has a member that is allowed on a listed
- * ABI, or the name is answered with ENOSYS because a libc tries it first. Rendering adds both, so nobody has to remove them.
+ * ABI, or the name is answered with ENOSYS because callers try it first. Rendering adds both, so nobody has to remove them.
  */
 function exchangedNames(seccomp: LinuxSeccomp, others: readonly string[], listed: readonly Abi[]) {
   const rules = seccomp.syscalls ?? []
   const allowed = rules.filter(({ action }) => isAllowAction(action)).flatMap(({ names }) => names)
   const relatives = widen(allowed.filter((name) => isListed(name, listed)))
-  const isProbe = (name: string) =>
+  const isTriedFirst = (name: string) =>
     enosysNames.has(name) &&
     rules
       .filter(({ names }) => names.includes(name))
       .every(({ action, errnoRet }) => action === 'SCMP_ACT_ERRNO' && errnoRet === 38)
   // `widen` leaves out what it was given: only names of listed ABIs were.
-  return new Set(others.filter((name) => relatives.has(name) || isProbe(name)))
+  return new Set(others.filter((name) => relatives.has(name) || isTriedFirst(name)))
 }
 
 /** Returns one finding for all names of the same other ABIs: a profile for two ABIs has dozens of them. */

@@ -31,7 +31,7 @@ function lintDefault(seccomp: LinuxSeccomp, use: LintUse): LintFinding[] {
         rule: 'enosys-default',
         subject: 'defaultErrnoRet',
         message: 'ENOSYS for everything breaks container starts (fchown by runc) and hides denials',
-        fix: 'set defaultErrnoRet: 1; ENOSYS is added where libc probes'
+        fix: 'set defaultErrnoRet: 1; ENOSYS is added where callers may have an older syscall'
       }
     ]
   }

@@ -2,10 +2,11 @@ import { abis } from '../../syscalls/abi.js'
 import { knownSyscalls, syscallNumber } from '../../syscalls/syscall-table.js'
 
 /**
- * Syscalls that a libc or a common library tries first. It falls back to an older syscall on ENOSYS, and gives up on
- * EPERM (moby#42680, runc#2151).
+ * Syscalls that programs or libraries try first. Many of them try an older one on ENOSYS and give up on EPERM
+ * (moby#42680, runc#2151), so ENOSYS is the better answer. It is a denial like any other: only libc-fallbacks.ts says
+ * which ones need no alert. The list is fixed, because each name is in the bytes of every revision.
  */
-const probed = [
+const triedFirst = [
   'clone3',
   'close_range',
   'copy_file_range',
@@ -42,14 +43,11 @@ function isNew(name: string): boolean {
 /** Syscalls for which a profile that does not allow them returns ENOSYS instead of EPERM, each with the reason. */
 export const enosysNames: ReadonlyMap<string, string> = new Map(
   knownSyscalls
-    .filter((name) => probed.includes(name) || isNew(name))
+    .filter((name) => triedFirst.includes(name) || isNew(name))
     .map((name) => [
       name,
-      probed.includes(name)
-        ? 'ENOSYS: libc probes it and falls back'
+      triedFirst.includes(name)
+        ? 'ENOSYS: callers that have an older syscall try that one'
         : 'ENOSYS: newer than the profile, so that callers fall back'
     ])
 )
-
-/** Syscalls whose callers expect ENOSYS and fall back. */
-export const probedNames: ReadonlySet<string> = new Set(probed)

@@ -160,7 +160,7 @@ function auditRules(
  * Renders what people approved as an OCI `linux.seccomp` object (DESIGN §7). Pure: the same input
  * gives the same bytes, in whatever order it is written.
  *
- * enforce: what is allowed; ENOSYS for newer and probed calls; EPERM for the rest (or the spec's own
+ * enforce: what is allowed; ENOSYS for newer calls and those that callers try first; EPERM for the rest (or the spec's own
  * KILL). Lists the ABIs of spec.seccomp.architectures and the native one: a call through another ABI
  * is killed by libseccomp's filter.
  *

@@ -146,7 +146,7 @@ export const render = mutants('render', [
   ],
   [
     'enosys-names',
-    'Syscalls that libc probes for get ENOSYS, so that it falls back.',
+    'Syscalls that callers try first get ENOSYS, so that they can try an older one.',
     'src/seccomp/render/render.ts',
     'for (const [name, text] of enosysNames) {',
     'for (const [name, text] of [...enosysNames].slice(0, 1)) {',
@@ -154,7 +154,7 @@ export const render = mutants('render', [
   ],
   [
     'enosys-errno',
-    'The answer to a probed syscall is ENOSYS, not EPERM.',
+    'The answer to a syscall that callers try first is ENOSYS, not EPERM.',
     'src/seccomp/render/render.ts',
     "rules.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 38 })",
     "rules.push({ name, action: 'SCMP_ACT_ERRNO', errnoRet: 1 })",

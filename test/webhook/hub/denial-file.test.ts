@@ -49,7 +49,7 @@ test('a restarted hub knows earlier denials', async (t) => {
   first.denials.note([
     denial(3),
     denial(2, nameless),
-    denial(4, { syscall: 'rseq', expected: true })
+    denial(4, { syscall: 'clone3', expected: true })
   ])
   first.denials.note([denial(5, { comm: 'other' })])
   const listed = first.rows.list()
@@ -74,7 +74,7 @@ test('a restarted hub knows earlier denials', async (t) => {
   t.strictSame(second.news, ['getsid +2', 'bpf +0'])
   const counts = () => second.rows.list().map(({ syscall, comm, count }) => [syscall, comm, count])
   t.same(counts(), [
-    ['rseq', 'app', 4],
+    ['clone3', 'app', 4],
     ['getsid', 'other', 2],
     ['getsid', 'app', 5],
     ['bpf', 'app', 2]

@@ -1,5 +1,6 @@
 import type { Pin } from '../../../src/confinement/pin.js'
 import { quoted } from '../../../src/lib/shell-word.js'
+import { libcFallbackOf } from '../../../src/seccomp/policy/libc-fallbacks.js'
 import { approveFirst } from '../../../src/seccomp/policy/approval.js'
 import type { Abi } from '../../../src/syscalls/abi.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
@@ -10,6 +11,12 @@ import { uringProbe } from '../../hub/denials/denial.js'
 import type { DenialRow } from '../../hub/denials/denial-row.js'
 
 const floor = runtimeDefaultNames()
+
+/** Returns what callers use instead of a call whose denial is expected. */
+function insteadOf(syscall: string): string {
+  if (syscall === uringProbe) return 'libuv uses epoll'
+  return `the C library uses ${libcFallbackOf(syscall)?.instead ?? 'another call'}`
+}
 
 /** PinOfCall is the pin of the profile that denied a call, and whether the newest approved revision allows the call. */
 export interface PinOfCall extends Pin {
@@ -42,8 +49,7 @@ export function denialHint(
   unapproved: readonly string[] = []
 ): string {
   const { syscall } = row
-  if (row.expected)
-    return `denied on purpose: ${syscall === uringProbe ? 'libuv uses epoll' : 'libc has an alternative'}`
+  if (row.expected) return `denied on purpose: ${insteadOf(syscall)}`
   if (row.succeeded > 0)
     return 'it succeeded although its profile denies it: another filter is in force'
   if (block !== undefined) {

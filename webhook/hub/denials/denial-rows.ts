@@ -10,6 +10,7 @@ import {
   earliest,
   grownRow,
   isNameless,
+  judgedNow,
   keyWithoutCaller
 } from './denial-row.js'
 import { type ContainerRun, DenialTable, placeOf } from './denial-table.js'
@@ -82,9 +83,10 @@ export class DenialRows {
 
   /** @param before what an earlier hub knew; default: nothing is known of the time before now */
   constructor(before: SavedDenials = { since: new Date().toISOString(), rows: [], runs: {} }) {
-    this.#rows = new DenialTable(before.rows)
-    this.#restored = new WeakSet(before.rows)
-    this.#containers = sumsOf(before)
+    const rows = before.rows.map(judgedNow)
+    this.#rows = new DenialTable(rows)
+    this.#restored = new WeakSet(rows)
+    this.#containers = sumsOf({ ...before, rows })
     this.#since = before.since
   }
 
@@ -140,7 +142,8 @@ export class DenialRows {
    * Adds calls that another hub recorded. Nobody is notified: they are not new.
    * @param since when the instance was reported first, by the clock of its node
    */
-  learn(row: DenialRow, added: number, since = row.firstSeen): void {
+  learn(recorded: DenialRow, added: number, since = recorded.firstSeen): void {
+    const row = judgedNow(recorded)
     const before = this.#rows.get(row.key)
     const learned = {
       ...row,

@@ -3,6 +3,7 @@ import type { DenialDetail, Observation } from '../../../src/api/gen/hub.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import { cutText } from '../../../src/lib/cut-text.js'
 import { knownTime } from '../../../src/history/times.js'
+import { libcFallbackOf } from '../../../src/seccomp/policy/libc-fallbacks.js'
 import { abis } from '../../../src/syscalls/abi.js'
 import type { Target } from '../nodes/workload.js'
 
@@ -40,7 +41,7 @@ export interface Denial {
   firstAt?: string
   /** The arguments of the newest call, if the audit log has them. */
   arguments: string
-  /** Whether the profile denies it on purpose and libc has an alternative: such a denial needs no alert. */
+  /** Whether it was denied as RuntimeDefault denies it, and the caller is known to do without: no alert is needed. */
   expected: boolean
   /** How often the syscall succeeded although the profile denies it: another filter is in use. */
   succeeded: number
@@ -72,14 +73,26 @@ function firstAtOf(detail: DenialDetail | undefined): { firstAt?: string } {
 
 /**
  * The syscall that libuv tries first in Secco's own pods: each event loop asks for a ring, whatever UV_USE_IO_URING
- * says, and uses epoll on ENOSYS (libuv, src/unix/linux.c).
+ * says, and uses epoll on any error (libuv, src/unix/linux.c: uv__iou_init).
  */
 export const uringProbe = 'io_uring_setup'
 
+/** The answers of audit and of enforce: what the one hides, the other hides. */
+const uringAnswers: readonly number[] = [constants.errno.EPERM, constants.errno.ENOSYS]
+
 /** Returns whether a denial is libuv's probe in a pod of Secco itself. Elsewhere such a denial is worth a look. */
 function isOwnProbe({ ref }: Target, name: string, detail: DenialDetail | undefined): boolean {
-  const isOwn = ref.namespace === rootNamespace && detail?.errno === constants.errno.ENOSYS
+  const isOwn = ref.namespace === rootNamespace && uringAnswers.includes(detail?.errno ?? 0)
   return isOwn && name === uringProbe
+}
+
+/** Returns whether a satellite may call the denial of a syscall expected: one of an earlier version expects more. */
+export const mayBeExpected = (syscall: string): boolean =>
+  syscall === uringProbe || libcFallbackOf(syscall) !== undefined
+
+function isExpected(target: Target, name: string, detail: DenialDetail | undefined): boolean {
+  const isReported = detail?.expected === true && libcFallbackOf(name) !== undefined
+  return isReported || isOwnProbe(target, name, detail)
 }
 
 /** Returns the denials of an observation, checked: it can hold anything, and a process chooses its own name. */
@@ -117,7 +130,7 @@ export function denialsOf(
       at: knownTime(detail?.at),
       ...firstAtOf(detail),
       arguments: fitting(detail?.arguments ?? '', argumentsForm),
-      expected: detail?.expected === true || isOwnProbe(target, name, detail),
+      expected: isExpected(target, name, detail),
       succeeded: detail?.succeeded ?? 0
     }))
 }

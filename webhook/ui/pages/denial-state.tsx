@@ -23,8 +23,7 @@ export interface StateCellProps {
 /** The state of a line of denials, and why it is so. */
 export function StateCell({ group, decision, now }: StateCellProps): VNode {
   const { state, hint } = group
-  if (state === 'expected')
-    return <NotedTag text="explained" note="denied on purpose: libc has another way" />
+  if (state === 'expected') return <NotedTag text="explained" note={hint} />
   if (state === 'closed') {
     return (
       <>

@@ -263,9 +263,9 @@ async function render({ ui, identity, query }: Call): Promise<View> {
             />
           )}
           <footer>
-            “logged” is audit: the call succeeded and would be denied in enforce. ENOSYS is answered
-            on purpose, so that libc falls back. “closed”: the profile allows the call by now, or
-            was deleted, and the container that was denied it has ended.
+            “logged” is audit: the call succeeded and would be denied in enforce. “explained” is
+            clone3 with ENOSYS: every C library uses clone then. “closed”: the profile allows the
+            call by now, or was deleted, and the container that was denied it has ended.
           </footer>
         </section>
         <CommandPanel

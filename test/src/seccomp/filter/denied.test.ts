@@ -4,8 +4,33 @@ import { deniedOf, isAllowed } from '../../../../src/seccomp/filter/denied.js'
 import { lintSeccomp } from '../../../../src/seccomp/lint/lint.js'
 import { renderProfile } from '../../../../src/seccomp/render/render.js'
 import { riskOf } from '../../../../src/seccomp/policy/risk.js'
+import { abisOfMachine } from '../../../../src/syscalls/abi.js'
+import { knownSyscalls } from '../../../../src/syscalls/syscall-table.js'
 import { verdictsOf } from '../../../../src/seccomp/filter/verdict.js'
 import { enforce, allowing } from '../../../helpers/seccomp-profiles.js'
+
+test('enforce hides no denial that audit flags', (t) => {
+  const document = allowing(['socket'])
+  const [inEnforce, inAudit] = [enforce, { ...enforce, mode: 'audit' as const }].map((options) =>
+    verdictsOf(renderProfile(document, options).seccomp, 'x86_64')
+  )
+  const hidden: string[] = []
+  for (const abi of abisOfMachine('x86_64')) {
+    for (const name of knownSyscalls) {
+      const [enforced, audited] = [inEnforce?.(abi, name).kind, inAudit?.(abi, name).kind]
+      if (enforced !== 'expected') continue
+      hidden.push(`${abi} ${name}`)
+      t.equal(audited, 'expected', `${abi} ${name}: audit`)
+    }
+  }
+  t.same(hidden, ['x86_64 clone3'])
+  t.same(
+    ['memfd_create', 'copy_file_range', 'futex_waitv'].map((name) => inEnforce?.('x86_64', name)),
+    Array(3).fill({ kind: 'denied', action: 'SCMP_ACT_ERRNO', errno: 38 }),
+    'they get ENOSYS still'
+  )
+  t.end()
+})
 
 test('denied, lint, risk', (t) => {
   const { seccomp } = renderProfile(allowing(['socket']), enforce)
@@ -24,7 +49,7 @@ test('denied, lint, risk', (t) => {
       syscalls: [
         { names: ['read', 'socket'], action: 'SCMP_ACT_ALLOW' },
         { names: ['keyctl'], action: 'SCMP_ACT_KILL_PROCESS' },
-        { names: ['statx', 'io_uring_setup'], action, errnoRet: 38 },
+        { names: ['clone3', 'io_uring_setup', 'memfd_create', 'statx'], action, errnoRet: 38 },
         {
           names: ['personality'],
           action: 'SCMP_ACT_ERRNO',
@@ -44,7 +69,9 @@ test('denied, lint, risk', (t) => {
     ['x86_64', 'mount', { kind: 'logged', action: 'SCMP_ACT_LOG', errno: undefined }],
     ['x86_64', 'syscall_500', { kind: 'logged', action: 'SCMP_ACT_LOG', errno: undefined }],
     ['i386', 'keyctl', { kind: 'denied', action: 'SCMP_ACT_KILL_PROCESS', errno: undefined }],
-    ['x86_64', 'statx', { kind: 'expected', action, errno: 38 }],
+    ['x86_64', 'clone3', { kind: 'expected', action, errno: 38 }],
+    ['x86_64', 'statx', { kind: 'denied', action, errno: 38 }],
+    ['x86_64', 'memfd_create', { kind: 'denied', action, errno: 38 }],
     ['x86_64', 'io_uring_setup', { kind: 'denied', action, errno: 38 }],
     ['x86_64', 'personality', { kind: 'conditional' }],
     ['x86_64', 'prctl', { kind: 'conditional' }],

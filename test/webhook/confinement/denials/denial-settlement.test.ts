@@ -210,8 +210,8 @@ test('a denial of a deleted profile stays, and offers nothing to allow', async (
     ],
     [
       'on purpose',
-      { createdAt: null, row: { ...deleted, expected: true } },
-      ...(['expected', '', second(30), 'denied on purpose: libc has an alternative'] as const)
+      { createdAt: null, row: { ...deleted, syscall: 'clone3', expected: true } },
+      ...(['expected', '', second(30), 'denied on purpose: the C library uses clone'] as const)
     ]
   ]
   for (const [what, ground, state, closedAt, deletedAt, hint] of table) {
@@ -399,7 +399,7 @@ test('a denial is closed when its profile allows the call and its container has 
       '',
       /allow it/
     ],
-    ['on purpose', { row: { expected: true } }, 'expected', '', /on purpose/],
+    ['on purpose', { row: { syscall: 'clone3', expected: true } }, 'expected', '', /on purpose/],
     [
       'muted',
       { mute: [{ syscall: 'getsid' }], state: { enforce: before } },

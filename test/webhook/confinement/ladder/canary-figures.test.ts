@@ -31,7 +31,8 @@ test('which denials count against a canary', (t) => {
     ['at its begin', {}, '2026-01-01T12:00:00Z', true],
     ['from before', {}, '2026-01-01T11:59:59Z', false],
     ['of another revision', { revision: 'sha256:b' }, '2026-01-01T12:00:01Z', false],
-    ['an expected one', { expected: true }, '2026-01-01T12:00:01Z', false],
+    ['an expected one', { syscall: 'clone3', expected: true }, '2026-01-01T12:00:01Z', false],
+    ['ENOSYS', { syscall: 'memfd_create', errno: 38 }, '2026-01-01T12:00:01Z', true],
     ['a muted one', { syscall: 'mkdir', comm: 'agent' }, '2026-01-01T12:00:01Z', false],
     ['the same by another program', { syscall: 'mkdir' }, '2026-01-01T12:00:01Z', true],
     ['one under equal content elsewhere', { namespace: 'ops' }, '2026-01-01T12:00:01Z', false]

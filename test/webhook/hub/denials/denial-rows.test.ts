@@ -175,6 +175,35 @@ test('a denial that grows among very many is not counted twice', (t) => {
   t.end()
 })
 
+test('what an earlier version hid is open where no C library does without the call', (t) => {
+  const earlier = new DenialRows()
+  for (const syscall of ['clone3', 'memfd_create']) {
+    earlier.grow(
+      {
+        ...{ node: 'n1', container: 'web', instance: `n1/${syscall}`, action: 'SCMP_ACT_ERRNO' },
+        ...{ namespace: 'shop', errno: 38, signal: '', syscall, at: '', expected: true },
+        lastSeen: '2026-01-01T00:00:00Z'
+      } as Denial,
+      3,
+      '2026-01-01T00:00:00Z'
+    )
+  }
+  const saved = earlier.saved()
+  const recorded = new DenialRows()
+  for (const row of saved.rows) recorded.learn(row, 3)
+  for (const [what, rows] of Object.entries({ 'a file': new DenialRows(saved), recorded })) {
+    const found = rows.list().map(({ syscall, expected }) => [syscall, expected])
+    const wanted = [
+      ['clone3', true],
+      ['memfd_create', false]
+    ]
+    t.same(found, wanted, what)
+    const run = { node: 'n1', id: 'web', startedAt: '2026-01-01T00:00:00Z' }
+    t.same(rows.ofContainer(run), { denials: 3, expected: 3 }, `${what}: counted`)
+  }
+  t.end()
+})
+
 test('a full table forgets the oldest rows and moves the time since which denials are known', (t) => {
   const rows = new DenialRows({ since: '2026-01-01T00:00:00.000Z', rows: [], runs: {} })
   const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 1, 0, second)).toISOString()
