@@ -35,7 +35,7 @@ interface PromoteOptions {
 function mustHaveReason(reason = ''): void {
   if (reason.trim() !== '') return
   throw new SeccoError('INVALID_ARGUMENT', '--reason: is required', {
-    hint: 'add --reason WHY, which the history keeps; with --dry-run no reason is needed'
+    hint: 'add --reason WHY, which the history keeps; a dry run needs none: see `secco promote --help`'
   })
 }
 

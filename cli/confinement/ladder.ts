@@ -92,7 +92,8 @@ function nextText(view: LadderAnswer, mode: 'audit' | 'enforce'): string {
   const { namespace, profile, canary, assignment } = view
   const [workloadKind = ''] = view.workload.split('/')
   if (assignment === undefined || assignment.containers === 0) {
-    return newPodsText({ namespace, name: profile, workloadKind }, { mode, canary })
+    const who = newPodsText({ namespace, name: profile, workloadKind }, { mode, canary })
+    return `${who}; see what runs with \`${runningCommand(namespace)}\``
   }
   return `find running pods with an older filter: ${runningCommand(namespace, 'secco ps --wrong')}`
 }

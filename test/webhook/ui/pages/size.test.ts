@@ -94,7 +94,10 @@ test('one profile has one size wherever it is printed', async (t) => {
 
 test('what is not approved has no revision, and its size says so', async (t) => {
   const { workload } = profile.spec
-  const { app, get } = await startUiRig({ objects: [{ ...profile, spec: { workload } }], denials: () => [] })
+  const { app, get } = await startUiRig({
+    objects: [{ ...profile, spec: workload === undefined ? {} : { workload } }],
+    denials: () => []
+  })
   t.teardown(() => app.close())
   t.match(textOf((await get('/profiles')).body), / none yet nothing 0 4 nothing /)
   t.match(textOf((await get('/review/shop/checkout.app')).body), /0 calls approved by name/)
