@@ -1,6 +1,7 @@
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { pinOf, pinText } from '../../src/confinement/pin.js'
+import { seenOf } from '../../src/seccomp/review/seen.js'
 import { startupOnly } from '../../src/seccomp/review/startup-only.js'
 import { plural } from '../../src/lib/plural.js'
 import { estimateText } from '../../src/seccomp/review/completeness.js'
@@ -241,6 +242,13 @@ export async function showProfile(
       line(io, denialLabel(denial), denialText(denial, args.now))
     }
     line(io, 'Next', review.next)
-  } else printObject(io, args.output, { ...profile, review, rendering, size })
+  } else
+    printObject(io, args.output, {
+      ...profile,
+      review,
+      rendering,
+      size,
+      seen: seenOf(profile)
+    })
   return 0
 }

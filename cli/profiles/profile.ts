@@ -6,6 +6,7 @@ import { approvedDigest, isApprovalStale } from '../../src/seccomp/policy/approv
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
 import { filteredCallsOf, planArguments } from '../../src/seccomp/review/argument-approval.js'
 import { diffAgainstObserved, type ObservedDiff } from '../../src/seccomp/review/diff.js'
+import { checkSeen, seenOf } from '../../src/seccomp/review/seen.js'
 import { approvedNames } from '../../src/seccomp/review/profile-size.js'
 import { approvedNeverObserved } from '../../src/seccomp/review/never-observed.js'
 import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
@@ -132,8 +133,9 @@ async function approveOne(
     return false
   }
   const after = await store.update('SeccompProfile', ref, (profile) => {
+    // What was printed: observations and other approvals may arrive until now.
+    checkSeen(profile, seenOf(before))
     const approved = approveObserved(profile, decision)
-    // What was printed, whether or not the approver named it: observations may arrive until now.
     checkDigest(approved, approvedDigest(proposed.spec))
     return approved
   })

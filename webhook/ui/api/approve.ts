@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { approveObserved } from '../../../src/seccomp/review/approve.js'
+import { checkSeen } from '../../../src/seccomp/review/seen.js'
 import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Call } from '../model/context.js'
@@ -30,6 +31,10 @@ function proposalDigest({ ui }: Call, proposal: SeccompProfile): string {
   return derivedOf(ui.sources, ui.now()).digest(proposal)
 }
 
+function evidenceOf({ ui }: Call, profile: SeccompProfile) {
+  return derivedOf(ui.sources, ui.now()).completeness(profile).evidence
+}
+
 /** Endpoints that approve what was observed, or single calls. */
 export const approveRoutes: readonly Route[] = [
   writing({
@@ -47,12 +52,20 @@ export const approveRoutes: readonly Route[] = [
         deny: Type.Optional(Names),
         expect: Type.Optional(
           Type.String({ description: 'digest that was shown; another one is a conflict' })
+        ),
+        seen: Type.Optional(
+          Type.String({
+            maxLength: 1024,
+            description:
+              'what was shown, as `secco profile show -o json` prints it; when it changed, nothing is approved. ' +
+              'The page always sends it; without it, what is stored now is approved'
+          })
         )
       },
       { additionalProperties: false }
     ),
     response: Answer,
-    async handle(call, { reason, allow, deny = [], expect }) {
+    async handle(call, { reason, allow, deny = [], expect, seen }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
       const decide = (profile: SeccompProfile) =>
         allow === undefined && deny.length === 0
@@ -60,6 +73,7 @@ export const approveRoutes: readonly Route[] = [
           : decideCalls(profile, { ...decision, allow: allow ?? [], deny, whole: true })
       // The digest of what is written: observations may arrive until then.
       const decideShown = (profile: SeccompProfile) => {
+        if (seen !== undefined) checkSeen(profile, seen, evidenceOf(call, profile))
         const after = decide(profile)
         if (expect === undefined || expect === '' || proposalDigest(call, after) === expect)
           return after

@@ -93,8 +93,11 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
   const answer: Answer = await ask(method, url, method === 'DELETE' ? undefined : body)
   for (const button of buttons) button.disabled = false
   const here = standing(form)
-  if (!answer.ok) showError(here, failureText(answer.failure))
-  else if (body['dryRun'] === true) showAnswer(here, answer.data)
+  if (!answer.ok) {
+    showError(here, failureText(answer.failure))
+    const newer = here.querySelector<HTMLElement>('[data-newer]')
+    if (newer !== null) newer.hidden = answer.failure.code !== 'CONFLICT'
+  } else if (body['dryRun'] === true) showAnswer(here, answer.data)
   else {
     sessionStorage.setItem('notice', 'Done.')
     follow(here, answer.data)
@@ -111,6 +114,13 @@ function showNothingTicked(form: HTMLFormElement): void {
   button.disabled = !isTicked
 }
 
+/** Loads the page again with what it shows now. What a person typed, also in the form, stays. */
+function showNewer(): void {
+  leave()
+  sessionStorage.setItem('typed', JSON.stringify([location.pathname, packTyped()]))
+  location.reload()
+}
+
 /** Starts the forms that change something: they send JSON to their endpoint and show the answer or error. */
 export function startActions(): void {
   document.addEventListener('submit', (event) => {
@@ -118,6 +128,10 @@ export function startActions(): void {
     if (!(form instanceof HTMLFormElement) || form.dataset['action'] === undefined) return
     event.preventDefault()
     void send(form, event.submitter)
+  })
+  document.addEventListener('click', (event) => {
+    if (event.target instanceof Element && event.target.closest('[data-newer]') !== null)
+      showNewer()
   })
   // Another choice is another revision: the digest that was shown would not be approved any more.
   document.addEventListener('change', (event) => {

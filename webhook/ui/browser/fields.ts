@@ -38,7 +38,7 @@ export function isAnythingTyped(): boolean {
 export function formName(form: HTMLFormElement | null): string {
   if (form === null) return ''
   const about = [...form.querySelectorAll<HTMLInputElement>('input[type=hidden]')]
-    .filter((each) => each.dataset['expect'] === undefined)
+    .filter(({ dataset }) => dataset['expect'] === undefined && dataset['seen'] === undefined)
     .map(({ name, value }) => `${name}=${value}`)
   return [form.dataset['url'] ?? form.getAttribute('action') ?? '', ...about].join(' ')
 }
@@ -75,10 +75,10 @@ interface Typed {
 export const isChoice = (field: Field): field is HTMLInputElement =>
   field instanceof HTMLInputElement && (field.type === 'checkbox' || field.type === 'radio')
 
-/** Packs what was typed outside of this form as text, for the same page after it is loaded again. */
-export function packTyped(except: HTMLFormElement): string {
+/** Packs what was typed outside of this form, if any, as text, for the same page after it is loaded again. */
+export function packTyped(except?: HTMLFormElement): string {
   const typed = fieldsOf(document.body)
-    .filter((field) => field.form !== except && isChanged(field))
+    .filter((field) => (except === undefined || field.form !== except) && isChanged(field))
     .filter(({ type }) => type !== 'file' && type !== 'password')
     .map(
       (field): Typed => ({

@@ -1,6 +1,5 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
-import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import {
   approvedNames,
@@ -8,37 +7,21 @@ import {
   sizeOfProfile,
   sizeText
 } from '../../../src/seccomp/review/profile-size.js'
-import type { Review } from '../../../src/seccomp/review/review.js'
-import type { Call, Ui } from '../model/context.js'
+import { seenOf } from '../../../src/seccomp/review/seen.js'
+import type { Call } from '../model/context.js'
 import { derivedOf, workloadHref } from '../model/derived.js'
-import type { Change, Proposal } from '../model/proposal.js'
 import { approvalCommand, changesOf, proposalOf } from '../model/proposal.js'
 import { reachOf } from '../model/instances.js'
 import { titleOf, type WorkloadLine } from '../model/workloads.js'
 import { ChangeDocument, ChangeTable } from '../parts/change-table.js'
-import { shortDigest } from '../parts/format.js'
-import { ActionForm, FormError } from '../parts/forms.js'
-import { Icon } from '../parts/icons.js'
 import { ApprovedMark, CheckLine, DigestMark, LiveFact, Moment, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { Command, Facts, Panel } from '../parts/panels.js'
 import { Ladder, PromotePanel } from '../parts/promote-view.js'
 import { RiskPanel } from '../parts/workload-parts.js'
+import { ApproveForm, metOf, type Shown } from './approve-form.js'
 import { mustFindLine } from './workload.js'
 
-/** Everything that the panels of one review show. */
-interface Shown {
-  ui: Ui
-  line: WorkloadLine
-  review: Review
-  changes: readonly Change[]
-  approved: ReadonlySet<string>
-  observed: ReadonlySet<string>
-  proposal: Proposal
-  may: boolean
-}
-
-const metOf = ({ evidence }: Review) => evidence.filter(({ ok }) => ok).length
 const instancesOf = ({ profile }: WorkloadLine) => profile.status?.instances ?? []
 
 function gatesPanel({ line, review, proposal }: Shown): VNode {
@@ -127,88 +110,6 @@ function radiusView(shown: Shown): VNode {
   )
 }
 
-/** Returns the sentence for a review in which nothing is ticked. */
-function nothingText({ changes, observed }: Shown): string {
-  if (changes.length > 0) return 'Nothing to approve: tick a change first.'
-  return observed.size > 0
-    ? 'Nothing to approve: everything that was observed is approved.'
-    : 'Nothing to approve: no syscall was observed yet.'
-}
-
-/** The button, and why it is disabled. The browser follows the boxes (actions.ts). */
-function ApproveButton({ shown }: { shown: Shown }): VNode {
-  const { changes, proposal } = shown
-  const { spec } = shown.line.profile
-  // Both need no tick: an approval that is stale, and one of parents alone.
-  const isFirst = spec.extends !== undefined && spec.approval === undefined
-  const needsTick = !isApprovalStale(spec) && !isFirst
-  const disabled = needsTick && !changes.some(({ included }) => included)
-  const digest = proposal.digest === '' ? '' : `sha256:${shortDigest(proposal.digest)}`
-  return (
-    <>
-      <button
-        class="btn primary wide"
-        type="submit"
-        disabled={disabled}
-        aria-describedby={needsTick ? 'nothing' : undefined}
-      >
-        Approve <span data-digest>{digest}</span>
-      </button>
-      {needsTick && (
-        <p id="nothing" class="small muted" hidden={!disabled} data-nothing-ticked>
-          {nothingText(shown)}
-        </p>
-      )}
-    </>
-  )
-}
-
-function approveForm(shown: Shown): VNode {
-  const { line, review, proposal, may } = shown
-  if (!may) {
-    return (
-      <div class="body">
-        <p class="muted">
-          You may view this profile but not approve it: you lack the right to approve.
-        </p>
-      </div>
-    )
-  }
-  const { digest } = proposal
-  const [met, all] = [metOf(review), review.evidence.length]
-  return (
-    <ActionForm
-      id="approve"
-      class="body stack"
-      url={`/api/v1/profiles/${line.key}/approve`}
-      then="reload"
-      label="Approve"
-    >
-      <input type="hidden" name="expect" value={digest} data-expect />
-      <div class="field">
-        <label for="why">Reason</label>
-        <textarea
-          id="why"
-          name="reason"
-          rows={3}
-          required
-          maxlength={1000}
-          aria-describedby="why-h"
-        />
-        <small id="why-h">kept with the approval, in the audit log</small>
-      </div>
-      {met < all && (
-        <p class="small warn">
-          <Icon name="open" /> Evidence is {met} of {all}: what is missing is on the{' '}
-          <a href={workloadHref(line.key)}>workload's page</a>.
-        </p>
-      )}
-      <FormError />
-      <ApproveButton shown={shown} />
-    </ActionForm>
-  )
-}
-
 function bodyOf(shown: Shown): VNode {
   const { ui, line, review, changes, approved, observed, may } = shown
   const unchanged = [...observed].filter((name) => approved.has(name)).length
@@ -228,7 +129,7 @@ function bodyOf(shown: Shown): VNode {
       <div class="stack">
         <Panel id="h-blast" title="Blast radius" note="on your approval">
           {radiusView(shown)}
-          {approveForm(shown)}
+          <ApproveForm {...shown} />
           <div class="body stack">
             <h3>The same on the command line</h3>
             <Command text={`secco diff ${line.key}`} />
@@ -263,6 +164,7 @@ async function render(call: Call): Promise<View> {
     approved: approvedNames(profile),
     observed: observedNames(profile),
     proposal: proposalOf(profile, changes, derived),
+    seen: seenOf(profile, derived.completeness(profile).evidence),
     may: await identity.can('approve', 'seccompprofiles', params['namespace'], params['name'])
   }
   return {

@@ -373,3 +373,36 @@ test('review: the gate about RuntimeDefault counts what is beyond it', async (t)
     t.match(gates, says, names.join())
   }
 })
+
+test('review: of two tabs, the one with the older list approves nothing', async (t) => {
+  const rig = await startUiRig({ objects: [observing(['accept4', 'read'])], denials: () => [] })
+  t.teardown(() => rig.app.close())
+  const url = '/api/v1/profiles/shop/checkout.app/approve'
+  const seenOn = async () => {
+    const { body } = await rig.get(path)
+    t.match(body, /data-newer/, 'the newer list is offered')
+    return /name="seen" value="([^"]+)"/.exec(body)?.[1] ?? ''
+  }
+  const older = await seenOn()
+  const ref = { namespace: 'shop', name: 'checkout.app' }
+  await rig.ui.store.update('SeccompProfile', ref, (one) =>
+    observing(['accept4', 'bpf', 'read'], one)
+  )
+  rig.pass(60_000)
+  const newer = await seenOn()
+  t.not(newer, older)
+  // The person ticked another box, so there is no digest to expect.
+  const body = { reason: 'why', allow: ['accept4', 'read'] }
+  const stale = await rig.send('POST', url, { ...body, seen: older })
+  t.equal(stale.statusCode, 409)
+  t.match(stale.json(), {
+    code: 'CONFLICT',
+    message: /nothing was approved: the calls to add are now accept4, bpf, read/,
+    hint: /approve that/
+  })
+  t.equal(rig.profiles()[0]?.spec.seccomp, undefined, 'nothing is approved')
+  t.equal((await rig.send('POST', url, { ...body, seen: newer })).statusCode, 200)
+  const again = await rig.send('POST', url, { reason: 'why', allow: ['bpf'], seen: newer })
+  t.match(again.json(), { code: 'CONFLICT', message: /somebody changed what is approved/ })
+  t.equal((await rig.send('POST', url, { reason: 'a script', allow: ['bpf'] })).statusCode, 200)
+})

@@ -93,9 +93,9 @@ test('one profile has one size wherever it is printed', async (t) => {
 })
 
 test('what is not approved has no revision, and its size says so', async (t) => {
-  const { workload } = profile.spec
+  const { workload = { kind: 'Deployment', name: 'checkout' } } = profile.spec
   const { app, get } = await startUiRig({
-    objects: [{ ...profile, spec: workload === undefined ? {} : { workload } }],
+    objects: [{ ...profile, spec: { workload } }],
     denials: () => []
   })
   t.teardown(() => app.close())
