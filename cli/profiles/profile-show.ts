@@ -146,11 +146,10 @@ function describeReview(io: Io, review: Review): void {
   const { evidence, estimate, promotion, lonely } = review
   const present = evidence.filter(({ ok }) => ok).length
   line(io, 'Evidence', `${present} of ${plural(evidence.length, 'item')}`)
-  for (const { ok, detail, next } of evidence) {
-    const mark = ok ? paint(io, 'green', '✓') : paint(io, 'yellow', '✗')
-    io.stdout(
-      `  ${mark} ${plain(detail)}${next === undefined ? '' : paint(io, 'dim', ` — ${next}`)}\n`
-    )
+  for (const { ok, bad, detail, next } of evidence) {
+    const mark = ok ? paint(io, 'green', '✓') : paint(io, bad === true ? 'red' : 'yellow', '✗')
+    const text = bad === true ? paint(io, 'red', plain(detail)) : plain(detail)
+    io.stdout(`  ${mark} ${text}${next === undefined ? '' : paint(io, 'dim', ` — ${next}`)}\n`)
   }
   line(io, 'Unseen', estimateText(estimate.all))
   for (const phase of ['startup', 'serving'] as const) {

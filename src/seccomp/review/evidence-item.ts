@@ -8,6 +8,8 @@ export interface EvidenceItem {
   /** Stable word for scripts. */
   item: string
   ok: boolean
+  /** A restart under the profile can fail without it: it is shown in red. */
+  bad?: true
   detail: string
   /** The next step if it is not ok. */
   next?: string

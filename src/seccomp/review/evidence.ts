@@ -72,6 +72,43 @@ export function newestImage(instances: readonly Instance[]): string | undefined 
   )?.image
 }
 
+/** Returns whether an instance shows what its program calls while it starts. */
+const showsStart = (one: Instance) => one.complete
+
+/**
+ * Returns the image whose start was not recorded although its workload was; '' where no image is known, and undefined where
+ * a start was recorded or nothing was. A start of an earlier image says nothing about the image that runs now.
+ */
+function unseenStartOf(profile: SeccompProfile): string | undefined {
+  const instances = entryInstances(profile)
+  if (instances.length === 0) return undefined
+  const starts = instances.filter(showsStart)
+  const image = starts.length === 0 ? undefined : newestImage(instances)
+  const isUnknown = (one: Instance) => one.image === undefined || one.image === ''
+  const isSeen = starts.some((one) => image === undefined || isUnknown(one) || one.image === image)
+  return isSeen ? undefined : (image ?? '')
+}
+
+/**
+ * Returns whether the workload was recorded and no start of it was, or none of the image that runs now: what the program
+ * calls while it starts is then not in the profile.
+ */
+export function isStartUnseen(profile: SeccompProfile): boolean {
+  return unseenStartOf(profile) !== undefined
+}
+
+/** Returns what a start that was not recorded means, as each place says it; '' where one was recorded. */
+export function startUnseenText(profile: SeccompProfile): string {
+  const image = unseenStartOf(profile)
+  if (image === undefined) return ''
+  const of = image === '' ? '' : ` of the image ${image}`
+  return `No start${of} was recorded: what the program calls while it starts is not in the profile. A restart under it can fail`
+}
+
+/** The next step where no start was recorded. */
+export const startUnseenNext =
+  'restart one instance while its node records it, or let one start in audit first'
+
 function item(name: string, ok: boolean, detail: string, next: string): EvidenceItem {
   return { item: name, ok, detail, ...(ok ? {} : { next }) }
 }
@@ -182,14 +219,21 @@ function otherEnds(instances: readonly Instance[]): string {
   return ends.length === 0 ? '' : `: ${ends.join(', ')}`
 }
 
+/** Returns the item of a start that was not recorded: the one that can break a workload. */
+const unseenStart = (profile: SeccompProfile): EvidenceItem => ({
+  ...item('start', false, startUnseenText(profile), startUnseenNext),
+  bad: true
+})
+
 function ofPhases(profile: SeccompProfile): EvidenceItem[] {
   const { instances = [], probes } = profile.status ?? {}
   const seen = new Set(instances.flatMap(({ events }) => events ?? []))
-  if (instances.some(({ complete, part }) => complete && (part ?? 'entry') === 'entry'))
-    seen.add('start')
+  // An event alone does not say whether the image that started is the one that runs.
+  if (entryInstances(profile).some(showsStart)) seen.add('start')
   if (instances.some(({ part }) => part === 'probe') || probes !== undefined) seen.add('probe')
   if (servingSeen(profile)) seen.add('serve')
   return phases.map(([phase, what, next]) => {
+    if (phase === 'start' && isStartUnseen(profile)) return unseenStart(profile)
     const ok = seen.has(phase)
     const why = phase === 'stop' && !ok ? otherEnds(instances) : ''
     return item(phase, ok, `${what} ${ok ? 'seen' : 'not seen'}${why}`, next)

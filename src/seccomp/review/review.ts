@@ -71,7 +71,9 @@ function nextStep(profile: SeccompProfile, { evidence }: Completeness): string {
   ) {
     return 'label its pods secco.dev/learn: "true" (or write a rule with mode: learn) and let the workload run'
   }
-  const missing = evidence.find(({ ok, item }) => !ok && !optional.includes(item))
+  const missing =
+    evidence.find(({ bad }) => bad === true) ??
+    evidence.find(({ ok, item }) => !ok && !optional.includes(item))
   const first = missing?.next === undefined ? '' : `${missing.next} (${missing.detail}); then `
   if (planApproval(profile).adds.length > 0) {
     return `${first}review \`secco diff ${full}\` and approve with \`secco profile approve ${full}\``

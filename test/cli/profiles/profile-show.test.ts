@@ -5,6 +5,8 @@ import { approveObserved } from '../../../src/seccomp/review/approve.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import { lostText } from '../../../webhook/views/view.js'
+import { startUnseenNext, startUnseenText } from '../../../src/seccomp/review/evidence.js'
+import type { Instance } from '../../../src/seccomp/review/evidence-item.js'
 import { captureIo } from '../../helpers/captured-io.js'
 import { startUiRig } from '../../webhook/ui/rig.js'
 
@@ -178,3 +180,44 @@ for (const [what, status, serving, early] of phases) {
     }
   })
 }
+
+test('a start that was not recorded is red, with the same words everywhere', async (t) => {
+  const { namespace, name } = { namespace: 'shop', name: 'web' }
+  const at = '2026-01-01T00:00:00Z'
+  const late: Instance = {
+    ...{ id: 'n1/b/1.2.3', node: 'n1', complete: false, ended: false, image: 'web:1' },
+    ...{ firstSeen: at, lastSeen: at }
+  }
+  // [what, the instance, is it red]
+  const table: [string, Instance, boolean][] = [
+    ['it ran already', late, true],
+    ['seen from its first instruction', { ...late, complete: true }, false]
+  ]
+  for (const [what, one, isRed] of table) {
+    const profile = { ...learned, status: { ...learned.status, instances: [one] } }
+    const words = startUnseenText({ ...profile, status: { instances: [late] } })
+    t.match(
+      words,
+      /^No start was recorded: .* is not in the profile\. A restart under it can fail$/
+    )
+    const store = await openDirectoryStore(t.testdir())
+    t.teardown(() => store.close())
+    await store.apply('SeccompProfile', profile)
+    await store.update('SeccompProfile', { namespace, name }, () => profile)
+    const { io, printed } = captureIo()
+    const args = { output: 'table' as const, now: Date.parse(at), denials: undefined }
+    await showProfile({ ...io, color: true }, store, { namespace, name }, args)
+    const red = `\u001b[31m${words}\u001b[0m`
+    t.equal(printed.stdout.includes(red), isRed, `${what}: secco profile show`)
+    t.equal(printed.stdout.includes(startUnseenNext), isRed, `${what}: its next step`)
+    const { app, get } = await startUiRig({ objects: [profile], denials: () => [] })
+    t.teardown(() => app.close())
+    for (const page of ['/review/shop/web', '/workloads/shop/web']) {
+      const [banner = ''] = /<p class="banner bad"[^]*?<\/p>/.exec((await get(page)).body) ?? []
+      t.equal(banner.includes(words), isRed, `${what}: ${page}`)
+      t.equal(banner.includes(startUnseenNext), isRed, `${what}: ${page}, the next step`)
+    }
+    const { body } = await get('/review')
+    t.equal(/class="sub bad"[^]*?no start was recorded/.test(body), isRed, `${what}: the list`)
+  }
+})

@@ -1,7 +1,11 @@
 import type { Static } from 'typebox'
 import type { InstanceEvidence } from '../../../src/api/evidence-schema.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { entryInstances, openEntries } from '../../../src/seccomp/review/evidence.js'
+import {
+  entryInstances,
+  openEntries,
+  startUnseenText
+} from '../../../src/seccomp/review/evidence.js'
 import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import { toBitmap, unionBitmaps } from '../../../src/syscalls/bitmap.js'
 import { sameJson } from '../../../src/lib/same-json.js'
@@ -165,6 +169,7 @@ export function withFindings(
   const running = openEntries(list).length + others.filter(({ ended }) => !ended).length
   const complete = entries.filter((one) => one.complete).length
   const size = sizeOfSet(learned.observed ?? {})
+  const unseen = startUnseenText({ ...profile, status: { instances: list } })
   const conditions = setCondition(
     learned.conditions ?? [],
     {
@@ -173,7 +178,7 @@ export function withFindings(
       reason: running > 0 ? 'InstancesRunning' : 'InstancesEnded',
       message: [
         `${plural(size, 'syscall')} observed in ${plural(entries.length, 'instance')}`,
-        `${complete} of them from the first instruction`
+        `${complete} of them from the first instruction${unseen === '' ? '' : `. ${unseen}`}`
       ].join(', '),
       ...(profile.metadata.generation === undefined
         ? {}

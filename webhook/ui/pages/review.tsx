@@ -18,6 +18,7 @@ import { ApprovedMark, CheckLine, DigestMark, LiveFact, Moment, Tag } from '../p
 import type { Page, View } from '../parts/page.js'
 import { Command, Facts, Panel } from '../parts/panels.js'
 import { Ladder, PromotePanel } from '../parts/promote-view.js'
+import { BadEvidence } from '../parts/evidence-view.js'
 import { RiskPanel } from '../parts/workload-parts.js'
 import { ApproveForm, metOf, type Shown } from './approve-form.js'
 import { mustFindLine } from './workload.js'
@@ -118,6 +119,7 @@ function bodyOf(shown: Shown): VNode {
   return (
     <div class="cols">
       <div class="stack">
+        <BadEvidence evidence={review.evidence} />
         <ChangeTable {...{ changes, unchanged, instances }} now={ui.now()} />
         <div class="three">
           {gatesPanel(shown)}

@@ -1,9 +1,11 @@
+import { isStartUnseen, startUnseenText } from '../../../src/seccomp/review/evidence.js'
 import type { Call } from '../model/context.js'
 import { type Derived, derivedOf } from '../model/derived.js'
 import { reviewCounts } from '../model/proposal.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { listPage, numberText } from '../parts/format.js'
 import { Of } from '../parts/forms.js'
+import { Icon } from '../parts/icons.js'
 import { Meter, StateMarks } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody } from '../parts/panels.js'
@@ -18,7 +20,7 @@ function rowOf(line: WorkloadLine, derived: Derived): Row {
   const { adds, denied, blocked, beyond } = reviewCounts(profile, derived.denied(profile))
   return {
     key,
-    attention: denied > 0 ? 'bad' : toReview > 0 ? 'warn' : '',
+    attention: denied > 0 || isStartUnseen(profile) ? 'bad' : toReview > 0 ? 'warn' : '',
     cells: [
       <>
         <WorkloadName line={line} href={`/review/${key}`} />
@@ -30,7 +32,14 @@ function rowOf(line: WorkloadLine, derived: Derived): Row {
         {blocked > 0 && `, ${blocked} blocked in an emergency`}
         <span class={beyond > 0 ? 'sub warn' : 'sub'}>{beyond} that RuntimeDefault denies</span>
       </>,
-      <Meter met={evidence.filter(({ ok }) => ok).length} total={evidence.length} />,
+      <>
+        <Meter met={evidence.filter(({ ok }) => ok).length} total={evidence.length} />
+        {isStartUnseen(profile) && (
+          <span class="sub bad" title={startUnseenText(profile)}>
+            <Icon name="tri" tone="bad" /> no start was recorded
+          </span>
+        )}
+      </>,
       toReview > 0
         ? 'seen since the last approval'
         : profile.spec.seccomp === undefined

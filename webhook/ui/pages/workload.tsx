@@ -25,7 +25,7 @@ import { heardOf } from '../model/instances.js'
 import { titleOf, type WorkloadLine } from '../model/workloads.js'
 import { CallPanel } from '../parts/call-panel.js'
 import { CurveView } from '../parts/curve-view.js'
-import { EvidenceList, UnseenPanel } from '../parts/evidence-view.js'
+import { BadEvidence, EvidenceList, UnseenPanel } from '../parts/evidence-view.js'
 import { GridView } from '../parts/grid-view.js'
 import { InstanceTable } from '../parts/instance-table.js'
 import { DigestMark } from '../parts/marks.js'
@@ -168,6 +168,7 @@ function bodyOf(shown: Shown): VNode {
   const now = call.ui.now()
   return (
     <>
+      <BadEvidence evidence={review.evidence} />
       <div class="cols">
         <div class="stack">
           {curvePanel(shown)}

@@ -20,6 +20,21 @@ const words: Readonly<Record<string, string>> = {
   quiet: 'Quiet'
 }
 
+/** What is missing of the evidence and can break the workload: a banner with the next step, above what it is about. */
+export function BadEvidence({ evidence }: { evidence: readonly EvidenceItem[] }): VNode {
+  return (
+    <div data-live="bad-evidence">
+      {evidence
+        .filter(({ bad }) => bad === true)
+        .map(({ item, detail, next = '' }) => (
+          <p class="banner bad" data-key={item}>
+            <Icon name="tri" tone="bad" /> <bdi>{detail}</bdi>. Next: <Sentence text={next} />
+          </p>
+        ))}
+    </div>
+  )
+}
+
 /** The evidence of completeness, and for each missing item what to do. */
 export function EvidenceList({ evidence }: { evidence: readonly EvidenceItem[] }): VNode {
   const met = evidence.filter(({ ok }) => ok).length
@@ -33,14 +48,18 @@ export function EvidenceList({ evidence }: { evidence: readonly EvidenceItem[] }
       </header>
       <div class="body">
         <ul class="checks">
-          {evidence.map(({ item, ok, detail, next }) => (
+          {evidence.map(({ item, ok, bad, detail, next }) => (
             <li>
-              {ok ? <Icon name="yes" tone="ok" /> : <Icon name="open" tone="warn" />}
+              {ok ? (
+                <Icon name="yes" tone="ok" />
+              ) : (
+                <Icon name={bad === true ? 'tri' : 'open'} tone={bad === true ? 'bad' : 'warn'} />
+              )}
               <span>
                 {words[item] ?? item}
                 <span class="vh">{ok ? ': met' : ': missing'}</span>
               </span>
-              <span class="v">
+              <span class={bad === true ? 'v bad' : 'v'}>
                 <bdi>{detail}</bdi>
               </span>
               {next !== undefined && (
