@@ -63,7 +63,10 @@ export function addLadder(program: Command, context: VerbContext): void {
       '--dry-run',
       'show the evidence, what gives the profile to pods and what would change, and change nothing'
     )
-    .option('--force', 'accept a less strict mode: from enforce to audit')
+    .option(
+      '--force',
+      'accept a less strict mode (from enforce to audit), or enforce although no start was recorded'
+    )
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (name: string, mode: string, options: PromoteOptions, command: Command) => {
       const { promoteWorkload } = await import('../confinement/ladder.js')

@@ -63,6 +63,67 @@ function parseCalls(text: string | undefined): string[] {
   })
 }
 
+/** Adds `secco profile approve NAME…`. */
+function addApprove(profile: Command, context: VerbContext): void {
+  profile
+    .command('approve <names...>')
+    .description('approve everything that was observed of each; the hub delivers the revisions')
+    .option(
+      '-n, --namespace <namespace>',
+      'use this namespace for a NAME without one',
+      defaultNamespace
+    )
+    .option('--reason <text>', 'record this reason with the approval')
+    .option('--dry-run', 'show what would be added and change nothing')
+    .option(
+      '--arguments <calls>',
+      'allow these syscalls with their learned arguments only: a comma-separated list, or default'
+    )
+    .option('--digest <digest>', 'approve only if the result has this digest (see --dry-run)')
+    .option(
+      '--force',
+      'approve although a rule enforces it at once and no start was recorded; needs --reason'
+    )
+    .action(
+      async (
+        names: string[],
+        options: {
+          namespace: string
+          reason?: string
+          dryRun?: boolean
+          arguments?: string
+          digest?: string
+          force?: boolean
+        },
+        command: Command
+      ) => {
+        const kubeconfig = kubeconfigOf(command)
+        const { approveProfiles } = await import('../profiles/profile.js')
+        const refs = names.map((name) => parseRef(name, options.namespace))
+        if (refs.length > 1 && options.digest !== undefined) {
+          throw new SeccoError('INVALID_ARGUMENT', '--digest: is for one profile', {
+            hint: 'approve one after the other: secco profile approve NAMESPACE/NAME --digest DIGEST'
+          })
+        }
+        if (options.force === true && (options.reason ?? '') === '') {
+          throw new SeccoError('INVALID_ARGUMENT', '--reason: is needed with --force')
+        }
+        await withStore(command, context, async (store) =>
+          approveProfiles(context.io, store, refs, {
+            by: await whoActs(kubeconfig, context),
+            bind: kubeconfig !== undefined,
+            digest: options.digest,
+            force: options.force === true,
+            at: context.now().toISOString(),
+            reason: options.reason,
+            dryRun: options.dryRun === true,
+            arguments: parseCalls(options.arguments)
+          })
+        )
+      }
+    )
+}
+
 /** Adds `secco profile` and its sub-verbs. */
 export function addProfileVerbs(program: Command, context: VerbContext): void {
   const profile = program
@@ -91,50 +152,7 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
         )
       }
     )
-  verb(
-    'approve <names...>',
-    'approve everything that was observed of each; the hub delivers the revisions'
-  )
-    .option('--reason <text>', 'record this reason with the approval')
-    .option('--dry-run', 'show what would be added and change nothing')
-    .option(
-      '--arguments <calls>',
-      'allow these syscalls with their learned arguments only: a comma-separated list, or default'
-    )
-    .option('--digest <digest>', 'approve only if the result has this digest (see --dry-run)')
-    .action(
-      async (
-        names: string[],
-        options: {
-          namespace: string
-          reason?: string
-          dryRun?: boolean
-          arguments?: string
-          digest?: string
-        },
-        command: Command
-      ) => {
-        const kubeconfig = kubeconfigOf(command)
-        const { approveProfiles } = await import('../profiles/profile.js')
-        const refs = names.map((name) => parseRef(name, options.namespace))
-        if (refs.length > 1 && options.digest !== undefined) {
-          throw new SeccoError('INVALID_ARGUMENT', '--digest: is for one profile', {
-            hint: 'approve one after the other: secco profile approve NAMESPACE/NAME --digest DIGEST'
-          })
-        }
-        await withStore(command, context, async (store) =>
-          approveProfiles(context.io, store, refs, {
-            by: await whoActs(kubeconfig, context),
-            bind: kubeconfig !== undefined,
-            digest: options.digest,
-            at: context.now().toISOString(),
-            reason: options.reason,
-            dryRun: options.dryRun === true,
-            arguments: parseCalls(options.arguments)
-          })
-        )
-      }
-    )
+  addApprove(profile, context)
   addExportVerb(profile, context)
   addDiff(profile, context)
   addApply(profile, context, 'SeccompProfile')

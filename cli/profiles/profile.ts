@@ -1,6 +1,10 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { SeccoError } from '../../src/lib/errors.js'
+import type { SeccompRule } from '../../src/api/seccomp-rule.js'
+import { rootNamespace } from '../../src/api/names.js'
+import { mustNotEnforceUnseenStart } from '../../src/confinement/seen-start.js'
+import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { plural } from '../../src/lib/plural.js'
+import { isStartUnseen } from '../../src/seccomp/review/evidence.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { approvedDigest, isApprovalStale } from '../../src/seccomp/policy/approval.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
@@ -62,6 +66,19 @@ interface ApproveArgs {
   bind?: boolean
   /** Digest of what was reviewed: nothing else is approved. */
   digest?: string | undefined
+  /** Approve although a rule enforces it at once and no start was recorded. */
+  force?: boolean
+}
+
+/** Returns the rules that can give a profile to pods, as far as the person may list them: without them the hub's words hold. */
+async function rulesFor(store: Store, { namespace }: ObjectRef): Promise<SeccompRule[]> {
+  const lists = [...new Set([namespace, rootNamespace])].map((one) =>
+    store.list('SeccompRule', one).catch((error: unknown) => {
+      if (toSeccoError(error).code === 'FORBIDDEN') return []
+      throw error
+    })
+  )
+  return (await Promise.all(lists)).flat()
 }
 
 /** Checks that the result is what the approver reviewed. @throws SeccoError APPROVAL_INVALID */
@@ -105,6 +122,8 @@ async function approveOne(
       }
     )
   }
+  const rules = isStartUnseen(before) ? await rulesFor(store, ref) : []
+  mustNotEnforceUnseenStart(before, rules, args.force)
   const plan = planApproval(before)
   const decision = {
     by: args.by,
@@ -133,6 +152,7 @@ async function approveOne(
     return false
   }
   const after = await store.update('SeccompProfile', ref, (profile) => {
+    mustNotEnforceUnseenStart(profile, rules, args.force)
     // What was printed: observations and other approvals may arrive until now.
     checkSeen(profile, seenOf(before))
     const approved = approveObserved(profile, decision)

@@ -14,7 +14,7 @@ export function profileOfRule({ metadata, spec }: SeccompRule): string | undefin
  * Returns the mode of the rule's profile where new pods get that and not the mode of the rule: people promoted the
  * profile. Undefined where the mode of the rule is used.
  */
-function modeOfProfile(
+export function modeOfProfile(
   { metadata, spec }: SeccompRule,
   profile: SeccompProfile | undefined
 ): string | undefined {

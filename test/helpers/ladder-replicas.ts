@@ -12,6 +12,7 @@ import type {
 import { DenialRecording } from '../../webhook/confinement/containers/denial-recording.js'
 import { LadderWatch } from '../../webhook/confinement/ladder/ladder-watch.js'
 import type { Confinement } from '../../webhook/confinement/containers/confinement.js'
+import type { Instance } from '../../src/seccomp/review/evidence-item.js'
 import { testProfile, testRevision } from './rules.js'
 
 export const audit = testRevision('shop', 'web', 'b')
@@ -47,6 +48,10 @@ export function replicas() {
       const history = [{ ...step, from: 'learn', to: ladder.mode }]
       const status = { ...profile.status, history }
       profile = { ...profile, spec: { ...profile.spec, ladder }, status }
+    },
+    /** What was recorded of the workload. */
+    record: (instances: Instance[]) => {
+      profile = { ...profile, status: { ...profile.status, instances } }
     },
     pass: (ms: number) => (now += ms),
     mute: (syscall: string) => {

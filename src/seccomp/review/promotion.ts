@@ -5,7 +5,7 @@ import { isApprovalStale } from '../policy/approval.js'
 import { approveObserved, planApproval } from './approve.js'
 import { completenessOf } from './completeness.js'
 import { durationMs, durationText } from '../../lib/duration.js'
-import { entryInstances, lastNewMs } from './evidence.js'
+import { entryInstances, isStartUnseen, lastNewMs, startUnseenText } from './evidence.js'
 import { singleSourceCalls } from './quorum.js'
 import { riskOf } from '../policy/risk.js'
 
@@ -81,6 +81,7 @@ function gates(profile: SeccompProfile, now: number): { met: string[]; unmet: st
   const whole = instances.filter(({ complete }) => complete).length
   const seen = `${plural(whole, 'instance')} from the first instruction`
   gate(whole >= promote.afterInstances, seen, `${seen}; ${promote.afterInstances} are required`)
+  if (isStartUnseen(profile)) unmet.push(startUnseenText(profile))
   const last = lastNewMs(profile)
   const wanted = durationMs(promote.afterQuiet) ?? Number.POSITIVE_INFINITY
   const quiet = last === undefined ? 0 : now - last

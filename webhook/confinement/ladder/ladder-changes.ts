@@ -8,6 +8,7 @@ import {
   withStep
 } from '../../../src/confinement/ladder.js'
 import { pinOf } from '../../../src/confinement/pin.js'
+import { mustHaveSeenStart } from '../../../src/confinement/seen-start.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import { mustBeApproved } from '../../../src/seccomp/policy/approval.js'
@@ -50,10 +51,11 @@ export class LadderChanges {
     const current = this.#modeBefore(key, before, options.mode)
     const ground = ladderView(this.#confinement, before)
     const evidence = evidenceText(ground)
-    const edit = (profile: SeccompProfile) =>
-      promoteLadder(profile, {
-        ...{ ...options, reason, by: call.actor, at: this.#now(), current, evidence }
-      })
+    const edit = (profile: SeccompProfile) => {
+      mustHaveSeenStart(profile, options)
+      const at = this.#now()
+      return promoteLadder(profile, { ...options, reason, by: call.actor, at, current, evidence })
+    }
     const after = edit(before)
     // A dry run shows how it is, and apart from that the step that would be taken.
     if (dryRun === true) {

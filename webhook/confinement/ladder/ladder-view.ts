@@ -7,7 +7,7 @@ import { plural } from '../../../src/lib/plural.js'
 import type { LadderMode } from '../../../src/rules/profile-state.js'
 import { shortRevision } from '../../../src/rules/revision-names.js'
 import { completenessOf } from '../../../src/seccomp/review/completeness.js'
-import { entryInstances } from '../../../src/seccomp/review/evidence.js'
+import { entryInstances, startUnseenText } from '../../../src/seccomp/review/evidence.js'
 import { deniedWords } from '../../../src/seccomp/review/denied-calls.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-view.js'
@@ -161,7 +161,8 @@ function nextOf(
   const now = mode === '' ? currentMode(confinement, own) : mode
   const audit =
     now === 'audit' ? auditGrounds(confinement, profile, own) : { evidence: [], reasons: [] }
-  const reasons = [...observed.reasons, ...audit.reasons]
+  const unseen = now === 'audit' ? startUnseenText(profile) : ''
+  const reasons = [...observed.reasons, ...audit.reasons, ...(unseen === '' ? [] : [unseen])]
   const next = now === 'learn' ? 'audit' : now === 'audit' ? 'enforce' : ''
   return {
     next: { mode: next, ready: next !== '' && reasons.length === 0, reasons },

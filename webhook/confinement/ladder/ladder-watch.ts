@@ -7,6 +7,7 @@ import {
   rollbackLadder
 } from '../../../src/confinement/ladder.js'
 import { durationMs } from '../../../src/lib/duration.js'
+import { isStartUnseen } from '../../../src/seccomp/review/evidence.js'
 import type { Confinement } from '../containers/confinement.js'
 import { isUnproven, recordedSince, wouldDeny } from './audit-conditions.js'
 import { createAuditTimes } from './audit-times.js'
@@ -112,6 +113,8 @@ class PolicyRounds {
     }
     if (count > 0 || wouldDeny(profile) || wait.wasRolledBack) return
     if (unrecorded !== undefined || isUnproven(profile)) return
+    // A container that starts under it can die: only a person enforces that.
+    if (isStartUnseen(profile)) return
     if (cleanSince === undefined) return
     if (this.#confinement.sources.now() - cleanSince < wait.waitMs) return
     await this.#enforce(profile, wait.enforceAfter)

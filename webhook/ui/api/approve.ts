@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { mustNotEnforceUnseenStart } from '../../../src/confinement/seen-start.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { approveObserved } from '../../../src/seccomp/review/approve.js'
 import { checkSeen } from '../../../src/seccomp/review/seen.js'
@@ -13,6 +14,12 @@ const Calls = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}(:[a-z0-9_=,]{1
   maxItems: 600
 })
 const Names = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), { maxItems: 600 })
+
+const Force = Type.Optional(
+  Type.Boolean({
+    description: 'approve although a rule enforces it at once and no start was recorded'
+  })
+)
 
 const Answer = Type.Object({
   namespace: Type.String(),
@@ -50,6 +57,7 @@ export const approveRoutes: readonly Route[] = [
         reason: Reason,
         allow: Type.Optional(Calls),
         deny: Type.Optional(Names),
+        force: Force,
         expect: Type.Optional(
           Type.String({ description: 'digest that was shown; another one is a conflict' })
         ),
@@ -65,7 +73,7 @@ export const approveRoutes: readonly Route[] = [
       { additionalProperties: false }
     ),
     response: Answer,
-    async handle(call, { reason, allow, deny = [], expect, seen }) {
+    async handle(call, { reason, allow, deny = [], force, expect, seen }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
       const decide = (profile: SeccompProfile) =>
         allow === undefined && deny.length === 0
@@ -73,6 +81,7 @@ export const approveRoutes: readonly Route[] = [
           : decideCalls(profile, { ...decision, allow: allow ?? [], deny, whole: true })
       // The digest of what is written: observations may arrive until then.
       const decideShown = (profile: SeccompProfile) => {
+        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force)
         if (seen !== undefined) checkSeen(profile, seen, evidenceOf(call, profile))
         const after = decide(profile)
         if (expect === undefined || expect === '' || proposalDigest(call, after) === expect)
@@ -93,15 +102,19 @@ export const approveRoutes: readonly Route[] = [
     cli: 'secco profile call NAME --allow CALL --deny CALL --reason WHY',
     pages: ['/workloads/:namespace/:name', '/denials'],
     body: Type.Object(
-      { reason: Reason, allow: Type.Optional(Calls), deny: Type.Optional(Names) },
+      {
+        ...{ reason: Reason, allow: Type.Optional(Calls), deny: Type.Optional(Names) },
+        force: Force
+      },
       { additionalProperties: false }
     ),
     response: Answer,
-    async handle(call, { reason, allow = [], deny = [] }) {
+    async handle(call, { reason, allow = [], deny = [], force }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
-      const after = await call.ui.store.update('SeccompProfile', refOf(call), (profile) =>
-        decideCalls(profile, { ...decision, allow, deny })
-      )
+      const after = await call.ui.store.update('SeccompProfile', refOf(call), (profile) => {
+        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force)
+        return decideCalls(profile, { ...decision, allow, deny })
+      })
       return answerOf(after)
     }
   })

@@ -203,7 +203,9 @@ export function workloadLines(sources: UiSources): WorkloadLine[] {
     const given = ladder?.canary?.from.mode ?? ladder?.mode ?? modes.get(key)
     // Where nodes read the kernel, nobody knows the state of a container that none of them has reported yet.
     const unread =
-      running === undefined ? stateOfMode[ladder?.mode ?? given ?? learning ?? 'enforce'] : ('starting' as const)
+      running === undefined
+        ? stateOfMode[ladder?.mode ?? given ?? learning ?? 'enforce']
+        : ('starting' as const)
     const states =
       own === undefined ? (containers === 0 ? [] : [{ state: unread, containers }]) : statesOf(own)
     const weakest = own === undefined && running !== undefined ? undefined : states[0]

@@ -6,6 +6,7 @@ import { workloadHref } from '../model/derived.js'
 import type { Change, Proposal } from '../model/proposal.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from '../parts/format.js'
+import { ForceUnseenStart } from '../parts/evidence-view.js'
 import { ActionForm, FormError } from '../parts/forms.js'
 import { Icon } from '../parts/icons.js'
 
@@ -103,6 +104,7 @@ export function ApproveForm(shown: Shown): VNode {
           <a href={workloadHref(line.key)}>workload's page</a>.
         </p>
       )}
+      <ForceUnseenStart profile={line.profile} rules={shown.ui.sources.rules()} />
       <FormError />
       <button class="btn" type="button" data-newer hidden>
         Show the newer list

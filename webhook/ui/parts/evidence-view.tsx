@@ -1,4 +1,7 @@
 import type { VNode } from 'preact'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { unseenStartEnforcedBy } from '../../../src/confinement/seen-start.js'
 import type { EvidenceItem } from '../../../src/seccomp/review/evidence-item.js'
 import type { Estimate } from '../../../src/seccomp/review/unseen.js'
 import { Icon } from './icons.js'
@@ -32,6 +35,21 @@ export function BadEvidence({ evidence }: { evidence: readonly EvidenceItem[] })
           </p>
         ))}
     </div>
+  )
+}
+
+/** The box by which a person approves what a rule enforces at once although no start was recorded. */
+export function ForceUnseenStart(props: {
+  profile: SeccompProfile
+  rules: readonly SeccompRule[]
+}): VNode | null {
+  const by = unseenStartEnforcedBy(props.profile, props.rules)
+  if (by === undefined) return null
+  return (
+    <label>
+      <input type="checkbox" name="force" data-kind="boolean" value="true" /> Approve although no
+      start was recorded: the rule <bdi>{by}</bdi> enforces it at once
+    </label>
   )
 }
 

@@ -1,6 +1,7 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
+import { isStartUnseen } from '../../../src/seccomp/review/evidence.js'
 import { newPodsOf } from '../../../src/seccomp/review/new-pods.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
@@ -54,16 +55,21 @@ function ShareField({ profile, total }: { profile: string; total: number }): VNo
 /** The form of the next mode. A dry run needs no reason. */
 export function PromoteForm({ line, next }: { line: WorkloadLine; next: Next }): VNode {
   const enforced = line.mode === 'enforce'
+  const forced = [
+    enforced && 'Also to a less strict mode, from enforce to audit',
+    isStartUnseen(line.profile) && 'Enforce although no start was recorded'
+  ]
+    .filter((text) => text !== false)
+    .join('. ')
   // Where enforce is reached, the other pods of a share would get the revision before: there may be none.
   const hasOthers = !enforced || previousRevisionOf(line.profile.status) !== undefined
   return (
     <ActionForm class="stack tight" url="/api/v1/promote" then="reload" label="Promote">
       <Hidden name="profile" value={line.key} />
       <ModeField next={next} enforced={enforced} />
-      {enforced && (
+      {forced !== '' && (
         <label>
-          <input type="checkbox" name="force" data-kind="boolean" value="true" /> Also to a less
-          strict mode, from enforce to audit
+          <input type="checkbox" name="force" data-kind="boolean" value="true" /> {forced}
         </label>
       )}
       {hasOthers && (

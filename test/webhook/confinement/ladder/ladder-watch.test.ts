@@ -8,6 +8,7 @@ import {
   start,
   watching
 } from '../../../helpers/ladder-replicas.js'
+import { instance } from '../../../helpers/instances.js'
 import { matchLists } from '../../../helpers/match-lists.js'
 
 test('enforceAfter: a replica does not enforce what would deny syscalls on another one’s nodes', async (t) => {
@@ -64,6 +65,21 @@ test('enforceAfter: without denials anywhere one replica enforces', async (t) =>
   await one.look()
   t.equal(all.profile().spec.ladder?.mode, 'enforce')
   t.equal(all.profile().status?.conditions, undefined, 'no condition was written')
+})
+
+test('enforceAfter: no policy enforces a profile whose start was not recorded', async (t) => {
+  const all = replicas()
+  const one = all.replica(() => false, { n1: watching })
+  t.teardown(() => one.close())
+  const late = instance(0, ['read'], { complete: false })
+  all.record([late])
+  await one.look()
+  all.pass(3 * 3_600_000)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'audit')
+  all.record([late, instance(1, ['read'])])
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'enforce', 'after a first start in audit')
 })
 
 test('enforceAfter: what was rolled back is not enforced again by a policy', async (t) => {

@@ -1,0 +1,86 @@
+import { rootNamespace } from '../api/names.js'
+import type { SeccompProfile } from '../api/seccomp-profile.js'
+import type { SeccompRule } from '../api/seccomp-rule.js'
+import { SeccoError } from '../lib/errors.js'
+import { isStartUnseen, startUnseenNext, startUnseenText } from '../seccomp/review/evidence.js'
+import { modeOfProfile } from './rule-mode.js'
+
+const keyOf = ({ metadata }: SeccompProfile): string =>
+  `${metadata.namespace ?? rootNamespace}/${metadata.name}`
+
+/**
+ * Rejects enforcing a profile of a workload whose start was not recorded, unless a person forces it: such a container can die
+ * when it restarts.
+ * @throws SeccoError INVALID_ARGUMENT naming the field `force`
+ */
+export function mustHaveSeenStart(
+  profile: SeccompProfile,
+  { mode, force }: { mode: 'audit' | 'enforce'; force?: boolean | undefined }
+): void {
+  if (mode !== 'enforce' || force === true || !isStartUnseen(profile)) return
+  const key = keyOf(profile)
+  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(profile)}`, {
+    field: 'force',
+    hint:
+      `${startUnseenNext} with \`secco promote ${key} audit --reason WHY\`; to enforce it ` +
+      `nevertheless run \`secco promote ${key} enforce --force --reason WHY\``
+  })
+}
+
+const isApproved = ({ spec }: SeccompProfile): boolean =>
+  spec.seccomp !== undefined || spec.extends !== undefined
+
+/** Returns whether a rule names the profile. One of the root namespace also means the profile of that name in the pod's. */
+function isNamedBy({ metadata }: SeccompProfile, { spec, metadata: own }: SeccompRule): boolean {
+  if (spec.profile?.name !== metadata.name) return false
+  const { namespace = own.namespace ?? rootNamespace } = spec.profile
+  const isAnywhere = spec.profile.namespace === undefined && namespace === rootNamespace
+  return isAnywhere || namespace === (metadata.namespace ?? rootNamespace)
+}
+
+/** Returns the rule by which new pods are enforced under the profile as soon as it is approved; undefined if none does that. */
+export function enforcingRule(
+  profile: SeccompProfile,
+  rules: readonly SeccompRule[]
+): string | undefined {
+  const found = rules.find(
+    (rule) =>
+      isNamedBy(profile, rule) &&
+      (modeOfProfile(rule, profile) ?? rule.spec.mode).startsWith('enforce')
+  )
+  if (found === undefined) return undefined
+  return `${found.metadata.namespace ?? rootNamespace}/${found.metadata.name}`
+}
+
+/**
+ * Returns the rule that an approval has to be forced for: it is the first one, the rule enforces it at once, and no start was
+ * recorded. A later approval only adds to what is enforced already. Undefined: the approval needs no force.
+ */
+export function unseenStartEnforcedBy(
+  profile: SeccompProfile,
+  rules: readonly SeccompRule[]
+): string | undefined {
+  if (isApproved(profile) || !isStartUnseen(profile)) return undefined
+  return enforcingRule(profile, rules)
+}
+
+/**
+ * Rejects the first approval of a profile that a rule enforces at once although no start was recorded, unless a person forces it.
+ * @throws SeccoError INVALID_ARGUMENT naming the field `force`
+ */
+export function mustNotEnforceUnseenStart(
+  profile: SeccompProfile,
+  rules: readonly SeccompRule[],
+  force: boolean | undefined
+): void {
+  const rule = force === true ? undefined : unseenStartEnforcedBy(profile, rules)
+  if (rule === undefined) return
+  const key = keyOf(profile)
+  const by = `the rule ${rule} enforces it as soon as it is approved`
+  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(profile)}; ${by}`, {
+    field: 'force',
+    hint:
+      `restart one instance while its node records it, or set the rule ${rule} to mode audit first; to approve it ` +
+      `nevertheless run \`secco profile approve ${key} --force --reason WHY\``
+  })
+}
