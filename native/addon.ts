@@ -167,6 +167,7 @@ export interface SlotLayout {
   filteredFlag: number
   completeFlag: number
   startedFlag: number
+  begunFlag: number
   adoptedFlag: number
   ignoredFlag: number
   endedFlag: number

@@ -12,6 +12,12 @@ function cString(bytes: Uint8Array): string {
   return text.decode(end < 0 ? bytes : bytes.subarray(0, end))
 }
 
+/** Counting began with the installation of the filter, and the process that installed it has executed nothing since. */
+function isOnlyCreated(flags: number, layout: SlotLayout): boolean {
+  const { completeFlag, begunFlag, adoptedFlag } = layout
+  return (flags & (completeFlag | begunFlag | adoptedFlag)) === completeFlag
+}
+
 /**
  * Returns a function that makes Slots of the addon's snapshot bytes. Names never change while a generation lasts, so
  * they are decoded once per (index, generation) and kept.
@@ -79,6 +85,7 @@ export function slotReader(layout: SlotLayout): (snapshot: ArrayBuffer) => Slot[
         complete: (flags & layout.completeFlag) !== 0,
         // An adopted slot's `pid` is another process than the one that took it.
         started: (flags & (layout.startedFlag | layout.adoptedFlag)) === layout.startedFlag,
+        isOnlyCreated: isOnlyCreated(flags, layout) && u32(layout.part) === 0,
         ignored: (flags & layout.ignoredFlag) !== 0,
         distinct: Number(u64(layout.distinct)),
         part: parts[u32(layout.part)] ?? 'entry',

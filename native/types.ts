@@ -76,6 +76,11 @@ export interface Slot {
    * the recorder was attached.
    */
   started: boolean
+  /**
+   * `complete`, and the process `pid` of the entry point has executed no program since: the container was created, its own
+   * program has not begun, and all calls are the runtime's.
+   */
+  isOnlyCreated: boolean
   /** Nothing is counted, because of `ignore()`. */
   ignored: boolean
   /** Changes whenever a syscall, or an unknown number, is counted here for the first time. Cheap to poll. */

@@ -43,6 +43,7 @@ Napi::Object slot_layout(Napi::Env env) {
   out.Set("filteredFlag", Napi::Number::New(env, SECCO_FILTERED));
   out.Set("completeFlag", Napi::Number::New(env, SECCO_COMPLETE));
   out.Set("startedFlag", Napi::Number::New(env, SECCO_STARTED));
+  out.Set("begunFlag", Napi::Number::New(env, SECCO_BEGUN));
   out.Set("adoptedFlag", Napi::Number::New(env, SECCO_ADOPTED));
   out.Set("ignoredFlag", Napi::Number::New(env, SECCO_IGNORED));
   out.Set("endedFlag", Napi::Number::New(env, SECCO_ENDED));

@@ -312,7 +312,8 @@ GLOBAL int mark_exec(__u64 word)
 }
 
 /*
- * Notes that a slot's first process executes its first program since the slot was taken, and that no program ran before it:
+ * Notes that a slot's first process executes a program: until then all its calls were the runtime's, however long ago the
+ * container was created. Also notes whether it is the first program since the slot was taken, and no program ran before it:
  * a runtime's hook would have been a child, whose page faults count here once it has ended.
  */
 GLOBAL int mark_started(__u64 word)
@@ -320,9 +321,12 @@ GLOBAL int mark_started(__u64 word)
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 index = (__u32)word - 1;
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
-	if (slot && slot->flags & SECCO_STARTING && slot->pid == bpf_get_current_pid_tgid() >> 32 &&
-	    !BPF_CORE_READ(task, signal, cmin_flt))
-		__sync_fetch_and_or(&slot->flags, SECCO_STARTED);
+	if (!slot || slot->pid != bpf_get_current_pid_tgid() >> 32)
+		return 0;
+	__u32 flags = SECCO_BEGUN;
+	if (slot->flags & SECCO_STARTING && !BPF_CORE_READ(task, signal, cmin_flt))
+		flags |= SECCO_STARTED;
+	__sync_fetch_and_or(&slot->flags, flags);
 	return 0;
 }
 

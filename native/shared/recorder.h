@@ -50,6 +50,7 @@
 #define SECCO_WATCHED (1U << 5) /* the denied row has the numbers that its profile denies */
 #define SECCO_STARTING (1U << 6) /* its process had executed nothing: is_starting() */
 #define SECCO_STARTED (1U << 7) /* ... and then it did: mark_started() */
+#define SECCO_BEGUN (1U << 8) /* it has executed a program: mark_started() */
 
 /* Set in slot.ending once it is known how the first process ended; below it is its status, as wait(2) has it. */
 #define SECCO_ENDED (1U << 31)

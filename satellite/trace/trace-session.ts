@@ -141,7 +141,7 @@ export async function traceCommand(
       container: command.join(' '),
       ...completenessOfTrace({
         ...{ lost, remaining, seen: slots.length > 0 },
-        fromStart: slots.some((slot) => slot.complete)
+        fromStart: slots.some((slot) => slot.complete && !slot.isOnlyCreated)
       }),
       lost,
       abis: sumAbis(abis),

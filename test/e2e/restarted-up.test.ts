@@ -219,15 +219,25 @@ test('where nothing is pinned, the calls that are missing are named', { skip }, 
   const { items } = await all.json<Histories>('history', 'web')
   t.equal(items[0]?.starts.length, 1, 'one start: Secco was restarted, not the container')
   t.match(items[0]?.starts, [{ complete: true }], 'its start was recorded')
-  await all.start('early', ['getsid'], { created: true })
-  const early = () => all.json<SeccompProfile>('profile', 'show', 'early').catch(() => undefined)
+  const created = ['early', 'unseen']
+  for (const id of created) await all.start(id, ['getsid'], { created: true })
+  await all.start('usual', ['getsid'], {})
+  const instancesOf = async (id: string) => {
+    const shown = await all.json<SeccompProfile>('profile', 'show', id).catch(() => undefined)
+    return shown?.status?.instances ?? []
+  }
   await until(
-    'what the runtime called in early',
-    async () => (await early())?.status?.instances?.length === 1 || undefined,
+    'what was started after them',
+    async () => (await instancesOf('usual')).some(({ complete }) => complete) || undefined,
     patience
   )
+  for (const id of created) {
+    await all.seen(id, ({ state }) => state === 'starting')
+    t.same(await instancesOf(id), [], `${id}: nothing is said of a program that has not begun`)
+  }
   await all.halt('SIGKILL')
   await web.stop()
+  await all.begin('unseen')
   await all.start('created', ['getsid'], { created: true })
   await all.restart()
   await until(
@@ -249,7 +259,7 @@ test('where nothing is pinned, the calls that are missing are named', { skip }, 
   await all.begin('early')
   await until(
     'what early calls itself',
-    async () => (await early())?.status?.instances?.length === 2 || undefined,
+    async () => (await instancesOf('early')).some(({ complete }) => complete) || undefined,
     patience
   )
   const shown = await all.secco('profile', 'show', 'early')
@@ -258,6 +268,15 @@ test('where nothing is pinned, the calls that are missing are named', { skip }, 
     /in 1 instance, 1 of them from the first instruction/,
     'two recorders, one instance'
   )
+  await until(
+    'what unseen calls since',
+    async () => (await instancesOf('unseen')).length > 0 || undefined,
+    patience
+  )
+  t.match(await instancesOf('unseen'), [{ complete: false }], 'it began while nobody recorded')
+  const ofUnseen = await all.json<Histories>('history', 'unseen')
+  t.match(ofUnseen.items[0]?.starts, [{ complete: false }], 'one start, which nobody saw')
+  t.notMatch(await all.secco('history', 'unseen'), /started|from the first instruction/)
   t.match(shown, /no loss is known to be of its instances/, 'its program began after the gap')
   await until(
     'the end of web',

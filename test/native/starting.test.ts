@@ -169,6 +169,30 @@ test('a container whose exec is the first that the recorder sees is not whole', 
   }
 })
 
+test('a container is only created until its program begins', { skip }, async (t) => {
+  const { recorder, create } = await rig(t)
+  recorder.attach()
+  for (const [what, options] of [
+    ['a filter', {}],
+    ['a filter that only a privileged process installs', { noNewPrivileges: false }]
+  ] as const) {
+    const container = await create('call', options)
+    const entry = () =>
+      recorder.slots().find(({ mntns, part }) => mntns === container.mntns && part === 'entry')
+    t.match(entry(), { complete: true, isOnlyCreated: true, pid: container.pid }, what)
+    await container.runc('start', container.id)
+    t.match(await container.written, /0$/)
+    t.match(entry(), { complete: true, isOnlyCreated: false }, `${what}: it began`)
+    t.equal(isWhole(recorder, container), true, what)
+  }
+  const container = await create('call', { isUnfiltered: true })
+  t.equal(
+    isWhole(recorder, container),
+    undefined,
+    'without a filter nothing is seen before it begins'
+  )
+})
+
 test('a detached recorder misses calls: nothing is whole afterwards', { skip }, async (t) => {
   const { recorder, create } = await rig(t)
   const container = await create('itself')

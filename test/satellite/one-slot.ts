@@ -34,6 +34,7 @@ export function oneSlot(next: KernelState): Recorder {
     filtered: true,
     complete: true,
     started: false,
+    isOnlyCreated: false,
     distinct: next.distinct,
     part: 'entry',
     ignored: false,

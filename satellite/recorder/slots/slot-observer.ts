@@ -44,6 +44,8 @@ export interface SlotObserverOptions {
 
 interface SlotState {
   phases: Phases | undefined
+  /** Its program had not begun when `phases` was made: the phases are those of the program. */
+  isOnlyCreated: boolean
   /** The same for all parts of one container. */
   container: string
 }
@@ -202,8 +204,13 @@ export class SlotObserver {
   #stateOf(slot: Slot): SlotState {
     const key = slotKey(slot)
     const known = this.#states.get(key)
+    if (known?.isOnlyCreated === true && !slot.isOnlyCreated) {
+      known.isOnlyCreated = false
+      known.phases = this.#phasesOf(slot)
+    }
     if (known !== undefined) return known
-    const state = { phases: this.#phasesOf(slot), container: containerKey(slot) }
+    const { isOnlyCreated } = slot
+    const state = { phases: this.#phasesOf(slot), isOnlyCreated, container: containerKey(slot) }
     this.#states.set(key, state)
     const whole = this.#containers.get(state.container) ?? { slots: 0, probed: false }
     whole.slots += 1

@@ -24,6 +24,7 @@ import { changesAtOnce, takeAll } from './take-all.js'
 import {
   cgroupFolderIn,
   isNamed,
+  isWaiting,
   type NamedSlot,
   type TrackedSlot,
   trackSlot,
@@ -263,6 +264,7 @@ export class SlotTracker {
   }
 
   #send(tracked: TrackedSlot, ended: boolean): void {
+    if (!ended && isNamed(tracked) && isWaiting(tracked)) return
     tracked.sequence += 1
     const observation = this.#observe(tracked, ended)
     tracked.sent = tracked.slot.distinct

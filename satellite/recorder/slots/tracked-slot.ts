@@ -79,10 +79,20 @@ export function trackSlot(
 }
 
 /**
+ * Returns whether a container was created and its program has not begun. Nothing is reported of it: all its calls are the
+ * runtime's, and it may begin while nobody records. The runtime decides too, because a process of a running container can
+ * make a mount namespace of its own, install a filter, and execute nothing.
+ */
+export const isWaiting = ({ slot, container }: NamedSlot): boolean =>
+  slot.isOnlyCreated && container.status === 'created'
+
+/**
  * The slot with what the runtime knows: which process is the container's first. If that had executed nothing when counting
- * began, all calls of the container's program were counted, although the container may have been created before.
+ * began, all calls of the container's program were counted, although the container may have been created before. Nothing is
+ * whole before a program began.
  */
 export function wholeSlot({ slot, container }: NamedSlot): Slot {
+  if (slot.isOnlyCreated) return { ...slot, complete: false }
   const { pid, firstPid = pid } = container
   const isWhole = slot.started && slot.part === 'entry' && slot.pid === firstPid
   return slot.complete || !isWhole ? slot : { ...slot, complete: true }
