@@ -154,13 +154,13 @@ function startOwnConfinement(
     onProfiles: (listener) => objects.onChange(listener),
     onSnapshot: (listener) => snapshots.onChange(listener),
     ...podSources(cluster?.view, () => snapshots.current(), claims),
-    isElsewhere: nodes.isElsewhere,
+    ...{ isElsewhere: nodes.isElsewhere, expected: nodes.expected },
     inCluster: cluster !== undefined,
     logger: options.logger.child({ component: 'confinement' }),
     now: Date.now
   })
   closing.add(() => confinement.close())
-  confinementMetrics(registry, () => confinement.views.list(), hub.denialRows)
+  confinementMetrics(registry, confinement, () => cluster?.isActive() !== false)
   if (cluster?.events !== undefined) {
     const { events, view } = cluster
     closing.add(startConfinementEvents({ confinement, events, pod: (uid) => view.pod(uid) }))
@@ -173,7 +173,7 @@ function registerMetrics(
   { objects, hub }: ReplicaState,
   nodes: ReplicaNodes
 ): void {
-  nodeMetrics(registry, () => nodes.own().map(nodeView))
+  nodeMetrics(registry, () => nodes.all().map(nodeView))
   if (hub !== undefined) {
     rejectionMetrics(registry, () => hub.rejected())
     loadMetrics(registry, () => hub.load())
@@ -235,7 +235,7 @@ async function startPages(
   const pages = await startUi({
     ...{ store, objects, hub, states, revisionsDir, truth: confinement },
     logger: options.logger.child({ component: 'ui' }),
-    ...{ nodes: nodes.own, awaited: nodes.awaited, snapshot: () => snapshots.current() },
+    ...{ nodes: nodes.all, snapshot: () => snapshots.current() },
     ...(uiToken === undefined ? {} : { token: uiToken }),
     ...(rights === undefined ? {} : { rights }),
     ...(cluster?.hub && { role: cluster.hub }),
@@ -253,7 +253,7 @@ async function startPages(
 async function startParts(replica: Replica): Promise<RunningWebhook> {
   const { options, roles, certificates, log, closing } = replica
   const state = await startState(replica)
-  const nodes = new ReplicaNodes(state)
+  const nodes = new ReplicaNodes({ ...state, ownNode: options.ownNode })
   registerMetrics(replica, state, nodes)
   const confinement = startOwnConfinement(replica, state, nodes)
   const { hub } = state

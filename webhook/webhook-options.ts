@@ -26,6 +26,8 @@ export interface WebhookOptions {
   certificates?: CertificateSource
   /** Only callers with a certificate of this authority, and one of these names if there are any, get decisions. */
   callers?: { ca: string; names: readonly string[] }
+  /** Outside a cluster: the node whose satellite is started together with the hub; until it reports, it is missing. */
+  ownNode?: string
   /** The webhook's own port: /mutate, /livez, /readyz, /metrics. */
   listen: Address
   /** gRPC for satellites, mutual TLS. */

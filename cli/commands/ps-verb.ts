@@ -25,7 +25,8 @@ export function addPsVerb(program: Command, context: VerbContext): void {
     .option('-w, --watch', 'print again whenever something changes')
     .option(
       '--wrong',
-      'show only containers with drift, with a stale revision, or without the protection they should have'
+      'show only containers with drift, with a stale revision, or without the protection they should have; ' +
+        'exit code 1: there is none, as far as is known, and a node does not report'
     )
     .option(
       '-o, --output <format>',

@@ -1,4 +1,8 @@
 import type { DenialList } from '../../webhook/confinement/denials/denial-routes.js'
+import {
+  type NodeCoverage,
+  namedMissing
+} from '../../webhook/confinement/containers/missing-nodes.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
 import { isOfDeleted, openWord } from '../../webhook/views/denial-view.js'
 import { type Io, noteLost, paint, plain } from '../lib/io.js'
@@ -7,6 +11,7 @@ import type { Output } from '../lib/output-format.js'
 import { queryOf } from '../hubs/hub-api.js'
 import type { Hub } from '../hubs/hub.js'
 import { knownSinceNote } from '../lib/known-since.js'
+import { plural } from '../../src/lib/plural.js'
 import { type Pin, pinText } from '../../src/confinement/pin.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { DenialTally } from './denial-tally.js'
@@ -107,6 +112,18 @@ async function followDenials(
   await turn
 }
 
+/** Prints which nodes do not report: what was denied there since is not known. */
+function printMissing(
+  io: Io,
+  { missingNodes = 0, notReporting = [] }: Partial<NodeCoverage>
+): void {
+  const count = Math.max(missingNodes, notReporting.length)
+  if (count === 0) return
+  const named = namedMissing(notReporting, notReporting.length === 0 ? 0 : count)
+  const what = `denials of ${plural(count, 'node')} are not known as of now`
+  io.stderr(`${paint(io, 'yellow', plain(named === '' ? what : `${what}: ${named}`))}\n`)
+}
+
 /** `secco denials`: lists denied syscalls by process and container; with `-f` as they come. */
 export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<number> {
   const { follow } = args
@@ -115,7 +132,9 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
     return 0
   }
   const path = `/api/v1/denials${queryFor(args)}`
-  const { knownSince, closed = 0, items } = await hub.ask<DenialList>(path)
+  const { knownSince, closed = 0, items, ...coverage } = await hub.ask<DenialList>(path)
+  const isTable = args.output === 'table' || args.output === 'wide'
+  if (isTable) printMissing(io, coverage)
   const code = printListing(io, args.output, {
     what: 'denials',
     rows: items,
@@ -143,13 +162,12 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
     ],
     name: (view) => `denial/${view.namespace}/${view.profile}/${view.syscall}`,
     object: (view) => view,
-    members: { knownSince, closed },
+    members: { knownSince, closed, ...coverage },
     emptyNote: knownSinceNote(knownSince),
     ...(closed > 0 ? { none: 'No denials found apart from closed ones.' } : {})
   })
   const first = items.findLast(({ state }) => state !== 'closed')
-  if (closed > 0 && ['table', 'wide'].includes(args.output))
-    io.stderr(`  ${closed} closed: ${plain(closedCommand(args))}\n`)
+  if (closed > 0 && isTable) io.stderr(`  ${closed} closed: ${plain(closedCommand(args))}\n`)
   if (args.output === 'table' && first !== undefined) io.stderr(`  next: ${plain(first.hint)}\n`)
   return code
 }

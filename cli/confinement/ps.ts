@@ -1,4 +1,4 @@
-import { listed } from '../../src/lib/plural.js'
+import { listed, plural } from '../../src/lib/plural.js'
 import {
   type ContainerView,
   revisionText
@@ -9,7 +9,8 @@ import {
 } from '../../webhook/confinement/containers/container-routes.js'
 import {
   type AwayNode,
-  missingNodesText
+  missingNodesText,
+  namedMissing
 } from '../../webhook/confinement/containers/missing-nodes.js'
 import { riskWord, stateWords } from '../../src/confinement/state.js'
 import { gapText } from '../../src/history/recording-gap.js'
@@ -95,12 +96,23 @@ function printGaps(io: Io, views: readonly ContainerView[]): void {
   }
 }
 
-/** Prints of how many nodes nothing is listed. Who asks about one namespace may have no right to list nodes. */
-function printMissing(io: Io, missing: number, namespace: string | undefined): void {
-  if (missing === 0) return
-  const what = `${missingNodesText(missing)}: it is not listed`
+type Coverage = Omit<ContainerList, 'items'>
+
+/** Returns the nodes of which nothing is listed, by name; empty where the hub names none. */
+function unlistedText({ missingNodes = 0, notReporting = [] }: Coverage): string {
+  const unlisted = notReporting.filter(({ listed }) => !listed)
+  return plain(namedMissing(unlisted, unlisted.length === 0 ? 0 : missingNodes))
+}
+
+/** Prints of which nodes nothing is listed. Who asks about one namespace may have no right to list nodes. */
+function printMissing(io: Io, coverage: Coverage, namespace: string | undefined): void {
+  const { missingNodes = 0 } = coverage
+  if (missingNodes === 0) return
+  const names = unlistedText(coverage)
+  const what = `${missingNodesText(missingNodes)}: it is not listed`
+  const which = names === '' ? '' : `\n  not known: ${names}`
   const next = namespace === undefined ? 'secco get nodes' : 'ask who may list nodes'
-  io.stderr(`${paint(io, 'yellow', what)}\n  next: ${next}\n`)
+  io.stderr(`${paint(io, 'yellow', `${what}${which}`)}\n  next: ${next}\n`)
 }
 
 /** Prints which lines are old: those of nodes that are away. */
@@ -114,36 +126,60 @@ function printAway(io: Io, away: readonly AwayNode[], now: number): void {
   }
 }
 
-const noneWrong = 'No container differs from what it should be.'
+/** Whether there are nodes whose containers are not known, or not as they are now. */
+const isPartial = ({ missingNodes = 0, notReporting = [], awayNodes = [] }: Coverage): boolean =>
+  missingNodes + notReporting.length + awayNodes.length > 0
 
-/** `secco ps`: lists containers as `docker ps` does, with their confinement. */
+/** Says that no container is wrong: only of the nodes that report, where others do not. */
+function noneWrongText(coverage: Coverage): string {
+  const none = 'No container differs from what it should be'
+  if (!isPartial(coverage)) return `${none}.`
+  const { missingNodes = 0, notReporting = [], awayNodes = [], reportingNodes } = coverage
+  const where =
+    reportingNodes === undefined
+      ? 'on the nodes that report'
+      : `on the ${plural(reportingNodes, 'node that reports', 'nodes that report')}`
+  const away = awayNodes.filter(({ name }) => notReporting.every((one) => one.name !== name))
+  const others = away.map(({ name, lastSeen }) => ({
+    name,
+    why: lastSeen === '' ? 'does not report' : `no report since ${lastSeen}`
+  }))
+  const named = namedMissing([...notReporting, ...others])
+  const unknown = named === '' ? plural(missingNodes, 'node') : named
+  return plain(`${none} ${where}; not known: ${unknown}.`)
+}
+
+/**
+ * `secco ps`: lists containers as `docker ps` does, with their confinement.
+ * @returns the exit code: 1 where none is wrong as far as is known, and a node does not report
+ */
 export async function listContainers(io: Io, hub: Hub, args: PsArgs): Promise<number> {
   const query = queryOf({ namespace: args.namespace, selector: args.selector })
   const isTable = args.output === 'table' || args.output === 'wide'
-  const print = (
-    views: readonly ContainerView[],
-    { missingNodes = 0, awayNodes = [] }: Omit<ContainerList, 'items'>
-  ): number => {
+  const print = (views: readonly ContainerView[], coverage: Coverage): number => {
+    const { missingNodes = 0, awayNodes = [], ...others } = coverage
     const rows = args.wrong ? views.filter(isWrong) : views
-    if (isTable) printMissing(io, missingNodes, args.namespace)
+    if (isTable) printMissing(io, coverage, args.namespace)
     const places = new Set(views.map(({ node }) => node))
     const away = awayNodes.filter(({ name }) => places.has(name))
     if (isTable) printAway(io, away, args.now())
     if (isTable) printGaps(io, rows)
-    return printListing(io, args.output, {
+    const isKnown = !args.wrong || rows.length > 0 || !isPartial(coverage)
+    const code = printListing(io, args.output, {
       what: 'containers',
       rows,
-      ...(args.wrong && views.length > 0 ? { none: noneWrong } : {}),
+      ...(args.wrong && (views.length > 0 || !isKnown) ? { none: noneWrongText(coverage) } : {}),
       columns: columns(args.now(), new Set(away.map(({ name }) => name))),
       name: ({ namespace, name, id }) => `container/${namespace}/${name}/${id}`,
       object: (view) => view,
-      members: { missingNodes, awayNodes }
+      members: { missingNodes, awayNodes, ...others }
     })
+    return isKnown ? code : 1
   }
   if (args.watch === undefined) {
     const path = `/api/v1/containers${query}`
-    const { items, ...nodes } = await hub.ask<ContainerList>(path)
-    return print(items, nodes)
+    const { items, ...coverage } = await hub.ask<ContainerList>(path)
+    return print(items, coverage)
   }
   await watchContainers(io, hub, query, args.watch, (views, nodes) => {
     if (io.isTerminal) io.stdout(clearScreen)
@@ -159,10 +195,10 @@ async function watchContainers(
   hub: Hub,
   query: string,
   signal: AbortSignal,
-  show: (views: ContainerView[], nodes: Omit<ContainerList, 'items'>) => void
+  show: (views: ContainerView[], coverage: Coverage) => void
 ): Promise<void> {
   const known = new Map<string, ContainerView>()
-  let nodes: Omit<ContainerList, 'items'> = {}
+  let nodes: Coverage = {}
   const onEvent = (event: string, data: unknown): void => {
     if (event === 'snapshot') {
       const { items, ...rest } = data as ContainerList

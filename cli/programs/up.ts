@@ -120,6 +120,7 @@ async function startAll(args: UpArgs, logger: Logger, closers: Closer[]): Promis
     uiToken: await ensureUiToken(paths),
     commandOptions: paths.option,
     legacyAnnotations: args.legacyAnnotations,
+    ownNode: args.node,
     logger
   })
   closers.push(() => webhook.close())

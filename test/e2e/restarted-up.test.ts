@@ -1,5 +1,8 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { t, type Test, test } from 'tap'
 import { pinsOfState } from '../../cli/programs/up-pins.js'
 import { probeTracing } from '../../native/recorder.js'
@@ -11,6 +14,8 @@ import {
 import type { HistoryLine } from '../../src/history/history-lines.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { ContainerView } from '../../webhook/confinement/containers/container-view.js'
+import type { ContainerList } from '../../webhook/confinement/containers/container-routes.js'
+import type { NodeCoverage } from '../../webhook/confinement/containers/missing-nodes.js'
 import type { DenialList } from '../../webhook/confinement/denials/denial-routes.js'
 import { directoryHistory } from '../../src/store/directory-history.js'
 import { startCounted } from '../helpers/counted-container.js'
@@ -289,4 +294,66 @@ test('where nothing is pinned, the calls that are missing are named', { skip }, 
   await start('young')
   const [late] = await all.seen('young', ({ checked }) => checked === 'bytes')
   t.strictSame(late.gaps, [], 'what began later misses nothing')
+})
+
+/** Returns a port that nobody listens on now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+test('after all of Secco was killed, every answer lists the container or names its node as missing', {
+  skip
+}, async (t) => {
+  const all = await everything({ uiListen: `127.0.0.1:${await freePort()}` })
+  t.teardown(() => all.dispose())
+  await all.start('bare', ['getsid'], { seccomp: 'none', again: true })
+  const runs = ({ name }: ContainerView) => name === 'bare'
+  const { id } = (await all.seen('bare', () => true))[0]
+  t.ok(id)
+  const isNamed = ({ notReporting = [], missingNodes = 0 }: Partial<NodeCoverage>) =>
+    missingNodes === 1 && notReporting.some(({ name, listed }) => name === 'n1' && !listed)
+  for (const round of ['first', 'second']) {
+    await all.halt('SIGKILL')
+    const started = new AbortController()
+    let [early, late] = [0, 0]
+    const wrong: string[] = []
+    const askAll = async (): Promise<void> => {
+      const list = await all.api<ContainerList>('containers')
+      const isListed = list.items.some(runs)
+      if (isListed) late += 1
+      else early += 1
+      if (!isListed && !isNamed(list)) wrong.push(`containers: ${JSON.stringify(list)}`)
+      const sum = await all.api<{ total: number } & NodeCoverage>('summary')
+      if (sum.total === 0 && !isNamed(sum)) wrong.push(`summary: ${JSON.stringify(sum)}`)
+      const page = await all.page('/')
+      // The node may have reported since the list was asked for.
+      const after = (await all.api<ContainerList>('containers')).items.some(runs)
+      if (!after && !/Not known: <bdi>n1 /.test(page)) wrong.push('page Fleet')
+    }
+    const asking = (async () => {
+      while (!started.signal.aborted) {
+        // Nobody listens before the program has started.
+        await askAll().catch(() => undefined)
+        await delay(5)
+      }
+    })()
+    await all.restart()
+    await until(
+      'the container',
+      async () => (await all.api<ContainerList>('containers')).items.find(runs),
+      patience
+    )
+    await until('a late answer', () => Promise.resolve(late > 0), patience)
+    started.abort()
+    await asking
+    t.strictSame(wrong, [], round)
+    t.ok(early > 0, `${round}: ${early} answers before the node reported`)
+    const { code } = await runSecco(['ps', '--wrong', '--state', all.state])
+    t.equal(code, 0, 'the node reports')
+  }
 })

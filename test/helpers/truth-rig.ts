@@ -86,6 +86,8 @@ export async function everything(
     /** A containerd that the caller has started, and stops. */
     beside?: { socket: string; runcRoot: string }
     pin?: 'off'
+    /** Where the pages listen; default: a free port, another one after each start. */
+    uiListen?: string
   } = {}
 ) {
   const state = await mkdtemp(join(tmpdir(), 'secco-truth-'))
@@ -100,7 +102,8 @@ export async function everything(
   const free = '127.0.0.1:0'
   const upArgs = [
     ...['up', '-o', 'json', '--state', state, '--seccomp-root', seccompRoot],
-    ...['--listen', free, '--hub-listen', free, '--ui-listen', free, '--node', 'n1'],
+    ...['--listen', free, '--hub-listen', free, '--ui-listen', options.uiListen ?? free],
+    ...['--node', 'n1'],
     ...['--runc-root', daemon?.runcRoot ?? root],
     ...['--containerd-socket', daemon?.socket ?? join(state, 'none.sock')],
     ...(options.pin === undefined ? [] : ['--pin', options.pin])

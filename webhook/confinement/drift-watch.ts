@@ -1,13 +1,17 @@
+import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { toSeccoError } from '../../src/lib/errors.js'
-import { plural } from '../../src/lib/plural.js'
+import { listed, plural } from '../../src/lib/plural.js'
 import { namedNode, setCondition } from '../hub/status/conditions.js'
 import type { ContainerView, ContainerViews } from './containers/container-view.js'
+import { missingNodesOf } from './containers/missing-nodes.js'
 import type { ConfinementSources } from './containers/sources.js'
 
 /** Conditions are written this long after the last change. */
 const settleMs = 1000
 const mostAway = 10_000
+/** How often the conditions follow which nodes report. */
+const nodesMs = 10_000
 
 const subjectOf = (view: ContainerView) => {
   const { key, node, namespace, workload, pod, name, profile, revision } = view
@@ -20,13 +24,25 @@ function uncomparedText(own: readonly ContainerView[]): string {
   return count === 0 ? '' : `; of ${count} the filter in force cannot be read`
 }
 
-function driftCondition(own: readonly ContainerView[], drifted: readonly ContainerView[]) {
+/** Nodes that a condition names. */
+const maxNamed = 3
+
+/** Names the nodes of which nothing is known, so that "as declared" is no statement about them; empty if there is none. */
+const unlistedText = (nodes: readonly string[]): string =>
+  nodes.length === 0 ? '' : `; not known of ${listed(nodes, maxNamed)}`
+
+function driftCondition(
+  own: readonly ContainerView[],
+  drifted: readonly ContainerView[],
+  unlisted: readonly string[]
+) {
   const [first] = drifted
   const total = plural(own.length, 'container')
   if (first === undefined) {
     // A container that starts is not known to differ, and soon is known not to: it changes only the number.
     const read = own.filter(({ state }) => state !== 'starting')
-    const message = `${plural(read.length, 'container')} as declared${uncomparedText(read)}`
+    const compared = `${plural(read.length, 'container')} as declared${uncomparedText(read)}`
+    const message = `${compared}${unlistedText(unlisted)}`
     return { type: 'Drifted', status: 'False', reason: 'AsDeclared', message } as const
   }
   const { kind, message = '' } = first.drift[0] ?? {}
@@ -39,12 +55,14 @@ function driftCondition(own: readonly ContainerView[], drifted: readonly Contain
 /**
  * Returns a profile with its condition Drifted. Only the replica of a node ends a condition about the node. Pure.
  * @param own the profile's containers on this hub's nodes
+ * @param unlisted nodes that have not reported what runs there
  */
 export function withDrift(
   profile: SeccompProfile,
   own: readonly ContainerView[],
   now: string,
-  isElsewhere: (node: string) => boolean = () => false
+  isElsewhere: (node: string) => boolean = () => false,
+  unlisted: readonly string[] = []
 ): SeccompProfile {
   const conditions = profile.status?.conditions ?? []
   const known = conditions.find(({ type }) => type === 'Drifted')
@@ -52,7 +70,7 @@ export function withDrift(
   if (drifted.length === 0 && isElsewhere(namedNode(known))) return profile
   // A profile without containers needs no condition about them.
   if (own.length === 0 && known === undefined) return profile
-  const set = setCondition(conditions, driftCondition(own, drifted), now)
+  const set = setCondition(conditions, driftCondition(own, drifted, unlisted), now)
   return set === conditions
     ? profile
     : { ...profile, status: { ...profile.status, conditions: [...set] } }
@@ -77,6 +95,10 @@ export class DriftWatch {
   readonly #stop: () => void
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> = Promise.resolve()
+  /** The nodes of which nothing is known, as the conditions name them. */
+  #unlisted: string
+  #recheck: NodeJS.Timeout | undefined
+  readonly #leaveHub: () => void
 
   readonly #sources: ConfinementSources
   readonly #views: ContainerViews
@@ -88,6 +110,8 @@ export class DriftWatch {
       isAway ? this.#leave(gone) : this.#follow(changed, gone)
     )
     this.#follow(views.list(), [])
+    this.#unlisted = this.#unlistedNodes().join()
+    this.#leaveHub = sources.hub.onChange(() => this.#nodesChanged())
   }
 
   /** Writes the conditions that are due now. */
@@ -104,7 +128,31 @@ export class DriftWatch {
 
   async close(): Promise<void> {
     this.#stop()
+    this.#leaveHub()
+    clearTimeout(this.#recheck)
     await this.flush()
+  }
+
+  #unlistedNodes(): string[] {
+    return missingNodesOf(this.#sources)
+      .filter(({ listed: isListed }) => !isListed)
+      .map(({ name }) => name)
+  }
+
+  /** After a start, nodes report one after the other: the conditions are written again when that is over. */
+  #nodesChanged(): void {
+    this.#recheck ??= setTimeout(() => {
+      this.#recheck = undefined
+      const now = this.#unlistedNodes().join()
+      if (now === this.#unlisted) return
+      this.#unlisted = now
+      for (const { metadata, status } of this.#sources.profiles()) {
+        const { namespace = rootNamespace, name } = metadata
+        const known = status?.conditions?.find(({ type }) => type === 'Drifted')
+        if (known?.status === 'False') this.#due.add(`${namespace}/${name}`)
+      }
+      if (this.#due.size > 0) void this.flush()
+    }, nodesMs).unref()
   }
 
   /** Remembers what was wrong on a node that is away: nothing is known to have ended. */
@@ -199,7 +247,7 @@ export class DriftWatch {
     const now = new Date(this.#sources.now()).toISOString()
     try {
       await store.update('SeccompProfile', { namespace, name }, (current) =>
-        withDrift(current, own, now, isUnheard)
+        withDrift(current, own, now, isUnheard, this.#unlistedNodes())
       )
     } catch (error) {
       const { code, message } = toSeccoError(error)

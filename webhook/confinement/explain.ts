@@ -13,7 +13,7 @@ import {
   revisionText
 } from './containers/container-view.js'
 import { findAmongReports } from './containers/found-among-reports.js'
-import { missingNodesOf } from './containers/missing-nodes.js'
+import { unlistedNodes } from './containers/missing-nodes.js'
 import { restartAfterDeletion, restartCommand } from './containers/restart-command.js'
 import { type ConfinementCall, type ConfinementRoute, textOf } from './containers/route.js'
 import { denialSentence } from './denials/denial-text.js'
@@ -179,7 +179,7 @@ export function explainRoutes(confinement: Confinement): ConfinementRoute[] {
           findContainers(confinement, name, namespace).filter((view) => call.sees(view.namespace))
         )
         if (found.length === 0) {
-          const missingNodes = missingNodesOf(confinement.sources.hub)
+          const missingNodes = unlistedNodes(confinement.sources)
           const place = namespace === undefined ? '' : ` -n ${quoted(namespace)}`
           const command = `secco why-eperm ${quoted(name)}${place}`
           throw notRunning(name, command, { namespace, missingNodes })

@@ -1,24 +1,49 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { driftKinds, states } from '../../src/confinement/state.js'
-import type { DenialRows } from '../hub/denials/denial-rows.js'
+import type { Confinement } from './containers/confinement.js'
 import type { ContainerView } from './containers/container-views.js'
+import { unlistedNodes } from './containers/missing-nodes.js'
 
-/** Registers metrics of how the fleet is confined. Their labels are closed sets: no pod, no workload. */
+/** A gauge without labels of the containers that pass a test; absent on a replica that does not know them. */
+interface Counted {
+  name: string
+  help: string
+  is: (view: ContainerView) => boolean
+}
+
+const counted: readonly Counted[] = [
+  {
+    name: 'secco_containers_unprotected',
+    help: 'Running containers that a rule would protect but that run without its profile.',
+    is: ({ unprotected }) => unprotected !== null
+  },
+  {
+    name: 'secco_containers_stale',
+    help: 'Running containers under an older revision than a new container would get.',
+    is: ({ stale }) => stale
+  }
+]
+
+/**
+ * Registers metrics of how the fleet is confined. Their labels are closed sets: no pod, no workload.
+ * @param isActive whether satellites report to this replica: a standby knows no container, and exports no zeros
+ */
 export function confinementMetrics(
   registry: Registry,
-  views: () => readonly ContainerView[],
-  denials: Pick<DenialRows, 'totals'>
+  { sources, views }: Pick<Confinement, 'sources' | 'views'>,
+  isActive: () => boolean
 ): void {
   const registers = [registry]
   new Gauge({
     name: 'secco_containers',
-    help: 'Running containers by how the kernel confines them.',
+    help: 'Running containers by how the kernel confines them, on the nodes that report; see secco_nodes_missing.',
     labelNames: ['state'] as const,
     registers,
     collect() {
       this.reset()
+      if (!isActive()) return
       for (const state of states) this.set({ state }, 0)
-      for (const { state } of views()) this.inc({ state })
+      for (const { state } of views.list()) this.inc({ state })
     }
   })
   new Gauge({
@@ -28,26 +53,26 @@ export function confinementMetrics(
     registers,
     collect() {
       this.reset()
+      if (!isActive()) return
       for (const kind of driftKinds) this.set({ kind }, 0)
-      for (const { drift } of views()) for (const { kind } of drift) this.inc({ kind })
+      for (const { drift } of views.list()) for (const { kind } of drift) this.inc({ kind })
     }
   })
-  new Gauge({
-    name: 'secco_containers_unprotected',
-    help: 'Running containers that a rule would protect but that run without its profile.',
-    registers,
-    collect() {
-      this.set(views().filter(({ unprotected }) => unprotected !== null).length)
-    }
-  })
-  new Gauge({
-    name: 'secco_containers_stale',
-    help: 'Running containers under an older revision than a new container would get.',
-    registers,
-    collect() {
-      this.set(views().filter(({ stale }) => stale).length)
-    }
-  })
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        if (isActive()) this.set(read())
+        else this.remove()
+      }
+    })
+  }
+  for (const { name, help, is } of counted) gauge(name, help, () => views.list().filter(is).length)
+  gauge(
+    'secco_nodes_missing',
+    'Nodes that have not reported what runs there: no other metric of containers knows of it.',
+    () => unlistedNodes(sources)
+  )
   new Counter({
     name: 'secco_denials_total',
     help: 'Denied (in audit: logged) syscalls by node and result; expected: denied on purpose.',
@@ -55,7 +80,8 @@ export function confinementMetrics(
     registers,
     collect() {
       this.reset()
-      for (const { node, answer, count } of denials.totals()) this.inc({ node, answer }, count)
+      for (const { node, answer, count } of sources.hub.denialRows.totals())
+        this.inc({ node, answer }, count)
     }
   })
 }

@@ -200,7 +200,7 @@ async function sendPage(
     path,
     needs: needsOf(ui.sources, ui.lines(), ui.now()),
     place: ui.place,
-    awaited: ui.sources.awaited(),
+    missing: ui.sources.missing(),
     commandOptions: ui.commandOptions,
     user: mustIdentify(request).user
   }

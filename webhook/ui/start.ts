@@ -38,10 +38,8 @@ interface UiOptions {
   /** In a cluster: which of several hubs is the active one. */
   role?: ActiveRole
   snapshot: () => Snapshot
-  /** The nodes that are connected to this replica. */
+  /** The nodes that this replica knows, and those that should report and never did. */
   nodes: () => readonly NodeState[]
-  /** Number of nodes that have not connected since this hub became active. */
-  awaited: () => number
   /** Folder of the audit trail. */
   revisionsDir: string
   /** Token of the command line; without it only one-time links open a session. */
@@ -98,8 +96,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       rendering: () => hub?.rendering() ?? {},
       rules: () => objects.rules(),
       nodes: () => options.nodes().map(nodeView),
-      awaited: () =>
-        Math.max(options.awaited(), truth === undefined ? 0 : missingNodesOf(truth.sources.hub)),
+      missing: () => (truth === undefined ? [] : missingNodesOf(truth.sources)),
       hasReported: (node) => truth?.sources.hub.inventory.isComplete(node) ?? false,
       podNamed: options.podNamed,
       states: () => [...states.profiles().values()],

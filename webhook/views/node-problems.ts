@@ -19,7 +19,10 @@ export interface JudgedNode extends NodeView {
 
 function connectionProblems({ connected, lastSeen }: NodeView, now: number): NodeProblem[] {
   if (!connected) {
-    const message = 'it is away: what happens there is not known, a pinned recorder goes on'
+    const message =
+      lastSeen === ''
+        ? 'no satellite of it has reported: what happens there is not known'
+        : 'it is away: what happens there is not known, a pinned recorder goes on'
     return [{ kind: 'away', level: 'bad', message }]
   }
   if (now - Date.parse(lastSeen) <= silentMs) return []

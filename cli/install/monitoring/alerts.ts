@@ -113,6 +113,15 @@ export const alerts: readonly Alert[] = [
       'It keeps its files and records, but gets no new revision, so new revisions do not become ready.'
   },
   {
+    alert: 'SeccoNodesMissing',
+    expr: 'max(secco_nodes_missing) > 0',
+    for: '15m',
+    severity: 'warning',
+    summary: 'Of {{ $value }} nodes it is not known what runs there',
+    description:
+      'No other metric of containers knows of them, so none of them is an all-clear. secco get nodes names them.'
+  },
+  {
     alert: 'SeccoNodeHoldsUpProfiles',
     expr: 'max by (node) (secco_node_holds_up_profiles) > 0',
     for: '0m',

@@ -50,6 +50,32 @@ test('secco denials: closed denials are counted, and listed with --closed', asyn
   t.match(json.items.at(-1), { state: 'closed', closedAt })
 })
 
+test('secco denials names the nodes whose denials are not known', async (t) => {
+  const knownSince = '2026-11-25T09:00:00Z'
+  const notReporting = [
+    { name: 'n2', lastSeen: '', listed: false, why: 'not reported yet' },
+    { name: 'n3', lastSeen: knownSince, listed: true, why: `no report since ${knownSince}` }
+  ]
+  const whole = { reportingNodes: 1, missingNodes: 0, notReporting: [], awayNodes: [] }
+  for (const [coverage, says] of [
+    [whole, ''],
+    [
+      { ...whole, missingNodes: 1, notReporting },
+      `denials of 2 nodes are not known as of now: n2 (not reported yet), n3 (no report since ${knownSince})\n`
+    ],
+    [{ ...whole, missingNodes: 3 }, 'denials of 3 nodes are not known as of now\n']
+  ] as const) {
+    const answer = { knownSince, closed: 0, items: [], ...coverage }
+    const hub = await hubWith(t, 'hub', { '/api/v1/denials': answer })
+    const { io, printed } = captureIo()
+    await listDenials(io, hubOf([hub]), { ...denialArgs, output: 'table' })
+    t.ok(printed.stderr.startsWith(`${says}No denials found.`), printed.stderr)
+    const json = captureIo()
+    await listDenials(json.io, hubOf([hub]), { ...denialArgs, output: 'json' })
+    t.match(JSON.parse(json.printed.stdout), coverage)
+  }
+})
+
 test('secco denials allow: the next step is the whole command, as a shell takes it', async (t) => {
   const diff = {
     added: ['ioctl'],

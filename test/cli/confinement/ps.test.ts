@@ -76,6 +76,69 @@ test('ps says of how many nodes it does not know what runs there', async (t) => 
   }
 })
 
+const lastSeen = '2026-11-25T10:00:00Z'
+const unknown = [
+  { name: 'n2', lastSeen, listed: false, why: `no report since ${lastSeen}` },
+  { name: 'n3', lastSeen: '', listed: false, why: 'not reported yet' }
+]
+const named = `n2 (no report since ${lastSeen}), n3 (not reported yet)`
+
+test('ps names the nodes of which it does not know what runs there', async (t) => {
+  const answer = { items: [view('n1', 'a')], missingNodes: 2, notReporting: unknown }
+  const hub = await hubWith(t, 'hub-a', { '/api/v1/containers': answer })
+  const { io, printed } = captureIo()
+  await listContainers(io, hubOf([hub]), { ...psArgs, output: 'table', wrong: false })
+  t.equal(
+    printed.stderr,
+    `2 nodes have not reported what runs there: it is not listed\n  not known: ${named}\n  next: secco get nodes\n`
+  )
+  const json = captureIo()
+  await listContainers(json.io, hubOf([hub]), { ...psArgs, output: 'json', wrong: false })
+  t.match(JSON.parse(json.printed.stdout), { notReporting: unknown })
+})
+
+const away = { name: 'n1', lastSeen, listed: true, why: `no report since ${lastSeen}` }
+const partial = [
+  [
+    'two nodes of which nothing is known',
+    { items: [view('n1', 'a')], reportingNodes: 1, missingNodes: 2, notReporting: unknown },
+    `No container differs from what it should be on the 1 node that reports; not known: ${named}.\n`
+  ],
+  [
+    'nothing known at all',
+    { items: [], reportingNodes: 0, missingNodes: 2, notReporting: unknown },
+    `No container differs from what it should be on the 0 nodes that report; not known: ${named}.\n`
+  ],
+  [
+    'a node whose containers are listed as they were',
+    {
+      ...{ items: [view('n1', 'a')], reportingNodes: 2, missingNodes: 0, notReporting: [away] },
+      awayNodes: [{ name: 'n1', lastSeen }]
+    },
+    `should be on the 2 nodes that report; not known: n1 (no report since ${lastSeen}).\n`
+  ],
+  [
+    'an earlier hub',
+    { items: [view('n1', 'a')], missingNodes: 3 },
+    'No container differs from what it should be on the nodes that report; not known: 3 nodes.\n'
+  ]
+] as const
+
+for (const [what, answer, says] of partial) {
+  test(`ps --wrong is no all-clear: ${what}`, async (t) => {
+    const hub = await hubWith(t, 'hub-a', { '/api/v1/containers': answer })
+    for (const output of ['table', 'name', 'json'] as const) {
+      const { io, printed } = captureIo()
+      const code = await listContainers(io, hubOf([hub]), { ...psArgs, output, wrong: true })
+      t.equal(code, 1, output)
+      if (output !== 'json') t.ok(printed.stderr.endsWith(says), printed.stderr)
+    }
+    const { io } = captureIo()
+    const all = await listContainers(io, hubOf([hub]), { ...psArgs, output: 'table', wrong: false })
+    t.equal(all, 0, 'the list itself is no question')
+  })
+}
+
 test('ps says how old the lines of a node that is away are', async (t) => {
   const awayNodes = [{ name: 'n1', lastSeen: new Date(psArgs.now() - 180_000).toISOString() }]
   const answer = { items: [view('n1', 'a')], awayNodes }

@@ -1,5 +1,7 @@
+import { mock } from 'node:test'
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { Listeners } from '../../../src/lib/listeners.js'
 import { createLogger } from '../../../src/lib/log.js'
 import {
   type ContainerListener,
@@ -22,7 +24,8 @@ test('a drift is on each profile that the container may run under, and on no oth
   const written = new Map<string, SeccompProfile>()
   const sources = {
     hub: {
-      ...{ history: { troubles: () => undefined }, node: () => undefined },
+      ...{ history: { troubles: () => undefined }, node: () => undefined, nodes: () => [] },
+      onChange: () => () => undefined,
       inventory: { isComplete: () => true }
     },
     store: {
@@ -77,7 +80,8 @@ test('what is wrong on a node that is away has not ended, and keeps its time', a
   const ended: string[] = []
   const sources = {
     hub: {
-      node: () => ({ connected: false }),
+      ...{ node: () => ({ connected: false }), nodes: () => [] },
+      onChange: () => () => undefined,
       inventory: { isComplete: () => isComplete },
       history: {
         troubles: ({ key, troubles }: { key: string; troubles: Map<string, unknown> }) => {
@@ -154,4 +158,57 @@ test('a condition says only of filters that were read that they are as declared'
     t.equal(`${condition?.reason} ${condition?.message}`, said, what)
   }
   t.end()
+})
+
+test('"as declared" is no statement about nodes that have not reported', async (t) => {
+  const clock = mock.timers
+  clock.enable({ apis: ['setTimeout'] })
+  t.teardown(() => clock.reset())
+  let [missing, writes] = [['n2', 'n3'], 0]
+  let profile = {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+    ...{ metadata: { namespace: 'shop', name: 'web' }, spec: {} }
+  } as SeccompProfile
+  const hubChanges = new Listeners()
+  const list = [view('n1', 'one', { profile: 'shop/web' })]
+  const sources = {
+    hub: {
+      ...{ history: { troubles: () => undefined }, onChange: hubChanges.add },
+      node: () => ({ connected: true }),
+      nodes: () => ['n1', 'n2', 'n3'].map((name) => ({ name, connected: true, lastSeen: '' })),
+      inventory: { isComplete: (name: string) => !missing.includes(name) }
+    },
+    store: {
+      update(_kind: string, _ref: object, change: (given: SeccompProfile) => SeccompProfile) {
+        writes += 1
+        profile = change(profile)
+        return Promise.resolve()
+      }
+    },
+    ...{ profiles: () => [profile], isElsewhere: () => false, now: () => 0 },
+    logger: createLogger('test', quiet)
+  } as unknown as ConfinementSources
+  const views = {
+    ...{ list: () => list, reachedBy: () => list },
+    onChange: () => () => undefined
+  } as unknown as ContainerViews
+  const watch = new DriftWatch(sources, views)
+  const message = () => profile.status?.conditions?.[0]?.message
+  await watch.flush()
+  t.equal(message(), '1 container as declared; not known of n2, n3')
+  const changed = async () => {
+    hubChanges.notify()
+    clock.tick(10_000)
+    await watch.flush()
+  }
+  await changed()
+  t.equal(writes, 1, 'the same nodes are no news')
+  missing = []
+  await changed()
+  t.equal(message(), '1 container as declared')
+  missing = ['n3']
+  await changed()
+  t.equal(message(), '1 container as declared; not known of n3')
+  t.equal(writes, 3)
+  await watch.close()
 })

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client'
 import { test } from 'tap'
 import type { Denial } from '../../../webhook/hub/denials/denial.js'
 import { DenialRows } from '../../../webhook/hub/denials/denial-rows.js'
+import type { Confinement } from '../../../webhook/confinement/containers/confinement.js'
 import type { ContainerView } from '../../../webhook/confinement/containers/container-views.js'
 import { confinementMetrics } from '../../../webhook/confinement/metrics.js'
 
@@ -24,7 +25,13 @@ test('the metrics of how the fleet is confined', async (t) => {
   rows.grow(denial({ action: 'SCMP_ACT_LOG', errno: 0 }), 2, '')
   rows.grow(denial({ expected: true, errno: 38 }), 1, '')
   const registry = new Registry()
-  confinementMetrics(registry, () => views, rows)
+  const hub = {
+    ...{ denialRows: rows, inventory: { isComplete: (name: string) => name === 'n1' } },
+    nodes: () => ['n1', 'n2'].map((name) => ({ name, connected: true, lastSeen: '' }))
+  }
+  let isActive = true
+  const confinement = { sources: { hub }, views: { list: () => views } } as unknown as Confinement
+  confinementMetrics(registry, confinement, () => isActive)
   const lines = async () =>
     new Set((await registry.metrics()).split('\n').filter((line) => /^secco/.test(line)))
   const before = await lines()
@@ -36,6 +43,7 @@ test('the metrics of how the fleet is confined', async (t) => {
     'secco_containers_drifted{kind="FileMissing"} 0',
     'secco_containers_unprotected 1',
     'secco_containers_stale 1',
+    'secco_nodes_missing 1',
     'secco_denials_total{node="n1",answer="EPERM"} 3',
     'secco_denials_total{node="n1",answer="logged"} 2',
     'secco_denials_total{node="n1",answer="expected"} 1'
@@ -46,4 +54,9 @@ test('the metrics of how the fleet is confined', async (t) => {
   const after = await lines()
   t.ok(after.has('secco_containers_drifted{kind="FileChanged"} 0'), 'what is fixed is gone')
   t.ok(after.has('secco_containers_unprotected 0'))
+  isActive = false
+  const standby = [...(await lines())].filter((line) => !line.startsWith('secco_denials'))
+  t.strictSame(standby, [], 'a replica that knows no container exports no zeros')
+  isActive = true
+  t.ok((await lines()).has('secco_containers_unprotected 0'), 'after a takeover')
 })

@@ -11,6 +11,7 @@ import { openAuditTrail } from '../../../webhook/ui/model/audit-trail.js'
 import type { ForeignRoute } from '../../../webhook/ui/api/foreign.js'
 import type { Ui } from '../../../webhook/ui/model/context.js'
 import type { UiSources } from '../../../webhook/ui/model/sources.js'
+import type { MissingNode } from '../../../webhook/confinement/containers/missing-nodes.js'
 import type { DenialView } from '../../../webhook/views/denial-view.js'
 import type { InventoryItem } from '../../../webhook/ui/model/inventory.js'
 import { createContainerIndex } from '../../../webhook/ui/model/containers.js'
@@ -147,6 +148,12 @@ export interface RigOptions extends Partial<UiSources> {
   commandOptions?: string
 }
 
+/** A node of which nothing is listed, or one that is away. @param lastSeen of a node that is away */
+export const missingNode = (name: string, lastSeen = ''): MissingNode => ({
+  ...{ name, lastSeen, listed: lastSeen !== '' },
+  why: lastSeen === '' ? 'not reported yet' : `no report since ${lastSeen}`
+})
+
 /** The real server of pages and API on sources that a test gives. */
 export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
   const { objects: given = [profile], extensions = [], foreign = [], ...others } = options
@@ -179,7 +186,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
       rendering: () => ({}),
       rules: (): SeccompRule[] => of('SeccompRule'),
       nodes: () => [node],
-      awaited: () => 0,
+      missing: () => [],
       hasReported: () => false,
       podNamed: () => undefined,
       states: () => [],

@@ -6,7 +6,7 @@ import { nodeView } from '../../../webhook/hub/nodes/node-view.js'
 import { nodeMetrics } from '../../../webhook/hub/metrics.js'
 import { lostText, type NodeView } from '../../../webhook/views/view.js'
 import { nodeState } from '../cluster/cluster-objects.js'
-import { node, startUiRig } from '../ui/rig.js'
+import { missingNode, node, startUiRig } from '../ui/rig.js'
 
 // Other tests may have the machine at the same time.
 t.setTimeout(150_000)
@@ -159,16 +159,26 @@ test('doctor: what a node complains of stands under what it is about', async (t)
 })
 
 test('nodes that have not reported what runs there: pages about what runs are not the whole yet', async (t) => {
-  let awaited = 2
-  const { app, get } = await startUiRig({ awaited: () => awaited })
+  let missing = [missingNode('n2'), missingNode('n3'), missingNode('n4', '2026-01-01T00:00:00Z')]
+  const { app, get } = await startUiRig({ missing: () => missing, inventory: () => [] })
   t.teardown(() => app.close())
-  const banner = /id="awaited"[^]*2 nodes have not reported what runs there/
+  const unlisted = 'n2 \\(not reported yet\\), n3 \\(not reported yet\\)'
+  const banner = new RegExp(
+    `id="awaited".*2 nodes have not reported what runs there.*Not known: <bdi>${unlisted}<.*` +
+      'id="away".*1 node does not report now.*<bdi>n4 \\(no report since 2026-01-01T00:00:00Z\\)<',
+    's'
+  )
   for (const url of ['/', '/workloads', '/denials', '/nodes']) {
     t.match((await get(url)).body, banner, url)
   }
   for (const url of ['/rules', '/profiles', '/audit']) {
     t.notMatch((await get(url)).body, /id="awaited"/, `${url}: objects are the same everywhere`)
   }
-  awaited = 0
-  t.notMatch((await get('/')).body, /id="awaited"/)
+  const fleet = (await get('/')).body
+  t.match(fleet, /Enforced<\/dt>\s*<dd>not known</, 'no share of nothing')
+  t.match(fleet, /0 of 0 containers, on the nodes that report/)
+  missing = []
+  const whole = (await get('/')).body
+  t.notMatch(whole, /id="(awaited|away)"/)
+  t.notMatch(whole, /on the nodes that report/)
 })

@@ -1,7 +1,7 @@
 import { type FleetParts, joinParts, partsOf, renderingOf } from '../../hub/nodes/fleet-parts.js'
 import type { NodeState } from '../../hub/nodes/node-state.js'
 import type { FleetState } from '../../hub/nodes/readiness.js'
-import type { ClusterNode } from '../watch/cluster-view.js'
+import type { ClusterNode, ClusterView } from '../watch/cluster-view.js'
 import type { HubSummary } from './hub-summary.js'
 import { startupTaint } from '../../../src/api/names.js'
 
@@ -51,6 +51,21 @@ function counts(node: ClusterNode, hasSatellite: boolean): boolean {
   if (hasSatellite) return true
   const closed = node.taints.some(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute')
   return !closed && !node.unschedulable
+}
+
+const ended: ReadonlySet<string> = new Set(['Succeeded', 'Failed'])
+
+/**
+ * Returns the names of the Linux nodes that should report what runs there: any pod may come to them, or pods are there.
+ * A node with the start-up taint counts as soon as a pod is on it.
+ */
+export function expectedNodes(view: Pick<ClusterView, 'nodes' | 'podsOn'>): string[] {
+  return [...view.nodes().values()]
+    .filter((node) => !isWindows(node))
+    .filter(
+      (node) => counts(node, false) || view.podsOn(node.name).some(({ phase }) => !ended.has(phase))
+    )
+    .map(({ name }) => name)
 }
 
 /**

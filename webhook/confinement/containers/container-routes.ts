@@ -2,17 +2,13 @@ import { states } from '../../../src/confinement/state.js'
 import { parseSelector } from '../../../src/rules/parse-selector.js'
 import { selectorMatches } from '../../../src/rules/selector.js'
 import type { ContainerView } from './container-views.js'
-import { type AwayNode, awayNodesOf, missingNodesOf } from './missing-nodes.js'
+import { type NodeCoverage, nodeCoverage } from './missing-nodes.js'
 import { type ConfinementCall, type ConfinementRoute, textOf } from './route.js'
 import type { Confinement } from './confinement.js'
 
-/** ContainerList is the answer of `GET /api/v1/containers`. */
-export interface ContainerList {
+/** ContainerList is the answer of `GET /api/v1/containers`; an earlier hub does not report all members of the coverage. */
+export interface ContainerList extends Partial<NodeCoverage> {
   items: ContainerView[]
-  /** Nodes whose containers are not known, so what runs there is not listed; absent: from an earlier hub. */
-  missingNodes?: number
-  /** Nodes that are away: their containers are listed as they were last heard of; absent: from an earlier hub. */
-  awayNodes?: AwayNode[]
 }
 
 /** Returns the views that match a query. */
@@ -74,18 +70,16 @@ export function containerRoutes(confinement: Confinement): ConfinementRoute[] {
         'Every running container and how the kernel confines it, and containers that wait to start although a rule was bypassed',
       handle: (call): ContainerList => {
         const items = seen(call).sort(byPlace)
-        const { hub } = confinement.sources
-        return {
-          items,
-          missingNodes: missingNodesOf(hub),
-          awayNodes: awayNodesOf(hub.nodes(), items)
-        }
+        return { items, ...nodeCoverage(confinement.sources, items, call.sees) }
       }
     },
     {
       ...{ method: 'GET', url: '/api/v1/summary', ...own },
-      summary: 'The number of running containers by state',
-      handle: (call) => summaryOf(seen(call))
+      summary: 'The number of running containers by state, and which nodes they are not known of',
+      handle: (call) => {
+        const views = seen(call)
+        return { ...summaryOf(views), ...nodeCoverage(confinement.sources, views, call.sees) }
+      }
     }
   ]
 }

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
-import { byPlace, chosen, type ContainerList } from './container-routes.js'
+import { byPlace, chosen } from './container-routes.js'
 import type { Confinement } from './confinement.js'
 import type { ContainerView } from './container-view.js'
 import { openEventStream } from './event-stream.js'
-import { awayNodesOf, missingNodesOf } from './missing-nodes.js'
+import { type NodeCoverage, nodeCoverage } from './missing-nodes.js'
 import type { ConfinementCall } from './route.js'
 
 /** Between two answers about nodes, in ms. */
@@ -28,10 +28,7 @@ export function streamContainers(
     for (const { node } of views) if (!places.has(node)) places.set(node, { node })
     return views
   }
-  const nodesNow = (): Omit<ContainerList, 'items'> => ({
-    missingNodes: missingNodesOf(hub),
-    awayNodes: awayNodesOf(hub.nodes(), [...places.values()])
-  })
+  const nodesNow = (): NodeCoverage => nodeCoverage(confinement.sources, [...places.values()], sees)
   const stream = openEventStream(response, headers)
   const items = sent(own(confinement.listed.list()).sort(byPlace))
   let nodes = nodesNow()

@@ -6,6 +6,7 @@ import type { Labels } from '../../../src/rules/selector.js'
 import type { Snapshot } from '../../../src/rules/snapshot.js'
 import type { Store } from '../../../src/store/store.js'
 import type { ClusterContainer } from '../../hub/nodes/cluster-container.js'
+import type { NodeState } from '../../hub/nodes/node-state.js'
 import type { Hub } from '../../hub/hub.js'
 
 /** PodView is the part of a `ClusterPod` (webhook/cluster) that this folder reads. */
@@ -44,6 +45,15 @@ export interface BypassedContainer {
   message: string
 }
 
+/** ExpectedNodes is which nodes should report what runs there, whether or not the hub has ever heard of them. */
+export interface ExpectedNodes {
+  names(): Iterable<string>
+  /** Returns whether a node that the hub knows was removed from the cluster. */
+  isRemoved(node: Pick<NodeState, 'name' | 'inherited'>): boolean
+  /** Returns whether a pod of a namespace that `sees` accepts is placed on the node. */
+  hasPod(node: string, sees: (namespace: string) => boolean): boolean
+}
+
 /** ConfinementSources is what webhook/confinement reads from. All of it is in memory. */
 export interface ConfinementSources {
   hub: Pick<
@@ -77,6 +87,8 @@ export interface ConfinementSources {
   onBypassed: (listener: () => void) => () => void
   /** Returns whether the node has not connected since this hub is active: what was found on it still holds. */
   isElsewhere: (node: string) => boolean
+  /** Default: the nodes that the hub knows. */
+  expected?: ExpectedNodes
   /** Whether the objects are in the API of a cluster, so that kubectl can change them. */
   inCluster: boolean
   logger: Logger

@@ -12,6 +12,7 @@ import {
 import { openEventStream } from '../containers/event-stream.js'
 import { type ConfinementCall, type ConfinementRoute, textOf } from '../containers/route.js'
 import type { Confinement } from '../containers/confinement.js'
+import { type NodeCoverage, nodeCoverage } from '../containers/missing-nodes.js'
 
 function choiceOf(query: ConfinementCall['query']): DenialChoice {
   return {
@@ -34,8 +35,8 @@ function timeOf(choice: DenialChoice, now: number): number | undefined {
   })
 }
 
-/** DenialList is the answer of `GET /api/v1/denials`. */
-export interface DenialList {
+/** DenialList is the answer of `GET /api/v1/denials`; an earlier hub does not report all members of the coverage. */
+export interface DenialList extends Partial<NodeCoverage> {
   /** RFC 3339. The hub does not know earlier denials. */
   knownSince: string
   /** Closed denials that the answer leaves out; absent: from an earlier hub. */
@@ -59,7 +60,8 @@ export function denialRoutes(confinement: Confinement): ConfinementRoute[] {
         const items = found.filter((view) => wantsDenial(view, choice, since))
         return {
           knownSince: confinement.sources.hub.denialRows.knownSince(),
-          ...{ closed: found.length - items.length, items }
+          ...{ closed: found.length - items.length, items },
+          ...nodeCoverage(confinement.sources, items, sees)
         }
       }
     }

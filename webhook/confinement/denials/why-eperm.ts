@@ -6,7 +6,7 @@ import { type DenialView, denialsOfRun } from './denial-views.js'
 import { denialSentence } from './denial-text.js'
 import { filterModeOf } from '../containers/filter-mode.js'
 import { findContainers, noneRunning, placeOf } from '../containers/container-names.js'
-import { missingNodesOf } from '../containers/missing-nodes.js'
+import { unlistedNodes } from '../containers/missing-nodes.js'
 import { type EarlierDenial, earlierDenials } from './earlier-denials.js'
 import type { Confinement } from '../containers/confinement.js'
 
@@ -93,7 +93,7 @@ export function whyEperm(
 ): WhyEperm {
   const found = findContainers(confinement, name, namespace).filter((one) => sees(one.namespace))
   const before = earlierDenials(confinement, name, namespace).filter((one) => sees(one.namespace))
-  const missingNodes = missingNodesOf(confinement.sources.hub)
+  const missingNodes = unlistedNodes(confinement.sources)
   if (found.length + before.length === 0) {
     const place = namespace === undefined ? '' : ` -n ${quoted(namespace)}`
     const absent = `${name}: ${noneRunning(missingNodes)}, and no denial of an ended one is known`

@@ -16,7 +16,7 @@ import { denialView, isDenialOf } from '../denials/denial-views.js'
 import { simulate, type WouldBeDenied } from './simulate.js'
 import type { Confinement } from '../containers/confinement.js'
 import { isReachedBy } from '../containers/container-view.js'
-import { missingNodesOf } from '../containers/missing-nodes.js'
+import { unlistedNodes } from '../containers/missing-nodes.js'
 
 export interface RadiusQuestion {
   seccomp?: LinuxSeccomp
@@ -207,7 +207,7 @@ export async function blastRadius(
   const others = await filterInSlices([...sources.hub.inventory.all()], ({ id }) => isWithout(id))
   const without = others.length
   return {
-    ...{ considered, without, missingNodes: missingNodesOf(sources.hub), hit, knownSince },
+    ...{ considered, without, missingNodes: unlistedNodes(sources), hit, knownSince },
     ...(await prospectsOf(deniedAlready, question.seccomp)),
     ms: Math.round((performance.now() - started) * 10) / 10,
     ...sumsOf(syscalls, workloads),

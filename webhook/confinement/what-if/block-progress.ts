@@ -3,7 +3,7 @@ import { answersOf, type FilterAnswers } from '../../../src/seccomp/filter/filte
 import { filterInSlices, Slices } from '../../../src/lib/slices.js'
 import { ownProfileOf } from '../../../src/seccomp/render/own.js'
 import { answersLikeDefault, runsLikeDefault } from '../containers/like-default.js'
-import { missingNodesOf } from '../containers/missing-nodes.js'
+import { unlistedNodes } from '../containers/missing-nodes.js'
 import type { ConfinementSources } from '../containers/sources.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-views.js'
@@ -122,7 +122,7 @@ export function createBlockProgress({ views, sources }: BlockSources) {
     }
     const total = all.length
     const done = Math.floor((100 * (total - open.length)) / total)
-    const missingNodes = missingNodesOf(sources.hub)
+    const missingNodes = unlistedNodes(sources)
     return { restart, unreached, total, ...(total === 0 ? {} : { done }), missingNodes }
   }
 }

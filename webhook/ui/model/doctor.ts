@@ -37,9 +37,12 @@ export function verdictOf(checks: readonly Pick<Check, 'verdict'>[]): string {
 
 const isWrong = ({ verdict }: Check): boolean => verdict === 'bad' || verdict === 'warn'
 
+/** Whether no satellite of the node has ever reported to a hub. */
+const isUnheard = ({ lastSeen }: NodeView): boolean => lastSeen === ''
+
 /** Makes a good check of nodes unknown where there is no node, or one is away: "all of none" proves nothing. */
 function ofNodes(nodes: readonly NodeView[], one: Check): Check {
-  if (nodes.length === 0)
+  if (nodes.every(isUnheard))
     return { ...one, verdict: 'unknown', found: 'there is no satellite to ask', next: '' }
   const away = nodes.filter(({ connected }) => !connected)
   // Of these the hub knows the names alone, until they report.
@@ -244,10 +247,11 @@ export function checksOf(sources: UiSources, now: number): Check[] {
   const problems = nodes.flatMap((node) =>
     nodeProblems(node, now).map((one): NamedProblem => ({ ...one, name: node.name }))
   )
+  const heard = nodes.filter((node) => !isUnheard(node))
   const someNode = check(
     'A satellite is there',
-    nodes.length > 0,
-    nodes.length === 0 ? 'none has ever connected' : `${nodes.length} known`,
+    heard.length > 0,
+    heard.length === 0 ? 'none has ever connected' : `${heard.length} known`,
     'start one on each node: secco satellite --hub HOST:PORT'
   )
   return [

@@ -8,6 +8,7 @@ import type { StoreProblem } from '../../../src/store/store.js'
 import type { PodView } from '../../confinement/containers/sources.js'
 import type { Assignment } from '../../confinement/ladder/assignment.js'
 import type { Discovery } from '../../hub/observations/discovery.js'
+import type { MissingNode } from '../../confinement/containers/missing-nodes.js'
 import type { DenialView } from '../../views/denial-view.js'
 import type { NodeView } from '../../views/view.js'
 import type { Containers } from './containers.js'
@@ -23,8 +24,8 @@ export interface UiSources {
   rendering: () => Pick<RenderOptions, 'runtimes' | 'machine'>
   rules: () => readonly SeccompRule[]
   nodes: () => readonly NodeView[]
-  /** Number of nodes that have not reported what runs there, since this hub became active or for long. */
-  awaited: () => number
+  /** The nodes that do not report now: what runs there is not shown, or is shown as it was. */
+  missing: () => readonly MissingNode[]
   /** Whether a node has reported all that runs there: then what it did not report has ended. */
   hasReported: (node: string) => boolean
   /** What the admission decision knows about each profile. */

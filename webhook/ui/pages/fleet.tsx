@@ -126,6 +126,10 @@ function groupsText(denials: readonly DenialView[]): string {
   return `${groups.filter(isOpen).length} different, ${explained} explained${rest}`
 }
 
+/** Says that a sum is not of all nodes, where that is so: the banner of the page names the others. */
+const reportingText = ({ sources }: Ui): string =>
+  sources.missing().length === 0 ? '' : ', on the nodes that report'
+
 function lossNote(lossy: readonly NodeView[]): string {
   const [first] = lossy
   if (first === undefined) return 'no node lost a record'
@@ -141,14 +145,15 @@ function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
   const { approved, ready } = delivered(ui)
   const connected = nodes.filter((node) => node.connected).length
   const lossy = nodes.filter((node) => lostText(node) !== '')
+  const missing = ui.sources.missing().length
   const share = total === 0 ? 0 : Math.round((100 * counts.enforced) / total)
   return (
     <section class="panel grow" aria-label="Figures">
       <dl class="figures" data-live="figures">
         <Figure
           term="Enforced"
-          value={`${share} %`}
-          note={`${numberText(counts.enforced)} of ${counted(total, 'container')}`}
+          value={total === 0 && missing > 0 ? 'not known' : `${share} %`}
+          note={`${numberText(counts.enforced)} of ${counted(total, 'container')}${reportingText(ui)}`}
         />
         <Figure
           term="Profiles on nodes"
@@ -163,7 +168,7 @@ function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
         <Figure
           term="Nodes that lost records"
           value={numberText(lossy.length)}
-          note={lossNote(lossy)}
+          note={`${lossNote(lossy)}${reportingText(ui)}`}
         />
       </dl>
     </section>

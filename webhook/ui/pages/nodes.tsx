@@ -1,4 +1,9 @@
-import { awayNodesOf, missingNodesText } from '../../confinement/containers/missing-nodes.js'
+import {
+  awayNodesOf,
+  type MissingNode,
+  missingNodesText,
+  namedMissing
+} from '../../confinement/containers/missing-nodes.js'
 import type { VNode } from 'preact'
 import { nodeNeedsPerson, nodeProblems } from '../../views/node-problems.js'
 import { lostText, type NodeView } from '../../views/view.js'
@@ -141,9 +146,11 @@ function NodeTable({ call: { ui, query } }: { call: Call }): VNode {
   )
 }
 
-function NoContainers({ q, missing }: { q: string; missing: number }): VNode {
-  if (q === '' && missing > 0)
-    return <EmptyBody what="No container is known." next={`${missingNodesText(missing)}.`} />
+function NoContainers({ q, missing }: { q: string; missing: readonly MissingNode[] }): VNode {
+  if (q === '' && missing.length > 0) {
+    const next = `${missingNodesText(missing.length)}: ${namedMissing(missing)}.`
+    return <EmptyBody what="No container is known." next={next} />
+  }
   if (q === '') return <EmptyBody what="No container runs yet." next="They appear as they start." />
   const next = <a href="/nodes#containers">Show all</a>
   return <EmptyBody what="No container matches the filter." next={next} />
@@ -170,7 +177,7 @@ function ContainerTable({ call: { ui, query } }: { call: Call }): VNode {
         action="#containers"
       />
       {items.length === 0 ? (
-        <NoContainers q={q} missing={ui.sources.awaited()} />
+        <NoContainers q={q} missing={ui.sources.missing()} />
       ) : (
         <>
           <Table

@@ -72,15 +72,15 @@ function recordedLater(nodes: readonly Recording[]): string {
 /** Says that a workload that a person wants to record has no running container, and what happens with its next one. */
 export function NothingToRecord({
   line,
-  sources: { nodes: listNodes, awaited, hasReported }
+  sources: { nodes: listNodes, missing, hasReported }
 }: {
   line: WorkloadLine
-  sources: Pick<UiSources, 'nodes' | 'awaited' | 'hasReported'>
+  sources: Pick<UiSources, 'nodes' | 'missing' | 'hasReported'>
 }): VNode {
   const who = `${line.kind} ${titleOf(line)}`
   const nodes = listNodes()
   // Its containers under other profiles are in no number of its line: what a node has not listed may run there.
-  if (awaited() > 0 || nodes.some(({ name }) => !hasReported(name))) {
+  if (missing().length > 0 || nodes.some(({ name }) => !hasReported(name))) {
     const next = 'See which node does not report: `secco doctor`.'
     return (
       <Empty what={`${who} may run on a node that has not reported its containers.`} next={next} />

@@ -1,7 +1,12 @@
-import { missingNodesText } from '../../confinement/containers/missing-nodes.js'
+import {
+  type MissingNode,
+  missingNodesText,
+  namedMissing
+} from '../../confinement/containers/missing-nodes.js'
 import type { ComponentChildren, VNode } from 'preact'
 import type { Needs } from '../model/workloads.js'
 import { assetPaths } from './assets.js'
+import { plural } from '../../../src/lib/plural.js'
 import { Icon, Symbols } from './icons.js'
 import type { Page, View } from './page.js'
 import { CommandOptions } from './panels.js'
@@ -15,8 +20,8 @@ export interface Chrome {
   needs: Needs
   place: string
   user: string
-  /** Number of nodes that have not reported what runs there; see UiSources. */
-  awaited: number
+  /** See UiSources. */
+  missing: readonly MissingNode[]
   /** See `Ui`. */
   commandOptions: string
 }
@@ -140,16 +145,25 @@ function Head({ view }: { view: View }): VNode {
 }
 
 /** Warns on pages of what runs and what was denied: a part of it must not look like all of it. */
-function Partial({ pages, path, awaited }: Chrome): VNode | null {
+function Partial({ pages, path, missing }: Chrome): VNode | null {
   const shown = pages.find((page) => page.path === path)
   if (shown?.live !== true) return null
-  if (awaited === 0) return <div data-live="awaited" />
+  const unlisted = missing.filter(({ listed }) => !listed)
+  const away = missing.filter(({ listed }) => listed)
   return (
     <div data-live="awaited">
-      <p class="banner warn" id="awaited">
-        <Icon name="tri" /> {missingNodesText(awaited)}: that, and what was denied there, is not on
-        this page yet.
-      </p>
+      {unlisted.length > 0 && (
+        <p class="banner warn" id="awaited">
+          <Icon name="tri" /> {missingNodesText(unlisted.length)}: that, and what was denied there,
+          is not on this page yet. Not known: <bdi>{namedMissing(unlisted)}</bdi>.
+        </p>
+      )}
+      {away.length > 0 && (
+        <p class="banner warn" id="away">
+          <Icon name="tri" /> {plural(away.length, 'node does', 'nodes do')} not report now: what
+          runs there is shown as it was. Away: <bdi>{namedMissing(away)}</bdi>.
+        </p>
+      )}
     </div>
   )
 }

@@ -19,6 +19,7 @@ import { watchMetrics } from '../../../../webhook/cluster/watch/watch-metrics.js
 import { loadMetrics, nodeMetrics, rejectionMetrics } from '../../../../webhook/hub/metrics.js'
 import { profileMetrics } from '../../../../webhook/hub/profile-metrics.js'
 import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
+import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { confinementMetrics } from '../../../../webhook/confinement/metrics.js'
 import { repositoryRoot } from '../../../helpers/repository.js'
 
@@ -39,7 +40,9 @@ async function served(): Promise<Map<string, Described>> {
   loadMetrics(central, () => ({ waiting: 0, slowed: 0 }))
   rejectionMetrics(central, () => createRejections(logger).counts())
   profileMetrics(central, () => [])
-  confinementMetrics(central, () => [], { totals: () => [] })
+  const hub = { denialRows: { totals: () => [] }, nodes: () => [] }
+  const nothing = { sources: { hub }, views: { list: () => [] } } as unknown as Confinement
+  confinementMetrics(central, nothing, () => true)
   const satellite = satelliteMetrics({
     status: () => NodeStatus.fromPartial({}),
     connected: () => false,

@@ -1,10 +1,11 @@
 import { test } from 'tap'
 import {
   clusterFleet,
+  expectedNodes,
   ownSource,
   summarySource
 } from '../../../../webhook/cluster/replicas/cluster-fleet.js'
-import type { ClusterNode } from '../../../../webhook/cluster/watch/cluster-view.js'
+import type { ClusterNode, ClusterPod } from '../../../../webhook/cluster/watch/cluster-view.js'
 import { decodeSummary, encodeSummary } from '../../../../webhook/cluster/replicas/hub-summary.js'
 import { startupTaint } from '../../../../src/api/names.js'
 import { anywhere } from '../../../../src/rules/placement.js'
@@ -113,3 +114,27 @@ test('nodes that came after the states have no file', (t) => {
   t.equal(withNewcomers([state], ['a'], undefined)[0], state)
   t.end()
 })
+
+const windows = { labels: { 'kubernetes.io/os': 'windows' } }
+const closed = { taints: [{ key: 'virtual-kubelet.io/provider', value: '', effect: 'NoSchedule' }] }
+const joining = { taints: [{ key: startupTaint, value: '', effect: 'NoSchedule' }] }
+const expectedRows = [
+  ['any pod may come to it', {}, [], true],
+  ['a Windows node', windows, ['Running'], false],
+  ['a closed node without pods', closed, [], false],
+  ['a closed node with a pod', closed, ['Running'], true],
+  ['a closed node whose pods have ended', closed, ['Succeeded', 'Failed'], false],
+  ['a node that joins', joining, [], false],
+  ['a node that joins, and has a pod', joining, ['Pending'], true],
+  ['a cordoned node with a pod', { unschedulable: true }, ['Running'], true]
+] as const
+
+for (const [what, change, phases, isExpected] of expectedRows) {
+  test(`a node that should report: ${what}`, (t) => {
+    const nodes = nodesOf(clusterNode('n1', change))
+    const pods = phases.map((phase) => ({ phase })) as unknown as readonly ClusterPod[]
+    const names = expectedNodes({ nodes: () => nodes, podsOn: () => pods })
+    t.strictSame(names, isExpected ? ['n1'] : [])
+    t.end()
+  })
+}

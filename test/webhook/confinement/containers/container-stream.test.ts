@@ -68,11 +68,12 @@ test('a stream of containers says which nodes are away, when that changes', (t) 
   set(0, true, 't9')
   t.equal(sent.length, 1, 'a report of a node is no news')
   set(0, false, 't1')
-  t.strictSame(sent[1], { event: 'nodes', data: { missingNodes: 2, awayNodes: [away('n1')] } })
+  t.match(sent[1], { event: 'nodes', data: { missingNodes: 2, awayNodes: [away('n1')] } })
   set(1, false, 't1')
-  t.equal(sent.length, 2, 'nothing of that node is listed')
+  t.match(sent[2]?.data, { notReporting: [{ name: 'n1' }, { name: 'n2' }] })
+  t.strictSame(sent[2]?.data['awayNodes'], [away('n1')], 'nothing of that node is listed')
   change([view('n2', 'c')])
-  t.match(sent.slice(2), [
+  t.match(sent.slice(3), [
     { event: 'change', data: { changed: [{ name: 'c' }], gone: [] } },
     { event: 'nodes', data: { awayNodes: [away('n1'), away('n2')] } }
   ])
@@ -80,7 +81,7 @@ test('a stream of containers says which nodes are away, when that changes', (t) 
   t.match(sent.at(-1), { event: 'nodes', data: { awayNodes: [away('n2')] } })
   close()
   set(1, true, 't3')
-  t.equal(sent.length, 5, 'nothing is sent to a client that has left')
+  t.equal(sent.length, 6, 'nothing is sent to a client that has left')
   t.end()
 })
 
@@ -98,6 +99,7 @@ test('who sees no container of a node is not told its name', (t) => {
   const { sent, set, close } = rigOf([view('n1', 'a')], () => false)
   t.teardown(close)
   set(0, false, 't1')
-  t.strictSame(sent, [{ event: 'snapshot', data: { items: [], missingNodes: 2, awayNodes: [] } }])
+  const data = { items: [], reportingNodes: 0, missingNodes: 2, notReporting: [], awayNodes: [] }
+  t.strictSame(sent, [{ event: 'snapshot', data }])
   t.end()
 })

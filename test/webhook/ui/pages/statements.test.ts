@@ -3,7 +3,14 @@ import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { emergencyLabel } from '../../../../src/seccomp/render/emergency.js'
 import { town } from '../../../browser/town.js'
 import { townProfiler } from '../../../browser/town-profiler.js'
-import { denial, node as plainNode, profile, type RigOptions, startUiRig } from '../rig.js'
+import {
+  denial,
+  missingNode,
+  node as plainNode,
+  profile,
+  type RigOptions,
+  startUiRig
+} from '../rig.js'
 import { runningItem } from '../running-item.js'
 
 t.setTimeout(150_000)
@@ -263,7 +270,7 @@ const toRecord: [string, string, RigOptions, RegExp, number][] = [
   [
     'one of which no instance is known, while a node is awaited',
     'CronJob',
-    { inventory: neighbour, ...always, awaited: () => 1 },
+    { inventory: neighbour, ...always, missing: () => [missingNode('n3')] },
     /CronJob report · app may run on a node that has not reported its containers\. See which/,
     0
   ]
@@ -281,7 +288,7 @@ for (const [what, kind, options, says, chosen] of toRecord) {
       /checked/.test(one)
     )
     t.equal(checked.length, chosen, 'no container of another workload is chosen')
-    if (options.hasReported === undefined || options.awaited !== undefined)
+    if (options.hasReported === undefined || options.missing !== undefined)
       t.notMatch(text(body), nobody)
     else t.match(text(body), nobody)
   })
