@@ -3,6 +3,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput } from '../lib/output-format.js'
 import { parseRef } from '../lib/object-ref.js'
 import { type VerbContext, withStore } from './context.js'
+import { hubOf } from './hub-of.js'
 
 interface LearnOptions {
   namespace: string
@@ -30,7 +31,7 @@ export function addLearnVerb(program: Command, context: VerbContext): void {
     )
     .option(
       '--fail-on-new <baseline.json>',
-      'exit 4 when a syscall was observed that this file does not name'
+      'exit 4 when a syscall was observed that this file does not name, and 5 when the workload was not recorded completely'
     )
     .option(
       '--require <items>',
@@ -49,7 +50,8 @@ Examples:
   secco learn shop/checkout.app --fail-on-new baseline.json -- npm test`
     )
     .action(async (words: string[], options: LearnOptions, command: Command) => {
-      const { parseBaseline, parseRequired, runLearn } = await import('../profiles/learn.js')
+      const { runLearn } = await import('../profiles/learn.js')
+      const { parseBaseline, parseRequired } = await import('../profiles/learn-baseline.js')
       const { parseDuration } = await import('../lib/duration.js')
       const divider = context.argv.indexOf('--')
       const test = divider < 0 ? [] : context.argv.slice(divider + 1)
@@ -75,6 +77,7 @@ Examples:
             command: test,
             untilConfident: options.untilConfident === true,
             require: parseRequired(options.require),
+            isRequired: options.require !== undefined,
             quietMs: parseDuration(options.quiet, '--quiet'),
             timeoutMs: parseDuration(options.timeout, '--timeout'),
             baseline,
@@ -86,6 +89,7 @@ Examples:
           {
             io: context.io,
             store,
+            hub: () => hubOf(command, context),
             now: () => context.now().getTime(),
             signal: context.stopSignal()
           }

@@ -209,7 +209,13 @@ test('secco promote: the hub changes what the options name', async (t) => {
 })
 
 test('secco learn --fail-on-new: the baseline is read, and what is new fails', async (t) => {
-  const state = await stateOf(t, web)
+  const instance = {
+    ...{ id: 'n1/boot/1.2.3', node: 'n1', complete: true, ended: true },
+    lastSeen: '2026-01-01T00:00:00.000Z'
+  }
+  const seen = { ...web, status: { ...web.status, instances: [instance] } }
+  const state = await stateOf(t, seen)
+  noteAddress(state, await hubWith(t, 'hub', { '/api/v1/nodes': { items: [] } }))
   const baseline = (names: string[]) => {
     const path = join(state, 'baseline.json')
     writeFileSync(path, JSON.stringify({ x86_64: names }))

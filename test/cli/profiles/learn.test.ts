@@ -1,12 +1,11 @@
+import { existsSync } from 'node:fs'
 import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import {
-  type LearnArgs,
-  parseBaseline,
-  parseRequired,
-  runLearn
-} from '../../../cli/profiles/learn.js'
+import { runLearn } from '../../../cli/profiles/learn.js'
+import { parseBaseline, parseRequired } from '../../../cli/profiles/learn-baseline.js'
+import type { LearnArgs } from '../../../cli/profiles/learn-state.js'
+import type { Hub } from '../../../cli/hubs/hub.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import type { Store } from '../../../src/store/store.js'
 import { captureIo } from '../../helpers/captured-io.js'
@@ -27,19 +26,43 @@ const profile: SeccompProfile = {
         node: 'n',
         complete: true,
         ended: true,
-        lastSeen: new Date(start).toISOString(),
+        lastSeen: new Date(start + 60_000).toISOString(),
         events: ['start', 'serve', 'stop']
       }
     ]
   }
 }
 
+/** A hub that lists these nodes, and no running container. */
+const hub: Pick<Hub, 'ask' | 'follow' | 'list'> = {
+  ask: () => Promise.reject(new Error('not asked')),
+  list: () => Promise.resolve([]),
+  follow: (_, { onEvent }, signal) =>
+    new Promise((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      onEvent('snapshot', { items: [] })
+    })
+}
+
+interface Known {
+  /** What is known before the command runs. */
+  before?: SeccompProfile
+  found?: SeccompProfile | null
+  hub?: () => Promise<typeof hub>
+}
+
 /** Runs the gate on a clock of its own: each look at it takes a second. */
-async function gate(more: Partial<LearnArgs>, found: SeccompProfile | null = profile) {
+async function gate(more: Partial<LearnArgs>, { before, found = profile, ...given }: Known = {}) {
   let now = start
+  let asked = 0
   const { io, printed } = captureIo()
-  const store: Pick<Store, 'get'> = {
-    get: (() => Promise.resolve(found ?? undefined)) as Store['get']
+  const hasCommand = (more.command ?? []).length > 0
+  const store: Pick<Store, 'get' | 'list'> = {
+    get: (() => {
+      asked += 1
+      return Promise.resolve(hasCommand && asked === 1 ? before : (found ?? undefined))
+    }) as Store['get'],
+    list: (() => Promise.resolve([profile])) as Store['list']
   }
   const code = await runLearn(
     {
@@ -47,12 +70,16 @@ async function gate(more: Partial<LearnArgs>, found: SeccompProfile | null = pro
         ref: { namespace: 'shop', name: 'web' },
         command: [],
         untilConfident: false,
-        require: ['abis', 'start']
+        require: ['abis', 'start'],
+        isRequired: false
       },
-      ...{ quietMs: 2000, timeoutMs: 10_000, baseline: undefined, output: 'table' },
+      ...{ quietMs: 2000, timeoutMs: 60_000, baseline: undefined, output: 'table' },
       ...more
     },
-    { io, store, now: () => (now += 1000), signal: new AbortController().signal }
+    {
+      ...{ io, store, now: () => (now += 1000), signal: new AbortController().signal },
+      hub: given.hub ?? (() => Promise.resolve(hub))
+    }
   )
   return { code, ...printed }
 }
@@ -70,7 +97,10 @@ test('the gate of a pipeline: its code says which way it went', async (t) => {
     },
     {
       name: 'never confident',
-      args: { command: ['true'], untilConfident: true, require: ['instances'] },
+      args: {
+        ...{ command: ['true'], untilConfident: true, require: ['instances'] },
+        timeoutMs: 5000
+      },
       code: 3,
       says: /✗ instances: 1 instance seen\n {2}next: let it run/
     },
@@ -92,9 +122,8 @@ test('the gate of a pipeline: its code says which way it went', async (t) => {
     t.equal(outcome.code, code, name)
     t.match(outcome.stdout, says, name)
   }
-  t.match(await gate({ untilConfident: true }, null), {
-    code: 3,
-    stdout: /nothing was observed yet/
+  t.match(await gate({ untilConfident: true, timeoutMs: 5000 }, { found: null }), {
+    ...{ code: 3, stdout: /nothing was observed yet/ }
   })
   await t.rejects(gate({ command: ['/absent/program'] }), { code: 'COMMAND_NOT_STARTED' })
 })
@@ -116,4 +145,118 @@ test('--require takes what evidence has', (t) => {
       ...{ code: 'INVALID_ARGUMENT', hint: /^use some of .*start, serve, stop/ }
     })
   t.end()
+})
+
+const set = { x86_64: ['keyctl', 'read', 'write'] }
+const baseline = { path: 'b', set }
+const ofRun = (more: object): SeccompProfile => ({
+  ...profile,
+  status: {
+    ...profile.status,
+    instances: (profile.status?.instances ?? []).map((one) => ({ ...one, ...more }))
+  }
+})
+const away = () =>
+  Promise.reject(new SeccoError('UNAVAILABLE', 'no hub runs', { hint: 'start it: secco up' }))
+
+test('0 is only for a workload that was recorded in the run, and completely', async (t) => {
+  // [what, arguments, what is known, exit code, verdict, reason]
+  const table: [string, Partial<LearnArgs>, Known, number, string, RegExp][] = [
+    ['recorded, nothing new', {}, {}, 0, 'NothingNew', /recorded completely/],
+    ['the command fails', { command: ['false'] }, {}, 1, 'CommandFailed', /failed with 1/],
+    [
+      'something new',
+      { baseline: { path: 'b', set: { x86_64: ['read'] } } },
+      {},
+      ...([4, 'NewCalls', /2 syscalls of shop\/web are not in b/] as const)
+    ],
+    [
+      'a name of nothing',
+      { ref: { namespace: 'shop', name: 'wep' } },
+      { found: null },
+      ...([5, 'NotProven', /no profile has the name shop\/wep.*did you mean shop\/web\?/] as const)
+    ],
+    [
+      'only records from before',
+      {},
+      { before: profile },
+      ...([5, 'NotProven', /all that is known of it is from before/] as const)
+    ],
+    [
+      'reported late, and ended before the command began',
+      {},
+      { found: ofRun({ lastSeen: '2025-12-31T23:00:00.000Z' }) },
+      ...([5, 'NotProven', /from before/] as const)
+    ],
+    [
+      'not from the first instruction',
+      {},
+      { found: ofRun({ complete: false }) },
+      ...([5, 'NotProven', /1 of 1 instance of shop\/web in this run was not recorded/] as const)
+    ],
+    [
+      'events were lost',
+      {},
+      { found: ofRun({ lost: 2 }) },
+      ...([5, 'NotProven', /not every call of shop\/web was recorded: 2 events lost/] as const)
+    ],
+    [
+      'its end is missing',
+      {},
+      { found: ofRun({ ended: false, events: [] }) },
+      ...([5, 'NotProven', /the end of a container of shop\/web on n was not recorded/] as const)
+    ],
+    [
+      'an item that a person requires',
+      { require: ['instances'], isRequired: true },
+      {},
+      ...([5, 'NotProven', /required evidence is missing: instances/] as const)
+    ],
+    [
+      'without a command, a name of nothing',
+      { command: [] },
+      { found: null },
+      ...([5, 'NotProven', /no profile has the name/] as const)
+    ],
+    [
+      'without a command, never from the first instruction',
+      { command: [] },
+      { found: ofRun({ complete: false, events: [] }) },
+      ...([5, 'NotProven', /start not seen/] as const)
+    ],
+    ['without a command, all records', { command: [] }, {}, 0, 'NothingNew', /completely/],
+    [
+      'a command without a baseline',
+      { baseline: undefined },
+      { before: profile },
+      ...([5, 'NotProven', /from before/] as const)
+    ]
+  ]
+  for (const [what, args, known, code, verdict, reason] of table) {
+    const outcome = await gate(
+      { command: ['true'], baseline, quietMs: 1000, output: 'json', ...args },
+      known
+    )
+    const answer = JSON.parse(outcome.stdout) as {
+      verdict: string
+      reason: string
+      exitCode: number
+    }
+    t.equal(outcome.code, code, `${what}: ${answer.reason}`)
+    t.match(answer, { verdict, reason, exitCode: code }, what)
+  }
+})
+
+test('without a hub the command does not run', async (t) => {
+  const mark = `${t.testdir()}/ran`
+  await t.rejects(gate({ command: ['touch', mark], baseline }, { hub: away }), {
+    ...{ code: 'UNAVAILABLE', hint: 'start it: secco up' }
+  })
+  t.notOk(existsSync(mark))
+  await t.rejects(
+    gate({ baseline }, { hub: away }),
+    { code: 'UNAVAILABLE' },
+    'nor is anything proven'
+  )
+  t.match(await gate({}, { hub: away }), { code: 0 }, 'a look at the store needs none')
 })

@@ -6,6 +6,7 @@ import { apiVersion } from '../../../src/api/names.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { approvedDigest } from '../../../src/seccomp/policy/approval.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
+import { hubWith } from '../../helpers/hub-answers.js'
 import { runHere } from '../../helpers/webhook-program.js'
 
 const approved: LinuxSeccomp = {
@@ -29,7 +30,13 @@ async function stateOf(t: Test): Promise<string> {
     status: {
       observed: { x86_64: ['read', 'socket', 'write'] },
       arguments: [{ abi: 'x86_64', name: 'socket', index: 0, values: ['1', '2'] }],
-      lastNew: '2026-01-01T00:00:00.000Z'
+      lastNew: '2026-01-01T00:00:00.000Z',
+      instances: [
+        {
+          ...{ id: 'n1/boot/1.2.3', node: 'n1', complete: true, ended: true },
+          lastSeen: '2026-01-01T00:00:00.000Z'
+        }
+      ]
     }
   })
   const web = profileOf('default', 'web', { spec: { seccomp: approved } })
@@ -121,6 +128,9 @@ test('--mode of export and render', async (t) => {
 test('the gate of a pipeline: learn', async (t) => {
   const state = await stateOf(t)
   const baseline = join(state, 'baseline.json')
+  const { access } = await hubWith(t, 'hub', { '/api/v1/nodes': { items: [] } })
+  const addresses = { pid: process.pid, ui: access.ui, webhook: '', hub: '', caBundle: '' }
+  await writeFile(join(state, 'addresses.json'), JSON.stringify(addresses))
   const learn = async (...args: string[]) => {
     const outcome = await runHere(['learn', 'learned', ...args, '--state', state])
     return [outcome.code, outcome.stdout + outcome.stderr] as const

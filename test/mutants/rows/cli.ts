@@ -169,17 +169,25 @@ export const cli = mutants('cli', [
   [
     'fail-on-new-code',
     'A syscall beyond the baseline has an exit code of its own.',
-    'cli/profiles/learn.ts',
-    'if (answer.new.length > 0) return learnExit.newCalls',
-    'if (answer.new.length < 0) return learnExit.newCalls',
+    'cli/profiles/learn-answer.ts',
+    'if (found.length > 0) {',
+    'if (found.length < 0) {',
     'cli/profiles/learn'
   ],
   [
     'until-confident',
     '--until-confident fails without the evidence.',
-    'cli/profiles/learn.ts',
-    'return args.untilConfident && !answer.confident ? learnExit.notConfident : 0',
-    'return 0',
+    'cli/profiles/learn-answer.ts',
+    'if (args.untilConfident && first !== undefined) {',
+    'if (first === null) {',
+    'cli/profiles/learn'
+  ],
+  [
+    'nothing-proven',
+    'A workload that was not recorded completely in the run is not green.',
+    'cli/profiles/learn-answer.ts',
+    'if (doubt !== undefined) {',
+    'if (doubt === null) {',
     'cli/profiles/learn'
   ],
   [

@@ -1,0 +1,185 @@
+import { runOf } from '../../src/api/instance-id.js'
+import { plural } from '../../src/lib/plural.js'
+import type { Instance } from '../../src/seccomp/review/evidence-item.js'
+import { entryInstances, evidenceOf, openEntries } from '../../src/seccomp/review/evidence.js'
+import { lossEvidence } from '../../src/seccomp/review/lost-calls.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { isRecording } from '../../webhook/views/node-problems.js'
+import { lossesOfNodes, type NodeView } from '../../webhook/views/view.js'
+import type { SeenContainer } from './run-watch.js'
+
+/** RunFacts is what is known of the workload before, during and after the test command. */
+export interface RunFacts {
+  /** `namespace/name`. */
+  key: string
+  before: SeccompProfile | undefined
+  after: SeccompProfile | undefined
+  /** Containers that were learned into the profile and ran during the command. */
+  seen: readonly SeenContainer[]
+  /** Why the hub was not heard all the time; undefined: it was. */
+  hubAway: string | undefined
+  /** Undefined where the user may not list nodes. */
+  nodesBefore: readonly NodeView[] | undefined
+  nodesAfter: readonly NodeView[] | undefined
+  /** When the first command began, in ms. */
+  startedAt: number
+  /** Other names that may have been meant. */
+  near: readonly string[]
+}
+
+/** Doubt is why a run proves nothing about its workload. */
+export interface Doubt {
+  reason: string
+  /** The next step. */
+  next: string
+  /** For how long after the command what is missing may still come, in ms. */
+  waitMs: number
+}
+
+/** The report of a container that was not seen to run comes by then, and that of one that was by the later time. */
+const soonMs = 5000
+const lateMs = 30_000
+
+/** Returns the boot of the node on which an instance ran: a container does not outlive it. */
+const bootOf = ({ id }: Instance): string => runOf(id).slice(0, runOf(id).lastIndexOf('/'))
+
+/**
+ * Returns the instances of entry points that were recorded in the run: those that are new or were reported again, and those
+ * that were open all the time on a node where a container of the workload ran.
+ */
+export function instancesOfRun({ before, after, seen, startedAt }: RunFacts): Instance[] {
+  if (after === undefined) return []
+  const known = new Map((before?.status?.instances ?? []).map((one) => [one.id, one]))
+  const all = after.status?.instances ?? []
+  const newest = new Map<string, Instance>()
+  for (const one of all) {
+    const last = newest.get(one.node)
+    if (last === undefined || one.lastSeen > last.lastSeen) newest.set(one.node, one)
+  }
+  const nodes = new Set(seen.map(({ node }) => node))
+  const open = new Set(
+    openEntries(all).filter((one) => {
+      const last = newest.get(one.node)
+      return nodes.has(one.node) && last !== undefined && bootOf(last) === bootOf(one)
+    })
+  )
+  // What ended before the command began may be reported late.
+  const isOfRun = (one: Instance): boolean =>
+    JSON.stringify(known.get(one.id)) !== JSON.stringify(one) &&
+    !(one.ended && Date.parse(one.lastSeen) < startedAt)
+  return entryInstances(after).filter((one) => open.has(one) || isOfRun(one))
+}
+
+const meant = (near: readonly string[]): string =>
+  near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`
+
+/** Returns the namespace of a key, for `-n`. */
+const spaceOf = (key: string): string => key.slice(0, key.indexOf('/'))
+
+const unknownName = (key: string, near: readonly string[]): Doubt => ({
+  reason: `no profile has the name ${key}, and no container is learned into it${meant(near)}`,
+  next: `see the names: \`secco get profiles -n ${spaceOf(key)}\``,
+  waitMs: soonMs
+})
+
+/** Explains why nothing of the workload was recorded; undefined when something was. */
+export function notRecorded(facts: RunFacts): Doubt | undefined {
+  const { key, after, seen, near, hubAway } = facts
+  if (hubAway !== undefined) {
+    const next = 'see whether the hub stays up (`secco doctor`), then run the command again'
+    return { reason: hubAway, next, waitMs: 0 }
+  }
+  const of = instancesOfRun(facts)
+  const unheard = seen.find(({ node }) => !of.some((one) => one.node === node))
+  if (unheard !== undefined) {
+    const { name, node } = unheard
+    return {
+      reason: `container ${name} of ${key} ran on ${node}, and nothing was recorded of it`,
+      next: 'see whether the node records: `secco get nodes -o wide`',
+      waitMs: lateMs
+    }
+  }
+  if (of.length > 0) return undefined
+  if (after === undefined) return unknownName(key, near)
+  return {
+    reason: `no container of ${key} was recorded during the command: all that is known of it is from before`,
+    next: 'let the command start the container while its node records',
+    waitMs: soonMs
+  }
+}
+
+const kinds = ['tableFull', 'unknownSyscalls', 'recursionMisses', 'unidentified'] as const
+const rest = ['missed', 'givenUp'] as const
+
+/** Returns the nodes that counted a loss during the run; it may be of the workload. */
+function lossyNodes({ nodesBefore = [], nodesAfter = [] }: RunFacts, names: Set<string>): string[] {
+  const before = new Map(nodesBefore.map((node) => [node.name, node]))
+  return nodesAfter
+    .filter(({ name, losses }) => {
+      const was = before.get(name)?.losses
+      return (
+        names.has(name) && [...kinds, ...rest].some((kind) => losses[kind] > (was?.[kind] ?? 0))
+      )
+    })
+    .map(({ name }) => name)
+}
+
+const toNodes = 'see `secco get nodes -o wide` for the reason, and run the command again'
+
+/** Explains why what was recorded in the run is not complete; undefined when it is. */
+export function notComplete(facts: RunFacts): Doubt | undefined {
+  const { key, seen, nodesAfter } = facts
+  const of = instancesOfRun(facts)
+  const partial = of.filter(({ complete }) => !complete)
+  if (partial.length > 0) {
+    const which = `${partial.length} of ${plural(of.length, 'instance')}`
+    return {
+      reason: `${which} of ${key} in this run ${partial.length === 1 ? 'was' : 'were'} not recorded from the first instruction`,
+      next: 'start the container in the command, or restart it before, while its node records',
+      waitMs: 0
+    }
+  }
+  const lost = lossEvidence(of, nodesAfter && lossesOfNodes(nodesAfter))
+  const gaps = seen.some((one) => one.hasGap)
+  if (!lost.ok || gaps) {
+    const detail = lost.ok ? 'calls were not recorded' : lost.detail
+    return { reason: `not every call of ${key} was recorded: ${detail}`, next: toNodes, waitMs: 0 }
+  }
+  const names = new Set(of.map(({ node }) => node))
+  const [lossy] = lossyNodes(facts, names)
+  if (lossy !== undefined) {
+    const reason = `node ${lossy} lost calls during the run, and whose they were is not known`
+    return { reason, next: toNodes, waitMs: 0 }
+  }
+  const silent = nodesAfter?.find((node) => names.has(node.name) && !isRecording(node))
+  if (silent !== undefined) {
+    const what = silent.connected ? 'does not record' : 'is away'
+    const reason = `node ${silent.name} ${what}, so what ${key} called there last is not known`
+    return { reason, next: toNodes, waitMs: silent.connected ? 0 : lateMs }
+  }
+  const running = new Set(seen.filter(({ isRunning }) => isRunning).map(({ node }) => node))
+  const lone = openEntries(of).find(({ node }) => !running.has(node))
+  if (lone === undefined) return undefined
+  return {
+    reason: `the end of a container of ${key} on ${lone.node} was not recorded`,
+    next: toNodes,
+    waitMs: lateMs
+  }
+}
+
+/** Explains why the records of any time prove nothing, where no command ran; undefined when they do. */
+export function doubtWithoutRun(
+  facts: {
+    key: string
+    profile: SeccompProfile | undefined
+    nodes: readonly NodeView[] | undefined
+    near: readonly string[]
+  },
+  now: number
+): Doubt | undefined {
+  const { key, profile, nodes, near } = facts
+  if (profile === undefined) return unknownName(key, near)
+  const found = evidenceOf(profile, now, undefined, nodes && lossesOfNodes(nodes))
+  const open = found.find(({ item, ok }) => !ok && ['abis', 'start', 'lost'].includes(item))
+  return open && { reason: `${key}: ${open.detail}`, next: open.next ?? '', waitMs: 0 }
+}

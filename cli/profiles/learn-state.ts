@@ -1,0 +1,69 @@
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import { evidenceOf, lastNewMs } from '../../src/seccomp/review/evidence.js'
+import type { EvidenceItem } from '../../src/seccomp/review/evidence-item.js'
+import type { ObjectRef, Store } from '../../src/store/store.js'
+import type { SyscallSet } from '../../src/syscalls/syscall-set.js'
+import type { Hub } from '../hubs/hub.js'
+import type { Io } from '../lib/io.js'
+
+export interface LearnArgs {
+  ref: ObjectRef
+  /** The test command; empty: only checks the evidence. */
+  command: readonly string[]
+  untilConfident: boolean
+  /** Required items of evidence; see `secco profile show`. */
+  require: readonly string[]
+  /** A person named these items, so that nothing is proven without them. */
+  isRequired: boolean
+  /** Time without new syscalls, in ms. */
+  quietMs: number
+  timeoutMs: number
+  baseline: { path: string; set: SyscallSet } | undefined
+  output: 'table' | 'json' | 'yaml'
+}
+
+export interface LearnDependencies {
+  io: Io
+  store: Pick<Store, 'get' | 'list'>
+  /** Opens the hub, which has to run whenever something is to be proven. */
+  hub: () => Promise<Pick<Hub, 'ask' | 'follow' | 'list'>>
+  now: () => number
+  signal: AbortSignal
+}
+
+/** Returns `namespace/name` of the profile. */
+export const keyOf = ({ namespace, name }: ObjectRef): string => `${namespace}/${name}`
+
+export interface LearnState {
+  profile: SeccompProfile | undefined
+  missing: EvidenceItem[]
+}
+
+export async function stateOf(
+  { store, now }: LearnDependencies,
+  args: LearnArgs
+): Promise<LearnState> {
+  const profile = await store.get('SeccompProfile', args.ref)
+  if (profile === undefined) {
+    const next = 'let its container start while its node records'
+    return {
+      profile,
+      missing: [{ item: 'abis', ok: false, detail: 'nothing was observed yet', next }]
+    }
+  }
+  const missing = evidenceOf(profile, now()).filter(
+    ({ item, ok }) => !ok && args.require.includes(item)
+  )
+  const last = lastNewMs(profile)
+  const quiet = last === undefined ? 0 : now() - last
+  if (quiet < args.quietMs) {
+    const detail = `something new came ${Math.round(quiet / 1000)} s ago`
+    missing.push({
+      item: 'quiet',
+      ok: false,
+      detail,
+      next: `wait until nothing comes for ${args.quietMs / 1000} s`
+    })
+  }
+  return { profile, missing }
+}
