@@ -66,7 +66,7 @@ export const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: '{{ $value }} containers run without the protection that a rule would give',
     description:
-      'They were admitted without the webhook. List them with secco ps --wrong, and restart them.'
+      'They were admitted without the webhook. `secco ps --wrong` lists them; restart them.'
   },
   {
     alert: 'SeccoDrift',
@@ -93,7 +93,7 @@ export const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: 'The recorder of {{ $labels.instance }} does not count all syscalls',
     description:
-      'What is learned there is marked as incomplete. Look for other tracers on the node with secco doctor --node.'
+      'What is learned there is marked as incomplete. `secco doctor --node` on the node looks for other tracers.'
   },
   {
     alert: 'SeccoDenials',

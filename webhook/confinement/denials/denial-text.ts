@@ -1,5 +1,6 @@
 import { plural } from '../../../src/lib/plural.js'
 import { errnoName } from '../../../src/syscalls/errno-name.js'
+import { endedSentence } from '../../views/sentence.js'
 import type { DenialView } from './denial-views.js'
 
 /** The store keeps the name of a caller, and no pid: after a restart of the hub only the name is known. */
@@ -20,5 +21,5 @@ export function denialSentence(view: DenialView): string {
           ? 'was denied'
           : `got ${errnoName(view.errno)}`
   const times = plural(view.count, 'time')
-  return `${callerOf(view)} in ${view.containerName} on ${view.node} called ${what} and ${got}, ${times}, last at ${view.at}. ${view.hint}.`
+  return `${callerOf(view)} in ${view.containerName} on ${view.node} called ${what} and ${got}, ${times}, last at ${view.at}. ${endedSentence(view.hint)}`
 }

@@ -43,7 +43,7 @@ export function startBlocked(): void {
     const list = panel.querySelector('[data-blocked-list]')
     if (words === null || list === null) return
     if (!answer.ok) {
-      words.textContent = sentence('The hub did not answer: see secco block.')
+      words.textContent = sentence('The hub did not answer: see `secco block`.')
       return
     }
     const counts = answer.data as unknown as Progress

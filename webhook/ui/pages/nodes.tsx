@@ -160,7 +160,7 @@ function ContainerTable({ call: { ui, query } }: { call: Call }): VNode {
   const running = ui.sources.containers()
   if (running === undefined) {
     const next =
-      'What is enforced is on the pages of the workloads; on a node: secco trace, secco doctor --node.'
+      'What is enforced is on the pages of the workloads; on a node: `secco trace`, `secco doctor --node`.'
     return <EmptyBody what="Satellites do not report their containers yet." next={next} />
   }
   const { q = '' } = query

@@ -32,3 +32,21 @@ test('a sentence about a denial names what is known of its caller, and nothing e
   }
   t.end()
 })
+
+test('no full stop touches a command', (t) => {
+  const endOf = (hint: string) => denialSentence({ ...view, hint }).split(`last at ${at}. `)[1]
+  const table: [string, string][] = [
+    [
+      'allow it: secco denials allow shop/web chmod',
+      'allow it: secco denials allow shop/web chmod'
+    ],
+    [
+      'restart it: kubectl rollout restart deployment/web',
+      'restart it: kubectl rollout restart deployment/web'
+    ],
+    ['list them with `secco ps`', 'list them with `secco ps`.'],
+    ['denied on purpose: libc has an alternative', 'denied on purpose: libc has an alternative.']
+  ]
+  for (const [hint, expected] of table) t.equal(endOf(hint), expected)
+  t.end()
+})
