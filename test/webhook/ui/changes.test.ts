@@ -48,7 +48,7 @@ test('changes: more calls of the same names are reported', async (t) => {
   await heard('event: change')
   noteReads(discovery, 7)
   await heard('event: counts')
-  t.match((await rig.get('/workloads/shop/checkout.app')).body, /observed 7 times/)
+  t.match((await rig.get('/workloads/shop/checkout.app')).body, /observed at least 7 times/)
 })
 
 test('changes: what a page asks for then is not older than the change', async (t) => {

@@ -1,3 +1,4 @@
+import { atLeast } from '../../../src/seccomp/review/times-seen.js'
 import { allowedBy, hasApproved } from '../../../src/seccomp/review/profile-size.js'
 import { plural } from '../../../src/lib/plural.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
@@ -143,7 +144,7 @@ export function gridOf(options: {
 /** Describes a cell in words for screen readers. */
 export function cellWords(cell: Cell): string {
   const words = [
-    cell.observed && (cell.count > 0 ? `observed ${plural(cell.count, 'time')}` : 'observed'),
+    cell.observed && (cell.count > 0 ? `observed ${atLeast(cell.count)}` : 'observed'),
     cell.allowed && (cell.conditional ? 'approved with conditions' : 'approved'),
     cell.letter === 'b' && 'base',
     cell.letter === 'f' && 'family',

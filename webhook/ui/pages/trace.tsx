@@ -69,7 +69,7 @@ function countsTable(shown: Shown): VNode {
   return (
     <Table
       caption="Calls"
-      note="exact counts, most frequent since the start first"
+      note="exact counts of this container, most frequent since the start first; a review says what nodes reported: at least so often"
       columns={[
         'Syscall',
         { title: 'Since the start', num: true },

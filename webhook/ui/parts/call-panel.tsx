@@ -1,3 +1,4 @@
+import { atLeast } from '../../../src/seccomp/review/times-seen.js'
 import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { plural } from '../../../src/lib/plural.js'
@@ -37,7 +38,7 @@ function Tags({ cell, overlay }: Shown): VNode {
     <p class="row">
       {cell.isNew && !isBlocked(cell.name, overlay) && <Tag text="+ not approved" tone="warn" />}
       {allowed && <Tag text={approved} tone="ok" shape="yes" />}
-      {observed && <Tag text={count > 0 ? `observed ${plural(count, 'time')}` : 'observed'} />}
+      {observed && <Tag text={count > 0 ? `observed ${atLeast(count)}` : 'observed'} />}
       {denied > 0 && (
         <Tag text={`× denied ${plural(denied, 'time')}`} tone={cell.expected ? '' : 'bad'} />
       )}

@@ -1,3 +1,4 @@
+import { atLeast } from '../../../src/seccomp/review/times-seen.js'
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
 import { areaOf } from '../../../src/seccomp/data/kernel-areas.js'
@@ -54,8 +55,7 @@ function Evidence(props: { change: Change; instances: number; now: number }): VN
   }
   return (
     <>
-      {seen.count > 0 ? plural(seen.count, 'time') : 'seen'} in {seen.instances} of {instances}{' '}
-      instances
+      {seen.count > 0 ? atLeast(seen.count) : 'seen'} in {seen.instances} of {instances} instances
       <span class="sub">
         first <Moment at={seen.first} now={now} never="unknown" />
       </span>

@@ -1,3 +1,4 @@
+import { atLeast } from '../../../src/seccomp/review/times-seen.js'
 import type { Abi } from '../../../src/syscalls/abi.js'
 import type { VNode } from 'preact'
 import { type Area, type Cell, cellWords, heatOf } from '../model/grid.js'
@@ -132,8 +133,9 @@ export function GridView(props: {
       <header>
         <h2 id="h-grid">Syscalls</h2>
         <p>
-          on {abi}: {observed} observed{calls > 0 && `, ${countText(calls)} calls`}; {allowed}{' '}
-          allowed of {cells.length}; RuntimeDefault {runtimeDefault}
+          on {abi}: {observed} observed
+          {calls > 0 && `, ${atLeast(calls, 'call', countText(calls))}`}; {allowed} allowed of{' '}
+          {cells.length}; RuntimeDefault {runtimeDefault}
         </p>
         <div class="row">
           <label class="find">
