@@ -49,6 +49,9 @@ export const InstanceEvidence = Type.Object(
     kernel: Type.Optional(Type.String({ description: 'kernel of the node' })),
     runtime: Type.Optional(Type.String({ description: 'container runtime and version' })),
     lost: Type.Optional(Type.Integer({ description: 'events that the recorder lost; normally 0' })),
+    denied: Type.Optional(
+      Type.Integer({ description: 'number of syscalls that the Secco profile it ran with denied' })
+    ),
     events: Type.Optional(
       Type.Array(Type.String(), {
         description:

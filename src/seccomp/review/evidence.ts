@@ -7,6 +7,7 @@ import { durationText } from '../../lib/duration.js'
 import { type DeniedCall, deniedWords } from './denied-calls.js'
 import type { EvidenceItem, Instance } from './evidence-item.js'
 import { killingSignal } from '../../history/endings.js'
+import { failedRuns, withoutFailedRuns } from './failed-runs.js'
 import { beganAt, lossEvidence, type NodeLoss, withoutUnbegun } from './lost-calls.js'
 import { leastInstances } from './unseen.js'
 
@@ -18,10 +19,11 @@ const isEntry = (instance: Instance) => instance.part === undefined || instance.
 
 /**
  * Returns entry points' instances (probes and sessions are not the application). A restart of Secco is no instance: a
- * container that ran already when it was seen again counts once.
+ * container that ran already when it was seen again counts once. A run that failed under its own profile does not count.
  */
 export function entryInstances(profile: SeccompProfile): Instance[] {
-  const entries = withoutUnbegun((profile.status?.instances ?? []).filter(isEntry))
+  const all = withoutFailedRuns(profile.status?.instances ?? [])
+  const entries = withoutUnbegun(all.filter(isEntry))
   const first = new Map<string, Instance>()
   for (const one of entries) {
     const known = first.get(runOf(one.id))
@@ -73,7 +75,9 @@ export function newestImage(instances: readonly Instance[]): string | undefined 
 }
 
 /** Returns whether an instance shows what its program calls while it starts. */
-const showsStart = (one: Instance) => one.complete
+const showsStart = ({ complete, denied = 0, ended, events = [] }: Instance) =>
+  // While its profile denies it calls and it does not serve yet, nobody knows how its start ends.
+  complete && (denied === 0 || ended || events.includes('serve'))
 
 /**
  * Returns the image whose start was not recorded although its workload was; '' where no image is known, and undefined where
@@ -81,7 +85,7 @@ const showsStart = (one: Instance) => one.complete
  */
 function unseenStartOf(profile: SeccompProfile): string | undefined {
   const instances = entryInstances(profile)
-  if (instances.length === 0) return undefined
+  if (!(profile.status?.instances ?? []).some(isEntry)) return undefined
   const starts = instances.filter(showsStart)
   const image = starts.length === 0 ? undefined : newestImage(instances)
   const isUnknown = (one: Instance) => one.image === undefined || one.image === ''
@@ -126,7 +130,12 @@ function ofWhole(all: number, whole: number): EvidenceItem {
   )
 }
 
-function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
+const failedText = (count: number): string =>
+  count === 0
+    ? ''
+    : `; ${plural(count, 'run')} that failed under the profile ${count === 1 ? 'is' : 'are'} not counted`
+
+function ofInstances(instances: readonly Instance[], failed: number): EvidenceItem[] {
   const whole = instances.filter(({ complete }) => complete).length
   const nodes = distinct(instances.map(({ node }) => node))
   const kernels = distinct(instances.map(({ kernel }) => kernel))
@@ -137,7 +146,7 @@ function ofInstances(instances: readonly Instance[]): EvidenceItem[] {
     item(
       'instances',
       instances.length >= leastInstances,
-      `${plural(instances.length, 'instance')} seen`,
+      `${plural(instances.length, 'instance')} seen${failedText(failed)}`,
       `let it run at least ${leastInstances} times: scale it up, or restart it`
     ),
     ofWhole(instances.length, whole),
@@ -190,7 +199,8 @@ const listening = ['accept', 'accept4', 'listen', 'socketcall']
  * only were old enough to count as ready: these never listened.
  */
 export function servingSeen({ status }: SeccompProfile): boolean {
-  const { instances = [], serving, observed = {} } = status ?? {}
+  const { serving, observed = {} } = status ?? {}
+  const instances = withoutFailedRuns(status?.instances ?? [])
   if (instances.some(({ events }) => events?.includes('serve') === true)) return true
   const listened = Object.values(observed).some((names) =>
     listening.some((name) => names.includes(name))
@@ -226,7 +236,8 @@ const unseenStart = (profile: SeccompProfile): EvidenceItem => ({
 })
 
 function ofPhases(profile: SeccompProfile): EvidenceItem[] {
-  const { instances = [], probes } = profile.status ?? {}
+  const { probes } = profile.status ?? {}
+  const instances = withoutFailedRuns(profile.status?.instances ?? [])
   const seen = new Set(instances.flatMap(({ events }) => events ?? []))
   // An event alone does not say whether the image that started is the one that runs.
   if (entryInstances(profile).some(showsStart)) seen.add('start')
@@ -267,7 +278,7 @@ export function evidenceOf(
   const last = lastNewMs(profile)
   const quiet = last === undefined ? 0 : now - last
   return [
-    ...ofInstances(instances),
+    ...ofInstances(instances, failedRuns(profile.status?.instances ?? []).size),
     item(
       'abis',
       abis.length > 0,

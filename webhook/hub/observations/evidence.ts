@@ -92,6 +92,18 @@ function present<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K],
   ) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }
 
+/**
+ * Returns how many syscalls the Secco profile of an instance denied to it. In audit it only logs, and what it denies on purpose
+ * fails no program. How often each was denied is not kept: the profile would be written with every call.
+ */
+function deniedCount({ denials }: ObservationFinding): number {
+  const failing = denials.filter(
+    ({ revision, action, expected }) =>
+      revision !== '' && !expected && action !== 'SCMP_ACT_LOG' && action !== 'SCMP_ACT_ALLOW'
+  )
+  return new Set(failing.map(({ syscall }) => syscall)).size
+}
+
 /** Returns the evidence of one instance with a finding merged in; the result does not depend on the order. */
 function evidenceOf(
   node: string,
@@ -99,6 +111,7 @@ function evidenceOf(
   before: Evidence | undefined
 ): Evidence {
   const lost = Math.max(finding.lost, before?.lost ?? 0)
+  const denied = Math.max(deniedCount(finding), before?.denied ?? 0)
   return {
     id: finding.id,
     node,
@@ -112,6 +125,7 @@ function evidenceOf(
       kernel: later(before?.kernel ?? '', finding.kernel),
       runtime: later(before?.runtime ?? '', finding.runtime),
       lost: lost > 0 ? lost : undefined,
+      denied: denied > 0 ? denied : undefined,
       events: joinEvents(before?.events ?? [], finding.events),
       observed: withBitmaps(before?.observed, finding.set, abis),
       serving: withBitmaps(before?.serving, finding.serving, ['x86_64', 'aarch64'])

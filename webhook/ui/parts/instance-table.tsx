@@ -1,5 +1,6 @@
 import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { isFailed } from '../../../src/seccomp/review/failed-runs.js'
 import { endWord } from '../../../src/history/endings.js'
 import { listPage } from './format.js'
 import { Moment } from './marks.js'
@@ -38,7 +39,10 @@ function rowOf(one: Instance, heard: string | undefined, now: number): Row {
         <bdi>{one.image ?? 'unknown'}</bdi>
         <span class="sub">{one.runtime ?? ''}</span>
       </>,
-      recordedText(one),
+      <>
+        {recordedText(one)}
+        {isFailed(one) && <span class="sub bad">failed under its profile: not counted</span>}
+      </>,
       (one.events ?? []).map(endWord).join(', ') || '–',
       <Moment at={one.firstSeen} now={now} never="unknown" />,
       <Moment at={heard ?? one.lastSeen} now={now} />

@@ -42,3 +42,30 @@ test('a restart of Secco is no instance, and its end is that of the run', (t) =>
   })
   t.end()
 })
+
+test('what the profile of an instance denied to it is counted once for each syscall', (t) => {
+  const now = '2026-11-24T10:00:00.000Z'
+  const call = (name: string, action = 'SCMP_ACT_ERRNO') => ({
+    name,
+    count: 3,
+    action,
+    detail: undefined
+  })
+  const revision = `sha256:${'a'.repeat(64)}`
+  // [what, revision, denied calls, how many are kept]
+  const table: [string, string, ReturnType<typeof call>[], number | undefined][] = [
+    ['two', revision, [call('bind'), call('listen'), call('bind')], 2],
+    ['in audit', revision, [call('bind', 'SCMP_ACT_LOG')], undefined],
+    ['under no profile of Secco', '', [call('bind')], undefined],
+    ['nothing', revision, [], undefined]
+  ]
+  for (const [what, of, denied, expected] of table) {
+    const times = { firstSeen: now, lastSeen: now }
+    const observation = observationOf('n1/b/1', ['read'], { ...times, revision: of, denied })
+    const finding = readObservation(observation, 'n1') as ObservationFinding
+    const once = withFindings(profileOf('default', 'web'), [{ node: 'n1', finding }], now)
+    t.equal(once.status?.instances?.[0]?.denied, expected, what)
+    t.equal(withFindings(once, [{ node: 'n1', finding }], now), once, `${what}: again`)
+  }
+  t.end()
+})
