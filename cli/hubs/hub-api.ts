@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { createInterface } from 'node:readline'
+import { errnoOf } from '../../src/lib/durable-file.js'
 import { type ErrorCode, errorKinds, SeccoError } from '../../src/lib/errors.js'
+import { quoted } from '../../src/lib/shell-word.js'
 
 /** Address of the HTTP API of a running hub, with the token that it may require. */
 export interface HubAccess {
@@ -54,6 +56,40 @@ async function errorOf(text: string, status: number): Promise<SeccoError> {
     body.message ?? `the hub answered ${status}`,
     body.hint === undefined ? {} : { hint: body.hint }
   )
+}
+
+const changes: ReadonlySet<string> = new Set(
+  ['mute', 'promote', 'rollback', 'block'].map((name) => `/api/v1/${name}`)
+)
+
+/** Returns whether a request changes something; the others only ask what a change would do. */
+function isChange(path: string, body: unknown): boolean {
+  const { yes, dryRun } = (body ?? {}) as { yes?: unknown; dryRun?: unknown }
+  return path === '/api/v1/allow' ? yes === true : changes.has(path) && dryRun !== true
+}
+
+/** Returns the command that shows whether a change was stored. */
+function showCommand(path: string, body: unknown): string {
+  const { profile, namespace } = body as { profile?: unknown; namespace?: unknown }
+  if (path.startsWith('/api/v1/block')) return 'secco block'
+  if (typeof profile === 'string') return `secco profile show ${quoted(profile)}`
+  return typeof namespace === 'string'
+    ? `secco get profiles -n ${quoted(namespace)}`
+    : 'secco get profiles -A'
+}
+
+/**
+ * Returns what ended a request, and for a change whose answer was lost that it may have been stored. A connection that was
+ * refused carried nothing.
+ */
+function ofChange(thrown: unknown, path: string, body: unknown): unknown {
+  if (!(thrown instanceof SeccoError) || thrown.code !== 'UNAVAILABLE') return thrown
+  if (!isChange(path, body) || errnoOf(thrown.cause) === 'ECONNREFUSED') return thrown
+  const { message, hint, retryAfter } = thrown
+  return new SeccoError('UNAVAILABLE', `${message}; the change may have been stored`, {
+    ...{ cause: thrown, hint: `see whether it was: ${showCommand(path, body)}; else ${hint}` },
+    ...(retryAfter === undefined ? {} : { retryAfter })
+  })
 }
 
 async function bodyOf(response: IncomingMessage): Promise<string> {
@@ -152,7 +188,9 @@ export async function askHub<Answer>(
 ): Promise<Answer> {
   const options = { body, timeout, ...(signal === undefined ? {} : { signal }) }
   if (body === undefined || signal !== undefined || access.writes === undefined) {
-    return answerOf<Answer>(access, path, options)
+    return answerOf<Answer>(access, path, options).catch((thrown: unknown) => {
+      throw ofChange(thrown, path, body)
+    })
   }
   const writer = randomUUID()
   const answered = new AbortController()
@@ -160,6 +198,8 @@ export async function askHub<Answer>(
   const writing = access.writes(writer, answered.signal)
   try {
     return await asked
+  } catch (thrown) {
+    throw ofChange(thrown, path, body)
   } finally {
     answered.abort()
     await writing

@@ -16,6 +16,13 @@ const silent: Failure = {
   hint: 'see whether it runs, then try again'
 }
 
+/** What a change whose answer was lost may have done. */
+const lostAnswer: Failure = {
+  code: 'UNAVAILABLE',
+  message: 'the hub does not answer; the change may have been stored',
+  hint: 'load this page again to see whether it was, then try again'
+}
+
 /** Sends one request to the API. Bodies are JSON; no cross-site form can send the header. */
 export async function ask(method: string, url: string, body?: unknown): Promise<Answer> {
   try {
@@ -33,7 +40,7 @@ export async function ask(method: string, url: string, body?: unknown): Promise<
     if (response.status === 401 && url !== '/api/v1/session') sessionOver()
     return { ok: false, failure: { ...silent, ...(data as Partial<Failure>) } }
   } catch {
-    return { ok: false, failure: silent }
+    return { ok: false, failure: method === 'GET' ? silent : lostAnswer }
   }
 }
 
