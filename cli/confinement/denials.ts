@@ -194,6 +194,20 @@ function printPin(io: Io, pin: Pin | undefined): void {
   io.stderr(`${some} get it: the profile is ${plain(pinText(pin))}\n`)
 }
 
+/**
+ * Prints what to wait for before a workload is rolled: until every node has the revision, new pods get the one before.
+ * kubectl compares the generation that the condition is about, so it does not stop at the Ready of the revision before.
+ */
+function printWait(io: Io, profile: string, restart: Allowed['restart']): void {
+  const [namespace, name] = profile.split('/', 2)
+  const isRolled = restart.some(({ command }) => command.startsWith('kubectl '))
+  if (!isRolled || name === undefined || namespace === undefined) return
+  const what = `seccompprofiles.secco.dev/${quoted(name)} -n ${quoted(namespace)}`
+  io.stderr(
+    `  first wait until every node has it: ${plain(`kubectl wait --for=condition=Ready ${what}`)}\n`
+  )
+}
+
 /** `secco denials allow PROFILE SYSCALL…`: shows the difference; with --yes creates the new revision. */
 export async function allowCall(
   io: Io,
@@ -239,6 +253,7 @@ export async function allowCall(
   }
   io.stderr(`allowed in ${args.profile}; the hub renders and delivers the revision\n`)
   printPin(io, pin)
+  printWait(io, args.profile, restart)
   for (const { name, node, command } of restart) {
     io.stderr(`  ${plain(name)} on ${node} keeps its filter until you run: ${plain(command)}\n`)
   }

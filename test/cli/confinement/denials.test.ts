@@ -165,3 +165,27 @@ test('secco denials allow: nothing changes, or new pods do not get it, while the
     t.ok(printed.stderr.includes(`the profile is ${words}: ${leave}\n`), printed.stderr)
   }
 })
+
+test('secco denials allow: the wait for the nodes comes before the roll', async (t) => {
+  const diff = {
+    added: ['mount'],
+    beyondRuntimeDefault: [],
+    revisionBefore: 'a',
+    revisionAfter: 'b'
+  }
+  const roll = 'kubectl rollout restart -n shop deployment/web'
+  const wait = 'kubectl wait --for=condition=Ready seccompprofiles.secco.dev/web -n shop'
+  for (const [what, command, expected] of [
+    ['pods', roll, [`first wait until every node has it: ${wait}`, `until you run: ${roll}`]],
+    ['a container of an engine', 'docker restart web', ['until you run: docker restart web']]
+  ] as const) {
+    const restart = [{ key: 'n1/web', name: 'web', node: 'n1', command }]
+    const hub = await hubWith(t, 'hub', { '/api/v1/allow': { diff, applied: true, restart } })
+    const { io, printed } = captureIo()
+    const args = { profile: 'shop/web', syscalls: ['mount'], reason: 'why', yes: true }
+    await allowCall(io, hubOf([hub]), { ...args, dryRun: false }, 'table')
+    const lines = printed.stderr.trimEnd().split('\n').slice(1)
+    t.equal(lines.length, expected.length, what)
+    for (const [at, line] of lines.entries()) t.ok(line.endsWith(expected[at] ?? '?'), line)
+  }
+})
