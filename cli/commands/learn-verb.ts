@@ -15,6 +15,8 @@ interface LearnOptions {
   timeout: string
 }
 
+const formats = ['table', 'json', 'yaml'] as const
+
 /** Adds `secco learn WORKLOAD -- COMMAND`. */
 export function addLearnVerb(program: Command, context: VerbContext): void {
   program
@@ -65,11 +67,11 @@ Examples:
           }
         )
       }
-      const { failOnNew } = options
+      const { failOnNew: path } = options
       const baseline =
-        failOnNew === undefined
+        path === undefined
           ? undefined
-          : { path: failOnNew, set: parseBaseline(await context.io.readFile(failOnNew), failOnNew) }
+          : { path, set: parseBaseline(await context.io.readFile(path), path) }
       await withStore(command, context, (store) =>
         runLearn(
           {
@@ -81,10 +83,7 @@ Examples:
             quietMs: parseDuration(options.quiet, '--quiet'),
             timeoutMs: parseDuration(options.timeout, '--timeout'),
             baseline,
-            output: parseOutput(options.output, ['table', 'json', 'yaml']) as
-              | 'table'
-              | 'json'
-              | 'yaml'
+            output: parseOutput(options.output, formats) as (typeof formats)[number]
           },
           {
             io: context.io,

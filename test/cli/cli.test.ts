@@ -168,6 +168,12 @@ test('the secco command', async (t) => {
       stdout:
         /Revision: +none: the hub has not rendered it yet\n[^]*Approved: +by \S+, \d+s ago: applied as a document \(not rendered yet\)\n/
     })
+    const create = ['rule', 'create', 'made', '--mode', 'learn', '--containers', 'app,web-*']
+    t.match(await secco(state, [...create, '--when-not-ready', 'Deny', '-o', 'json']), {
+      ...{ code: 0, stdout: /"containers": \[\s*"app",\s*"web-\*"\s*\][^]*"whenNotReady": "Deny"/ }
+    })
+    t.match(await secco(state, [...create, '--when-not-ready', 'Never']), { code: 1 })
+    t.match(await secco(state, ['rule', 'delete', 'made']), { code: 0 })
     t.match(await secco(state, ['rule', 'apply', '-f', '-'], rule), {
       code: 0,
       stdout: /web applied in secco-system/

@@ -275,7 +275,7 @@ test('secco profile approve: several at once, each on its own', async (t) => {
   t.same((await stored(state, 'shop', 'web'))?.spec, web.spec)
   const done = await secco(state, ...approve)
   t.equal(done.code, 1, 'one does not exist')
-  t.match(done.stderr, /approved shop\/web: 2 syscalls[^]*shop.*\(NOT_FOUND\)/)
+  t.match(done.stderr, /approved shop\/web: 2 calls by name[^]*shop.*\(NOT_FOUND\)/)
   t.equal(done.stderr.match(/see it arrive with `secco .*get profiles -n shop`/g)?.length, 1)
   t.match(await stored(state, 'shop', 'web'), { status: { approvals: [{ reason: 'seen' }] } })
 })

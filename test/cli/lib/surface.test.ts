@@ -157,7 +157,7 @@ test('the command itself, as a process', async (t) => {
     else t.match(outcome.stderr, /^error: .* argument missing \(INVALID_ARGUMENT\)\n/)
   }
   const promote = await runSecco(['promote', 'web', 'audit'])
-  t.match(promote.stderr, /^error: .*--reason.*\n {2}next: see `secco promote --help` for what/)
+  t.match(promote.stderr, /^error: .*--reason.*\n {2}next: .*: see `secco promote --help`/)
   const approve = await runSecco(['profile', 'approve'])
   t.match(approve.stderr, /^error: .*\n {2}next: see `secco profile approve --help` for what/)
   // The option of a command that is run is no option of Secco.

@@ -222,7 +222,7 @@ test('0 is only for a workload that was recorded in the run, and completely', as
       'without a command, never from the first instruction',
       { command: [] },
       { found: ofRun({ complete: false, events: [] }) },
-      ...([5, 'NotProven', /start not seen/] as const)
+      ...([5, 'NotProven', /No start was recorded/] as const)
     ],
     ['without a command, all records', { command: [] }, {}, 0, 'NothingNew', /completely/],
     [

@@ -21,5 +21,7 @@ export function denialSentence(view: DenialView): string {
           ? 'was denied'
           : `got ${errnoName(view.errno)}`
   const times = plural(view.count, 'time')
-  return `${callerOf(view)} in ${view.containerName} on ${view.node} called ${what} and ${got}, ${times}, last at ${view.at}. ${endedSentence(view.hint)}`
+  const where = `${view.containerName} on ${view.node}`
+  const sentence = `${callerOf(view)} in ${where} called ${what} and ${got}, ${times}, last at ${view.at}.`
+  return `${sentence} ${endedSentence(view.hint)}`
 }

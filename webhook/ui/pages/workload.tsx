@@ -41,7 +41,6 @@ import {
   RiskPanel
 } from '../parts/workload-parts.js'
 
-const mostEvents = 200
 const floor = runtimeDefaultNames()
 
 /** Returns the line of the workload that the address names. @throws SeccoError NOT_FOUND */
@@ -97,7 +96,7 @@ function curvePanel(shown: Shown): VNode {
         <div data-key="curve">
           <CurveView
             curve={{ events, observed: line.observed, approved, unseen, sinceStart, now }}
-            rows={<EventRows events={events} most={mostEvents} now={now} />}
+            rows={<EventRows events={events} most={200} now={now} />}
           />
         </div>
       </div>

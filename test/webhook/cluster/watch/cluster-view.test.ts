@@ -10,7 +10,10 @@ test('what is kept of pods and nodes', (t) => {
     labels: { 'pod-template-hash': '5d4f' },
     owner: { kind: 'Deployment', name: 'web' },
     containers: [
-      { name: 'init', kind: 'init', localhostProfile: pathOf(1), seccomp: 'Localhost' },
+      {
+        ...{ name: 'init', kind: 'init', localhostProfile: pathOf(1), seccomp: 'Localhost' },
+        isOfPod: true
+      },
       { name: 'app', kind: 'container', containerId: 'abc', seccomp: 'RuntimeDefault', restarts: 2 }
     ],
     assigned: '{"app":{"reason":"ready"}}',
