@@ -4,6 +4,7 @@ import {
   namedMissing
 } from '../../webhook/confinement/containers/missing-nodes.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
+import { allowTexts } from '../../webhook/views/allow-commands.js'
 import { isOfDeleted, openWord } from '../../webhook/views/denial-view.js'
 import { type Io, noteLost, paint, plain } from '../lib/io.js'
 import { age, printListing, printObject } from '../lib/output.js'
@@ -168,7 +169,8 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
   })
   const first = items.findLast(({ state }) => state !== 'closed')
   if (closed > 0 && isTable) io.stderr(`  ${closed} closed: ${plain(closedCommand(args))}\n`)
-  if (args.output === 'table' && first !== undefined) io.stderr(`  next: ${plain(first.hint)}\n`)
+  if (args.output !== 'table' || first === undefined) return code
+  for (const text of [first.hint, ...allowTexts(items)]) io.stderr(`  next: ${plain(text)}\n`)
   return code
 }
 

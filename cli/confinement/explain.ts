@@ -1,3 +1,4 @@
+import { allowTexts } from '../../webhook/views/allow-commands.js'
 import type { Explained } from '../../webhook/confinement/explain.js'
 import { missingNodesText } from '../../webhook/confinement/containers/missing-nodes.js'
 import type { DeniedContainer, WhyEperm } from '../../webhook/confinement/denials/why-eperm.js'
@@ -140,5 +141,7 @@ export async function whyEperm(
     io.stdout(`No container of that name runs now${unknown}.\n`)
   }
   if (before.length > 0) printBefore(io, before, options.namespace)
+  const denials = [...items.flatMap((item) => item.denials), ...before]
+  for (const text of allowTexts(denials)) io.stderr(`  next: ${plain(text)}\n`)
   return 0
 }

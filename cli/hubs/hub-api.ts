@@ -80,7 +80,7 @@ function showCommand(path: string, body: unknown): string {
 
 /**
  * Returns what ended a request, and for a change whose answer was lost that it may have been stored. A connection that was
- * refused carried nothing.
+ * never opened carried nothing.
  */
 function ofChange(thrown: unknown, path: string, body: unknown): unknown {
   if (!(thrown instanceof SeccoError) || thrown.code !== 'UNAVAILABLE') return thrown

@@ -31,9 +31,11 @@ function codeOf(status: number): ErrorCode {
   return 'UNAVAILABLE'
 }
 
+const outageHint = 'see whether the API server answers: kubectl get --raw /readyz'
+
 const hints: Partial<Record<ErrorCode, string>> = {
   UNAUTHENTICATED: 'check the kubeconfig or the ServiceAccount token',
-  UNAVAILABLE: 'check that the API server runs; Secco retries'
+  UNAVAILABLE: outageHint
 }
 
 const ownAccounts = `system:serviceaccount:${rootNamespace}:`
@@ -85,7 +87,10 @@ export function fromApiServer(error: unknown, what: string): SeccoError {
     const { message } = toSeccoError(error)
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : ''
     const text = cause === '' ? message : `${message}: ${cause}`
-    return new SeccoError('UNAVAILABLE', `${what}: ${text}`, { cause: error })
+    return new SeccoError('UNAVAILABLE', `${what}: ${text}`, {
+      cause: error,
+      hint: outageHint
+    })
   }
   const { message: said, details } = statusOf((error as { body?: unknown }).body)
   // A namespace that is being deleted takes nothing new: for a writer it is gone.
