@@ -87,7 +87,7 @@ function ofChange(thrown: unknown, path: string, body: unknown): unknown {
   if (!isChange(path, body) || errnoOf(thrown.cause) === 'ECONNREFUSED') return thrown
   const { message, hint, retryAfter } = thrown
   return new SeccoError('UNAVAILABLE', `${message}; the change may have been stored`, {
-    ...{ cause: thrown, hint: `see whether it was: ${showCommand(path, body)}; else ${hint}` },
+    ...{ cause: thrown, hint: `see whether it was: \`${showCommand(path, body)}\`; else ${hint}` },
     ...(retryAfter === undefined ? {} : { retryAfter })
   })
 }

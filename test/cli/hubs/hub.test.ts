@@ -242,7 +242,7 @@ for (const [what, url, body, command] of lostChanges) {
         .then(() => new SeccoError('INTERNAL', 'it was answered'), toSeccoError)
       t.equal(error.code, 'UNAVAILABLE', 'an outage stays one')
       t.equal(/; the change may have been stored$/.test(error.message), command !== undefined)
-      if (command !== undefined) t.ok(error.hint.startsWith(`see whether it was: ${command}`))
+      if (command !== undefined) t.ok(error.hint.startsWith(`see whether it was: \`${command}\`; `))
     }
     const gone = await hubWith(t, 'hub-a', {})
     await stopHub(gone)

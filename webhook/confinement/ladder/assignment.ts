@@ -3,16 +3,12 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { containerOutcome } from '../../../src/rules/explain.js'
 import { authoredLabels } from './generated-labels.js'
 import { modeLabel } from '../../../src/rules/observe.js'
-import {
-  type LadderMode,
-  type LadderState,
-  type ProfileState,
-  profileKey
-} from '../../../src/rules/profile-state.js'
+import { type LadderMode, type ProfileState, profileKey } from '../../../src/rules/profile-state.js'
 import type { Labels } from '../../../src/rules/selector.js'
 import { newContainerText } from '../../../src/seccomp/review/new-pods.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView, DecidedContainer } from '../containers/container-view.js'
+import { ladderOf } from '../../hub/revisions/ladder-state.js'
 import { filterModeOf } from '../containers/filter-mode.js'
 import { containersOf } from './canary-figures.js'
 
@@ -46,26 +42,16 @@ function stateWith(state: ProfileState | undefined, profile: SeccompProfile): Pr
     ...(container === undefined || container === '' ? {} : { container })
   }
   const { ladder: former, ...rest } = before
-  const { ladder } = profile.spec
-  if (ladder === undefined) return rest
-  const { mode, canary } = ladder
   const known = [former?.revision, former?.canary?.from.revision, before.previous, before.enforce]
-  const revisionOf = (digest: string | undefined) => {
-    const revision = known.find((one) => digest !== undefined && one?.digest === digest)
-    return revision === undefined ? {} : { revision }
-  }
-  const next: LadderState = {
-    ...{ mode, ...revisionOf(ladder.revision) },
-    ...(canary === undefined
-      ? {}
-      : {
-          canary: {
-            percent: canary.percent,
-            from: { mode: canary.from.mode, ...revisionOf(canary.from.revision) }
-          }
-        })
-  }
-  return { ...rest, ladder: next }
+  const revisionOf = (digest: string | undefined) =>
+    known.find((one) => digest !== undefined && one?.digest === digest)
+  const { ladder } = profile.spec
+  const next = ladderOf(
+    ladder,
+    revisionOf(ladder?.revision),
+    revisionOf(ladder?.canary?.from.revision)
+  )
+  return { ...rest, ...(next === undefined ? {} : { ladder: next }) }
 }
 
 /** Returns what gives a profile to the pod that follows a container's, or why it does not get it. */
