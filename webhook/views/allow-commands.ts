@@ -23,7 +23,12 @@ export function allowCommands(
   const calls = new Map<string, Set<string>>()
   for (const { state, hint } of denials) {
     const [, profile, call] = (state === 'open' && commandOfHint.exec(hint)) || []
-    if (profile === undefined || call === undefined || / (or|then:) secco /.test(hint)) continue
+    if (
+      profile === undefined ||
+      call === undefined ||
+      / or secco |secco profile approve /.test(hint)
+    )
+      continue
     calls.set(profile, (calls.get(profile) ?? new Set()).add(call))
   }
   return [...calls]

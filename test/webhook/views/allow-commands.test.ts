@@ -19,10 +19,11 @@ test('the denied calls of a profile are one command', (t) => {
         allow('shop/web', 'mkdir'),
         allow('shop/web', 'chmod', 'enforce would deny it: '),
         allow('shop/web', 'bpf', risky),
+        allow('shop/web', 'ptrace', 'reads other processes: check that it is needed, then: '),
         allow('shop/web', 'personality:persona=8'),
         allow('shop/web', 'chmod')
       ],
-      ['secco denials allow shop/web bpf chmod mkdir personality:persona=8']
+      ['secco denials allow shop/web bpf chmod mkdir personality:persona=8 ptrace']
     ],
     [
       'each profile has its own',
