@@ -28,6 +28,7 @@ int main(void)
 	signal(SIGUSR1, want);
 	signal(SIGUSR2, want);
 	signal(SIGHUP, want);
+	signal(SIGWINCH, want);
 	signal(SIGTERM, want);
 	for (;;) {
 		// Traffic: what it does for a living.
@@ -45,6 +46,9 @@ int main(void)
 		// The next release does something new.
 		if (take(SIGHUP))
 			ask(SYS_getpriority);
+		// Somebody reviews at this moment.
+		if (take(SIGWINCH))
+			ask(SYS_getrusage);
 		if (take(SIGTERM))
 			return 0;
 		usleep(20000);

@@ -33,6 +33,7 @@ const answers = {
   workload: at('webhook/views/view.ts', 'WorkloadView'),
   'workload-line': at('webhook/ui/model/workloads.ts', 'WorkloadDetail'),
   ladder: at('webhook/confinement/ladder/ladder-view.ts', 'LadderView'),
+  assignment: at('webhook/confinement/ladder/assignment.ts', 'Assignment'),
   simulate: at('webhook/confinement/what-if/radius.ts', 'Radius'),
   block: at('webhook/confinement/what-if/block-progress.ts', 'BlockProgress'),
   trace: at('webhook/ui/api/traces.ts', 'traceView'),

@@ -87,6 +87,7 @@ test('a step says where the profile is in force, what gives it to pods, and how 
     ...{ mode: 'enforce', containers: 3, inForce: 0, hidden: 0 },
     givenBy: [{ source: 'shop/web', mode: 'enforce', containers: 2 }],
     notGiven: [{ why: 'no rule and no label gives it the profile', containers: 1 }],
+    labels: { app: 'web' },
     command: 'secco rule create web -n shop --profile web --mode enforce --labels app=web'
   }
   const answer = {

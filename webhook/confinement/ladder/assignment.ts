@@ -26,9 +26,21 @@ export interface Assignment {
   notGiven: { why: string; containers: number }[]
   /** Containers in namespaces that the person may not read: what gives the profile to their pods is not said. */
   hidden: number
-  /** The command that makes a rule which gives the profile to the pods that nothing gives it to; empty if none does. */
+  /** Labels that the pods which nothing gives it to have in common; empty if there are no such pods, or no such labels. */
+  labels: Record<string, string>
+  /** The command that makes a rule for those labels; empty without labels. */
   command: string
 }
+
+/** Returns the mode of the rule that would give the profile to pods: the profile's own, else enforce. */
+export const ruleModeOf = ({ mode }: Pick<Assignment, 'mode'>): LadderMode =>
+  mode === '' ? 'enforce' : mode
+
+/** Returns labels as a command and a form take them: `app=shop,tier=web`. */
+export const labelPairs = (labels: Labels): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',')
 
 type Given = { source: string; mode: LadderMode } | { why: string; isFree?: boolean }
 
@@ -105,9 +117,9 @@ function commonLabels(all: readonly Labels[]): Record<string, string> {
 /** Returns the command that makes a rule for pods with these labels; empty where they have none in common. */
 function ruleCommand(profile: SeccompProfile, mode: string, labels: Labels): string {
   const { namespace = rootNamespace, name } = profile.metadata
-  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`)
-  if (pairs.length === 0) return ''
-  return `secco rule create ${name} -n ${namespace} --profile ${name} --mode ${mode} --labels ${pairs.join(',')}`
+  const pairs = labelPairs(labels)
+  if (pairs === '') return ''
+  return `secco rule create ${name} -n ${namespace} --profile ${name} --mode ${mode} --labels ${pairs}`
 }
 
 /** Groups containers whose pods are alike, so that the rules decide once for each group. */
@@ -180,10 +192,7 @@ export function assignmentOf(
       if (given.isFree === true) free.push(labels)
     }
   }
-  const command =
-    free.length === 0
-      ? ''
-      : ruleCommand(profile, mode === '' ? 'enforce' : mode, commonLabels(free))
+  const labels = commonLabels(free)
   const hidden = own.length - seen.length
   return {
     mode,
@@ -192,6 +201,7 @@ export function assignmentOf(
     givenBy,
     notGiven,
     hidden,
-    command
+    labels,
+    command: ruleCommand(profile, ruleModeOf({ mode }), labels)
   }
 }

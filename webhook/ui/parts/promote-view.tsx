@@ -4,7 +4,7 @@ import { rootNamespace } from '../../../src/api/names.js'
 import { type Mode, modes } from '../../../src/api/seccomp-rule.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
-import type { Assignment } from '../../confinement/ladder/assignment.js'
+import { type Assignment, labelPairs, ruleModeOf } from '../../confinement/ladder/assignment.js'
 import { givenTexts, inForceText } from '../../confinement/ladder/assignment-words.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from './format.js'
@@ -121,11 +121,12 @@ function AssignmentView({
   line,
   assignment
 }: Pick<LineProps, 'line'> & { assignment: Assignment }): VNode {
-  const { command, mode } = assignment
+  const { command, labels } = assignment
   const { namespace, name } = line.profile.metadata
   const fields = new URLSearchParams({
     ...{ profile: name, name, namespace: namespace ?? rootNamespace },
-    ...{ mode: mode === '' ? 'enforce' : mode, labels: labelsIn(command) }
+    mode: ruleModeOf(assignment),
+    labels: labelPairs(labels)
   })
   return (
     <div data-assignment>
@@ -150,9 +151,6 @@ function AssignmentView({
     </div>
   )
 }
-
-/** Returns the labels of the command that makes a rule. */
-const labelsIn = (command: string): string => / --labels (.*)$/.exec(command)?.[1] ?? ''
 
 /** The last steps on the ladder, newest first. It is a live region even while it is empty. */
 function StepList({ line: { profile }, now }: LineProps): VNode {

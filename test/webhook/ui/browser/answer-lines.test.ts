@@ -67,7 +67,15 @@ test('the answer of a dry run is read in words, without what is for programs', (
 
 test('a promotion that was tried is read in the words of the command line', (t) => {
   const assignment = {
-    ...{ mode: 'enforce', containers: 2, inForce: 0, hidden: 0, notGiven: [], command: '' },
+    ...{
+      mode: 'enforce',
+      containers: 2,
+      inForce: 0,
+      hidden: 0,
+      notGiven: [],
+      labels: {},
+      command: ''
+    },
     givenBy: [{ source: 'shop/web', mode: 'enforce', containers: 2 }]
   }
   const answer = {

@@ -64,6 +64,7 @@ test('promote panel: what gives the profile, and how to give it to pods that not
   const command = 'secco rule create web -n shop --profile web --mode enforce --labels app=web,a=b'
   const assignment: Assignment = {
     ...{ mode: 'enforce', containers: 3, inForce: 1, hidden: 0, command },
+    labels: { app: 'web', a: 'b' },
     givenBy: [{ source: 'label secco.dev/profile', mode: 'enforce', containers: 1 }],
     notGiven: [{ why: 'no rule and no label gives it the profile', containers: 2 }]
   }
