@@ -37,6 +37,8 @@ export const table = [
   ['e2e/enforced-pod.', 'smoke', 'waiting'],
   // Pages of made-up objects.
   ['browser/', 'e2e'],
+  // `secco up`, killed and started again between the steps of the operator's walk.
+  ['browser/operator-restarted.', 'e2e', 'recording'],
   ['browser/smooth.', 'e2e', 'alone'],
   // `secco up`, and containers of its own.
   ['browser/stories.', 'e2e', 'recording'],
@@ -95,6 +97,7 @@ export const table = [
   ['e2e/scenarios.', 'e2e', 'waiting'],
   ['e2e/strict-node.', 'e2e', 'waiting'],
   ['e2e/workloads-on-node.', 'e2e', 'waiting'],
+  ['e2e/journey-restarted.', 'e2e', 'waiting'],
   ['e2e/denials-after-restart.', 'e2e', 'waiting'],
   ['e2e/truth.', 'e2e', 'waiting'],
   ['e2e/truth-verbs.', 'e2e', 'waiting'],

@@ -46,6 +46,8 @@ export interface App extends RuncContainer {
 export interface Apps {
   /** One more container, which learns into `default/PROFILE`. */
   app: (id: string, profile: string) => App
+  /** What the kernel says of each that runs, by the id of its container. */
+  kernelModes: () => Promise<Record<string, string>>
   clean: () => Promise<void>
 }
 
@@ -83,6 +85,14 @@ export async function makeApps(state: string): Promise<Apps> {
   }
   return {
     app,
+    kernelModes: async () => {
+      const modes: Record<string, string> = {}
+      for (const one of made) {
+        const runs = (await containerState(one))?.status === 'running'
+        if (runs) modes[one.id] = await one.kernelMode()
+      }
+      return modes
+    },
     clean: async () => {
       for (const one of made) await removeContainer(one, 'KILL')
       for (const each of [folder, ...bundles]) await rm(each, { recursive: true, force: true })

@@ -28,6 +28,8 @@ export interface RunningSecco extends Webhook {
   link: string
   token: string
   stop: () => Promise<void>
+  /** Kills it with SIGKILL, and starts it again on its state folder: address, link and token are others then. */
+  restart: () => Promise<void>
 }
 
 interface Printed extends Webhook {
@@ -49,33 +51,61 @@ export async function startSecco(): Promise<RunningSecco> {
     '--runc-root',
     join(state, 'none')
   ]
-  const child = spawnSecco(['up', '-o', 'json', '--state', state, ...args])
-  let [said, logged] = ['', '']
-  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (logged += chunk.toString()))
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  const stop = async () => {
-    child.kill('SIGINT')
-    await ended
+  let running: Started | undefined
+  const end = async (signal: 'SIGINT' | 'SIGKILL') => {
+    running?.child.kill(signal)
+    await running?.ended
+  }
+  const start = async (): Promise<Omit<RunningSecco, 'stop' | 'restart'>> => {
+    running = startUp(['up', '-o', 'json', '--state', state, ...args])
+    return { state, ...(await running.printed), token: await uiToken(state) }
+  }
+  const clean = async () => {
     removeUpPins(state)
     await rm(state, { recursive: true, force: true })
   }
   try {
-    const printed = await until(
-      'secco up',
-      () => {
-        if (child.exitCode !== null) throw new Error(logged)
-        return said.includes('\n') ? (JSON.parse(said) as Printed) : undefined
+    const secco: RunningSecco = {
+      ...(await start()),
+      stop: async () => {
+        await end('SIGINT')
+        await clean()
       },
-      { timeoutMs: 90_000 }
-    )
-    return { state, ...printed, token: await uiToken(state), stop }
+      restart: async () => {
+        await end('SIGKILL')
+        Object.assign(secco, await start())
+      }
+    }
+    return secco
   } catch (error) {
-    child.kill('SIGKILL')
-    await ended
+    await end('SIGKILL')
     removeUpPins(state)
     throw error
   }
+}
+
+interface Started {
+  child: ReturnType<typeof spawnSecco>
+  ended: Promise<void>
+  printed: Promise<Printed>
+}
+
+/** Starts `secco up`, and reads what it prints once it is ready. */
+function startUp(args: readonly string[]): Started {
+  const child = spawnSecco([...args])
+  let [said, logged] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (logged += chunk.toString()))
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const printed = until(
+    'secco up',
+    () => {
+      if (child.exitCode !== null) throw new Error(logged)
+      return said.includes('\n') ? (JSON.parse(said) as Printed) : undefined
+    },
+    { timeoutMs: 90_000 }
+  )
+  return { child, ended, printed }
 }
 
 /** A context that is logged in, and complains of everything that the browser complains of. */

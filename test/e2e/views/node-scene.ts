@@ -15,7 +15,8 @@ import {
   untilPod
 } from '../../helpers/kubernetes/pods.js'
 import type { RealCluster } from '../../helpers/kubernetes/real-cluster.js'
-import { type Forwarded, forwardUi, untilReady } from '../../helpers/kubernetes/secco-in-cluster.js'
+import { type NodeVictim, restartPrograms } from '../../helpers/kubernetes/restart-programs.js'
+import { type Forwarded, forwardUi } from '../../helpers/kubernetes/secco-in-cluster.js'
 import { useSecco } from '../../helpers/kubernetes/secco-in-use.js'
 import type { SeccoAtWork } from '../../helpers/kubernetes/secco-on-host.js'
 import { until } from '../../helpers/until.js'
@@ -23,8 +24,6 @@ import { Actor } from './actor.js'
 import { type Facts, isMoving, differences, printed } from './facts.js'
 import { type Place, readViews } from './read.js'
 import { rule } from './scene.js'
-
-export type NodeVictim = 'hub' | 'satellite' | 'API server'
 
 const patience = { timeoutMs: 180_000, everyMs: 250 }
 const configuration = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/secco'
@@ -139,16 +138,7 @@ export class NodeScene {
 
   /** Ends these programs, and resolves when others of them are ready. */
   async restart(victims: readonly NodeVictim[]): Promise<void> {
-    const roles = victims.flatMap((one) => {
-      if (one === 'API server') return []
-      return one === 'hub' ? roleLabels.hub : roleLabels.satellite
-    })
-    const pods = await Promise.all(roles.map((role) => this.#pods(role)))
-    const ending = pods.flat().map(({ metadata }) => metadata.name)
-    if (ending.length > 0)
-      await this.#cluster.kubectl('delete', 'pod', '-n', own, '--now', ...ending)
-    if (victims.includes('API server')) await this.#cluster.restartApiServer()
-    await untilReady(this.#cluster)
+    await restartPrograms(this.#cluster, victims)
     await this.#look()
   }
 

@@ -3,8 +3,9 @@ import { findNodePrograms } from '../../helpers/api-server-programs.js'
 import { isNightly } from '../../helpers/fuzz.js'
 import { startHubApiInCluster } from '../../helpers/kubernetes/hub-api-in-cluster.js'
 import { whyNoNode } from '../../helpers/kubernetes/real-cluster.js'
+import type { NodeVictim } from '../../helpers/kubernetes/restart-programs.js'
 import { afterEffects } from './after-effects.js'
-import { NodeScene, type NodeVictim } from './node-scene.js'
+import { NodeScene } from './node-scene.js'
 import { type Allowed, restartLaw } from './restart-law.js'
 
 const unable = whyNoNode()
