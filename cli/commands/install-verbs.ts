@@ -52,7 +52,7 @@ const btfHelp =
 const readFiltersHelp =
   'give satellites CAP_SYS_ADMIN and no filter, so that they can read filters back from the kernel'
 const ownProfilesHelp =
-  "run Secco's own pods under the profiles that ship with it (`secco own-profile show`), or under RuntimeDefault"
+  "run Secco's own pods under the profiles that ship with it (`secco own-profile show PROGRAM`), or under RuntimeDefault"
 const containerdHelp =
   'off: mount no socket of containerd; satellites name containers by the state of runc alone (docs/security.md)'
 const finalStateHelp =
@@ -241,7 +241,7 @@ export function addInstallVerbs(program: Command, context: VerbContext): void {
     .action(async (flags: InstallFlags) => {
       const options = parseFlags(flags)
       const { runInstall } = await import('../install/install.js')
-      context.finish(runInstall(context.io, options, flags.dryRun === true))
+      context.finish(runInstall(context.io, options, flags.dryRun === true, context.argv))
     })
   addUninstall(program, context)
 }

@@ -4,6 +4,7 @@ import { startupTaint } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { peopleRoles } from '../../src/api/people-roles.js'
 import { plural } from '../../src/lib/plural.js'
+import { quoted } from '../../src/lib/shell-word.js'
 import { installObjects } from './objects.js'
 import { names, namespace } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
@@ -121,8 +122,16 @@ function ensureSeen(file: string, options: InstallOptions): void {
   )
 }
 
-/** `secco install`: prints the objects on stdout and what they will touch on stderr. Calls no cluster. */
-export function runInstall(io: Io, options: InstallOptions, dryRun: boolean): number {
+/**
+ * `secco install`: prints the objects on stdout and what they will touch on stderr. Calls no cluster.
+ * @param argv the words after `secco`, which a terminal gets as the next command
+ */
+export function runInstall(
+  io: Io,
+  options: InstallOptions,
+  dryRun: boolean,
+  argv: readonly string[]
+): number {
   if (options.btf !== undefined) ensureSeen(options.btf, options)
   const objects = installObjects(options)
   io.stderr(`${summary(options, objects).join('\n')}\n`)
@@ -130,7 +139,7 @@ export function runInstall(io: Io, options: InstallOptions, dryRun: boolean): nu
     io.stderr(`${paint(io, 'dim', 'dry run: no objects are printed')}\n`)
     return 0
   }
-  if (io.isTerminal) io.stderr('next: secco install … | kubectl apply -f -\n\n')
+  if (io.isTerminal) io.stderr(`next: secco ${argv.map(quoted).join(' ')} | kubectl apply -f -\n\n`)
   io.stdout(toYaml(objects))
   return 0
 }

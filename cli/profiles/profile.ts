@@ -111,6 +111,7 @@ async function approveOne(
   args: ApproveArgs
 ): Promise<boolean> {
   const before = await mustGetProfile(store, ref)
+  const name = quoted(`${ref.namespace}/${ref.name}`)
   const { approval } = before.spec
   const isStale = isApprovalStale(before.spec)
   if (sizeOfSet(before.status?.observed ?? {}) === 0 && !isStale) {
@@ -118,7 +119,7 @@ async function approveOne(
       'INVALID_ARGUMENT',
       `${ref.namespace}/${ref.name}: nothing was observed yet, so there is nothing to approve`,
       {
-        hint: 'run its workload on a node with a satellite, then look at `secco profile show`'
+        hint: `run its workload on a node with a satellite, then look at \`secco profile show ${name}\``
       }
     )
   }
@@ -146,7 +147,6 @@ async function approveOne(
   for (const { name, reason } of plan.skipped) io.stderr(`not approved: ${name}: ${reason}\n`)
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')
-    const name = quoted(`${ref.namespace}/${ref.name}`)
     const digest = approvedDigest(proposed.spec)
     io.stderr(`  next: secco profile approve ${name} --digest ${digest} --reason WHY\n`)
     return false

@@ -222,7 +222,7 @@ kubectl -n shop wait --for=condition=Ready seccompprofile/checkout.app --timeout
 
 The active hub writes conditions when something changes, and nobody takes them back while no hub runs: \`Ready\` then stays as
 it was. What was changed meanwhile shows in \`-o wide\`: \`OBSERVED\` (\`status.observedGeneration\`) is smaller than
-\`GENERATION\`. \`secco get\` prints a note when no hub has run for a minute, to people who may read the Lease of
+\`GENERATION\`. \`secco get profiles\` prints a note when no hub has run for a minute, to people who may read the Lease of
 the active hub. It is renewed every few seconds:
 
 \`\`\`sh

@@ -76,7 +76,7 @@ export const ruleConditionReasons: readonly ConditionReason[] = [
     meaning:
       'pods that the rule selects were stored without a decision of Secco: the webhook was not reached or was overruled, ' +
       'or they are older than the rule',
-    next: 'recreate the pods that the message names; secco install --final-state deny keeps such pods out'
+    next: 'recreate the pods that the message names; `secco install --final-state deny` keeps such pods out'
   },
   {
     kind: 'SeccompRule',

@@ -30,7 +30,7 @@ export const errorKinds = {
     hint: 'send an admission.k8s.io/v1 AdmissionReview with a request'
   },
   TOO_LARGE: { http: 413, grpc: 8, hint: 'send less; the limit is in the message' },
-  NOT_FOUND: { http: 404, grpc: 5, hint: 'list what exists with `secco get`' },
+  NOT_FOUND: { http: 404, grpc: 5, hint: 'list what exists with `secco get profiles -A`' },
   CONFLICT: {
     http: 409,
     grpc: 10,
@@ -96,7 +96,7 @@ export const errorKinds = {
   APPROVAL_INVALID: {
     http: 409,
     grpc: 9,
-    hint: 'review the current content and approve it: `secco profile approve`'
+    hint: 'review the current content and approve it: `secco profile approve NAME`'
   },
   WEAKER_THAN_FLOOR: {
     http: 403,

@@ -176,7 +176,7 @@ function stalePolicy(resourceRule: object): readonly object[] {
           '!has(object.spec.approval) || variables.approval || !(variables.seccomp || variables.extends)',
         message:
           'secco: spec.approval is for the earlier content, which stays in use until somebody approves this one: ' +
-          'secco profile approve'
+          'secco profile approve NAME'
       }
     ]
   })

@@ -168,7 +168,7 @@ export function explainRoutes(confinement: Confinement): ConfinementRoute[] {
   ]
   return [
     {
-      ...{ method: 'GET', url: '/api/v1/explain', cli: 'secco explain' },
+      ...{ method: 'GET', url: '/api/v1/explain', cli: 'secco explain NAME' },
       needs: { verb: 'list', resource: 'containers' },
       namespaced: true,
       summary: 'Why a container has its profile: the rule that decides, and its denials',
@@ -188,7 +188,7 @@ export function explainRoutes(confinement: Confinement): ConfinementRoute[] {
       }
     },
     {
-      ...{ method: 'GET', url: '/api/v1/why-eperm', cli: 'secco why-eperm' },
+      ...{ method: 'GET', url: '/api/v1/why-eperm', cli: 'secco why-eperm NAME' },
       needs: { verb: 'list', resource: 'denials' },
       namespaced: true,
       summary: 'The denials of a container, and of ended containers of the same name',

@@ -13,7 +13,8 @@ export function acceptProfile(profile: SeccompProfile, where: string): void {
   const found = forbidden(lintSeccomp(seccomp, 'spec'))
   const [first] = found
   if (first === undefined) return
-  const more = found.length === 1 ? '' : ` (and ${found.length - 1} more; see \`secco lint -f\`)`
+  const more =
+    found.length === 1 ? '' : ` (and ${found.length - 1} more; see \`secco lint -f FILE\`)`
   throw new SeccoError(
     'INVALID_DOCUMENT',
     `${where}: spec.seccomp: ${first.subject}: ${first.message} (lint: ${first.rule})${more}`,

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { parseAllDocuments } from 'yaml'
+import { run } from '../../../cli/main.js'
 import { ensureClientLeaf } from '../../../certs/files.js'
 import { trialLoad } from '../../../native/trial-load.js'
 import { collectRevisions, verifyInstalled } from '../../../satellite/revisions/installer.js'
@@ -27,6 +28,7 @@ import { revisionOfPath } from '../../../webhook/cluster/watch/references.js'
 import { idleMs } from '../../../src/lib/idle-connections.js'
 import { repositoryRoot } from '../../helpers/repository.js'
 import { runSecco } from '../../helpers/secco-command.js'
+import { captureIo } from '../../helpers/captured-io.js'
 import { matchLists } from '../../helpers/match-lists.js'
 
 interface Probe {
@@ -448,4 +450,12 @@ test('the hub is reached through the API server by choice', async (t) => {
   const { stdout, stderr } = await runSecco(['install', '--hub-api'])
   t.match(stdout, /kind: APIService/)
   t.match(stderr, /through the API server/)
+})
+
+test('a terminal gets the next command with the options that were typed', async (t) => {
+  const { io, printed } = captureIo()
+  const words = ['install', '--image', 'registry/secco:1', '--ha', '--hub-api']
+  t.equal(await run(words, { ...io, isTerminal: true }), 0)
+  t.match(printed.stderr, `next: secco ${words.join(' ')} | kubectl apply -f -\n`)
+  t.notMatch(printed.stderr, /…/)
 })

@@ -185,7 +185,7 @@ export function historyRoutes(confinement: Confinement): ConfinementRoute[] {
   const history = () => confinement.sources.hub.history
   return [
     {
-      ...{ method: 'GET', url: '/api/v1/history', cli: 'secco history' },
+      ...{ method: 'GET', url: '/api/v1/history', cli: 'secco history WORKLOAD' },
       needs: { verb: 'list', resource: 'seccompprofiles' },
       namespaced: true,
       others: (query) => [

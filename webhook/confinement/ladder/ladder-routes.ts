@@ -16,7 +16,7 @@ export function ladderRoutes(confinement: Confinement): ConfinementRoute[] {
   const changes = new LadderChanges(confinement)
   return [
     {
-      ...{ method: 'GET', url: '/api/v1/ladder', cli: 'secco promote' },
+      ...{ method: 'GET', url: '/api/v1/ladder', cli: 'secco promote NAME MODE' },
       needs: { verb: 'list', resource: 'seccompprofiles' },
       namespaced: true,
       summary: 'The mode of each workload, with its evidence and its history',
@@ -34,22 +34,37 @@ export function ladderRoutes(confinement: Confinement): ConfinementRoute[] {
       }
     },
     {
-      ...{ method: 'POST', url: '/api/v1/promote', cli: 'secco promote', ...approving },
+      ...{ method: 'POST', url: '/api/v1/promote', cli: 'secco promote NAME MODE', ...approving },
       summary: 'Moves a workload to a higher mode, for all new pods or for a share of them',
       handle: (call) => changes.promote(call)
     },
     {
-      ...{ method: 'POST', url: '/api/v1/rollback', cli: 'secco rollback', ...approving },
+      ...{
+        method: 'POST',
+        url: '/api/v1/rollback',
+        cli: 'secco rollback NAME --reason WHY',
+        ...approving
+      },
       summary: 'Moves a workload back to its last mode or revision',
       handle: (call) => changes.rollback(call)
     },
     {
-      ...{ method: 'POST', url: '/api/v1/allow', cli: 'secco denials allow', ...approving },
+      ...{
+        method: 'POST',
+        url: '/api/v1/allow',
+        cli: 'secco denials allow NAME CALL --reason WHY',
+        ...approving
+      },
       summary: 'Allows a denied syscall: shows the difference, and with yes makes the revision',
       handle: (call) => changes.allow(call)
     },
     {
-      ...{ method: 'POST', url: '/api/v1/mute', cli: 'secco denials mute', ...approving },
+      ...{
+        method: 'POST',
+        url: '/api/v1/mute',
+        cli: 'secco denials mute NAME CALL --reason WHY',
+        ...approving
+      },
       summary: 'Mutes a denied syscall, so that it raises no alarm, or unmutes it',
       handle: (call) => changes.mute(call)
     }

@@ -65,7 +65,7 @@ export const approveRoutes: readonly Route[] = [
           Type.String({
             maxLength: 1024,
             description:
-              'what was shown, as `secco profile show -o json` prints it; when it changed, nothing is approved. ' +
+              'what was shown, as `secco profile show NAME -o json` prints it; when it changed, nothing is approved. ' +
               'The page always sends it; without it, what is stored now is approved'
           })
         )

@@ -118,7 +118,7 @@ function NoProfiles({ any }: { any: boolean }): VNode {
   return (
     <EmptyBody
       what="There is no profile yet."
-      next="The first observation of a workload makes one, or an import below, or secco profile apply."
+      next="The first observation of a workload makes one, or an import below, or secco profile apply -f FILE."
     />
   )
 }
