@@ -6,6 +6,7 @@ import { peopleRoles } from '../../src/api/people-roles.js'
 import { plural } from '../../src/lib/plural.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { installObjects } from './objects.js'
+import { objectsOfPrograms } from './installed-objects.js'
 import { names, namespace } from './names.js'
 import type { InstallOptions, Manifest } from './options.js'
 import { ownProfilesPath } from './own-profile.js'
@@ -49,7 +50,9 @@ export function summary(options: InstallOptions, objects: readonly Manifest[]): 
     options.btf === undefined ? '' : `, types from ${options.btf} where the kernel has none`
   const lines = [
     `${plural(objects.length, 'object')}: ${objects.length - wide.length} in namespace ${namespace}, ${wide.length} cluster-wide`,
-    ...wide.map((one) => `  ${nameOf(one)}`),
+    ...[...wide, ...objects.filter((one) => !wide.includes(one))].map((one) => `  ${nameOf(one)}`),
+    'made by the programs once they run, with a history for each profile that changes:',
+    ...objectsOfPrograms(options.tls).map((one) => `  ${nameOf(one)}`),
     options.mode === 'observe'
       ? `pods: not changed, only warned about${options.finalState === 'deny' ? ' (denied with a label of Secco)' : ''}, ` +
         'until their namespace is enabled: ' +

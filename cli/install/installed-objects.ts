@@ -3,7 +3,13 @@ import { toSeccoError } from '../../src/lib/errors.js'
 import type { ApiCall } from '../../src/store/kubernetes-call.js'
 import { commonLabels, names, namespace } from './names.js'
 import { installObjects, installParts } from './objects.js'
-import { defaultOptions, type Layout, layouts, type Manifest } from './options.js'
+import {
+  defaultOptions,
+  type InstallOptions,
+  type Layout,
+  layouts,
+  type Manifest
+} from './options.js'
 
 const plurals: Record<string, string> = {
   NetworkPolicy: 'networkpolicies',
@@ -30,16 +36,18 @@ const object = (apiVersion: string, kind: string, name: string): Manifest => ({
 /** The label of every object of every version, policies included. */
 const ownLabel = `app.kubernetes.io/name=${commonLabels['app.kubernetes.io/name']}`
 
-/** Objects that the programs create for themselves. */
-const madeByPrograms: Manifest[] = [
+/** Lists objects that the programs, or cert-manager for them, create while they run. Histories come with changes. */
+export const objectsOfPrograms = (tls: InstallOptions['tls']): Manifest[] => [
   object('v1', 'Secret', names.certificates),
   // cert-manager leaves what it issued.
-  object('v1', 'Secret', names.authority),
+  ...(tls === 'cert-manager' ? [object('v1', 'Secret', names.authority)] : []),
   object('v1', 'ConfigMap', names.authority),
   object('v1', 'ConfigMap', names.summary),
   object('coordination.k8s.io/v1', 'Lease', names.lease),
   object('coordination.k8s.io/v1', 'Lease', names.hub)
 ]
+
+const madeByPrograms = objectsOfPrograms('cert-manager')
 
 /** What the component for monitoring adds. */
 const monitoring: Manifest[] = [

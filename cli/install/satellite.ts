@@ -190,6 +190,9 @@ export function satellite(options: InstallOptions): Manifest {
   }
 }
 
+/** Name of the DaemonSet that `uninstall` makes, and removes when it is done. */
+export const cleanerName = `${names.satellite}-clean`
+
 /** Returns a DaemonSet that detaches what the satellites of the given DaemonSet left pinned on each node. */
 export function cleaner(of: Manifest): Manifest {
   const { spec } = of as {
@@ -199,7 +202,7 @@ export function cleaner(of: Manifest): Manifest {
   }
   const pod = spec.template.spec
   const [container] = pod.containers
-  const name = `${names.satellite}-clean`
+  const name = cleanerName
   const matchLabels = { 'app.kubernetes.io/instance': name }
   // It has the profile of the satellite, and the same init container writes it.
   const needed = ['bpf', 'tmp', ownProfilesVolume]

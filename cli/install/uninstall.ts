@@ -11,7 +11,8 @@ import { find, installedLayouts, leftoversOf, pathOf, removalOrder } from './ins
 import { names, namespace } from './names.js'
 import { type Layout, layouts, type Manifest } from './options.js'
 import { ownProfilesPath } from './own-profile.js'
-import { cleaner } from './satellite.js'
+import { objectsRemovedAlong } from './removed-along.js'
+import { cleaner, cleanerName } from './satellite.js'
 import { makeReadyUnknown } from './unknown-ready.js'
 
 export interface UninstallOptions {
@@ -95,19 +96,25 @@ const isDone = ({ status }: ListedPod): boolean =>
 async function cleanNodes(cluster: Cluster): Promise<void> {
   const { call, io, options } = cluster
   const path = `/apis/apps/v1/namespaces/${namespace}/daemonsets/${names.satellite}`
-  // A dry run names it where it names the other objects.
-  const found = options.dryRun ? undefined : await find(call, path)
+  const found = await find(call, path)
   if (found === undefined) return
   const before = await podsOf(call, instanceOf(names.satellite))
   const nodes = before.flatMap(({ spec }) => spec.nodeName ?? [])
-  await remove(cluster, found)
+  // A dry run names it where it names the other objects.
+  if (!options.dryRun) await remove(cluster, found)
   if (nodes.length === 0) return
   const job = cleaner(found)
+  const where = `on ${plural(nodes.length, 'node')}, which detaches recorders`
+  io.stdout(`${options.dryRun ? 'would create' : 'create'} ${nameOf(job)} ${where}\n`)
+  if (options.dryRun) {
+    io.stdout(`would delete ${nameOf(job)}\n`)
+    return
+  }
   await call('POST', path.slice(0, path.lastIndexOf('/')), { body: job })
   const end = Date.now() + options.timeoutMs
   let left = new Set(nodes)
   while (left.size > 0 && Date.now() < end) {
-    const done = (await podsOf(call, instanceOf(`${names.satellite}-clean`))).filter(isDone)
+    const done = (await podsOf(call, instanceOf(cleanerName))).filter(isDone)
     const cleaned = new Set(done.map(({ spec }) => spec.nodeName))
     left = new Set(nodes.filter((node) => !cleaned.has(node)))
     if (left.size > 0) await delay(500)
@@ -189,6 +196,11 @@ export async function runUninstall(io: Io, call: ApiCall, given: UninstallOption
   if (!options.all) await makeReadyUnknown(io, call, options.dryRun)
   // Of earlier versions: a role among them may still be part of the built-in ones.
   stuck.push(...(await removeAll(cluster, await leftoversOf(call, layouts))))
+  if (options.all) {
+    const along = await objectsRemovedAlong(call, [...order.first, ...order.rest])
+    for (const one of along)
+      io.stdout(`${options.dryRun ? 'would delete' : 'delete'} ${nameOf(one)}\n`)
+  }
   stuck.push(...(await removeAll(cluster, order.last)))
   await printKept(cluster)
   ensureGone([...stuck, ...(await stillRunning(cluster, stuck))])
@@ -239,8 +251,9 @@ async function printKept({ call, io, options }: Cluster): Promise<void> {
   io.stderr(
     `kept on nodes: files of profiles that running pods refer to, and Secco's own in ${ownProfilesPath}\n`
   )
+  const where = options.all ? ' in other namespaces' : ''
   io.stderr(
-    'kept where people set them: labels secco.dev/… of namespaces and pods, bindings of roles to people\n'
+    `kept where people set them: labels secco.dev/… of namespaces and pods, bindings of roles to people${where}\n`
   )
 }
 

@@ -69,7 +69,7 @@ export async function createRule(io: Io, store: Store, args: RuleCreateArgs): Pr
   if (!dryRun) await store.apply('SeccompRule', rule)
   if (output === 'table') {
     io.stdout(
-      `seccomprule.secco.dev/${name} ${dryRun ? 'accepted (dry run)' : `created in ${namespace}`}\n`
+      `seccomprule.secco.dev/${name} ${dryRun ? 'would be ' : ''}created in ${namespace}${dryRun ? ' (dry run)' : ''}\n`
     )
   } else printObject(io, output, rule)
   if (!dryRun && output === 'table') {

@@ -41,7 +41,7 @@ test('a rule that is wrong, exists or is only tried changes nothing', async (t) 
   const { io, printed } = captureIo()
   await createRule(io, store, args({ dryRun: true }))
   t.same(await store.list('SeccompRule'), [])
-  t.equal(printed.stdout, 'seccomprule.secco.dev/web accepted (dry run)\n')
+  t.equal(printed.stdout, 'seccomprule.secco.dev/web would be created in shop (dry run)\n')
   await createRule(io, store, args())
   for (const [change, code, message] of [
     [{}, 'CONFLICT', /rule shop\/web exists already/],
