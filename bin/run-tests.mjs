@@ -11,7 +11,7 @@ import { changedSince, testsTouchedBy } from './affected.mjs'
 import { runAlone, runBeside } from './run-beside.mjs'
 import { sourceOf, stopAll } from './run-tap.mjs'
 import { maxUnstable, runWithSecondChance } from './second-chance.mjs'
-import { readArguments, selectTests } from './select-tests.mjs'
+import { readArguments, selectTests, usage } from './select-tests.mjs'
 import { enough, isStable, runRounds, tableOf } from './stability.mjs'
 import { beginRun } from './test-run.mjs'
 import { mayBeSkipped, tierOf } from './test-tiers.mjs'
@@ -24,7 +24,10 @@ const nightly = named.includes('nightly')
 
 function readOrExit() {
   try {
-    return readArguments(process.argv.slice(2))
+    const read = readArguments(process.argv.slice(2))
+    if (read.kind !== 'help') return read
+    console.log(usage)
+    process.exit(0)
   } catch (error) {
     console.error(error.message)
     process.exit(2)

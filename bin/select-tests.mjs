@@ -24,6 +24,10 @@ function readStability(args) {
  */
 export function readArguments(args) {
   const [first, ...rest] = args
+  if (args.includes('--help') || args.includes('-h')) return { kind: 'help', named: [], others: [] }
+  const option = first === 'stability' ? undefined : args.find((word) => word.startsWith('-'))
+  if (option !== undefined)
+    throw new Error(`${option}: no option of npm test; see npm test -- --help`)
   if (first === undefined) return { kind: 'gate', named: [], others: [] }
   if (first === 'affected') return { kind: 'affected', named: [], others: [], since: rest[0] }
   if (first === 'stability') return readStability(rest)
@@ -31,6 +35,15 @@ export function readArguments(args) {
   const { named, others } = readWords(words)
   return { kind: words.length === 0 ? 'all' : 'chosen', named, others }
 }
+
+/** What `npm test -- --help` prints. */
+export const usage = `npm test                     the checks and the tests of the gate
+npm test -- WORD…            the test files whose path contains one of the words
+npm test -- TIER…            the test files of these tiers: ${tiers.join(', ')}
+npm test -- all [WORD…]      the tests of every tier but nightly
+npm test -- affected [COMMIT]  the e2e files that the changes since a commit touch
+npm test -- stability [--rounds N] [WORD…]  the tests again and again, beside a load
+`
 
 /** Returns the tiers whose files a run may have. */
 function tiersOf({ kind, named, others }) {

@@ -93,7 +93,11 @@ export function traceTable(report: TraceReport): string {
     const where = part === 'session' ? 'not in the table above' : 'in the table above'
     return `${part}: ${names.size} syscalls (${where}): ${[...names].sort().join(' ')}`
   })
-  const summary = `${report.container}: ${rows.length} syscalls, ${total} calls, ${state}, ${report.lost} lost`
+  const deniedCalls = report.denied
+    .filter(({ action }) => action !== 'SCMP_ACT_LOG')
+    .reduce((sum, { count }) => sum + count, 0)
+  const made = deniedCalls === 0 ? '' : ` (${deniedCalls} of them denied)`
+  const summary = `${report.container}: ${rows.length} syscalls, ${total} calls${made}, ${state}, ${report.lost} lost`
   return [...columnsOf([head, ...cells], 2), ...denied, ...apart, summary, ''].join('\n')
 }
 

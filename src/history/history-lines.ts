@@ -60,7 +60,7 @@ function startLines(one: HistoryStart): HistoryLine[] {
   ]
   const how = complete ? 'started' : 'first seen, not recorded as a whole'
   const text = [how, ...facts].join(', ')
-  const name = pod ?? one.container?.slice(0, 12) ?? ''
+  const name = pod ?? one.container ?? ''
   return [
     // Nothing is known of the start of a container that ran when it was first seen, or was not counted exactly.
     { at, what: complete ? 'start' : 'found', node, by: '', text },

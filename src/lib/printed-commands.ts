@@ -26,6 +26,11 @@ function missingIn(rest: string, options: string): string {
     .join(' ')
 }
 
+/** Returns a text with a capital letter, as a sentence begins; a command or a name in backquotes keeps its own. */
+export function capitalised(text: string): string {
+  return /^(?:secco|kubectl) /.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)
+}
+
 /** Returns a text whose commands of Secco's and of kubectl name the installation, so that they work as printed. Pure. */
 export function withOptionsInText(text: string, options: PrintedOptions): string {
   return text.replace(

@@ -100,6 +100,9 @@ test('which files a run has', (t) => {
     t.same(selectTests(read, all), files, `npm test -- ${args.join(' ')}`)
   }
   t.match(readArguments(['affected', 'HEAD~2']), { kind: 'affected', since: 'HEAD~2' })
+  for (const args of [['--help'], ['-h'], ['unit', '--help'], ['stability', '--help']])
+    t.match(readArguments(args), { kind: 'help' }, args.join(' '))
+  t.throws(() => readArguments(['--verbose']), { message: /--verbose: no option of npm test/ })
   t.throws(() => readArguments(['stability', '--rounds', '0']), { message: /--rounds 0: give/ })
   const leftOut = ['test/e2e/loop.test.ts']
   t.same(selectTests(readArguments([]), all, leftOut), [unit, own], 'red by chance')

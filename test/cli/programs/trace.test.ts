@@ -86,14 +86,14 @@ test('a report as table, as profile, and durations', (t) => {
       'write        1  20.0%',
       'denied: unshare 1 (SCMP_ACT_ERRNO)',
       'session: 2 syscalls (not in the table above): kill read',
-      'web: 3 syscalls, 5 calls, complete, 0 lost',
+      'web: 3 syscalls, 5 calls (1 of them denied), complete, 0 lost',
       ''
     ].join('\n')
   )
   const late = completenessOfTrace({ lost: 0, seen: true, fromStart: false })
   t.match(
     traceTable({ ...report, ...late }),
-    /5 calls, not complete \(first seen while it ran\), 0 lost\n$/
+    /5 calls \(1 of them denied\), not complete \(first seen while it ran\), 0 lost\n$/
   )
   t.match(traceProfile({ ...report, ...late }, '2026-01-01T00:00:00Z').notes, [
     'warning: the trace is not complete (first seen while it ran): the profile may lack calls'

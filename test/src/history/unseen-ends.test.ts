@@ -11,9 +11,11 @@ import {
 } from '../../../src/history/workload-history.js'
 
 const at = (clock: string): string => `2026-11-28T${clock}Z`
+/** A whole id: the history is searched for it. */
+const id = 'c1'.repeat(32)
 const key = { namespace: 'default', kind: 'Container', name: 'web', container: '' }
 const start = (more: Partial<HistoryStart> = {}): HistoryStart => ({
-  ...{ run: 'n1/boot/1.2', node: 'n1', at: at('12:00:00'), complete: true, container: 'c1' },
+  ...{ run: 'n1/boot/1.2', node: 'n1', at: at('12:00:00'), complete: true, container: id },
   ...more
 })
 const historyOf = (...starts: HistoryStart[]): WorkloadHistory => ({
@@ -60,7 +62,7 @@ test('an end that nobody saw says between which times it was', (t) => {
   for (const [what, one, boot, running, clock, line] of table) {
     const ended = withUnseenEnds(historyOf(one), installation, now(boot, running, clock))
     const stops = historyLines(ended).filter((each) => each.what === 'ended')
-    const expected = line === undefined ? [] : [`c1 ended ${line}: nobody saw it`]
+    const expected = line === undefined ? [] : [`${id} ended ${line}: nobody saw it`]
     t.strictSame(
       stops.map(({ text }) => text),
       expected,
@@ -80,7 +82,7 @@ test('an end that nobody saw says between which times it was', (t) => {
   for (const [what, more, boot, line] of later) {
     const ended = withUnseenEnds(historyOf(start()), installationOf(...more), now(boot, false))
     const stop = historyLines(ended).find((each) => each.what === 'ended')
-    t.equal(stop?.text, `c1 ended ${line}: nobody saw it`, what)
+    t.equal(stop?.text, `${id} ended ${line}: nobody saw it`, what)
   }
   const seen = historyOf(start({ ended: at('12:00:40') }))
   t.strictSame(withUnseenEnds(seen, installation, now('boot', false)), seen, 'one that was seen')

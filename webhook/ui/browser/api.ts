@@ -1,4 +1,4 @@
-import { withOptionsInText } from '../../../src/lib/printed-commands.js'
+import { capitalised, withOptionsInText } from '../../../src/lib/printed-commands.js'
 import { isAnythingTyped } from './fields.js'
 
 /** An error of the server, or that it did not answer. */
@@ -51,7 +51,7 @@ export function sentence(text: string): string {
 }
 
 export function failureText({ code, message, hint }: Failure): string {
-  return `${message} (${code}). ${sentence(hint)}`
+  return `${message} (${code}). ${capitalised(sentence(hint))}`
 }
 
 /** Shows a notice for some seconds, for screen readers too. */

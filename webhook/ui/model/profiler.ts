@@ -62,7 +62,7 @@ export function targetOf(sources: Where, text: string): TraceTarget {
   const [only] = found
   if (only === undefined) throw notHere(sources, text)
   if (found.length > 1) {
-    const names = found.map((one) => (one.pod === '' ? one.id.slice(0, 12) : pathOf(one))).sort()
+    const names = found.map((one) => (one.pod === '' ? one.id : pathOf(one))).sort()
     const message = `${text} may be one of ${names.slice(0, 8).join(', ')}`
     throw new SeccoError('CONTAINER_AMBIGUOUS', message, { hint: `secco trace ${names[0] ?? ''}` })
   }

@@ -8,7 +8,7 @@ import { derivedOf, isWorkload, planOf, unblockHref, workloadHref } from '../mod
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
 import { ActionForm, Choice, Filters, FormError, Hidden, Of, TextField } from '../parts/forms.js'
 import { StateCell, type StateCellProps } from './denial-state.js'
-import { Moment } from '../parts/marks.js'
+import { ContainerIdMark, Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
@@ -136,7 +136,7 @@ function rowOf({ group, may, way, decision, now }: ActionsProps & StateCellProps
       <>
         <ProfileLink group={group} />
         <span class="sub">
-          <bdi class="mono">{group.container.slice(0, 12)}</bdi>
+          <ContainerIdMark id={group.container} />
           {group.instances > 1 && ` and ${group.instances - 1} more`} on{' '}
           <bdi class="nowrap">{group.node}</bdi>
         </span>

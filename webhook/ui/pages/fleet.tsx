@@ -146,14 +146,18 @@ function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
   const connected = nodes.filter((node) => node.connected).length
   const lossy = nodes.filter((node) => lostText(node) !== '')
   const missing = ui.sources.missing().length
+  const enforcedText =
+    total === 0
+      ? 'no container runs'
+      : `${numberText(counts.enforced)} of ${counted(total, 'container')}`
   const share = total === 0 ? 0 : Math.round((100 * counts.enforced) / total)
   return (
     <section class="panel grow" aria-label="Figures">
       <dl class="figures" data-live="figures">
         <Figure
           term="Enforced"
-          value={total === 0 && missing > 0 ? 'not known' : `${share} %`}
-          note={`${numberText(counts.enforced)} of ${counted(total, 'container')}${reportingText(ui)}`}
+          value={total > 0 ? `${share} %` : missing > 0 ? 'not known' : 'none'}
+          note={`${enforcedText}${reportingText(ui)}`}
         />
         <Figure
           term="Profiles on nodes"

@@ -12,7 +12,14 @@ import type { Call } from '../model/context.js'
 import type { InventoryItem } from '../model/inventory.js'
 import { counted, hrefWith, listPage, numberText, pageOf } from '../parts/format.js'
 import { Filters } from '../parts/forms.js'
-import { DigestMark, Moment, revisionsOf, StateMark, Verdict } from '../parts/marks.js'
+import {
+  ContainerIdMark,
+  DigestMark,
+  Moment,
+  revisionsOf,
+  StateMark,
+  Verdict
+} from '../parts/marks.js'
 import { Connection, NodeState, Recording } from './node-marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody, InlineCommand } from '../parts/panels.js'
@@ -61,7 +68,7 @@ function containerRow(item: InventoryItem, away: ReadonlyMap<string, string>, no
       <>
         <bdi>{`${item.namespace}/${item.workload}`}</bdi> · <bdi>{item.name}</bdi>
         <span class="sub mono">
-          <bdi>{item.pod === '' ? item.id.slice(0, 12) : item.pod}</bdi>
+          {item.pod === '' ? <ContainerIdMark id={item.id} /> : <bdi>{item.pod}</bdi>}
         </span>
       </>,
       <>

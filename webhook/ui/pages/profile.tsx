@@ -177,7 +177,9 @@ function factsOf(
   ]
 }
 
-function commandsOf(key: string, profile: SeccompProfile): string[] {
+function commandsOf(key: string, profile: SeccompProfile, isBuiltin: boolean): string[] {
+  // The verbs of profiles read the store, which has none that ships with Secco.
+  if (isBuiltin) return [`secco get profiles ${profile.metadata.name} --builtin -o yaml`]
   const pin = pinOf(profile)
   const own = [`secco profile show ${key}`, `secco profile export ${key}`]
   return pin === undefined ? own : [...own, pin.leave]
@@ -253,7 +255,7 @@ async function render({ ui, identity, params }: Call): Promise<View> {
         {documentPanel(shown)}
         <ExportPanel profile={key} />
         {mayDelete && <DeletePanel profile={key} name={profile.metadata.name} />}
-        <CommandPanel texts={commandsOf(key, profile)} />
+        <CommandPanel texts={commandsOf(key, profile, own === undefined)} />
       </>
     )
   }

@@ -172,7 +172,10 @@ async function render({ ui, identity, query }: Call): Promise<View> {
         </section>
         {mayImport && <ImportPanel />}
         <CommandPanel
-          texts={['secco get profiles -A', 'secco import -f FILE | secco profile apply -f -']}
+          texts={[
+            isBuiltin ? 'secco get profiles --builtin' : 'secco get profiles -A',
+            'secco import -f FILE | secco profile apply -f -'
+          ]}
         />
       </>
     )

@@ -1,7 +1,8 @@
 import { isStartUnseen, startUnseenText } from '../../../src/seccomp/review/evidence.js'
+import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import type { Call } from '../model/context.js'
 import { type Derived, derivedOf } from '../model/derived.js'
-import { reviewCounts } from '../model/proposal.js'
+import { approvalCommand, changesOf, reviewCounts } from '../model/proposal.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { listPage, numberText } from '../parts/format.js'
 import { Of } from '../parts/forms.js'
@@ -53,6 +54,20 @@ function rowOf(line: WorkloadLine, derived: Derived): Row {
   }
 }
 
+/** Returns the commands for the first line of the list: they approve what its button does, not every call that was observed. */
+function commandsOf(first: WorkloadLine | undefined, derived: Derived): string[] {
+  if (first === undefined) return ['secco get workloads -A']
+  const { key, profile } = first
+  const changes = changesOf(
+    profile,
+    new Map(),
+    derived.denied(profile),
+    derived.byKey.get(emergencyLabel)
+  )
+  const approve = approvalCommand(profile, changes)
+  return [`secco diff ${key}`, ...(approve === undefined ? [] : [approve])]
+}
+
 function render({ ui, query }: Call): View {
   const lines = ui.lines()
   const waiting = lines.filter((line) => line.toReview > 0)
@@ -95,7 +110,7 @@ function render({ ui, query }: Call): View {
             </>
           )}
         </section>
-        <CommandPanel texts={['secco diff NAME', 'secco profile approve NAME --reason WHY']} />
+        <CommandPanel texts={commandsOf(items[0], derived)} />
       </>
     )
   }

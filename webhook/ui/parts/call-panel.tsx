@@ -14,7 +14,7 @@ import { keyOf } from '../model/derived.js'
 import type { Cell } from '../model/grid.js'
 import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
 import { blockedText } from './format.js'
-import { Moment, Tag } from './marks.js'
+import { ContainerIdMark, Moment, Tag } from './marks.js'
 import { Command } from './panels.js'
 
 interface Props {
@@ -80,7 +80,7 @@ function Who(shown: Shown): VNode {
   return (
     <>
       <bdi>{last.comm === '' ? 'unknown' : last.comm}</bdi> in{' '}
-      <bdi class="mono">{last.container.slice(0, 12)}</bdi> on <bdi>{last.node}</bdi>
+      <ContainerIdMark id={last.container} /> on <bdi>{last.node}</bdi>
     </>
   )
 }

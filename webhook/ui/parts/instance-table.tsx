@@ -26,7 +26,7 @@ function rowOf(one: Instance, heard: string | undefined, now: number): Row {
     key: one.id,
     cells: [
       <>
-        <bdi class="mono" title={one.id}>
+        <bdi class="mono" title={one.id} data-copy-text={one.id}>
           {shortId(one.id)}
         </bdi>
         <span class="sub">{one.part ?? 'entry'}</span>

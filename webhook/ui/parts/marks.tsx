@@ -106,6 +106,15 @@ export function DigestMark(props: { digest: string | undefined; none?: string })
   )
 }
 
+/** An id of a container, shortened as runtimes do. The title and the copied text are the whole id. */
+export function ContainerIdMark({ id }: { id: string }): VNode {
+  return (
+    <bdi class="mono" title={id} data-copy-text={id}>
+      {id.slice(0, 12)}
+    </bdi>
+  )
+}
+
 /** The newest revision of a profile, and the earlier one that new pods get while the profile is pinned. */
 export function NewestMark({ profile }: { profile: SeccompProfile }): VNode {
   const pin = pinOf(profile)

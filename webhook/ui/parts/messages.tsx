@@ -1,4 +1,5 @@
 import type { SeccoError } from '../../../src/lib/errors.js'
+import { capitalised } from '../../../src/lib/printed-commands.js'
 import { messageDocument } from './layout.js'
 import type { Ui } from '../model/context.js'
 import { Command, CommandOptions, Sentence } from './panels.js'
@@ -78,7 +79,7 @@ export function deniedPage({ message, hint }: SeccoError): string {
     'Not permitted',
     <>
       <p>{message}</p>
-      <p>{hint}</p>
+      <p>{capitalised(hint)}</p>
     </>
   )
 }
@@ -96,7 +97,7 @@ export function failureView(error: SeccoError, status: number): View {
             {error.message} <span class="muted">({error.code})</span>
           </p>
           <p>
-            <Sentence text={error.hint} />
+            <Sentence text={capitalised(error.hint)} />
           </p>
           <p class="row">
             <a class="btn" href="/">

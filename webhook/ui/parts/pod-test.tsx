@@ -61,7 +61,14 @@ function ContainerLine(one: CheckResult['containers'][number]): VNode {
       </span>
       <span class="hint">
         {reason}
-        {revision !== undefined && `, ${revision.slice(0, 19)}`}
+        {revision !== undefined && (
+          <>
+            ,{' '}
+            <span title={revision} data-copy-text={revision}>
+              {revision.slice(0, 19)}
+            </span>
+          </>
+        )}
         {loosening.length > 0 && (
           <>
             ; asked for less than is given already, and does not count:{' '}

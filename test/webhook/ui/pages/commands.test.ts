@@ -59,6 +59,13 @@ const cases: readonly [what: string, SeccompProfile, url: string, decides: RegEx
     review,
     /--allow getsid --reason/
   ],
+  [
+    'the list of reviews with a risky call',
+    observing(['getsid', 'ptrace']),
+    '/review',
+    /--allow getsid --reason/
+  ],
+  ['the list of reviews with a risky call alone', observing(['ptrace']), '/review', undefined],
   ['a review of a risky call alone', observing(['ptrace']), review, undefined],
   ['a review, everything approved', approved, review, undefined],
   [
@@ -107,6 +114,22 @@ for (const [what, object, url, decides] of cases) {
     }
   })
 }
+
+test('the commands on the pages of profiles that ship with Secco work as printed', async (t) => {
+  const folder = t.testdir()
+  const option = `--state ${folder}`
+  const rig = await startUiRig({ objects: [], denials: () => [], commandOptions: option })
+  t.teardown(() => rig.app.close())
+  for (const url of ['/profiles?builtin=yes', '/profiles/secco-system/go']) {
+    const commands = commandsIn((await rig.get(url)).body).filter((one) => !one.includes('FILE'))
+    t.match(commands.join(), /--builtin/, url)
+    for (const command of commands) {
+      const { io, printed } = captureIo()
+      t.equal(await run(command.split(' ').slice(1), io), 0, `${command}: ${printed.stderr}`)
+      t.match(printed.stdout, /\bgo\b/, command)
+    }
+  }
+})
 
 test('the log-in names the hub in its command, and a hub on the usual folder needs no option', async (t) => {
   for (const [commandOptions, expected] of [

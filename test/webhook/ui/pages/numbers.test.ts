@@ -74,3 +74,11 @@ test('one number is the same in the menu, in lists, on the fleet page and in the
   const sum = [...states.matchAll(/<b>(\d+)<\/b>/g)].reduce((all, [, one]) => all + Number(one), 0)
   t.equal(sum, containers, 'the states add up')
 })
+
+test('a share of no containers is no number', async (t) => {
+  const { app, get } = await startUiRig({ objects: [], denials: () => [] })
+  t.teardown(() => app.close())
+  const fleet = textOf((await get('/')).body)
+  t.match(fleet, /Enforced none no container runs/)
+  t.notMatch(fleet, /Enforced 0 %/)
+})

@@ -2,7 +2,7 @@ import { h } from 'preact'
 import { test } from 'tap'
 import type { InventoryItem } from '../../../../webhook/ui/model/inventory.js'
 import { renderMarkup } from '../../../../webhook/ui/parts/render.js'
-import { revisionsOf, Verdict } from '../../../../webhook/ui/parts/marks.js'
+import { ContainerIdMark, revisionsOf, Verdict } from '../../../../webhook/ui/parts/marks.js'
 import { runningItem } from '../running-item.js'
 
 const [one, other] = [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`]
@@ -51,3 +51,12 @@ for (const [what, more, revisions, says] of cases) {
     t.end()
   })
 }
+
+test('an id that is shortened has its whole value in the title and in what is copied', (t) => {
+  const id = 'a1'.repeat(32)
+  const markup = renderMarkup(h(ContainerIdMark, { id }))
+  t.match(markup, `title="${id}"`)
+  t.match(markup, `data-copy-text="${id}"`)
+  t.match(markup, `>${id.slice(0, 12)}<`)
+  t.end()
+})
