@@ -159,8 +159,9 @@ function pointsOf(
     points.push({ points: 2, kind: 'abi', names: [], reason, source: 'seccomp(2)' })
   }
   if (neverObserved.length > 0) {
+    // Without points: the score says what a filter permits, and `secco ps` has no observations beside the filter.
     points.push({
-      points: Math.min(10, 0.2 * neverObserved.length),
+      points: 0,
       kind: 'unobserved',
       names: [...neverObserved],
       reason: unobservedRisk(neverObserved.length),

@@ -96,11 +96,16 @@ test('how an instance ended is in its line, in the words of the evidence', (t) =
     what: string,
     text: RegExp
   ][] = [
-    ['stop', undefined, 'stop', /^c1 ended$/],
-    ['killed', undefined, 'killed', /^c1 ended, killed \(SIGKILL\)$/],
-    ['killed SIGSEGV', undefined, 'killed', /^c1 ended, killed \(SIGSEGV\)$/],
-    ['killed', '12:00:30', 'killed', /^c1 ended, killed \(SIGKILL\) between .*: nobody saw it$/],
-    [undefined, undefined, 'ended', /^c1 ended$/]
+    ['stop', undefined, 'stop', /^(c1){32} ended$/],
+    ['killed', undefined, 'killed', /^(c1){32} ended, killed \(SIGKILL\)$/],
+    ['killed SIGSEGV', undefined, 'killed', /^(c1){32} ended, killed \(SIGSEGV\)$/],
+    [
+      'killed',
+      '12:00:30',
+      'killed',
+      /^(c1){32} ended, killed \(SIGKILL\) between .*: nobody saw it$/
+    ],
+    [undefined, undefined, 'ended', /^(c1){32} ended$/]
   ]
   for (const [ending, after, what, text] of table) {
     const one = start({
@@ -109,7 +114,7 @@ test('how an instance ended is in its line, in the words of the evidence', (t) =
       ...(after === undefined ? {} : { endedAfter: at(after) })
     })
     const merged = mergeHistories(historyOf(one), historyOf(start()))
-    const line = historyLines(merged).find((each) => each.text.startsWith('c1 ended'))
+    const line = historyLines(merged).find((each) => each.text.startsWith('c1c1'))
     t.equal(line?.what, what, text.source)
     t.match(line?.text ?? '', text)
   }
