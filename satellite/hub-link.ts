@@ -28,6 +28,8 @@ export interface UplinkHandlers {
   onWelcome: () => void
   /** These observations are to be offered again. @param ids of observations */
   onRoom: (ids: readonly string[]) => void
+  /** Sends what was recorded until now; resolves when all of it was offered. */
+  onCollect: () => Promise<void>
   /** Returns the bytes of a revision that this node holds. */
   onSendRevision: (ref: RevisionRef) => Promise<Uint8Array | undefined>
   /** The hub starts a trace, or renews its lease. */

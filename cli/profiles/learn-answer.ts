@@ -5,8 +5,7 @@ import type { Abi } from '../../src/syscalls/abi.js'
 import { sizeOfSet, subtractSets, type SyscallSet } from '../../src/syscalls/syscall-set.js'
 import { type Io, paint, plain } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
-import type { Doubt } from './learn-evidence.js'
-import { keyOf, type LearnArgs, type LearnState } from './learn-state.js'
+import { type Doubt, keyOf, type LearnArgs, type LearnState } from './learn-state.js'
 
 /** Exit codes in addition to 0, 1 and that of the test command. */
 const learnExit = { notConfident: 3, newCalls: 4, notProven: 5 } as const

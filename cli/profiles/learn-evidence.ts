@@ -5,7 +5,10 @@ import { entryInstances, evidenceOf, openEntries } from '../../src/seccomp/revie
 import { lossEvidence } from '../../src/seccomp/review/lost-calls.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { isRecording } from '../../webhook/views/node-problems.js'
+import type { Recorded } from '../../webhook/hub/hub-types.js'
 import { lossesOfNodes, type NodeView } from '../../webhook/views/view.js'
+import { notWritten } from './learn-recorded.js'
+import type { Doubt } from './learn-state.js'
 import type { SeenContainer } from './run-watch.js'
 
 /** RunFacts is what is known of the workload before, during and after the test command. */
@@ -18,6 +21,8 @@ export interface RunFacts {
   seen: readonly SeenContainer[]
   /** Why the hub was not heard all the time; undefined: it was. */
   hubAway: string | undefined
+  /** What the store lacked after everything was asked for; undefined: this hub cannot be asked. */
+  recorded: Recorded | undefined
   /** Undefined where the user may not list nodes. */
   nodesBefore: readonly NodeView[] | undefined
   nodesAfter: readonly NodeView[] | undefined
@@ -27,18 +32,11 @@ export interface RunFacts {
   near: readonly string[]
 }
 
-/** Doubt is why a run proves nothing about its workload. */
-export interface Doubt {
-  reason: string
-  /** The next step. */
-  next: string
-  /** For how long after the command what is missing may still come, in ms. */
-  waitMs: number
-}
-
 /** The report of a container that was not seen to run comes by then, and that of one that was by the later time. */
 const soonMs = 5000
 const lateMs = 30_000
+
+const toNodes = 'see `secco get nodes -o wide` for the reason, and run the command again'
 
 /** Returns the boot of the node on which an instance ran: a container does not outlive it. */
 const bootOf = ({ id }: Instance): string => runOf(id).slice(0, runOf(id).lastIndexOf('/'))
@@ -82,14 +80,31 @@ const unknownName = (key: string, near: readonly string[]): Doubt => ({
   waitMs: soonMs
 })
 
+/** Explains that a node of the run cannot be asked now; undefined when all are connected. */
+function notConnected(
+  key: string,
+  recorded: Recorded | undefined,
+  nodes: ReadonlySet<string>
+): Doubt | undefined {
+  const connected = new Set(recorded?.nodes.map(({ name }) => name))
+  const away = recorded && [...nodes].find((name) => !connected.has(name))
+  if (away === undefined) return undefined
+  const reason = `node ${away} is away, so what ${key} called there last is not known`
+  return { reason, next: toNodes, waitMs: lateMs }
+}
+
 /** Explains why nothing of the workload was recorded; undefined when something was. */
 export function notRecorded(facts: RunFacts): Doubt | undefined {
-  const { key, after, seen, near, hubAway } = facts
+  const { key, after, seen, near, hubAway, recorded } = facts
   if (hubAway !== undefined) {
     const next = 'see whether the hub stays up (`secco doctor`), then run the command again'
     return { reason: hubAway, next, waitMs: 0 }
   }
   const of = instancesOfRun(facts)
+  const nodes = new Set([...seen, ...of].map(({ node }) => node))
+  const unwritten =
+    after && (notConnected(key, recorded, nodes) ?? notWritten(key, recorded, nodes))
+  if (unwritten !== undefined) return unwritten
   const unheard = seen.find(({ node }) => !of.some((one) => one.node === node))
   if (unheard !== undefined) {
     const { name, node } = unheard
@@ -123,8 +138,6 @@ function lossyNodes({ nodesBefore = [], nodesAfter = [] }: RunFacts, names: Set<
     })
     .map(({ name }) => name)
 }
-
-const toNodes = 'see `secco get nodes -o wide` for the reason, and run the command again'
 
 /** Explains why what was recorded in the run is not complete; undefined when it is. */
 export function notComplete(facts: RunFacts): Doubt | undefined {
@@ -174,11 +187,16 @@ export function doubtWithoutRun(
     profile: SeccompProfile | undefined
     nodes: readonly NodeView[] | undefined
     near: readonly string[]
+    /** Undefined for a hub that cannot be asked. */
+    recorded: Recorded | undefined
   },
   now: number
 ): Doubt | undefined {
-  const { key, profile, nodes, near } = facts
+  const { key, profile, nodes, near, recorded } = facts
   if (profile === undefined) return unknownName(key, near)
+  const running = openEntries(profile.status?.instances ?? []).map(({ node }) => node)
+  const unwritten = notWritten(key, recorded, new Set(running))
+  if (unwritten !== undefined) return unwritten
   const found = evidenceOf(profile, now, undefined, nodes && lossesOfNodes(nodes))
   const open = found.find(({ item, ok }) => !ok && ['abis', 'start', 'lost'].includes(item))
   return open && { reason: `${key}: ${open.detail}`, next: open.next ?? '', waitMs: 0 }

@@ -1,17 +1,19 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { ObjectRef } from '../../src/store/store.js'
+import type { Recorded } from '../../webhook/hub/hub-types.js'
 import type { NodeView } from '../../webhook/views/view.js'
 import { plain } from '../lib/io.js'
+import { doubtWithoutRun, notComplete, notRecorded, type RunFacts } from './learn-evidence.js'
 import {
   type Doubt,
-  doubtWithoutRun,
-  notComplete,
-  notRecorded,
-  type RunFacts
-} from './learn-evidence.js'
-import { keyOf, type LearnArgs, type LearnDependencies, type LearnState } from './learn-state.js'
+  keyOf,
+  type LearnArgs,
+  type LearnDependencies,
+  type LearnState
+} from './learn-state.js'
 import { nearNames } from './near-names.js'
+import { askRecorded } from './learn-recorded.js'
 import { RunWatch } from './run-watch.js'
 
 /** A run of the test command: what is watched during it, and what was known before. */
@@ -54,18 +56,31 @@ async function knownNames(
   return [...keys, ...(watch?.learned() ?? [])]
 }
 
+/**
+ * Makes the store have what was recorded until now, and returns what it lacks. Whoever only looks at the store needs no hub.
+ * @throws SeccoError UNAVAILABLE and others of the hub, where no run is watched
+ */
+export async function recordedNow(
+  { hub }: LearnDependencies,
+  { ref, baseline }: LearnArgs,
+  run: LearnRun | undefined
+): Promise<Recorded | undefined> {
+  if (run !== undefined) return run.watch.recorded(ref)
+  return baseline && askRecorded(await hub(), ref)
+}
+
 async function factsOf(
   dependencies: LearnDependencies,
   { ref }: LearnArgs,
   { watch, before, nodesBefore, startedAt }: LearnRun,
-  after: SeccompProfile | undefined
+  { profile: after, recorded }: LearnState
 ): Promise<RunFacts> {
   const nodesAfter = await watch.nodes()
   const known = after === undefined ? await knownNames(dependencies, ref, watch) : []
   const key = keyOf(ref)
   return {
     ...{ key, before, after, seen: watch.seen(), hubAway: watch.hubAway() },
-    ...{ nodesBefore, nodesAfter, startedAt, near: nearNames(key, known) }
+    ...{ recorded, nodesBefore, nodesAfter, startedAt, near: nearNames(key, known) }
   }
 }
 
@@ -74,20 +89,22 @@ export async function doubtOf(
   dependencies: LearnDependencies,
   args: LearnArgs,
   run: LearnRun | undefined,
-  { profile, missing }: LearnState
+  state: LearnState
 ): Promise<Doubt | undefined> {
+  const { profile, missing, recorded } = state
   const required = args.isRequired ? missing.find(({ item }) => item !== 'quiet') : undefined
   const lacks = required && {
     reason: `required evidence is missing: ${required.item} (${required.detail})`,
     ...{ next: required.next ?? '', waitMs: 0 }
   }
   if (run !== undefined) {
-    const facts = await factsOf(dependencies, args, run, profile)
+    const facts = await factsOf(dependencies, args, run, state)
     return notRecorded(facts) ?? (args.baseline && (notComplete(facts) ?? lacks))
   }
   const near = profile ? [] : nearNames(keyOf(args.ref), await knownNames(dependencies, args.ref))
   const nodes = args.baseline && (await nodesOf(dependencies))
-  const doubt = doubtWithoutRun({ key: keyOf(args.ref), profile, nodes, near }, dependencies.now())
+  const facts = { key: keyOf(args.ref), profile, nodes, near, recorded }
+  const doubt = doubtWithoutRun(facts, dependencies.now())
   return profile === undefined || args.baseline ? (doubt ?? lacks) : undefined
 }
 

@@ -3,6 +3,7 @@ import { evidenceOf, lastNewMs } from '../../src/seccomp/review/evidence.js'
 import type { EvidenceItem } from '../../src/seccomp/review/evidence-item.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import type { SyscallSet } from '../../src/syscalls/syscall-set.js'
+import type { Recorded } from '../../webhook/hub/hub-types.js'
 import type { Hub } from '../hubs/hub.js'
 import type { Io } from '../lib/io.js'
 
@@ -34,20 +35,32 @@ export interface LearnDependencies {
 /** Returns `namespace/name` of the profile. */
 export const keyOf = ({ namespace, name }: ObjectRef): string => `${namespace}/${name}`
 
+/** Doubt is why a run proves nothing about its workload. */
+export interface Doubt {
+  reason: string
+  /** The next step. */
+  next: string
+  /** For how long after the command what is missing may still come, in ms. */
+  waitMs: number
+}
+
 export interface LearnState {
   profile: SeccompProfile | undefined
   missing: EvidenceItem[]
+  /** What the store lacked just before the profile was read; undefined: that is not known. */
+  recorded: Recorded | undefined
 }
 
 export async function stateOf(
   { store, now }: LearnDependencies,
-  args: LearnArgs
+  args: LearnArgs,
+  recorded: Recorded | undefined
 ): Promise<LearnState> {
   const profile = await store.get('SeccompProfile', args.ref)
   if (profile === undefined) {
     const next = 'let its container start while its node records'
     return {
-      profile,
+      ...{ profile, recorded },
       missing: [{ item: 'abis', ok: false, detail: 'nothing was observed yet', next }]
     }
   }
@@ -65,5 +78,5 @@ export async function stateOf(
       next: `wait until nothing comes for ${args.quietMs / 1000} s`
     })
   }
-  return { profile, missing }
+  return { profile, missing, recorded }
 }

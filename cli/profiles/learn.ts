@@ -3,9 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SeccoError } from '../../src/lib/errors.js'
 import { plain } from '../lib/io.js'
 import { answerOf, printAnswer, verdictOf } from './learn-answer.js'
-import type { Doubt } from './learn-evidence.js'
-import { doubtOf, type LearnRun, startRun } from './learn-run.js'
-import { type LearnArgs, type LearnDependencies, type LearnState, stateOf } from './learn-state.js'
+import { doubtOf, type LearnRun, recordedNow, startRun } from './learn-run.js'
+import {
+  type Doubt,
+  type LearnArgs,
+  type LearnDependencies,
+  type LearnState,
+  stateOf
+} from './learn-state.js'
 
 function runOnce({ command, output }: LearnArgs, signal: AbortSignal): Promise<number> {
   const [program = '', ...rest] = command
@@ -40,7 +45,9 @@ async function settle(
   const { io, now, signal } = dependencies
   const said = new Set<string>()
   for (;;) {
-    const state = await stateOf(dependencies, args)
+    // Asked for in each round: what is judged was recorded after the command had ended.
+    const recorded = await recordedNow(dependencies, args, run)
+    const state = await stateOf(dependencies, args, recorded)
     const doubt = await doubtOf(dependencies, args, run, state)
     const why = waitsFor(args, state, { doubt, sinceMs: run && now() - run.endedAt })
     if (why === undefined || now() >= end || signal.aborted) return { state, doubt }
@@ -60,7 +67,7 @@ function waitsFor(
     // A doubt that waiting does not take away is reported at once.
     if (sinceMs < doubt.waitMs) return doubt.reason
     if (!untilConfident) return undefined
-  }
+  } else if (doubt?.waitMs === Infinity) return doubt.reason
   if (profile === undefined) return untilConfident ? 'nothing was observed yet' : undefined
   const isQuiet = !missing.some(({ item }) => item === 'quiet')
   // What the command did last may still be on its way.
@@ -77,9 +84,9 @@ async function failed(
   const reason = `the test command failed with ${code}; its syscalls are observed nevertheless`
   dependencies.io.stderr(`${reason}\n`)
   if (args.output === 'table') return code
-  const { profile, missing } = await stateOf(dependencies, args)
+  const state = await stateOf(dependencies, args, undefined)
   const judged = { verdict: 'CommandFailed', reason, next: '', exitCode: code } as const
-  printAnswer(dependencies.io, args, answerOf(args, { profile, missing, runs, ...judged }))
+  printAnswer(dependencies.io, args, answerOf(args, { ...state, runs, ...judged }))
   return code
 }
 
@@ -109,7 +116,10 @@ async function runInWatch(
   const end = now() + args.timeoutMs
   let runs = 0
   let said = ''
-  let settled: Settled = { state: { profile: undefined, missing: [] }, doubt: undefined }
+  let settled: Settled = {
+    state: { profile: undefined, missing: [], recorded: undefined },
+    doubt: undefined
+  }
   do {
     if (run !== undefined) {
       runs += 1

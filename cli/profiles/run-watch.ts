@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { toSeccoError } from '../../src/lib/errors.js'
+import type { ObjectRef } from '../../src/store/store.js'
 import type { ContainerList } from '../../webhook/confinement/containers/container-routes.js'
 import type { ContainerView } from '../../webhook/confinement/containers/container-view.js'
+import type { Recorded } from '../../webhook/hub/hub-types.js'
 import type { NodeView } from '../../webhook/views/view.js'
 import type { Hub } from '../hubs/hub.js'
 import { queryOf } from '../hubs/hub-api.js'
+import { askRecorded } from './learn-recorded.js'
 
 /** SeenContainer is a container of the workload that ran while the test command did. */
 export interface SeenContainer {
@@ -76,6 +79,16 @@ export class RunWatch {
     } catch (error) {
       const { code, message } = toSeccoError(error)
       if (code !== 'FORBIDDEN') this.#lost(message)
+      return undefined
+    }
+  }
+
+  /** Asks for everything that was recorded until now; undefined also when no hub answers, which counts as away. */
+  async recorded(ref: ObjectRef): Promise<Recorded | undefined> {
+    try {
+      return await askRecorded(await this.#options.open(), ref)
+    } catch (error) {
+      this.#lost(toSeccoError(error).message)
       return undefined
     }
   }

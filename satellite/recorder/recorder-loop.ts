@@ -127,6 +127,13 @@ export class RecorderLoop {
     return this.#stopped ? [] : this.#slots.current(only)
   }
 
+  /** Sends what changed until now, as soon as no scan runs. */
+  async collect(): Promise<void> {
+    await this.#queue.run(async () => {
+      if (!this.#stopped) await this.#slots.visitAll(true)
+    })
+  }
+
   /** Sends observations of running containers again, because they were lost. @param ids of observations */
   resend(ids: readonly string[]): void {
     this.#slots.resend(ids)

@@ -147,6 +147,11 @@ export class Recording {
     this.#listeners.push(listener)
   }
 
+  /** Sends what changed until now of every container. */
+  async collect(): Promise<void> {
+    await this.#loop?.collect()
+  }
+
   /** Sends observations again, because they were lost. @param ids of observations */
   resend(ids: readonly string[]): void {
     this.#loop?.resend(ids)

@@ -53,6 +53,13 @@ export class BacklogItems {
     return this.#cached.size
   }
 
+  /** Instances that were not sent on this stream as they are now. */
+  get unsent(): number {
+    let count = 0
+    for (const { sent, sequence } of this.#items.values()) if (sent < sequence) count += 1
+    return count
+  }
+
   get isFull(): boolean {
     return this.#items.size >= this.#limits.instances || this.#bytes >= this.#limits.bytes
   }

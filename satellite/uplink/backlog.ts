@@ -90,6 +90,11 @@ export class Backlog {
     return this.#items.size
   }
 
+  /** Instances that were not sent on this stream as they are now. */
+  get unsent(): number {
+    return this.#items.unsent
+  }
+
   /** Instances whose observation is in memory. */
   get inMemory(): number {
     return this.#items.inMemory
@@ -202,8 +207,7 @@ export class Backlog {
   }
 
   /**
-   * Saves what is not on disk yet and has waited for its ack for `ageMs`. The first failure is logged; everything is
-   * tried again with the next call.
+   * Saves what is not on disk yet and has waited for its ack for `ageMs`. The first failure is logged, and the next call retries.
    */
   spool(ageMs = 0): Promise<void> {
     const now = performance.now()
@@ -260,12 +264,8 @@ export class Backlog {
       if (!ended) this.#givenUp.add(id)
       this.#dropped += 1
       if (this.#dropped % 100 === 1) {
-        const facts = {
-          code: 'TOO_LARGE',
-          id,
-          limit: this.#limits.instances,
-          dropped: this.#dropped
-        }
+        const [limit, dropped] = [this.#limits.instances, this.#dropped]
+        const facts = { code: 'TOO_LARGE', id, limit, dropped }
         this.#logger.error(facts, 'too many observations wait for the hub: some were given up')
       }
       this.#waiters.durable(id, Infinity)

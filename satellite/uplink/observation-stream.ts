@@ -85,6 +85,13 @@ export class ObservationStream {
     if (this.#backlog.size > 0) this.#saveSoon()
   }
 
+  /** Sends everything that may be sent. Returns how many observations the hub was not sent as they are now. */
+  sendAll(): number {
+    while (this.#sender.send(performance.now(), this.#resendMs));
+    if (this.#backlog.size > 0) this.#saveSoon()
+    return this.#backlog.unsent
+  }
+
   acked(acks: readonly ObservationAck[]): void {
     for (const { id, sequence } of acks) this.#backlog.acked(id, sequence)
     this.#wakeIfAcked()

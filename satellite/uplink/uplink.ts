@@ -1,4 +1,5 @@
 import type {
+  Collect,
   Condition,
   HubMessage,
   NodeStatus,
@@ -55,6 +56,8 @@ export interface UplinkOptions extends HubAddress, RevisionHandlers {
   onWelcome?: () => void
   /** There is room again for observations that were given up although their container had not ended. */
   onRoom?: (ids: readonly string[]) => void
+  /** Offers what was recorded until now; without this the satellite cannot be asked for it. */
+  onCollect?: () => Promise<void>
   /** Returns the bytes of a revision that this node holds; the hub has asked for them. */
   onSendRevision?: (ref: RevisionRef) => Promise<Uint8Array | undefined>
   /** The hub starts a trace, or renews its lease; without this the satellite takes no traces. */
@@ -210,6 +213,7 @@ export class Uplink {
         takesAcksTogether: true,
         takesTraces: this.#options.onStartTrace !== undefined,
         sendsRevisions: this.#options.onSendRevision !== undefined,
+        collects: this.#options.onCollect !== undefined,
         startedAt
       }
     }
@@ -224,8 +228,22 @@ export class Uplink {
     else if (body.$case === 'revision') this.#deliveries.revision(body.value)
     else if (body.$case === 'desired') this.#deliveries.desired(body.value.revisions)
     else if (body.$case === 'startTrace') this.#options.onStartTrace?.(body.value)
+    else if (body.$case === 'collect') void this.#collect(body.value)
     else if (body.$case === 'sendRevision') void this.#sendRevision(body.value)
     else if (body.$case === 'stopTrace') this.#options.onStopTrace?.(body.value.id)
+  }
+
+  /** Answers behind the observations: the stream keeps the order. Without an answer nothing is proven. */
+  async #collect({ id }: Collect): Promise<void> {
+    const { onCollect, logger } = this.#options
+    try {
+      await onCollect?.()
+    } catch (error) {
+      logger.error({ err: error }, 'recorded calls could not be collected')
+      return
+    }
+    const waiting = this.#observations.sendAll()
+    this.send({ $case: 'collected', value: { id, waiting } })
   }
 
   async #sendRevision(ref: RevisionRef): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { t, test } from 'tap'
 import { probeTracing } from '../../native/recorder.js'
 import { runtimeDefaultNames } from '../../src/seccomp/policy/runtime-default.js'
+import { startCounted } from '../helpers/counted-container.js'
 import { makeBundle } from '../helpers/runc-bundle.js'
 import { runSecco, type Outcome } from '../helpers/secco-command.js'
 import { everything, patience } from '../helpers/truth-rig.js'
@@ -37,7 +38,8 @@ test('the gate of a pipeline, with real containers', { skip }, async (t) => {
     const answer = outcome.stdout === '' ? undefined : (JSON.parse(outcome.stdout) as Answer)
     return { ...outcome, answer }
   }
-  const gate = (name: string, script: string) => learn(name, script, '--fail-on-new', baseline)
+  const gate = (name: string, script: string, ...options: string[]) =>
+    learn(name, script, '--fail-on-new', baseline, ...options)
 
   const first = await learn('gate', runs(bundle))
   t.match(first, { code: 0, answer: { verdict: 'Shown' } })
@@ -58,6 +60,27 @@ test('the gate of a pipeline, with real containers', { skip }, async (t) => {
   })
   t.match(await gate('gate', runs(more)), {
     ...{ code: 4, answer: { verdict: 'NewCalls', reason: /^1 syscall of default\/gate is not in/ } }
+  })
+
+  // A container that runs all the time makes a new call just before the command ends.
+  const place = { rootfs: rig.rootfs, work: rig.state, root: join(rig.state, 'runc') }
+  const counted = await startCounted(place, 'counted', { defaultAction: 'SCMP_ACT_ALLOW' })
+  t.teardown(() => counted.stop())
+  await rig.seen('counted', ({ syscalls }) => syscalls !== null)
+  const early = ['getsid', 'times']
+  await writeFile(baseline, JSON.stringify({ x86_64: usual.filter((one) => !early.includes(one)) }))
+  const mark = join(rig.state, 'call')
+  const asked = until('the command to run', () => existsSync(mark) || undefined, patience)
+  const late = gate(
+    'counted',
+    `touch ${mark}; until [ -e ${mark}ed ]; do :; done`,
+    ...['--quiet', '1ms']
+  )
+  await asked
+  await counted.call(1)
+  await writeFile(`${mark}ed`, '')
+  t.match(await late, {
+    ...{ code: 4, answer: { verdict: 'NewCalls', reason: /^2 syscalls of default\/counted are/ } }
   })
 
   // The recorder and the hub are away for a part of the run.

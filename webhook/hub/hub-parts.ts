@@ -107,9 +107,8 @@ export class HubParts {
     const { listen, tls, logger, reviewToken } = this.#options
     return openHubServer({
       ...{ listen, tls, logger, timing: this.#timing, rejections: this.rejections },
-      gate: this.#gate,
-      ...(reviewToken === undefined ? {} : { reviewToken }),
-      events: this.events
+      ...{ gate: this.#gate, events: this.events },
+      ...(reviewToken === undefined ? {} : { reviewToken })
     })
   }
 
@@ -148,12 +147,10 @@ export class HubParts {
   }
 
   #createPodCheck(): PodCheck | undefined {
-    const { pods, plainContainers = 'reject' } = this.#options
+    const { pods, plainContainers: plain = 'reject' } = this.#options
     if (pods === undefined) return undefined
-    return new PodCheck({
-      ...{ pods, plain: plainContainers, waitMs: this.#timing.podWaitMs },
-      profileOf: this.#learnedFrom
-    })
+    const profileOf = this.#learnedFrom
+    return new PodCheck({ pods, plain, waitMs: this.#timing.podWaitMs, profileOf })
   }
 
   #createWriter(): ObservationWriter {
@@ -192,8 +189,7 @@ export class HubParts {
     const { store, logger, approver } = this.#options
     return createPromotions({
       ...{ store, logger, everyMs: this.#timing.promoteMs, now: Date.now },
-      mayWrite: () => this.#isActive(),
-      ...(approver === undefined ? {} : { approver })
+      ...{ mayWrite: () => this.#isActive(), ...(approver && { approver }) }
     })
   }
 
@@ -219,6 +215,7 @@ export class HubParts {
       ...{ nodes, fleet, observe, rejections, limits: this.#limits, logger },
       report: createNodeReports({ ...shared, inventory, sets }),
       traced: (session, counts) => this.traces.reported(session, counts),
+      placing: (node) => this.podCheck?.waitingOf(node) ?? 0,
       sent: (session, revision) => this.held.answered(session, revision),
       nodesChanged: () => this.#nodesChanged()
     })
@@ -286,11 +283,13 @@ export class HubParts {
     this.fleet.join(session)
     this.held.joined(session, hello)
     this.traces.joined(session, hello)
+    this.messages.collections.joined(session, hello)
     this.#nodesChanged()
   }
 
   #sessionClosed(session: Session): void {
     this.traces.left(session)
+    this.messages.collections.left(session)
     this.held.left(session)
     if (!this.fleet.leave(session)) return
     this.records.nodes.disconnected(session.node, new Date().toISOString())

@@ -15,6 +15,8 @@ import type { HistoryRecorder } from './history/history-recorder.js'
 import type { FleetInventory } from './nodes/inventory.js'
 import type { NodeState } from './nodes/node-state.js'
 import type { Denial } from './denials/denial.js'
+import type { CollectedNode } from './observations/collections.js'
+import type { Unwritten } from './observations/observation-writer.js'
 import type { PlacedPods, PlainContainers } from './observations/pod-check.js'
 import type { Readiness } from './nodes/readiness.js'
 import type { RejectionReason } from './stream/rejections.js'
@@ -50,6 +52,11 @@ export interface HubOptions {
   cluster?: HubCluster
 }
 
+/** Recorded is what the store may lack of a profile after everything was asked for and written. */
+export interface Recorded extends Unwritten {
+  nodes: CollectedNode[]
+}
+
 /** Hub is the service that collects observations and distributes revisions. */
 export interface Hub {
   address: Address
@@ -80,6 +87,8 @@ export interface Hub {
   rejected(): Readonly<Record<RejectionReason, number>>
   /** Returns how many observations are not written yet, and how often a satellite was slowed down. */
   load(): IntakeLoad
+  /** Asks every connected node for what it recorded until now, and writes what waits of one profile. */
+  recorded(namespace: string, profile: string): Promise<Recorded>
   /** The denials in sums by caller and syscall, with a listener for news. */
   readonly denialRows: DenialRows
   /** Every running container of every node. */

@@ -1,13 +1,13 @@
 import { status } from '@grpc/grpc-js'
 import type { CertificatePair } from '../../certs/pair.js'
 import type { RevisionRef } from '../../src/api/gen/hub.js'
-import type { ProfileState } from '../../src/rules/profile-state.js'
+import { profileKey, type ProfileState } from '../../src/rules/profile-state.js'
 import type { Denial } from './denials/denial.js'
 import type { DenialRows } from './denials/denial-rows.js'
 import { goneFrom } from './gone-from.js'
 import { hurryRecords, openRecords } from './hub-records.js'
 import { defaultTiming } from './hub-timing.js'
-import type { Hub, HubOptions } from './hub-types.js'
+import type { Hub, HubOptions, Recorded } from './hub-types.js'
 import type { HistoryRecorder } from './history/history-recorder.js'
 import { noteMissed } from './note-deleted.js'
 import type { FleetInventory } from './nodes/inventory.js'
@@ -129,6 +129,11 @@ class RunningHub implements Hub {
   load(): IntakeLoad {
     const { waiting, slowed } = this.#parts.messages.load()
     return { waiting: waiting + this.#parts.writer.waiting(), slowed }
+  }
+
+  async recorded(namespace: string, profile: string): Promise<Recorded> {
+    const nodes = await this.#parts.messages.collections.collect()
+    return { nodes, ...(await this.#parts.writer.writeNow(profileKey(namespace, profile))) }
   }
 
   async flush(): Promise<void> {

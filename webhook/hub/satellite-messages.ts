@@ -13,6 +13,7 @@ import type { Nodes } from './nodes/nodes.js'
 import type { HubLimits } from './observations/cardinality.js'
 import { isNodeReport, type NodeReport } from './observations/node-reports.js'
 import { memoryOf } from './observations/memory-of.js'
+import { Collections } from './observations/collections.js'
 import { type IntakeLoad, ObservationIntake } from './observations/observation-intake.js'
 import type { ObservationReceiver } from './observations/observation-receiver.js'
 import { limitedStatus } from './stream/limited-status.js'
@@ -36,6 +37,8 @@ interface SatelliteMessagesOptions {
   /** Called with a revision that this hub asked for. */
   sent: (session: Session, revision: Revision) => void
   traced: (session: Session, counts: TraceCounts) => void
+  /** Returns how many observations of a node wait until their pods are known. */
+  placing: (node: string) => number
   rejections: Rejections
   limits: Pick<HubLimits, 'observationBytes' | 'statusBytes'>
   logger: Logger
@@ -46,12 +49,15 @@ interface SatelliteMessagesOptions {
 /** SatelliteMessages passes each message of a satellite to the part of the hub that it is for; limits come first. */
 export class SatelliteMessages {
   readonly #options: SatelliteMessagesOptions
+  readonly collections: Collections
   readonly #intake: ObservationIntake
   readonly #lines = new Map<string, Bucket>()
 
   constructor(options: SatelliteMessagesOptions) {
     this.#options = options
     this.#intake = new ObservationIntake(options.observe)
+    const { placing } = options
+    this.collections = new Collections({ placing, taken: () => this.settled() })
   }
 
   /** Returns how many observations wait to be taken, and how often a satellite was slowed down. */
@@ -101,6 +107,7 @@ export class SatelliteMessages {
       nodesChanged()
     } else if (body.$case === 'revisionStatus') this.#revisionStatus(session, body.value)
     else if (body.$case === 'trace') traced(session, body.value)
+    else if (body.$case === 'collected') this.collections.collected(session, body.value)
     else if (body.$case === 'sentRevision') sent(session, body.value)
     else if (isNodeReport(body)) report(session.node, body)
   }

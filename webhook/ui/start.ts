@@ -109,6 +109,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       ...(hub === undefined
         ? {}
         : {
+            recorded: (namespace, profile) => hub.recorded(namespace, profile),
             history: (namespace, profile, isWhole) =>
               linesOfProfile(hub.history, `${namespace}/${profile}`, isWhole, knownNow(hub))
           }),

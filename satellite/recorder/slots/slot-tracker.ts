@@ -157,8 +157,8 @@ export class SlotTracker {
     this.#due.finish()
   }
 
-  /** Visits and sends every slot as it is now, blocked calls included. */
-  async visitAll(): Promise<void> {
+  /** Visits every slot, and sends it as it is now, blocked calls included. @param onlyNews sends what changed */
+  async visitAll(onlyNews = false): Promise<void> {
     const { recorder, registry } = this.#options
     registry.take()
     takeAll(recorder, () => this.takeChanges())
@@ -173,8 +173,8 @@ export class SlotTracker {
         await this.#end(tracked)
         continue
       }
-      await this.#readBlocked(tracked)
-      this.#send(tracked, false)
+      const isNews = (await this.#readBlocked(tracked)) > 0
+      if (!onlyNews || isNews || tracked.slot.distinct !== tracked.sent) this.#send(tracked, false)
       // A detached recorder does not report the end of a slot.
       tracked.checkAt = tracked.dueAt = performance.now()
       this.#due.rescan()

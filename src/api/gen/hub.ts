@@ -45,6 +45,7 @@ export interface SatelliteMessage {
     | //
     /** The bytes of a revision that the hub asked for; without `json` when the node has none. */
     { $case: "sentRevision"; value: Revision }
+    | { $case: "collected"; value: Collected }
     | undefined;
 }
 
@@ -64,6 +65,9 @@ export interface HubMessage {
     | //
     /** Asks for the bytes of a revision: the hub has lost them, or never had them. */
     { $case: "sendRevision"; value: RevisionRef }
+    | //
+    /** Asks for everything that was recorded until now. */
+    { $case: "collect"; value: Collect }
     | undefined;
 }
 
@@ -100,6 +104,8 @@ export interface Hello {
     | undefined;
   /** send_revision is understood */
   sendsRevisions: boolean;
+  /** Collect is understood */
+  collects?: boolean | undefined;
 }
 
 export interface Welcome {
@@ -559,6 +565,17 @@ export interface TracedCall {
   count: number;
 }
 
+/** Asks a satellite to look at every container now, and to send what the hub lacks. Collected comes behind that. */
+export interface Collect {
+  id: number;
+}
+
+export interface Collected {
+  id: number;
+  /** Observations that were not sent on this stream: the hub does not accept them yet, or the transport is full. */
+  waiting: number;
+}
+
 function createBaseSatelliteMessage(): SatelliteMessage {
   return { body: undefined };
 }
@@ -601,6 +618,9 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         break;
       case "sentRevision":
         Revision.encode(message.body.value, writer.uint32(162).fork()).join();
+        break;
+      case "collected":
+        Collected.encode(message.body.value, writer.uint32(170).fork()).join();
         break;
     }
     return writer;
@@ -715,6 +735,14 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
             message.body = { $case: "sentRevision", value: Revision.decode(reader, reader.uint32()) };
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.body = { $case: "collected", value: Collected.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -805,6 +833,12 @@ export const SatelliteMessage: MessageFns<SatelliteMessage> = {
         }
         break;
       }
+      case "collected": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "collected", value: Collected.fromPartial(object.body.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -846,6 +880,9 @@ export const HubMessage: MessageFns<HubMessage> = {
         break;
       case "sendRevision":
         RevisionRef.encode(message.body.value, writer.uint32(162).fork()).join();
+        break;
+      case "collect":
+        Collect.encode(message.body.value, writer.uint32(170).fork()).join();
         break;
     }
     return writer;
@@ -944,6 +981,14 @@ export const HubMessage: MessageFns<HubMessage> = {
             message.body = { $case: "sendRevision", value: RevisionRef.decode(reader, reader.uint32()) };
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.body = { $case: "collect", value: Collect.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1022,6 +1067,12 @@ export const HubMessage: MessageFns<HubMessage> = {
         }
         break;
       }
+      case "collect": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "collect", value: Collect.fromPartial(object.body.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1093,6 +1144,7 @@ function createBaseHello(): Hello {
     takesTraces: false,
     startedAt: undefined,
     sendsRevisions: false,
+    collects: undefined,
   };
 }
 
@@ -1124,6 +1176,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.sendsRevisions !== false) {
       writer.uint32(160).bool(message.sendsRevisions);
+    }
+    if (message.collects !== undefined) {
+      writer.uint32(168).bool(message.collects);
     }
     return writer;
   },
@@ -1213,6 +1268,14 @@ export const Hello: MessageFns<Hello> = {
             message.sendsRevisions = reader.bool();
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.collects = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1241,6 +1304,7 @@ export const Hello: MessageFns<Hello> = {
     message.takesTraces = object.takesTraces ?? false;
     message.startedAt = object.startedAt ?? undefined;
     message.sendsRevisions = object.sendsRevisions ?? false;
+    message.collects = object.collects ?? undefined;
     return message;
   },
 };
@@ -5168,6 +5232,128 @@ export const TracedCall: MessageFns<TracedCall> = {
     message.abi = object.abi ?? "";
     message.name = object.name ?? "";
     message.count = object.count ?? 0;
+    return message;
+  },
+};
+
+function createBaseCollect(): Collect {
+  return { id: 0 };
+}
+
+export const Collect: MessageFns<Collect> = {
+  encode(message: Collect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Collect {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCollect();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Collect>): Collect {
+    return Collect.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Collect>): Collect {
+    const message = createBaseCollect();
+    message.id = object.id ?? 0;
+    return message;
+  },
+};
+
+function createBaseCollected(): Collected {
+  return { id: 0, waiting: 0 };
+}
+
+export const Collected: MessageFns<Collected> = {
+  encode(message: Collected, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint64(message.id);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(16).uint64(message.waiting);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Collected {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCollected();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waiting = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Collected>): Collected {
+    return Collected.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Collected>): Collected {
+    const message = createBaseCollected();
+    message.id = object.id ?? 0;
+    message.waiting = object.waiting ?? 0;
     return message;
   },
 };

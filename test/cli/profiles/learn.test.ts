@@ -7,6 +7,7 @@ import { parseBaseline, parseRequired } from '../../../cli/profiles/learn-baseli
 import type { LearnArgs } from '../../../cli/profiles/learn-state.js'
 import type { Hub } from '../../../cli/hubs/hub.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import type { Recorded } from '../../../webhook/hub/hub-types.js'
 import type { Store } from '../../../src/store/store.js'
 import { captureIo } from '../../helpers/captured-io.js'
 
@@ -33,28 +34,41 @@ const profile: SeccompProfile = {
   }
 }
 
+const sent: Recorded = {
+  ...{ waiting: 0, problem: '' },
+  nodes: [{ name: 'n', state: 'sent', waiting: 0, version: '1.0.0' }]
+}
+
 /** A hub that lists these nodes, and no running container. */
-const hub: Pick<Hub, 'ask' | 'follow' | 'list'> = {
-  ask: () => Promise.reject(new Error('not asked')),
+const hubOf = (recorded: () => Recorded | undefined): Pick<Hub, 'ask' | 'follow' | 'list'> => ({
+  ask: <T>(path: string) => {
+    const [, ref] = /^\/api\/v1\/profiles\/(.*)\?recorded=now$/.exec(path) ?? []
+    if (ref === 'shop/web') return Promise.resolve({ recorded: recorded() } as T)
+    return Promise.reject(new SeccoError('NOT_FOUND', `there is no profile ${ref ?? path}`))
+  },
   list: () => Promise.resolve([]),
   follow: (_, { onEvent }, signal) =>
     new Promise((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true })
       onEvent('snapshot', { items: [] })
     })
-}
+})
 
 interface Known {
   /** What is known before the command runs. */
   before?: SeccompProfile
   found?: SeccompProfile | null
-  hub?: () => Promise<typeof hub>
+  hub?: () => Promise<ReturnType<typeof hubOf>>
+  /** What the hub answers one after the other when it is asked to write what it recorded; the last one again and again. */
+  recorded?: readonly (Recorded | undefined)[]
 }
 
 /** Runs the gate on a clock of its own: each look at it takes a second. */
 async function gate(more: Partial<LearnArgs>, { before, found = profile, ...given }: Known = {}) {
   let now = start
   let asked = 0
+  const answers = [...(given.recorded ?? [sent])]
+  const answering = hubOf(() => (answers.length > 1 ? answers.shift() : answers[0]))
   const { io, printed } = captureIo()
   const hasCommand = (more.command ?? []).length > 0
   const store: Pick<Store, 'get' | 'list'> = {
@@ -78,7 +92,7 @@ async function gate(more: Partial<LearnArgs>, { before, found = profile, ...give
     },
     {
       ...{ io, store, now: () => (now += 1000), signal: new AbortController().signal },
-      hub: given.hub ?? (() => Promise.resolve(hub))
+      hub: given.hub ?? (() => Promise.resolve(answering))
     }
   )
   return { code, ...printed }
@@ -159,6 +173,11 @@ const ofRun = (more: object): SeccompProfile => ({
 const away = () =>
   Promise.reject(new SeccoError('UNAVAILABLE', 'no hub runs', { hint: 'start it: secco up' }))
 
+const node = (state: Recorded['nodes'][number]['state'], waiting = 0) => ({
+  ...{ name: 'n', version: '1.0.0' },
+  ...{ state, waiting }
+})
+
 test('0 is only for a workload that was recorded in the run, and completely', async (t) => {
   // [what, arguments, what is known, exit code, verdict, reason]
   const table: [string, Partial<LearnArgs>, Known, number, string, RegExp][] = [
@@ -224,6 +243,65 @@ test('0 is only for a workload that was recorded in the run, and completely', as
       { found: ofRun({ complete: false, events: [] }) },
       ...([5, 'NotProven', /No start was recorded/] as const)
     ],
+    [
+      'a finding was written while the gate waited',
+      {},
+      { recorded: [{ ...sent, waiting: 1 }, { ...sent, waiting: 1 }, sent] },
+      ...([0, 'NothingNew', /completely/] as const)
+    ],
+    [
+      'a finding that is never written',
+      { timeoutMs: 5000 },
+      { recorded: [{ ...sent, waiting: 2, problem: 'no space' }] },
+      ...([
+        5,
+        'NotProven',
+        /of what was recorded of shop\/web, 2 findings are not written yet: no sp/
+      ] as const)
+    ],
+    [
+      'a finding for which the profile has no room',
+      { timeoutMs: 5000 },
+      { recorded: [{ ...sent, problem: 'the profile is full' }] },
+      ...([5, 'NotProven', /not everything is written yet: the profile is full/] as const)
+    ],
+    [
+      'without a command, a finding that is never written',
+      { command: [], timeoutMs: 5000 },
+      { recorded: [{ ...sent, waiting: 1 }] },
+      ...([5, 'NotProven', /1 finding is not written yet/] as const)
+    ],
+    [
+      'an observation that is still on its node',
+      { timeoutMs: 5000 },
+      { recorded: [{ ...sent, nodes: [node('waiting', 3)] }] },
+      ...([5, 'NotProven', /3 observations of node n have not reached the hub/] as const)
+    ],
+    [
+      'a node that does not answer',
+      { timeoutMs: 5000 },
+      { recorded: [{ ...sent, nodes: [node('silent')] }] },
+      ...([5, 'NotProven', /node n did not send what it recorded last/] as const)
+    ],
+    [
+      'a node that is away',
+      { timeoutMs: 5000 },
+      { recorded: [{ ...sent, nodes: [] }] },
+      ...([5, 'NotProven', /node n is away/] as const)
+    ],
+    [
+      'an earlier satellite',
+      {},
+      { recorded: [{ ...sent, nodes: [node('old')] }] },
+      ...([5, 'NotProven', /the satellite of node n has version 1\.0\.0, which cannot/] as const)
+    ],
+    [
+      'an earlier satellite on another node',
+      {},
+      { recorded: [{ ...sent, nodes: [...sent.nodes, { ...node('old'), name: 'other' }] }] },
+      ...([0, 'NothingNew', /completely/] as const)
+    ],
+    ['an earlier hub', {}, { recorded: [undefined] }, 5, 'NotProven', /the hub has an earlier/],
     ['without a command, all records', { command: [] }, {}, 0, 'NothingNew', /completely/],
     [
       'a command without a baseline',

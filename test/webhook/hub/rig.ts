@@ -192,6 +192,7 @@ export async function createRig() {
           ...{ onRevision: ends.onRevision, status: ends.status, holding: ends.holding },
           ...{ onStartTrace: ends.onStartTrace, onStopTrace: ends.onStopTrace },
           onSendRevision: ends.onSendRevision,
+          onCollect: ends.onCollect,
           onDesired: (revisions) => ends.onDesired(revisions),
           ...options
         })

@@ -7,11 +7,7 @@ import { namespaceField, type Store } from '../../../src/store/store.js'
 import { hasLearned, remembers, withFindings } from './evidence.js'
 import { joinFindings } from './join-findings.js'
 import type { ObservationFinding } from './read-observation.js'
-import {
-  createWriteInterval,
-  type WriteInterval,
-  type WriteIntervalTiming
-} from './write-interval.js'
+import { WriteIntervals, type WriteIntervalTiming } from './write-interval.js'
 import type { Target } from '../nodes/workload.js'
 
 interface Waiting {
@@ -33,8 +29,17 @@ interface WriteQueue {
   due: number
   /** Whether a waiting finding has something that the profile lacks. */
   isNews: boolean
-  running: Promise<void> | undefined
+  /** Resolves with why the batch was not written; '' when it was. */
+  running: Promise<string> | undefined
   failures: number
+}
+
+/** Unwritten is what the store lacks of one profile. */
+export interface Unwritten {
+  /** Findings that wait. */
+  waiting: number
+  /** Why something was not written; '' when all of it was. */
+  problem: string
 }
 
 interface ObservationWriterTiming extends WriteIntervalTiming {
@@ -47,8 +52,6 @@ const mostWaiting = 50_000
 /** Beyond that, news of one profile that wait at most. */
 const mostOfProfile = 1024
 const longestRetryMs = 30_000
-/** The write interval of a profile starts again when nothing came for this long. */
-const forgetMs = 2 * 3_600_000
 
 /** Returns the profile that learning creates. */
 function newProfile({ ref, workload }: Target): SeccompProfile {
@@ -94,28 +97,6 @@ async function writeFindings(
     await store.update('SeccompProfile', target.ref, change)
   }
   return true
-}
-
-/** WriteIntervals keeps the write interval of each profile that was used lately. */
-class WriteIntervals {
-  readonly #timing: WriteIntervalTiming
-  /** In the order of use: the first one was not used for the longest time. */
-  readonly #byProfile = new Map<string, { interval: WriteInterval; usedAt: number }>()
-
-  constructor(timing: WriteIntervalTiming) {
-    this.#timing = timing
-  }
-
-  of(key: string, now: number): WriteInterval {
-    const interval = this.#byProfile.get(key)?.interval ?? createWriteInterval(this.#timing)
-    this.#byProfile.delete(key)
-    this.#byProfile.set(key, { interval, usedAt: now })
-    for (const [oldest, { usedAt }] of this.#byProfile) {
-      if (now - usedAt < forgetMs) break
-      this.#byProfile.delete(oldest)
-    }
-    return interval
-  }
 }
 
 /** ObservationWriter writes findings to the store, one profile at a time. */
@@ -193,6 +174,18 @@ export class ObservationWriter {
     }
   }
 
+  /** Writes what waits of one profile, whatever its write interval is, and returns what the store lacks then. */
+  async writeNow(key: string): Promise<Unwritten> {
+    // A finding that found no room was left out, and its satellite resends it much later.
+    let problem = this.#waiting >= mostWaiting ? `${this.#waiting} findings wait to be written` : ''
+    for (let round = 0; round < 2; round += 1) {
+      const queue = this.#queues.get(key)
+      if (queue !== undefined) problem = (await this.#run(key, queue)) || problem
+    }
+    if (!this.#mayWrite()) problem = 'this hub is on standby'
+    return { waiting: this.#queues.get(key)?.waiting.size ?? 0, problem }
+  }
+
   /** Flushes, and accepts nothing more. */
   async close(): Promise<void> {
     this.#isClosed = true
@@ -238,14 +231,14 @@ export class ObservationWriter {
     queue.timer = setTimeout(() => void this.#run(key, queue), wait)
   }
 
-  #run(key: string, queue: WriteQueue): Promise<void> {
+  #run(key: string, queue: WriteQueue): Promise<string> {
     clearTimeout(queue.timer)
     queue.timer = undefined
     queue.running ??= this.#drain(key, queue)
     return queue.running
   }
 
-  async #drain(key: string, queue: WriteQueue): Promise<void> {
+  async #drain(key: string, queue: WriteQueue): Promise<string> {
     const batch = [...queue.waiting]
     const { isNews } = queue
     queue.waiting.clear()
@@ -253,8 +246,9 @@ export class ObservationWriter {
     queue.isNews = false
     if (!this.#mayWrite()) {
       this.#queues.delete(key)
-      return
+      return 'this hub is on standby'
     }
+    let problem = ''
     try {
       const findings = batch.map(([, waiting]) => waiting)
       const isKept = await writeFindings(this.#store, queue.target, findings)
@@ -265,11 +259,14 @@ export class ObservationWriter {
       this.#intervals.of(key, now).wrote(isNews, now)
       for (const { stored } of findings) stored()
     } catch (error) {
-      this.#failed(key, queue, { batch, isNews, error: toSeccoError(error) })
+      const failure = toSeccoError(error)
+      problem = failure.message
+      this.#failed(key, queue, { batch, isNews, error: failure })
     }
     queue.running = undefined
     if (queue.waiting.size === 0) this.#queues.delete(key)
     else if (!this.#isClosed) this.#schedule(key, queue)
+    return problem
   }
 
   /** Puts a batch that was not written back into its queue, or rejects it when the profile is full. */

@@ -138,6 +138,11 @@ export class PodCheck {
     return placement ?? this.#unknown(node, container)
   }
 
+  /** Returns how many containers of a node wait. */
+  waitingOf(node: string): number {
+    return this.#waiting.get(node)?.count ?? 0
+  }
+
   async check(node: string, container: ContainerRef): Promise<Placement> {
     return this.known(node, container) ?? this.wait(node, container)
   }

@@ -29,7 +29,7 @@ export interface WriteInterval {
 }
 
 /** Creates the write interval of one profile: short at first, and longer while nothing new comes. Pure: callers pass times. */
-export function createWriteInterval(timing: WriteIntervalTiming): WriteInterval {
+function createWriteInterval(timing: WriteIntervalTiming): WriteInterval {
   const { coalesceMs, newsBurst, newsEveryMs, idleMs, longestIdleMs } = timing
   let tokens = newsBurst
   let refilledAt: number | undefined
@@ -66,5 +66,30 @@ export function createWriteInterval(timing: WriteIntervalTiming): WriteInterval 
       refill(now)
       tokens = Math.max(0, tokens - 1)
     }
+  }
+}
+
+/** The write interval of a profile starts again when nothing came for this long. */
+const forgetMs = 2 * 3_600_000
+
+/** WriteIntervals keeps the write interval of each profile that was used lately. */
+export class WriteIntervals {
+  readonly #timing: WriteIntervalTiming
+  /** In the order of use: the first one was not used for the longest time. */
+  readonly #byProfile = new Map<string, { interval: WriteInterval; usedAt: number }>()
+
+  constructor(timing: WriteIntervalTiming) {
+    this.#timing = timing
+  }
+
+  of(key: string, now: number): WriteInterval {
+    const interval = this.#byProfile.get(key)?.interval ?? createWriteInterval(this.#timing)
+    this.#byProfile.delete(key)
+    this.#byProfile.set(key, { interval, usedAt: now })
+    for (const [oldest, { usedAt }] of this.#byProfile) {
+      if (now - usedAt < forgetMs) break
+      this.#byProfile.delete(oldest)
+    }
+    return interval
   }
 }

@@ -81,14 +81,19 @@ export const profileRoutes: readonly Route[] = [
     needs: { verb: 'get', resource: 'seccompprofiles' },
     cli: 'secco profile show NAME -o json',
     pages: ['/profiles/:namespace/:name', '/workloads/:namespace/:name'],
+    query: Type.Object({ recorded: Type.Optional(Type.Enum(['now'])) }),
     response: AnyObject,
     async handle(call) {
+      const { namespace, name } = refOf(call)
+      const isAsked = call.query['recorded'] === 'now'
+      const recorded = isAsked ? await call.ui.sources.recorded?.(namespace, name) : undefined
       const profile = await mustGet(call)
       const derived = derivedOf(call.ui.sources, call.ui.now())
       const { rendering, problem } = derived.rendering(profile)
       const unknown = derived.unknown === '' ? {} : { unknown: derived.unknown }
       return {
         ...profile,
+        ...(recorded && { recorded }),
         review: derived.review(profile),
         rendering:
           rendering === undefined

@@ -7,6 +7,7 @@ import type { RenderOptions } from '../../../src/seccomp/render/render-types.js'
 import type { StoreProblem } from '../../../src/store/store.js'
 import type { PodView } from '../../confinement/containers/sources.js'
 import type { Assignment } from '../../confinement/ladder/assignment.js'
+import type { Recorded } from '../../hub/hub-types.js'
 import type { Discovery } from '../../hub/observations/discovery.js'
 import type { MissingNode } from '../../confinement/containers/missing-nodes.js'
 import type { DenialView } from '../../views/denial-view.js'
@@ -53,6 +54,8 @@ export interface UiSources {
   containers: () => Containers | undefined
   /** Where a profile is in force and what gives it to pods; absent where no hub follows the containers. */
   assignment?: (profile: SeccompProfile, sees?: (namespace: string) => boolean) => Assignment
+  /** Makes the store have what was recorded of a profile until now, and returns what it lacks. Absent without a hub. */
+  recorded?: (namespace: string, profile: string) => Promise<Recorded>
   /** Calls the listener after any of the above changed. Returns a function that removes it. */
   onChange: (listener: () => void) => () => void
 }
