@@ -11,6 +11,8 @@ const listOf = (text: string | undefined): string[] =>
     .map((each) => each.trim())
     .filter((each) => each !== '')
 
+const forceHelp = 'change it although a rule enforces it at once and no start was recorded'
+
 /** Adds `secco profile call NAME --allow A --deny B`, which does the same as a click in the grid of a page. */
 export function addCallVerb(profile: Command, context: VerbContext): void {
   profile
@@ -20,10 +22,17 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
     .option('--allow <calls>', 'allow these syscalls, comma-separated')
     .option('--deny <calls>', 'deny these syscalls, comma-separated')
     .requiredOption('--reason <text>', 'record this reason with the decision')
+    .option('--force', forceHelp)
     .action(
       async (
         name: string,
-        options: { namespace: string; allow?: string; deny?: string; reason: string },
+        options: {
+          namespace: string
+          allow?: string
+          deny?: string
+          reason: string
+          force?: boolean
+        },
         command: Command
       ) => {
         const ref = parseRef(name, options.namespace)
@@ -34,12 +43,16 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
             'nothing to decide: neither --allow nor --deny names a syscall'
           )
         }
+        const { startCheck } = await import('../profiles/start-check.js')
         const { decideCalls } = await import('../../src/seccomp/review/decide-calls.js')
         const decision = { at: context.now().toISOString(), reason: options.reason, allow, deny }
         await withChanges(command, context, async (store, by) => {
-          await store.update('SeccompProfile', ref, (profile) =>
-            decideCalls(profile, { ...decision, by })
-          )
+          const before = await store.get('SeccompProfile', ref)
+          const checkStart = await startCheck(store, before, options.force)
+          await store.update('SeccompProfile', ref, (profile) => {
+            checkStart(profile)
+            return decideCalls(profile, { ...decision, by })
+          })
           context.io.stderr(
             `${ref.namespace}/${ref.name}: decided; the hub renders and delivers the revision\n`
           )
@@ -59,20 +72,25 @@ export function addExtendVerb(profile: Command, context: VerbContext): void {
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
     .option('--add <profiles>', 'add these parents: NAME or NAMESPACE/NAME, comma-separated')
     .option('--remove <profiles>', 'remove these parents')
+    .option('--force', forceHelp)
     .action(
       async (
         name: string,
-        options: { namespace: string; add?: string; remove?: string },
+        options: { namespace: string; add?: string; remove?: string; force?: boolean },
         command: Command
       ) => {
         const ref = parseRef(name, options.namespace)
+        const { startCheck } = await import('../profiles/start-check.js')
         const { withParents } = await import('../../src/seccomp/render/extend.js')
         const [add, remove] = [listOf(options.add), listOf(options.remove)]
         await withChanges(command, context, async (store, by) => {
           const who = { by, at: context.now().toISOString() }
-          const after = await store.update('SeccompProfile', ref, (profile) =>
-            withParents(profile, add, remove, who)
-          )
+          const before = await store.get('SeccompProfile', ref)
+          const checkStart = await startCheck(store, before, options.force)
+          const after = await store.update('SeccompProfile', ref, (profile) => {
+            checkStart(profile)
+            return withParents(profile, add, remove, who)
+          })
           context.io.stdout(
             `${ref.namespace}/${ref.name} extends ${after.spec.extends?.join(', ') ?? 'nothing'}\n`
           )

@@ -172,13 +172,17 @@ export function addApply(
     .description(`create or change every ${kind} of a YAML file`)
     .requiredOption('-f, --file <file>', "read this YAML file, '-' for standard input")
     .option('-n, --namespace <namespace>', 'use this namespace for documents that name none')
+    .option('--force', 'also where a start that was not recorded is enforced at once')
     .option('--dry-run', 'check the documents and change nothing')
     .action(
-      async (options: { file: string; namespace?: string; dryRun?: boolean }, command: Command) => {
-        const { file, namespace, dryRun = false } = options
+      async (
+        options: { file: string; namespace?: string; force?: boolean; dryRun?: boolean },
+        command: Command
+      ) => {
+        const { file, namespace, force = false, dryRun = false } = options
         const { applyDocuments } = await import('../profiles/apply.js')
         const apply = (store: Store, by: string) => {
-          const args = { file, namespace, dryRun, by, at: context.now().toISOString() }
+          const args = { file, namespace, force, dryRun, by, at: context.now().toISOString() }
           return applyDocuments(context.io, store, kind, args)
         }
         if (kind === 'SeccompProfile' && !dryRun) await withChanges(command, context, apply)

@@ -84,6 +84,7 @@ interface RuleCreateOptions {
   labels?: string
   containers?: string
   whenNotReady?: string
+  force?: boolean
   dryRun?: boolean
   output: string
 }
@@ -102,6 +103,7 @@ function addCreate(rule: Command, context: VerbContext): void {
       '--when-not-ready <choice>',
       'what a pod gets while a node lacks the file: RuntimeDefault, Previous or Deny'
     )
+    .option('--force', 'enforce the profile although no start was recorded')
     .option('--dry-run', 'check the rule and create nothing')
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (name: string, options: RuleCreateOptions, command: Command) => {
@@ -109,6 +111,7 @@ function addCreate(rule: Command, context: VerbContext): void {
       const { namespace, profile, labels, containers, whenNotReady, dryRun = false } = options
       const args = {
         ...{ name, namespace, profile, labels, containers, dryRun },
+        force: options.force === true,
         mode: parseOutput(options.mode, modes, '--mode') as Mode,
         whenNotReady:
           whenNotReady === undefined

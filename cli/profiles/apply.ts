@@ -8,6 +8,7 @@ import { applyProfile } from '../../src/confinement/approving-store.js'
 import type { ApprovalDecision } from '../../src/seccomp/policy/approval.js'
 import type { Io } from '../lib/io.js'
 import { printWarnings } from './lint.js'
+import { checkRule, startCheck } from './start-check.js'
 
 /**
  * Applies every document of a YAML stream of one kind. All documents are checked before the first is written, so an
@@ -18,7 +19,12 @@ export async function applyDocuments(
   io: Io,
   store: Store,
   kind: Kind,
-  args: { file: string; namespace: string | undefined; dryRun: boolean } & ApprovalDecision
+  args: {
+    file: string
+    namespace: string | undefined
+    dryRun: boolean
+    force?: boolean
+  } & ApprovalDecision
 ): Promise<number> {
   const documents = parseDocuments(await io.readFile(args.file), args.file)
   if (documents.length === 0) {
@@ -47,9 +53,16 @@ export async function applyDocuments(
     }
     if (placed.kind === 'SeccompProfile') {
       const { by, at } = args
+      const { namespace: where, name: which } = placed.metadata
+      const before = await store.get('SeccompProfile', { namespace: where, name: which })
+      const isApproving = placed.spec.seccomp !== undefined || placed.spec.extends !== undefined
+      if (before && isApproving) (await startCheck(store, before, args.force))(before)
       await applyProfile(store, placed, { by, at, reason: 'applied as a document' })
     }
-    if (placed.kind === 'SeccompRule') await store.apply('SeccompRule', placed)
+    if (placed.kind === 'SeccompRule') {
+      await checkRule(store, placed, args.force)
+      await store.apply('SeccompRule', placed)
+    }
     io.stdout(`${name} applied in ${namespace}\n`)
   }
   return 0

@@ -1,10 +1,6 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import type { SeccompRule } from '../../src/api/seccomp-rule.js'
-import { rootNamespace } from '../../src/api/names.js'
-import { mustNotEnforceUnseenStart } from '../../src/confinement/seen-start.js'
-import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import { plural } from '../../src/lib/plural.js'
-import { isStartUnseen } from '../../src/seccomp/review/evidence.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { approvedDigest, isApprovalStale } from '../../src/seccomp/policy/approval.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
@@ -18,6 +14,7 @@ import type { ObjectRef, Store } from '../../src/store/store.js'
 import { reportFailure } from '../lib/failure.js'
 import { type Io, paint } from '../lib/io.js'
 import { ruleText } from '../lib/rule-text.js'
+import { startCheck } from './start-check.js'
 
 /** Reads a profile. @throws SeccoError NOT_FOUND that names the namespace */
 export async function mustGetProfile(store: Store, ref: ObjectRef): Promise<SeccompProfile> {
@@ -70,17 +67,6 @@ interface ApproveArgs {
   force?: boolean
 }
 
-/** Returns the rules that can give a profile to pods, as far as the person may list them: without them the hub's words hold. */
-async function rulesFor(store: Store, { namespace }: ObjectRef): Promise<SeccompRule[]> {
-  const lists = [...new Set([namespace, rootNamespace])].map((one) =>
-    store.list('SeccompRule', one).catch((error: unknown) => {
-      if (toSeccoError(error).code === 'FORBIDDEN') return []
-      throw error
-    })
-  )
-  return (await Promise.all(lists)).flat()
-}
-
 /** Checks that the result is what the approver reviewed. @throws SeccoError APPROVAL_INVALID */
 function checkDigest({ metadata, spec }: SeccompProfile, digest: string | undefined): void {
   const now = approvedDigest(spec)
@@ -123,8 +109,8 @@ async function approveOne(
       }
     )
   }
-  const rules = isStartUnseen(before) ? await rulesFor(store, ref) : []
-  mustNotEnforceUnseenStart(before, rules, args.force)
+  const checkStart = await startCheck(store, before, args.force)
+  checkStart(before)
   const plan = planApproval(before)
   const decision = {
     by: args.by,
@@ -152,7 +138,7 @@ async function approveOne(
     return false
   }
   const after = await store.update('SeccompProfile', ref, (profile) => {
-    mustNotEnforceUnseenStart(profile, rules, args.force)
+    checkStart(profile)
     // What was printed: observations and other approvals may arrive until now.
     checkSeen(profile, seenOf(before))
     const approved = approveObserved(profile, decision)

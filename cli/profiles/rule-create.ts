@@ -6,6 +6,7 @@ import { quoted } from '../../src/lib/shell-word.js'
 import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
 import { printObject } from '../lib/output.js'
+import { checkRule } from './start-check.js'
 
 interface RuleCreateArgs {
   name: string
@@ -18,6 +19,8 @@ interface RuleCreateArgs {
   containers: string | undefined
   whenNotReady: WhenNotReady | undefined
   dryRun: boolean
+  /** Enforce although no start of the profile was recorded. */
+  force?: boolean
   output: 'table' | 'json' | 'yaml'
 }
 
@@ -66,6 +69,7 @@ export async function createRule(io: Io, store: Store, args: RuleCreateArgs): Pr
       hint: `choose another name, or see what it does: ${see}`
     })
   }
+  await checkRule(store, rule, args.force)
   if (!dryRun) await store.apply('SeccompRule', rule)
   if (output === 'table') {
     io.stdout(

@@ -84,3 +84,38 @@ export function mustNotEnforceUnseenStart(
       `nevertheless run \`secco profile approve ${key} --force --reason WHY\``
   })
 }
+
+/** Returns the named profile that a rule would enforce from now on although no start of it was recorded. */
+function newlyEnforcedBy(
+  rule: SeccompRule,
+  profile: SeccompProfile | undefined,
+  rules: readonly SeccompRule[]
+): SeccompProfile | undefined {
+  if (profile === undefined || !isApproved(profile) || !isStartUnseen(profile)) return undefined
+  const isNew =
+    enforcingRule(profile, [rule]) !== undefined && enforcingRule(profile, rules) === undefined
+  return isNew ? profile : undefined
+}
+
+/**
+ * Rejects a rule that begins to enforce an approved profile although no start was recorded, unless a person forces it.
+ * @param profile the one that the rule names
+ * @param rules those that are stored
+ * @throws SeccoError INVALID_ARGUMENT naming the field `force`
+ */
+export function mustNotBeginToEnforce(
+  rule: SeccompRule,
+  profile: SeccompProfile | undefined,
+  { rules, force }: { rules: readonly SeccompRule[]; force?: boolean | undefined }
+): void {
+  const found = force === true ? undefined : newlyEnforcedBy(rule, profile, rules)
+  if (found === undefined) return
+  const key = keyOf(found)
+  const by = 'this rule enforces it at once'
+  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(found)}; ${by}`, {
+    field: 'force',
+    hint:
+      'restart one instance while its node records it, or make the rule with mode audit first; to enforce it nevertheless ' +
+      'add `--force`'
+  })
+}

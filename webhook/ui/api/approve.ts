@@ -7,19 +7,13 @@ import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
-import { Reason, refOf, type Route, writing } from '../model/route.js'
+import { Force, Reason, refOf, type Route, writing } from '../model/route.js'
 
 /** A syscall, or one with arguments in the syntax of `secco denials allow`. */
 const Calls = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}(:[a-z0-9_=,]{1,200})?$' }), {
   maxItems: 600
 })
 const Names = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), { maxItems: 600 })
-
-const Force = Type.Optional(
-  Type.Boolean({
-    description: 'approve although a rule enforces it at once and no start was recorded'
-  })
-)
 
 const Answer = Type.Object({
   namespace: Type.String(),

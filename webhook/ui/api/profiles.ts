@@ -5,6 +5,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { withParents } from '../../../src/seccomp/render/extend.js'
 import { exportSpo } from '../../../src/seccomp/export/spo.js'
+import { mustNotEnforceUnseenStart } from '../../../src/confinement/seen-start.js'
 import { applyProfile } from '../../../src/confinement/approving-store.js'
 import {
   mustBeApproved,
@@ -18,7 +19,7 @@ import { renderProfile } from '../../../src/seccomp/render/render.js'
 import type { Call } from '../model/context.js'
 import { compareSides } from '../model/compare.js'
 import { derivedOf } from '../model/derived.js'
-import { AnyObject, reading, refOf, type Route, writing } from '../model/route.js'
+import { AnyObject, Force, reading, refOf, type Route, writing } from '../model/route.js'
 import { mustBeAllowed } from '../sessions/permissions.js'
 
 function whoOf({ identity, ui }: Call) {
@@ -111,13 +112,19 @@ export const profileRoutes: readonly Route[] = [
     cli: 'secco profile apply -f FILE',
     pages: ['/profiles'],
     bodyLimit: 2 * 1024 * 1024,
-    body: Type.Object({ document: Type.String({ minLength: 1 }) }, { additionalProperties: false }),
+    body: Type.Object(
+      { document: Type.String({ minLength: 1 }), force: Force },
+      { additionalProperties: false }
+    ),
     response: Done,
-    async handle(call, { document }) {
+    async handle(call, { document, force }) {
       const ref = refOf(call)
       const { documents } = call.ui
       const parsed = await documents.read('profile', { text: document, name: ref.name })
       const placed = { ...parsed, metadata: { ...parsed.metadata, ...ref } }
+      const before = await call.ui.store.get('SeccompProfile', ref)
+      const isApproving = placed.spec.seccomp !== undefined || placed.spec.extends !== undefined
+      if (before && isApproving) mustNotEnforceUnseenStart(before, call.ui.sources.rules(), force)
       await applyProfile(call.ui.store, placed, {
         ...whoOf(call),
         reason: 'applied as a document'
@@ -149,14 +156,15 @@ export const profileRoutes: readonly Route[] = [
     cli: 'secco profile extend NAME --add PARENT --remove PARENT',
     pages: ['/profiles/:namespace/:name'],
     body: Type.Object(
-      { add: Type.Optional(Parents), remove: Type.Optional(Parents) },
+      { add: Type.Optional(Parents), remove: Type.Optional(Parents), force: Force },
       { additionalProperties: false }
     ),
     response: Done,
-    async handle(call, { add = [], remove = [] }) {
+    async handle(call, { add = [], remove = [], force }) {
       const ref = refOf(call)
       const { resolve } = derivedOf(call.ui.sources, call.ui.now())
       await call.ui.store.update('SeccompProfile', ref, (profile) => {
+        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force)
         const after = withParents(profile, add, remove, whoOf(call))
         checkParents(after, resolve)
         return after

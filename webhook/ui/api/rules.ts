@@ -1,10 +1,13 @@
 import { Type } from 'typebox'
 import { SeccompRule, SeccompRuleSpec } from '../../../src/api/seccomp-rule.js'
 import { apiVersion, namespacePattern } from '../../../src/api/names.js'
+import { profileOfRule } from '../../../src/confinement/rule-mode.js'
+import { mustNotBeginToEnforce } from '../../../src/confinement/seen-start.js'
+import { refOfKey } from '../../../src/rules/profile-state.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { limits } from '../../../src/api/limits.js'
 import { checkedPods, checkedRunningPod } from '../model/checked-pods.js'
-import { AnyObject, listOf, reading, refOf, type Route, writing } from '../model/route.js'
+import { AnyObject, Force, listOf, reading, refOf, type Route, writing } from '../model/route.js'
 
 /** Form of a pod's name, a DNS subdomain. */
 const podPattern = '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$'
@@ -35,16 +38,19 @@ export const ruleRoutes: readonly Route[] = [
     needs: { verb: 'update', resource: 'seccomprules' },
     cli: 'secco rule apply -f FILE',
     pages: ['/rules'],
-    body: Type.Object({ spec: SeccompRuleSpec }, { additionalProperties: false }),
+    body: Type.Object({ spec: SeccompRuleSpec, force: Force }, { additionalProperties: false }),
     response: Done,
-    async handle(call, { spec }) {
+    async handle(call, { spec, force }) {
       const ref = refOf(call)
-      await call.ui.store.apply('SeccompRule', {
-        apiVersion,
-        kind: 'SeccompRule',
-        metadata: ref,
-        spec
-      })
+      const rule = { apiVersion, kind: 'SeccompRule', metadata: ref, spec } as const
+      const key = profileOfRule(rule)
+      const { store, sources } = call.ui
+      const named = key === undefined ? undefined : refOfKey(key)
+      // Whoever may not see the profile is told nothing of it.
+      const isSeen = named !== undefined && sources.isReadable(named.namespace)
+      const profile = isSeen ? await store.get('SeccompProfile', named) : undefined
+      mustNotBeginToEnforce(rule, profile, { rules: sources.rules(), force })
+      await store.apply('SeccompRule', rule)
       return ref
     }
   }),

@@ -77,3 +77,7 @@ export const Reason = Type.String({
   maxLength: 1000,
   description: 'why, for the audit log'
 })
+
+export const Force = Type.Optional(
+  Type.Boolean({ description: 'also where a start that was not recorded is enforced at once' })
+)

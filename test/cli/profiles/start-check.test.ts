@@ -1,0 +1,132 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { stringify } from 'yaml'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { openDirectoryStore } from '../../../src/store/directory.js'
+import { profileRoutes } from '../../../webhook/ui/api/profiles.js'
+import { approveRoutes } from '../../../webhook/ui/api/approve.js'
+import { ruleRoutes } from '../../../webhook/ui/api/rules.js'
+import type { Call } from '../../../webhook/ui/model/context.js'
+import { instance, profileOf } from '../../helpers/instances.js'
+import { runSecco } from '../../helpers/secco-command.js'
+
+const ref = { namespace: 'shop', name: 'web' }
+const seccomp = { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls: [] }
+const status = {
+  observed: { x86_64: ['read'] },
+  instances: [instance(0, ['read'], { complete: false })]
+}
+const learned = profileOf({}, status)
+const approved = profileOf({ seccomp }, status)
+const parent: SeccompProfile = { ...profileOf({ seccomp }), metadata: { ...ref, name: 'base' } }
+const rule: SeccompRule = {
+  ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule' },
+  metadata: { namespace: 'shop', name: 'r' },
+  spec: { mode: 'enforce', profile: { name: 'web' } }
+}
+const written = { ...learned, spec: { seccomp }, status: undefined }
+const document = stringify(written)
+
+/** Every way to put a learned profile into force with one write: what stands before, and what is forced or not. */
+interface Way {
+  what: string
+  before: { profile: SeccompProfile; rule?: SeccompRule }
+  /** The verb; FILE is replaced by one that holds `file`. */
+  verb: string[]
+  file?: string
+  route: { operationId: string; body: object; params?: object }
+}
+const byRule = { profile: learned, rule }
+const ways: Way[] = [
+  {
+    ...{ what: 'approve', before: byRule },
+    verb: ['profile', 'approve', 'shop/web', '--reason', 'x'],
+    route: { operationId: 'approveProfile', body: { reason: 'x' } }
+  },
+  {
+    ...{ what: 'call', before: byRule },
+    verb: ['profile', 'call', 'shop/web', '--allow', 'read', '--reason', 'x'],
+    route: { operationId: 'decideCalls', body: { reason: 'x', allow: ['read'] } }
+  },
+  {
+    ...{ what: 'extend', before: byRule },
+    verb: ['profile', 'extend', 'shop/web', '--add', 'base'],
+    route: { operationId: 'extendProfile', body: { add: ['base'] } }
+  },
+  {
+    ...{ what: 'apply', before: byRule, file: document },
+    verb: ['profile', 'apply', '-f', 'FILE'],
+    route: { operationId: 'applyProfile', body: { document } }
+  },
+  {
+    ...{ what: 'a new rule', before: { profile: approved } },
+    verb: ['rule', 'create', 'r', '-n', 'shop', '--profile', 'web', '--mode', 'enforce'],
+    route: { operationId: 'applyRule', body: { spec: rule.spec }, params: rule.metadata }
+  },
+  {
+    ...{ what: 'a rule document', before: { profile: approved }, file: stringify(rule) },
+    verb: ['rule', 'apply', '-f', 'FILE'],
+    route: { operationId: 'applyRule', body: { spec: rule.spec }, params: rule.metadata }
+  }
+]
+
+async function storeWith(folder: string, { profile, rule: given }: Way['before']) {
+  const store = await openDirectoryStore(join(folder, 'objects'))
+  for (const one of [profile, parent]) {
+    await store.apply('SeccompProfile', { ...one, status: undefined } as unknown as SeccompProfile)
+  }
+  await store.update('SeccompProfile', ref, (one) => ({ ...one, status }))
+  if (given !== undefined) await store.apply('SeccompRule', given)
+  return store
+}
+
+test('no verb enforces a start that was not recorded, unless it is forced', async (t) => {
+  for (const { what, before, verb, file } of ways) {
+    const folder = t.testdir({})
+    const store = await storeWith(folder, before)
+    await store.close()
+    await writeFile(join(folder, 'file.yaml'), file ?? '')
+    const words = verb.map((word) => (word === 'FILE' ? join(folder, 'file.yaml') : word))
+    const given = [...words, '--state', folder]
+    const refused = await runSecco(given)
+    t.equal(refused.code, 1, `${what}: ${refused.stderr}`)
+    t.match(refused.stderr, /force: shop\/web: No start was recorded.*enforces it/, what)
+    t.match(refused.stderr, /next: restart one instance/, what)
+    const forced = await runSecco([...given, '--force'])
+    t.equal(forced.code, 0, `${what}, forced: ${forced.stderr}`)
+  }
+})
+
+test('nor does a route', async (t) => {
+  const routes = [...approveRoutes, ...profileRoutes, ...ruleRoutes]
+  for (const { what, before, route } of ways) {
+    const found = routes.find(({ operationId }) => operationId === route.operationId)
+    const ask = async (body: object) => {
+      const store = await storeWith(t.testdir({}), before)
+      const call = {
+        ui: {
+          ...{ store, now: () => 0, log: undefined },
+          documents: { read: () => Promise.resolve(written) },
+          sources: {
+            ...{ profiles: () => [parent], everyProfile: () => [parent], isReadable: () => true },
+            ...{ rendering: () => ({}), denials: () => [], missing: () => [], nodes: () => [] },
+            rules: () => (before.rule === undefined ? [] : [before.rule]),
+            ...{ states: () => [], onChange: () => () => undefined },
+            denialsKnownSince: () => undefined
+          }
+        },
+        ...{ identity: { user: 'olga' }, params: route.params ?? ref, query: {} }
+      } as unknown as Call
+      try {
+        await found?.handle(call, body, () => true)
+        return 'written'
+      } finally {
+        await store.close()
+      }
+    }
+    await t.rejects(ask(route.body), { code: 'INVALID_ARGUMENT', field: 'force' }, what)
+    t.equal(await ask({ ...route.body, force: true }), 'written', `${what}, forced`)
+  }
+})
