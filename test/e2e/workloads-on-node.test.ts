@@ -10,6 +10,7 @@ import { type RealCluster, whyNoNode } from '../helpers/kubernetes/real-cluster.
 import { isNightly } from '../helpers/fuzz.js'
 import { allow, attack } from './journey/attack-and-allow.js'
 import { approve, enforce, learn, mistakes } from './journey/learn-and-enforce.js'
+import { typeSaidByObjects } from './journey/said-by-objects.js'
 import { TypingPerson } from './journey/typing-person.js'
 import type { Way } from './journey/way.js'
 import { workloads } from './journey/workloads.js'
@@ -47,16 +48,21 @@ async function go(
   const administrator = cluster.kubeconfig
   const hands = { folder: join(folder, namespace), kubectl, kubeconfig, administrator }
   const person = await TypingPerson.sitDown(t, hands)
+  const done = new Set<string>()
   for (const [what, step] of steps) {
     // An administrator may list everything: it is the others whose next steps must stay within their namespace.
     if (step === mistakes && kubeconfig === administrator) continue
     await t.test(what, async (t) => {
       const began = Date.now()
       person.t = t
-      await step({ t, person, cluster, namespace, workloads })
+      const way = { t, person, cluster, namespace, workloads }
+      await step(way)
+      const read = await typeSaidByObjects(way, done)
+      t.ok(read > 0, `${read} texts of conditions and events`)
       t.comment(`${what}: ${((Date.now() - began) / 1000).toFixed(1)} s`)
     })
   }
+  t.comment(['printed by conditions and events:', ...done].join('\n  '))
   t.comment(['followed as printed:', ...person.followed].join('\n  '))
 }
 

@@ -184,11 +184,14 @@ function withoutHoles(words: readonly string[]): string[][] {
   )
 }
 
-/** Returns what is wrong with a printed `secco` command; undefined: it can be pasted. */
-export async function problemOf(
+/** What a person would paste of a printed command, or what is wrong with it. */
+type Pasted = { words: string[]; problem?: undefined } | { words?: undefined; problem: string }
+
+/** Returns the words of a printed `secco` command, without those of the sentence around it. */
+export async function readCommand(
   { rest, isQuoted }: Pick<PrintedCommand, 'rest' | 'isQuoted'>,
   parse: ParseWords
-): Promise<string | undefined> {
+): Promise<Pasted> {
   const words = wordsOfCommand(rest)
   const attempts = [words]
   if (!isQuoted) {
@@ -206,11 +209,19 @@ export async function problemOf(
   for (const attempt of attempts) {
     for (const one of withoutHoles(attempt)) {
       const problem = await parse(one)
-      if (problem === undefined) return undefined
+      if (problem === undefined) return { words: one }
       first ??= problem
     }
   }
-  return first
+  return { problem: first ?? 'no words' }
+}
+
+/** Returns what is wrong with a printed `secco` command; undefined: it can be pasted. */
+export async function problemOf(
+  command: Pick<PrintedCommand, 'rest' | 'isQuoted'>,
+  parse: ParseWords
+): Promise<string | undefined> {
+  return (await readCommand(command, parse)).problem
 }
 
 /** Returns the lines of a source file, comments left out, that name a verb of Secco after its name. */

@@ -6,6 +6,7 @@ import { approveObserved } from '../../../../src/seccomp/review/approve.js'
 import { openDirectoryStore } from '../../../../src/store/directory.js'
 import { captureIo } from '../../../helpers/captured-io.js'
 import { pages } from '../../../../webhook/ui/pages/registry.js'
+import { commandsOfText, problemOf, seccoParser } from '../../../helpers/printed-commands.js'
 import { denial, node, type RigOptions, startUiRig } from '../rig.js'
 
 t.setTimeout(150_000)
@@ -179,7 +180,8 @@ const troubled: RigOptions = {
 
 test('a command in running text names the hub, as one in a box does', async (t) => {
   const none: RigOptions = { objects: [], nodes: () => [], denials: () => [] }
-  let commands = 0
+  let [commands, parsed] = [0, 0]
+  const parse = await seccoParser()
   for (const [what, sources] of [
     ['a fleet in trouble', troubled],
     ['an empty fleet', none]
@@ -192,6 +194,12 @@ test('a command in running text names the hub, as one in a box does', async (t) 
     for (const path of [...paths, '/workloads/shop/none', '/emergency?all=1']) {
       for (const role of ['admin', 'viewer'] as const) {
         const { body } = await rig.get(path, { cookie: rig.cookie(role) })
+        const plain = textOf(body).replaceAll('&quot;', '"').replaceAll('&#39;', "'")
+        for (const command of commandsOfText(plain).filter((one) => one.program === 'secco')) {
+          parsed += 1
+          const problem = await problemOf(command, parse)
+          t.equal(problem, undefined, `${what}: ${path} as ${role}: secco ${command.rest}`)
+        }
         for (const [command] of textOf(body).matchAll(printed)) {
           commands += 1
           t.match(command, /^secco --state \/srv\/x /, `${what}: ${path} as ${role}: ${command}`)
@@ -199,5 +207,6 @@ test('a command in running text names the hub, as one in a box does', async (t) 
       }
     }
   }
+  t.ok(parsed > 60, `${parsed} commands were parsed`)
   t.ok(commands > 60, `${commands} commands were printed`)
 })
