@@ -54,9 +54,13 @@ export function namesOf(set: Partial<Record<Abi, string>> | undefined): string[]
 /** Returns when something new was last seen, in ms; undefined if unknown. */
 export function lastNewMs(profile: SeccompProfile): number | undefined {
   const { lastNew, instances = [] } = profile.status ?? {}
-  // Documents of before lastNew: new was at most the newest moment at which anything was seen.
+  // Documents of before lastNew: new was at most the newest moment at which anything was seen. A run that failed is no evidence.
   const text =
-    lastNew ?? instances.reduce((last, one) => (one.lastSeen > last ? one.lastSeen : last), '')
+    lastNew ??
+    withoutFailedRuns(instances).reduce(
+      (last, one) => (one.lastSeen > last ? one.lastSeen : last),
+      ''
+    )
   const ms = Date.parse(text)
   return Number.isNaN(ms) ? undefined : ms
 }

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { evidenceOf, isStartUnseen } from '../../../../src/seccomp/review/evidence.js'
+import { evidenceOf, isStartUnseen, lastNewMs } from '../../../../src/seccomp/review/evidence.js'
 import type { Instance } from '../../../../src/seccomp/review/evidence-item.js'
 import { isFailed } from '../../../../src/seccomp/review/failed-runs.js'
 import { hour, instance, profileOf, start } from '../../../helpers/instances.js'
@@ -36,6 +36,7 @@ test('runs that fail under their profile raise no evidence', (t) => {
     evidenceOf(profile, start + hour).map(({ item, ok }) => `${item} ${ok}`)
   t.same(items(after), items(before))
   t.ok(isStartUnseen(after), 'its start is still unseen')
+  t.equal(lastNewMs(after), lastNewMs(before), 'nor do they move the quiet time')
   t.match(evidenceOf(after, start + hour)[0], {
     detail: '1 instance seen; 6 runs that failed under the profile are not counted'
   })
