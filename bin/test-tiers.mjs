@@ -33,6 +33,8 @@ export const table = [
   ['e2e/custom-resources.', 'smoke'],
   // One of two hubs is killed; the other one takes over, and nothing is lost.
   ['webhook/cluster/takeover.', 'smoke'],
+  // The watch of one of two webhook replicas hangs: kubectl wait does not return before it serves the revision.
+  ['webhook/cluster/replicas/served-replicas.', 'smoke'],
   // A cluster with a node, Secco from its image: a pod is learned, enforced and attacked.
   ['e2e/enforced-pod.', 'smoke', 'waiting'],
   // Pages of made-up objects.

@@ -127,16 +127,16 @@ async function startState(replica: Replica): Promise<ReplicaState> {
   const hub = await startOwnHub(replica, store, cluster)
   const states = hub ?? startStates(replica, objects, cluster)
   const snapshots = startSnapshots(replica, objects, states, cluster)
+  // Before it is ready: from then on it counts as a replica whose report is awaited.
+  if (replica.roles.has('admission')) await cluster?.report(snapshots)
   let claims: Claims | undefined
   if (hub !== undefined && cluster !== undefined) {
     const watched = watchClaims(cluster.view, snapshots)
     closing.add(() => watched.stop())
     claims = watched.claims
     await cluster.serve({
-      ...{ hub, store, claims },
-      snapshot: () => snapshots.current(),
-      onSnapshot: (listener) => snapshots.onChange(listener),
-      rules: () => objects.rules()
+      ...{ hub, store, claims, snapshot: () => snapshots.current(), rules: () => objects.rules() },
+      onSnapshot: (listener) => snapshots.onChange(listener)
     })
   }
   return { store, objects, cluster, hub, states, snapshots, claims }

@@ -43,6 +43,7 @@ export const objectsOfPrograms = (tls: InstallOptions['tls']): Manifest[] => [
   ...(tls === 'cert-manager' ? [object('v1', 'Secret', names.authority)] : []),
   object('v1', 'ConfigMap', names.authority),
   object('v1', 'ConfigMap', names.summary),
+  object('v1', 'ConfigMap', names.replicas),
   object('coordination.k8s.io/v1', 'Lease', names.lease),
   object('coordination.k8s.io/v1', 'Lease', names.hub)
 ]

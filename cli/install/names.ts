@@ -1,5 +1,5 @@
 import { hubGroup, hubVersion } from '../../src/api/hub-path.js'
-import { rootNamespace } from '../../src/api/names.js'
+import { admissionRole, rootNamespace } from '../../src/api/names.js'
 
 /** The namespace of all objects of Secco. Its webhook never changes pods there. */
 export const namespace = rootNamespace
@@ -25,13 +25,15 @@ export const names = {
   apiService: `${hubVersion}.${hubGroup}`,
   /** ConfigMap in which the active hub writes what nodes hold. */
   summary: 'secco-hub-active',
+  /** ConfigMap in which each replica of the webhook writes which revisions it serves. */
+  replicas: 'secco-replicas',
   /** cert-manager's Certificate and Issuer. */
   issuer: 'secco'
 } as const
 
 /** Labels of a pod for each of its roles. Services and policies select them. */
 export const roleLabels = {
-  admission: 'secco.dev/role-admission',
+  admission: admissionRole,
   hub: 'secco.dev/role-hub',
   /** Webhook, hub or both, which serve metrics. */
   central: 'secco.dev/role-central',

@@ -25,8 +25,11 @@ const admissionRules: PolicyRule[] = [
   rule(apiGroup, ['seccompprofiles', 'seccomprules'], read),
   rule('', ['namespaces', 'nodes'], read)
 ]
-/** Admission reads the summary of nodes that the active hub writes. */
-const summaryRules: PolicyRule[] = [rule('', ['configmaps'], read, [names.summary])]
+/** Admission reads the summary of nodes that the active hub writes, and writes which revisions it serves itself. */
+const summaryRules: PolicyRule[] = [
+  rule('', ['configmaps'], read, [names.summary]),
+  rule('', ['configmaps'], ['patch'], [names.replicas])
+]
 
 /** For the authority in its Secret, the bundle for satellites, and the caBundle of one configuration by name. */
 const certificateRules = ({

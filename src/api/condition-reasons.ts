@@ -12,7 +12,8 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Ready',
     status: 'True',
     reason: 'AllNodesReady',
-    meaning: 'every node that counts has the newest revision; pods get it',
+    meaning:
+      'every node that counts has the newest revision, and every ready replica of the webhook serves it; pods get it',
     next: ''
   },
   {
@@ -47,6 +48,18 @@ export const conditionReasons: readonly ConditionReason[] = [
     reason: 'WaitingForNodes',
     meaning: 'nodes still lack the revision; the message names them',
     next: 'wait; secco get nodes says which node holds profiles up for more than 5 minutes, and what to do'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'Ready',
+    status: 'False',
+    reason: 'WaitingForReplicas',
+    meaning:
+      'every node has the revision, and a ready replica of the webhook would still give pods the one before, or does not ' +
+      'report what it gives: its report is missing or older than 45 s; the message names it',
+    next:
+      'wait; a replica of an earlier version reports nothing until it is replaced. If it stays: ' +
+      'kubectl -n secco-system logs POD, then delete that pod'
   },
   {
     kind: 'SeccompProfile',

@@ -10,6 +10,9 @@ export const rootNamespace = 'secco-system'
  */
 export const startupTaint = 'secco.dev/not-ready'
 
+/** Label of the pods that answer reviews: the replicas of the webhook. */
+export const admissionRole = 'secco.dev/role-admission'
+
 /** Labels that work without a rule, chosen by a workload's author: they tighten, never weaken. */
 export const labels = {
   profile: 'secco.dev/profile',

@@ -268,7 +268,8 @@ export const SeccompProfileStatus = Type.Object(
     conditions: Type.Optional(
       Type.Array(Condition, {
         description:
-          'Ready: every node has the revision (kubectl wait --for=condition=Ready); docs/reference/conditions.md lists the other types'
+          'Ready: every node has the revision, every webhook replica serves it (kubectl wait --for=condition=Ready); ' +
+          'docs/reference/conditions.md lists the other types'
       })
     )
   },

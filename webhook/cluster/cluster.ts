@@ -5,16 +5,25 @@ import type { HubTiming } from '../hub/hub-timing.js'
 import type { HubCluster } from '../hub/nodes/hub-cluster.js'
 import type { NodeState } from '../hub/nodes/node-state.js'
 import type { FleetState } from '../hub/nodes/readiness.js'
-import { CloseSteps } from './close-steps.js'
+import type { Snapshot } from '../../src/rules/snapshot.js'
+import { CloseSteps, within } from './close-steps.js'
 import { EventRecorder } from './events/events.js'
 import { type HubDuties, startHubDuties } from './hub-duties.js'
 import { clusterFleet, ownSource, summarySource } from './replicas/cluster-fleet.js'
+import { watchConfigMap } from './replicas/config-map-watch.js'
 import { Leader } from './replicas/leader.js'
+import {
+  ReplicaReports,
+  replicasName,
+  servedKeys,
+  startReplicaReport
+} from './replicas/replica-reports.js'
 import type { PublishedBlocks } from './replicas/summary-blocks.js'
 import { startSummaryWatch, type SummaryWatch } from './replicas/summary-watch.js'
 import type { ClusterView } from './watch/cluster-view.js'
 import { startInformers } from './watch/informers.js'
 import { createReferences, type References } from './watch/references.js'
+import type { ReflectorEvent } from '../../src/store/kubernetes-reflector.js'
 import type { WatchListener } from './watch/watch-metrics.js'
 
 /** ClusterOptions is where the program runs, when it is in a cluster. */
@@ -64,9 +73,17 @@ export interface JoinedCluster {
   advertise(address: string): void
   /** Publishes the hub's summary, removes start-up taints, and writes events and the conditions of rules. */
   serve(duties: HubDuties): Promise<void>
+  /** Publishes which revisions this replica gives to new pods; resolves when that was written, or after two seconds. */
+  report(snapshots: ServedSnapshots): Promise<void>
   /** Gives the role of the active hub to another replica; this one does not get it back. */
   stepDown(): Promise<void>
   close(): Promise<void>
+}
+
+/** ServedSnapshots are the snapshots that the reviews of a replica read. */
+interface ServedSnapshots {
+  current(): Snapshot
+  onChange(listener: () => void): () => void
 }
 
 interface Replica {
@@ -85,14 +102,48 @@ function followObjects(
   })
 }
 
-function followSummary(
-  { config, namespace, onWatch }: ClusterOptions,
-  call: ApiCall
-): Promise<SummaryWatch> {
-  return startSummaryWatch({
-    ...{ config, call, namespace },
-    onEvent: (event, error) => onWatch?.('configmaps', event, error)
+const configMaps = ({ config, namespace, onWatch }: ClusterOptions, call: ApiCall) => ({
+  ...{ config, call, namespace },
+  onEvent: (event: ReflectorEvent, error?: unknown) => onWatch?.('configmaps', event, error)
+})
+
+/** Follows what the replicas of the webhook report, and removes the reports of pods that are gone. */
+async function followReports(
+  options: ClusterOptions,
+  { call, view, leader }: { call: ApiCall; view: ClusterView; leader: Leader },
+  closers: CloseSteps
+): Promise<ReplicaReports> {
+  const { namespace, timing = {} } = options
+  const path = `/api/v1/namespaces/${namespace}/configmaps/${replicasName}`
+  const reports = new ReplicaReports({
+    ...{ view, namespace, renewMs: timing.renewMs, isActive: () => leader.isLeader() },
+    // A report that stays says nothing about replicas that exist; the next tick tries again.
+    remove: (name) =>
+      void call('PATCH', path, {
+        contentType: 'application/merge-patch+json',
+        body: { data: { [name]: null } }
+      }).catch(() => undefined)
   })
+  closers.add(() => reports.close())
+  closers.add(leader.onChange(() => reports.restart()))
+  closers.add(await watchConfigMap(configMaps(options, call), replicasName, reports.settle))
+  return reports
+}
+
+/** Publishes what this replica serves until it closes. */
+async function publishReport(
+  { namespace, id, timing = {} }: ClusterOptions,
+  { call, logger, snapshots }: { call: ApiCall; logger: Logger; snapshots: ServedSnapshots },
+  closers: CloseSteps
+): Promise<void> {
+  const report = startReplicaReport({
+    ...{ call, namespace, id, logger },
+    served: () => servedKeys(snapshots.current().profiles.values()),
+    ...(timing.renewMs === undefined ? {} : { renewMs: timing.renewMs })
+  })
+  closers.add(() => report.close())
+  closers.add(snapshots.onChange(() => report.changed()))
+  await within(2000, report.written())
 }
 
 function electLeader(
@@ -112,13 +163,14 @@ interface HubSources {
   summary: SummaryWatch
   leader: Leader
   references: References
+  reports: ReplicaReports
   announce: () => Promise<void>
   fleet: (own: readonly NodeState[]) => FleetState
 }
 
 /** Returns the cluster as the hub sees it: the fleet, leadership, and the revisions that pods refer to. */
 function hubCluster(sources: HubSources): HubCluster {
-  const { view, summary, leader, references, fleet, announce } = sources
+  const { view, summary, leader, references, reports, fleet, announce } = sources
   return {
     ...{ fleet, announce },
     isActive: () => leader.isLeader(),
@@ -134,6 +186,7 @@ function hubCluster(sources: HubSources): HubCluster {
       const stops = [
         onFleetChange(view, summary, () => listener('fleet')),
         references.onChange(() => listener('fleet')),
+        reports.onChange(() => listener('fleet')),
         leader.onChange((leads) => listener(leads ? 'active' : 'standby'))
       ]
       return () => {
@@ -164,17 +217,20 @@ async function join(
   const call = createApiCall(config)
   const view = await followObjects(options, isHub)
   closers.add(() => view.close())
-  const summary = await followSummary(options, call)
+  const summary = await startSummaryWatch(configMaps(options, call))
   closers.add(() => summary.close())
   let own: string | undefined
   const address = (): string | undefined => own
   const leader = isHub ? electLeader(options, call, { logger, address }) : undefined
+  if (leader !== undefined) closers.add(() => leader.close())
+  const reports = leader && (await followReports(options, { call, view, leader }, closers))
   const isActive = (): boolean => leader?.isLeader() === true
   const fleet = (nodes: readonly NodeState[]): FleetState =>
     // A hub that has just become active may not know its nodes yet.
     clusterFleet(
       view.nodes(),
-      isActive() && nodes.length > 0 ? ownSource(nodes) : summarySource(summary.current())
+      isActive() && nodes.length > 0 ? ownSource(nodes) : summarySource(summary.current()),
+      reports?.of
     )
   const common = {
     ...{ view, call, fleet, isActive },
@@ -182,14 +238,15 @@ async function join(
     isServed: () => isActive() || summary.ageMs() < servedMs,
     onFleetChange: (listener: () => void) => onFleetChange(view, summary, listener),
     advertise: (given: string) => void (own = given),
+    report: (snapshots: ServedSnapshots) =>
+      publishReport(options, { call, logger, snapshots }, closers),
     stepDown: async () => leader?.close(),
     close: closers.run
   }
-  if (leader === undefined) {
+  if (leader === undefined || reports === undefined) {
     const serve = () => Promise.reject(new Error('only a hub has duties'))
     return { ...common, hub: undefined, pages: undefined, events: undefined, serve }
   }
-  closers.add(() => leader.close())
   const events = new EventRecorder({ call, instance: id, logger })
   const references = createReferences(view)
   closers.add(() => references.close())
@@ -198,7 +255,7 @@ async function join(
   return {
     ...common,
     hub: hubCluster({
-      ...{ view, summary, leader, references, fleet },
+      ...{ view, summary, leader, references, reports, fleet },
       announce: () => announce()
     }),
     pages: { isHere: isActive, address: () => leader.leaderAddress() },

@@ -47,7 +47,7 @@ function startPublisher(
 ): ReturnType<typeof startSummaryPublisher> {
   return startSummaryPublisher({
     ...{ call, namespace, id, logger },
-    content: () => encodeSummary(hub.nodes(), hub.desired().keys(), hub.unblocked()),
+    summary: () => encodeSummary(hub.nodes(), hub.desired().keys(), hub.unblocked()),
     mayWrite: () => leader.isLeader(),
     ...(renewMs === undefined ? {} : { renewMs })
   })

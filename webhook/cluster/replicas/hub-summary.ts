@@ -60,7 +60,7 @@ interface Wire {
   blocks?: WireBlocks
 }
 
-const keyLength = 16
+export const keyLength = 16
 const mostFailures = 64
 /** Indexes in all groups. Further nodes are written as lacking everything, which is always safe. */
 const mostIndexes = 200_000
@@ -69,7 +69,7 @@ export const mostBytes = 700 * 1024
 const mostUnpacked = 64 * 1024 * 1024
 
 /** Returns twelve bytes of the path's digest: a second path with the same key cannot be found by trying. */
-function keyOf(path: string): string {
+export function keyOf(path: string): string {
   return createHash('sha256').update(path).digest('base64').slice(0, keyLength)
 }
 

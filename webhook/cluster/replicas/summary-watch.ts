@@ -1,12 +1,7 @@
-import type { KubeConfig } from '@kubernetes/client-node'
-import { type ApiCall, listCollection } from '../../../src/store/kubernetes-call.js'
-import {
-  type RawObject,
-  type ReflectorEvent,
-  startReflector
-} from '../../../src/store/kubernetes-reflector.js'
+import type { RawObject } from '../../../src/store/kubernetes-reflector.js'
 import { Listeners } from '../../../src/lib/listeners.js'
 import type { KnownNode } from '../../hub/nodes/node-state.js'
+import { type ConfigMapWatchOptions, watchConfigMap } from './config-map-watch.js'
 import { decodeSummary, type HubSummary } from './hub-summary.js'
 import { summaryName } from './summary-publisher.js'
 
@@ -26,13 +21,6 @@ export interface SummaryWatch {
   ageMs(): number
   onChange(listener: () => void): () => void
   close(): void
-}
-
-export interface SummaryWatchOptions {
-  config: KubeConfig
-  call: ApiCall
-  namespace: string
-  onEvent?: (event: ReflectorEvent, error?: unknown) => void
 }
 
 interface Known {
@@ -71,10 +59,7 @@ function knownNodes({ summary, renewal }: Known, paths: Iterable<string>): Known
 }
 
 /** Follows the summary. Errors: those of the first list. */
-export async function startSummaryWatch(options: SummaryWatchOptions): Promise<SummaryWatch> {
-  const { config, call, namespace } = options
-  const path = `/api/v1/namespaces/${namespace}/configmaps`
-  const query = { fieldSelector: `metadata.name=${summaryName}` }
+export async function startSummaryWatch(options: ConfigMapWatchOptions): Promise<SummaryWatch> {
   const listeners = new Listeners()
   let known: Known | undefined
   let renewedAt = Number.NEGATIVE_INFINITY
@@ -88,21 +73,7 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
     listeners.notify()
   }
 
-  const reflector = startReflector({
-    config,
-    path,
-    query,
-    list: () => listCollection(call, path, query),
-    onList: ([item]) => settle(item && read(item)),
-    onChange: (type, raw) => settle(type === 'DELETED' ? undefined : read(raw)),
-    ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent })
-  })
-  try {
-    await reflector.ready
-  } catch (error) {
-    reflector.stop()
-    throw error
-  }
+  const stop = await watchConfigMap(options, summaryName, (raw) => settle(raw && read(raw)))
 
   return {
     current: () => known?.summary,
@@ -110,7 +81,7 @@ export async function startSummaryWatch(options: SummaryWatchOptions): Promise<S
     ageMs: () => performance.now() - renewedAt,
     onChange: listeners.add,
     close() {
-      reflector.stop()
+      stop()
       listeners.clear()
     }
   }

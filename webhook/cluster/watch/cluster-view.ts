@@ -26,6 +26,8 @@ export interface ClusterPod {
   createdAt: string
   /** It is being deleted: none of its containers starts any more, also where its node is gone and cannot confirm that. */
   isDeleted?: true
+  /** On a replica of the webhook: it gets reviews. */
+  isReplicaReady?: true
   /** Secco decides nothing about it: a mirror pod or a Windows pod. */
   exempt?: true
 }

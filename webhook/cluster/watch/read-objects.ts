@@ -1,4 +1,4 @@
-import { annotations as names, mirrorAnnotation } from '../../../src/api/names.js'
+import { admissionRole, annotations as names, mirrorAnnotation } from '../../../src/api/names.js'
 import type { WorkloadRef } from '../../../src/api/seccomp-profile.js'
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { ContainerKind } from '../../../src/rules/facts.js'
@@ -84,6 +84,12 @@ function isExempt(metadata: Raw, spec: Raw): boolean {
   return isMirror || os === 'windows' || selected === 'windows'
 }
 
+/** Returns whether a pod is a replica of the webhook that is ready. Of other pods this is not kept: it changes often. */
+function isReadyReplica(labels: Labels, status: Raw): boolean {
+  const isReady = (one: Raw): boolean => one['type'] === 'Ready' && one['status'] === 'True'
+  return labels[admissionRole] === 'true' && listOf(status['conditions']).some(isReady)
+}
+
 const required = 'requiredDuringSchedulingIgnoredDuringExecution'
 /** Characters of one placement, and placements, that are kept: whoever creates pods chooses both. */
 const longestPlacement = 16_384
@@ -129,6 +135,7 @@ export function readPod(raw: RawObject): ClusterPod {
     assigned: textOf(objectOf(metadata['annotations'])[names.assigned]),
     createdAt: textOf(metadata['creationTimestamp']),
     ...(textOf(metadata['deletionTimestamp']) === '' ? {} : { isDeleted: true }),
+    ...(isReadyReplica(labels, status) ? { isReplicaReady: true } : {}),
     ...(isExempt(metadata, spec) ? { exempt: true } : {})
   }
 }

@@ -12,6 +12,18 @@ export interface Readiness {
   first?: (most: number) => string[]
   /** All nodes without the revision, also those that do not count; undefined where nodes are no objects. */
   lacking?: readonly string[]
+  /** The replicas of the webhook; undefined: the only one is the process of the hub. */
+  replicas?: ReplicaReadiness | undefined
+}
+
+/** ReplicaReadiness is the number of ready webhook replicas that give new pods a revision, and the names of the others. */
+export interface ReplicaReadiness {
+  serving: number
+  total: number
+  /** Replicas that have reported lately, and not this revision. */
+  waiting: readonly string[]
+  /** Replicas of which no report is known, or only an old one. */
+  silent: readonly string[]
 }
 
 /** FleetState is the fleet at one moment, as renderings and readiness need it. */
@@ -19,6 +31,8 @@ export interface FleetState {
   rendering: Pick<RenderOptions, 'runtimes' | 'machine'>
   /** Returns the readiness of the revision with that path. */
   readiness(path: string): Readiness
+  /** Returns the replicas of the webhook that serve the revision of that path; absent where no other than this one is known. */
+  replicas?(path: string): ReplicaReadiness
   /** Names of all nodes, where they are objects of a cluster. */
   nodes?: ReadonlySet<string>
 }
@@ -26,6 +40,11 @@ export interface FleetState {
 /** Returns whether every node that could run a pod has the file. Without nodes nothing is known, so it returns false. */
 export function isReady({ ready, total }: Readiness): boolean {
   return total > 0 && ready === total
+}
+
+/** Returns whether every webhook replica gives new pods the revision. */
+export function isServed({ replicas }: Readiness): boolean {
+  return replicas === undefined || replicas.serving === replicas.total
 }
 
 const mostNamed = 3
@@ -39,8 +58,31 @@ export function waitingText(readiness: Readiness): string {
   return listed(names, mostNamed, count)
 }
 
+/** Returns the replicas that do not serve the revision in words; empty: all of them do. */
+export function unservedText({ replicas }: Readiness): string {
+  if (replicas === undefined) return ''
+  const { total, waiting, silent } = replicas
+  const sentence = (names: readonly string[], [one, many]: readonly [string, string]): string[] => {
+    const count = `${names.length} of ${plural(total, 'webhook replica')}`
+    const does = names.length === 1 ? `does not ${one}` : `do not ${many}`
+    return names.length === 0 ? [] : [`${count} ${does}: ${listed(names, mostNamed)}`]
+  }
+  const earlier =
+    silent.length === 0 ? '' : ' (one of an earlier version never does, until it is replaced)'
+  return (
+    [
+      ...sentence(waiting, ['serve it yet', 'serve it yet']),
+      ...sentence(silent, ['report what it serves', 'report what they serve'])
+    ].join('; ') + earlier
+  )
+}
+
+/** Returns the nodes that have the revision in words, where every one does. */
+const completeText = (total: number, what: string): string =>
+  total === 1 ? `the one node has ${what}` : `all ${total} nodes have ${what}`
+
 /**
- * Returns the Ready condition. Reasons: AllNodesReady, WaitingForNodes, NoNodes, NodeReportsError.
+ * Returns the Ready condition. Reasons: AllNodesReady, WaitingForNodes, WaitingForReplicas, NoNodes, NodeReportsError.
  * Messages hold no times, so that an unchanged state is an unchanged condition.
  */
 export function readyCondition(
@@ -64,10 +106,9 @@ export function readyCondition(
     const message = `${have} the revision; waiting for ${waitingText(readiness)}`
     return { ...base, status: 'False', reason: 'WaitingForNodes', message }
   }
-  return {
-    ...base,
-    status: 'True',
-    reason: 'AllNodesReady',
-    message: total === 1 ? 'the one node has it' : `all ${total} nodes have it`
+  if (!isServed(readiness)) {
+    const message = `${completeText(total, 'the revision')}; ${unservedText(readiness)}`
+    return { ...base, status: 'False', reason: 'WaitingForReplicas', message }
   }
+  return { ...base, status: 'True', reason: 'AllNodesReady', message: completeText(total, 'it') }
 }

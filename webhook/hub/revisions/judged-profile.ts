@@ -178,7 +178,9 @@ export async function judgeProfile(
   const approved = approvedIn(rendered, status) ?? enforce
   // Nodes keep what is in force as soon as the block is lifted.
   if (approved !== enforce) revisions.of(approved)
-  const readiness = services.fleet.readiness(revisionPath(namespace, name, enforce))
+  const path = revisionPath(namespace, name, enforce)
+  const { fleet } = services
+  const readiness = { ...fleet.readiness(path), replicas: fleet.replicas?.(path) }
   const outcome = { digest: enforce, approved, audit, readiness, parents }
   return { state, outcome: { state: 'rendered', ...outcome }, desired, unblocked }
 }

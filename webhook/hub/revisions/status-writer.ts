@@ -3,7 +3,7 @@ import { toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { Store } from '../../../src/store/store.js'
 import { type ProfileOutcome, withOutcome } from '../status/profile-status.js'
-import { isReady, waitingText } from '../nodes/readiness.js'
+import { isReady, isServed, unservedText, waitingText } from '../nodes/readiness.js'
 
 /** WrittenStatus is what was written to the status of one profile. */
 export interface WrittenStatus {
@@ -15,6 +15,12 @@ export interface WrittenStatus {
   /** The last error of a write: each error is logged once. */
   lastError: string
 }
+
+/**
+ * A status that says that only replicas of the webhook lack the revision waits this long (ms) for them: most serve it within
+ * a second, and the write is saved. It does not wait as long as a number of nodes: the status before says that nodes lack it.
+ */
+const replicasMs = 2000
 
 /** FollowedSpec is a profile, and since when its spec is as it is (RFC 3339). */
 interface FollowedSpec {
@@ -31,7 +37,8 @@ function urgentPartOf(outcome: ProfileOutcome): unknown {
   if (outcome.state === 'failed') return [outcome.error.message, parents]
   if (outcome.state !== 'rendered') return [outcome.state, parents]
   const { digest, audit, approved, readiness } = outcome
-  return [digest, audit, approved, isReady(readiness), readiness.failed, parents]
+  const isComplete = isReady(readiness) && isServed(readiness)
+  return [digest, audit, approved, isComplete, readiness.failed, parents]
 }
 
 function contentOf(outcome: ProfileOutcome): unknown {
@@ -39,18 +46,22 @@ function contentOf(outcome: ProfileOutcome): unknown {
   const { parents = [] } = outcome
   if (outcome.state === 'failed') return [outcome.error.message, parents]
   if (outcome.state !== 'rendered') return [outcome.state, parents]
-  const { ready, total, failed } = outcome.readiness
-  const { digest, audit, approved } = outcome
-  return [digest, audit, approved, ready, total, waitingText(outcome.readiness), failed, parents]
+  const { digest, audit, approved, readiness } = outcome
+  const { ready, total, failed } = readiness
+  const others = waitingText(readiness) + unservedText(readiness)
+  return [digest, audit, approved, ready, total, others, failed, parents]
 }
 
 /** StatusWriter writes outcomes to the status of profiles. */
 export interface StatusWriter<One> {
   write(one: One, outcome: ProfileOutcome): Promise<void>
-  /** Returns whether `write` would be the first to write that the revision is ready. */
+  /** Returns whether every node has the revision, and `write` has not written that it is ready. */
   becomesReady(one: One, outcome: ProfileOutcome): boolean
   close(): void
 }
+
+const hasEveryNode = (outcome: ProfileOutcome): boolean =>
+  outcome.state === 'rendered' && isReady(outcome.readiness)
 
 /** Returns the urgent part of an outcome of this profile as a text. */
 function urgentTextOf({ metadata: { uid, generation } }: SeccompProfile, outcome: ProfileOutcome) {
@@ -88,7 +99,8 @@ export function createStatusWriter<One extends WrittenStatus & FollowedSpec>(opt
       const written = JSON.stringify([uid, generation, contentOf(outcome)])
       if (one.written === written) return
       const urgent = urgentTextOf(one.profile, outcome)
-      const wait = one.writtenAt + countMs - performance.now()
+      const restMs = hasEveryNode(outcome) ? Math.min(countMs, replicasMs) : countMs
+      const wait = one.writtenAt + restMs - performance.now()
       if (one.written !== '' && one.urgent === urgent && wait > 0) {
         recount(wait)
         return
@@ -118,7 +130,8 @@ export function createStatusWriter<One extends WrittenStatus & FollowedSpec>(opt
     becomesReady: (one, outcome) =>
       outcome.state === 'rendered' &&
       isReady(outcome.readiness) &&
-      one.urgent !== urgentTextOf(one.profile, outcome),
+      // Replicas serve it only once they have read that the nodes have it.
+      (!isServed(outcome.readiness) || one.urgent !== urgentTextOf(one.profile, outcome)),
     close: () => clearTimeout(timer)
   }
 }

@@ -4,7 +4,7 @@ import { nodeView } from '../../../../webhook/hub/nodes/node-view.js'
 import type { NodeState } from '../../../../webhook/hub/nodes/node-state.js'
 import { createNodes } from '../../../../webhook/hub/nodes/nodes.js'
 import { createPace } from '../../../../src/lib/pace.js'
-import { isReady, readyCondition } from '../../../../webhook/hub/nodes/readiness.js'
+import { isReady, type Readiness, readyCondition } from '../../../../webhook/hub/nodes/readiness.js'
 import { matchLists } from '../../../helpers/match-lists.js'
 
 const time = '2026-11-24T10:00:00.000Z'
@@ -89,3 +89,62 @@ test('a revision is ready when every counted node has it, and some node is known
   }
   t.end()
 })
+
+const replicas = (serving: number, waiting: string[], silent: string[]) => ({
+  ...{ serving, waiting, silent },
+  total: serving + waiting.length + silent.length
+})
+// [what, nodes that have it of all, replicas, the reason, the message]
+const servedTable: [string, [number, number], Readiness['replicas'], string, string][] = [
+  ['one process', [1, 1], undefined, 'AllNodesReady', 'the one node has it'],
+  ['no replica is known', [3, 3], replicas(0, [], []), 'AllNodesReady', 'all 3 nodes have it'],
+  ['all serve it', [3, 3], replicas(2, [], []), 'AllNodesReady', 'all 3 nodes have it'],
+  [
+    'one has the revision of before',
+    [3, 3],
+    replicas(1, ['w-b'], []),
+    'WaitingForReplicas',
+    'all 3 nodes have the revision; 1 of 2 webhook replicas does not serve it yet: w-b'
+  ],
+  [
+    'the only one does',
+    [1, 1],
+    replicas(0, ['w-a'], []),
+    'WaitingForReplicas',
+    'the one node has the revision; 1 of 1 webhook replica does not serve it yet: w-a'
+  ],
+  [
+    'one reports nothing',
+    [3, 3],
+    replicas(1, [], ['w-b']),
+    'WaitingForReplicas',
+    'all 3 nodes have the revision; 1 of 2 webhook replicas does not report what it serves: w-b ' +
+      '(one of an earlier version never does, until it is replaced)'
+  ],
+  [
+    'both, of many',
+    [3, 3],
+    replicas(1, ['a', 'b', 'c', 'd'], ['e', 'f']),
+    'WaitingForReplicas',
+    'all 3 nodes have the revision; 4 of 7 webhook replicas do not serve it yet: a, b, c and 1 more; ' +
+      '2 of 7 webhook replicas do not report what they serve: e, f ' +
+      '(one of an earlier version never does, until it is replaced)'
+  ],
+  [
+    'nodes come first',
+    [2, 3],
+    replicas(0, ['w-a'], []),
+    'WaitingForNodes',
+    '2 of 3 nodes have the revision; waiting for n'
+  ]
+]
+
+for (const [what, [ready, total], served, reason, message] of servedTable) {
+  test(`Ready is about nodes and replicas: ${what}`, (t) => {
+    const waiting = ready === total ? [] : ['n']
+    const readiness = { ready, total, waiting, failed: [], replicas: served }
+    const status = reason === 'AllNodesReady' ? 'True' : 'False'
+    matchLists(t, readyCondition(readiness, 1), { status, reason, message })
+    t.end()
+  })
+}

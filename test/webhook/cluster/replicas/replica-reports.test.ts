@@ -1,0 +1,173 @@
+import { type Test, test } from 'tap'
+import { admissionRole } from '../../../../src/api/names.js'
+import type { RawObject } from '../../../../src/store/kubernetes-reflector.js'
+import {
+  ReplicaReports,
+  replicasName,
+  servedKeys
+} from '../../../../webhook/cluster/replicas/replica-reports.js'
+import { createClusterCache } from '../../../../webhook/cluster/watch/cluster-view.js'
+import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
+import { names } from '../../../../cli/install/names.js'
+import { testProfile, testRevision } from '../../../helpers/rules.js'
+
+const [old, wanted] = [testRevision('shop', 'web', 'a'), testRevision('shop', 'web', 'b')]
+const other = testRevision('shop', 'other', 'c')
+const lacked = { ...wanted, ready: false, lacking: ['node-1'] }
+const served = (...revisions: (typeof old)[]): string =>
+  servedKeys(revisions.map((enforce) => testProfile('shop', 'web', { enforce })))
+
+interface Given {
+  /** Of the pod; undefined: it has no such condition yet. */
+  ready?: 'True' | 'False' | undefined
+  /** What the replica reports; undefined: nothing. */
+  report?: string | undefined
+  namespace?: string
+  /** Without it the pod is no replica of the webhook. */
+  role?: string
+  isDeleted?: boolean
+}
+
+function podOf(name: string, given: Given): RawObject {
+  const { ready, namespace = 'secco-system', role = 'true', isDeleted = false } = given
+  return {
+    metadata: {
+      ...{ uid: name, namespace, name, labels: { [admissionRole]: role } },
+      ...(isDeleted ? { deletionTimestamp: '2026-12-02T08:00:00Z' } : {})
+    },
+    spec: {},
+    status: ready === undefined ? {} : { conditions: [{ type: 'Ready', status: ready }] }
+  }
+}
+
+function rig(t: Test, given: Record<string, Given>) {
+  const view = createClusterCache()
+  for (const [name, one] of Object.entries(given)) view.putPod(readPod(podOf(name, one)))
+  const clock = { at: 0 }
+  const removed: string[] = []
+  const active = { is: true }
+  const reports = new ReplicaReports({
+    ...{ view, namespace: 'secco-system', renewMs: 15_000, now: () => clock.at },
+    isActive: () => active.is,
+    remove: (name) => removed.push(name)
+  })
+  t.teardown(() => reports.close())
+  let news = 0
+  reports.onChange(() => (news += 1))
+  const settle = (renewed: string, texts: Record<string, string | undefined>): void => {
+    const members = Object.entries(texts).filter(([, text]) => text !== undefined)
+    const data = Object.fromEntries(members.map(([name, text]) => [name, `${renewed} ${text}`]))
+    reports.settle({ metadata: { name: replicasName }, data })
+  }
+  settle('1', Object.fromEntries(Object.entries(given).map(([name, one]) => [name, one.report])))
+  return { view, clock, removed, active, reports, settle, news: () => news }
+}
+
+type Expected = [serving: number, total: number, waiting: string[], silent: string[]]
+// [what, the webhook's pods, how many serve the wanted revision and who does not]
+const table: [string, Record<string, Given>, Expected][] = [
+  ['no pods: a process outside of the cluster', {}, [0, 0, [], []]],
+  ['one that serves it', { a: { ready: 'True', report: served(other, wanted) } }, [1, 1, [], []]],
+  [
+    'one has the revision of before',
+    { a: { ready: 'True', report: served(wanted) }, b: { ready: 'True', report: served(old) } },
+    [1, 2, ['b'], []]
+  ],
+  [
+    'one does not know that the nodes have it',
+    { a: { ready: 'True', report: served(wanted) }, b: { ready: 'True', report: served(lacked) } },
+    [1, 2, ['b'], []]
+  ],
+  [
+    'one of an earlier version',
+    { a: { ready: 'True', report: served(wanted) }, b: { ready: 'True' } },
+    [1, 2, [], ['b']]
+  ],
+  [
+    'one that is not ready gets no reviews',
+    {
+      a: { ready: 'True', report: served(wanted) },
+      b: { ready: 'False', report: served(old) },
+      c: { report: served(old) }
+    },
+    [1, 1, [], []]
+  ],
+  [
+    'one that ends still answers',
+    { a: { ready: 'True', report: served(old), isDeleted: true } },
+    [0, 1, ['a'], []]
+  ],
+  [
+    'pods that are no replicas',
+    { a: { ready: 'True', namespace: 'shop' }, b: { ready: 'True', role: 'false' } },
+    [0, 0, [], []]
+  ],
+  [
+    'a report without a pod',
+    { a: { ready: 'True', report: served(wanted) }, b: { namespace: 'shop', report: served(old) } },
+    [1, 1, [], []]
+  ]
+]
+
+for (const [what, given, [serving, total, waiting, silent]] of table) {
+  test(`who serves a revision: ${what}`, (t) => {
+    const { reports } = rig(t, given)
+    t.strictSame(reports.of(wanted.path), { serving, total, waiting, silent })
+    t.end()
+  })
+}
+
+test('a report that is not renewed is not believed, and one that is stays', (t) => {
+  const { reports, settle, clock, news, view } = rig(t, {
+    a: { ready: 'True', report: served(wanted) },
+    b: { ready: 'True', report: served(wanted) }
+  })
+  t.equal(reports.of(wanted.path).serving, 2)
+  clock.at = 40_000
+  const before = news()
+  settle('2', { a: served(wanted), b: undefined })
+  t.equal(news(), before + 1, 'the report of b is gone')
+  t.strictSame(reports.of(wanted.path).silent, ['b'])
+  settle('3', { a: served(wanted), b: served(wanted) })
+  clock.at = 84_000
+  settle('4', { a: served(wanted) })
+  settle('4', { a: served(wanted), b: served(wanted) })
+  t.strictSame(reports.of(wanted.path), { serving: 2, total: 2, waiting: [], silent: [] })
+  const renewed = news()
+  settle('5', { a: served(wanted), b: served(wanted) })
+  t.equal(news(), renewed, 'a renewal is no news')
+  clock.at = 130_000
+  t.strictSame(reports.of(wanted.path).silent, ['a', 'b'], 'older than 45 s')
+  reports.restart()
+  t.equal(reports.of(wanted.path).serving, 2, 'a hub that just became active saw none of it')
+  view.putPod(readPod(podOf('b', { ready: 'False' })))
+  t.equal(news(), renewed + 1, 'a pod that is not ready any more is news')
+  t.equal(reports.of(wanted.path).total, 1)
+  view.removePod('a')
+  t.equal(reports.of(wanted.path).total, 0)
+  t.end()
+})
+
+test('a hub on standby is told nothing', (t) => {
+  const { settle, active, news } = rig(t, { a: { ready: 'True', report: served(old) } })
+  active.is = false
+  const before = news()
+  settle('2', { a: served(wanted) })
+  t.equal(news(), before)
+  t.end()
+})
+
+test('what a replica reports', (t) => {
+  t.equal(served(wanted, other), served(other, wanted), 'in any order')
+  t.not(served(wanted), served(old))
+  t.equal(served(lacked), '', 'a revision that nodes lack is not served')
+  const state = { namespace: 'shop', name: 'web', approved: false }
+  t.equal(servedKeys([state]), '')
+  const many = Array.from({ length: 20_000 }, (_, at) => ({
+    ...{ ...state, approved: true },
+    enforce: { ...wanted, path: `p${at}` }
+  }))
+  t.ok(servedKeys(many).length <= 300 * 1024, 'three replicas fit into one object')
+  t.equal(names.replicas, replicasName, 'the right to write it is for this name')
+  t.end()
+})
