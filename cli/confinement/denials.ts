@@ -12,6 +12,7 @@ import type { Output } from '../lib/output-format.js'
 import { queryOf } from '../hubs/hub-api.js'
 import type { Hub } from '../hubs/hub.js'
 import { knownSinceNote } from '../lib/known-since.js'
+import { readyWait } from '../lib/ready-wait.js'
 import { plural } from '../../src/lib/plural.js'
 import { type Pin, pinText } from '../../src/confinement/pin.js'
 import { quoted } from '../../src/lib/shell-word.js'
@@ -196,18 +197,12 @@ function printPin(io: Io, pin: Pin | undefined): void {
   io.stderr(`${some} get it: the profile is ${plain(pinText(pin))}\n`)
 }
 
-/**
- * Prints what to wait for before a workload is rolled: until every node has the revision, new pods get the one before.
- * kubectl compares the generation that the condition is about, so it does not stop at the Ready of the revision before.
- */
+/** Prints what to wait for before a workload is rolled. */
 function printWait(io: Io, profile: string, restart: Allowed['restart']): void {
   const [namespace, name] = profile.split('/', 2)
   const isRolled = restart.some(({ command }) => command.startsWith('kubectl '))
   if (!isRolled || name === undefined || namespace === undefined) return
-  const what = `seccompprofiles.secco.dev/${quoted(name)} -n ${quoted(namespace)}`
-  io.stderr(
-    `  first wait until every node has it: ${plain(`kubectl wait --for=condition=Ready ${what}`)}\n`
-  )
+  io.stderr(`  ${readyWait(namespace, name)}\n`)
 }
 
 /** `secco denials allow PROFILE SYSCALL…`: shows the difference; with --yes creates the new revision. */

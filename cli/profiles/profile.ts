@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { readyWait } from '../lib/ready-wait.js'
 import { plural } from '../../src/lib/plural.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { approvedDigest, isApprovalStale } from '../../src/seccomp/policy/approval.js'
@@ -148,6 +149,7 @@ async function approveOne(
   const count = plural(approvedNames(after).size, 'call')
   const what = `approved ${ref.namespace}/${ref.name}: ${count} by name`
   io.stderr(`${what}; the hub renders the revision, with base and families, and delivers it\n`)
+  if (args.bind === true) io.stderr(`  ${readyWait(ref.namespace, ref.name)}\n`)
   return true
 }
 

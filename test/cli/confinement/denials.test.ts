@@ -176,7 +176,14 @@ test('secco denials allow: the wait for the nodes comes before the roll', async 
   const roll = 'kubectl rollout restart -n shop deployment/web'
   const wait = 'kubectl wait --for=condition=Ready seccompprofiles.secco.dev/web -n shop'
   for (const [what, command, expected] of [
-    ['pods', roll, [`first wait until every node has it: ${wait}`, `until you run: ${roll}`]],
+    [
+      'pods',
+      roll,
+      [
+        `first wait until every node has it and every webhook replica serves it: ${wait}`,
+        `until you run: ${roll}`
+      ]
+    ],
     ['a container of an engine', 'docker restart web', ['until you run: docker restart web']]
   ] as const) {
     const restart = [{ key: 'n1/web', name: 'web', node: 'n1', command }]

@@ -34,3 +34,30 @@ test('approve approves what it printed, and no observation that arrives before i
   t.same(await approve(seen(['read', 'write'])), ['approved', 'read', 'write'])
   t.same(await approve(seen(['bpf', 'mount', 'read', 'write'])), ['CONFLICT'])
 })
+
+const wait =
+  '  first wait until every node has it and every webhook replica serves it: ' +
+  'kubectl wait --for=condition=Ready seccompprofiles.secco.dev/web -n shop\n'
+// [where, whether it is a cluster, whether nothing is changed, whether the wait is printed]
+const waits: [string, boolean, boolean, boolean][] = [
+  ['in a cluster', true, false, true],
+  ['a dry run in a cluster', true, true, false],
+  ['on one machine', false, false, false]
+]
+
+for (const [where, bind, dryRun, isPrinted] of waits) {
+  test(`approve prints the wait that allow prints: ${where}`, async (t) => {
+    const store = {
+      get: () => Promise.resolve(seen(['read'])),
+      list: () => Promise.resolve([]),
+      update: (_kind: string, _ref: object, change: (one: SeccompProfile) => SeccompProfile) =>
+        Promise.resolve(change(seen(['read'])))
+    } as unknown as Store
+    let printed = ''
+    const io = { stdout: () => undefined, stderr: (text: string) => (printed += text) }
+    const decision = { by: 'olga', at: '2026-01-01T00:00:00Z', reason: 'seen', bind, dryRun }
+    const refs = [{ namespace: 'shop', name: 'web' }]
+    t.equal(await approveProfiles(io as unknown as Io, store, refs, decision), 0)
+    t.equal(printed.includes(wait), isPrinted, printed)
+  })
+}
