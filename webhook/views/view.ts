@@ -1,4 +1,4 @@
-import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { SeccompProfile, SeccompProfileStatus } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../src/api/names.js'
 import { plural } from '../../src/lib/plural.js'
@@ -132,6 +132,14 @@ function denialsOf(profile: SeccompProfile, denials: readonly DenialCount[]): De
   return denials.filter((one) => `${one.namespace}/${one.profile}` === key)
 }
 
+/** Returns whether every node has the newest revision, and no replica of the webhook is waited for, as Ready says. */
+export function isDelivered({ nodes, conditions = [] }: SeccompProfileStatus): boolean {
+  const waits = conditions.some(
+    ({ type, reason }) => type === 'Ready' && reason === 'WaitingForReplicas'
+  )
+  return !waits && nodes !== undefined && nodes.total > 0 && nodes.ready === nodes.total
+}
+
 /**
  * Returns the workload of a profile, or undefined for a profile that learns from none.
  * @param denials absent where they are not known
@@ -146,7 +154,7 @@ export function workloadOf(
   const nodes = status.nodes
   const approved = profile.spec.seccomp !== undefined
   const early = startupOnly(profile)
-  const ready = approved && nodes !== undefined && nodes.total > 0 && nodes.ready === nodes.total
+  const ready = approved && isDelivered(status)
   return {
     namespace: profile.metadata.namespace ?? rootNamespace,
     kind: workload.kind,

@@ -19,6 +19,10 @@ test('where a workload stands follows from its profile', (t) => {
     [{ ...approved, status: { nodes: { ready: 2, total: 2 } } }, 'ready'],
     [{ ...profile, spec: {} }, undefined]
   ]
+  const ready = { type: 'Ready', lastTransitionTime: '2026-12-02T08:00:00Z', message: '' }
+  const waits = { ...ready, status: 'False' as const, reason: 'WaitingForReplicas' }
+  const nodes = { ready: 1, total: 1 }
+  cases.push([{ ...approved, status: { nodes, conditions: [waits] } }, 'approved'])
   for (const [given, state] of cases) t.equal(workloadOf(given)?.state, state)
   t.end()
 })

@@ -3,6 +3,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { builtinProfiles } from '../../../src/seccomp/render/builtin.js'
 import { isEmergency } from '../../../src/seccomp/render/emergency.js'
 import { sizeOfProfile } from '../../../src/seccomp/review/profile-size.js'
+import { isDelivered } from '../../views/view.js'
 import type { Call } from '../model/context.js'
 import { type Derived, derivedOf, keyOf, profileHref } from '../model/derived.js'
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
@@ -13,6 +14,10 @@ import { CommandPanel, EmptyBody } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
 
 const perPage = 50
+
+function deliveryText({ ready, total }: { ready: number; total: number }, isDone: boolean): string {
+  return `${ready} of ${total}${ready === total && !isDone ? ', webhook replicas wait' : ''}`
+}
 
 function rowOf(profile: SeccompProfile, derived: Derived, now: number): Row {
   const { rendering, problem } = derived.rendering(profile)
@@ -48,9 +53,9 @@ function rowOf(profile: SeccompProfile, derived: Derived, now: number): Row {
         <span class="muted">not delivered</span>
       ) : (
         <Tag
-          text={`${status.nodes.ready} of ${status.nodes.total}`}
-          tone={status.nodes.ready === status.nodes.total ? 'ok' : 'warn'}
-          shape={status.nodes.ready === status.nodes.total ? 'yes' : 'open'}
+          text={deliveryText(status.nodes, isDelivered(status))}
+          tone={isDelivered(status) ? 'ok' : 'warn'}
+          shape={isDelivered(status) ? 'yes' : 'open'}
         />
       ),
       last === undefined ? (

@@ -96,4 +96,19 @@ test('no account of a program approves what people did not leave to it', {
       t.match(message, expected, `${name}: ${what}`)
     }
   }
+  const configMaps = '/api/v1/namespaces/secco-system/configmaps'
+  for (const [name, expected] of [
+    ['secco-replicas', 201],
+    ['secco-hub-active', 403],
+    ['secco-other', 403]
+  ] as const) {
+    const own = kubeClient(cluster.url, cluster.caPem, token['secco-webhook'] ?? '')
+    const { status } = await own.call(
+      'PATCH',
+      `${configMaps}/${name}?fieldManager=secco-replica-a&dryRun=All`,
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { a: 'b' } },
+      { contentType: 'application/apply-patch+yaml' }
+    )
+    t.equal(status, expected, `admission writes ${name}`)
+  }
 })
