@@ -185,7 +185,8 @@ test('Ready waits for the replica of the webhook whose watch hangs', {
       await kube.do('PATCH', `${profiles}/web`, { spec: specOf('read', 'write', 'listen') }, merge)
       let isOver = false
       const waiting = waitForReady().finally(() => (isOver = true))
-      const message = await untilReason('WaitingForReplicas')
+      // At first the active replica may not have reported either.
+      const message = await untilReason('WaitingForReplicas', /1 of 2/)
       t.equal(
         message,
         'the one node has the revision; 1 of 2 webhook replicas does not serve it yet: held'
