@@ -1,8 +1,10 @@
 import { rootNamespace } from '../api/names.js'
-import type { SeccompProfile } from '../api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompProfile } from '../api/seccomp-profile.js'
 import type { SeccompRule } from '../api/seccomp-rule.js'
 import { SeccoError } from '../lib/errors.js'
+import { listed } from '../lib/plural.js'
 import { isStartUnseen, startUnseenNext, startUnseenText } from '../seccomp/review/evidence.js'
+import { isKnownSyscall } from '../syscalls/syscall-table.js'
 import { modeOfProfile } from './rule-mode.js'
 
 const keyOf = ({ metadata }: SeccompProfile): string =>
@@ -24,6 +26,47 @@ export function mustHaveSeenStart(
     hint:
       `${startUnseenNext} with \`secco promote ${key} audit --reason WHY\`; to enforce it ` +
       `nevertheless run \`secco promote ${key} enforce --force --reason WHY\``
+  })
+}
+
+/** Returns the calls of recorded starts about which a revision says nothing, and so denies them; sorted. */
+export function deniedStartCalls(
+  { status }: Pick<SeccompProfile, 'status'>,
+  revision: Pick<LinuxSeccomp, 'syscalls'>
+): string[] {
+  const stated = new Set((revision.syscalls ?? []).flatMap(({ names }) => names))
+  const started = new Set(Object.values(status?.startup ?? {}).flat())
+  return [...started].filter((name) => isKnownSyscall(name) && !stated.has(name)).sort()
+}
+
+const mostNamed = 6
+
+/** Returns what it means that a revision denies calls of recorded starts; '' where it denies none. */
+export function deniedStartText(calls: readonly string[]): string {
+  if (calls.length === 0) return ''
+  const them = calls.length === 1 ? 'it' : 'them'
+  return `recorded starts called ${listed(calls, mostNamed)}, and its revision denies ${them}: a restart under it can fail`
+}
+
+/**
+ * Rejects enforcing a revision that denies what recorded starts called, unless a person forces it: the start came after the
+ * approval, or the person left the call out.
+ * @param revision what would be enforced
+ * @throws SeccoError INVALID_ARGUMENT naming the field `force`
+ */
+export function mustAllowStart(
+  profile: SeccompProfile,
+  revision: Pick<LinuxSeccomp, 'syscalls'>,
+  { mode, force }: { mode: 'audit' | 'enforce'; force?: boolean | undefined }
+): void {
+  const calls = mode === 'enforce' && force !== true ? deniedStartCalls(profile, revision) : []
+  if (calls.length === 0) return
+  const key = keyOf(profile)
+  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${deniedStartText(calls)}`, {
+    field: 'force',
+    hint:
+      `review them with \`secco diff ${key}\` and approve what it needs; to enforce it nevertheless run ` +
+      `\`secco promote ${key} enforce --force --reason WHY\``
   })
 }
 

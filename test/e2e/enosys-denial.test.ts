@@ -35,7 +35,7 @@ test('a call that enforce answers with ENOSYS is flagged as in audit', { skip },
   t.match(inAudit, { state: 'open', answer: 'logged', expected: false })
   await all.stop('audited')
 
-  const step = ['default/web', 'enforce', '--canary', '50%', '--quiet-for', '1h']
+  const step = ['default/web', 'enforce', '--canary', '50%', '--quiet-for', '1h', '--force']
   const why = ['--reason', 'the canary of this test']
   await all.secco('promote', ...step, ...why)
   t.match(await all.admit('web-1', labels), /secco/, 'pods get a file')

@@ -1,5 +1,5 @@
 import type { Ladder } from '../../src/api/ladder.js'
-import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { createLogger } from '../../src/lib/log.js'
 import type { Store } from '../../src/store/store.js'
 import { DenialRows } from '../../webhook/hub/denials/denial-rows.js'
@@ -50,8 +50,16 @@ export function replicas() {
       profile = { ...profile, spec: { ...profile.spec, ladder }, status }
     },
     /** What was recorded of the workload. */
-    record: (instances: Instance[]) => {
-      profile = { ...profile, status: { ...profile.status, instances } }
+    record: (instances: Instance[], startup: string[] = []) => {
+      const status = { ...profile.status, instances, startup: { x86_64: startup } }
+      profile = { ...profile, status }
+    },
+    approve: (names: string[]) => {
+      const seccomp: LinuxSeccomp = {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        syscalls: [{ names, action: 'SCMP_ACT_ALLOW' }]
+      }
+      profile = { ...profile, spec: { ...profile.spec, seccomp } }
     },
     pass: (ms: number) => (now += ms),
     mute: (syscall: string) => {
@@ -89,6 +97,7 @@ export function replicas() {
       })
       const truth = {
         recording,
+        profile: () => undefined,
         sources: {
           hub: { denialRows, node, profiles: () => new Map([['shop/web', state]]) },
           ...{ store, isElsewhere, now: () => now, inCluster: true },

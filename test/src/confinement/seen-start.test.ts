@@ -2,6 +2,8 @@ import { test } from 'tap'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import {
+  deniedStartCalls,
+  mustAllowStart,
   mustHaveSeenStart,
   mustNotEnforceUnseenStart,
   unseenStartEnforcedBy
@@ -37,6 +39,42 @@ test('a profile whose start was not recorded is enforced only by force', (t) => 
         what
       )
     }
+  }
+  t.end()
+})
+
+test('a revision that denies what recorded starts called is enforced only by force', (t) => {
+  const revision = {
+    syscalls: [
+      { names: ['read', 'execve'], action: 'SCMP_ACT_ALLOW' as const },
+      { names: ['clone3'], action: 'SCMP_ACT_ERRNO' as const, errnoRet: 38 }
+    ]
+  }
+  const startup = { x86_64: ['read', 'clone3', 'listen', 'bind', 'syscall_999'], i386: ['bind'] }
+  const profile = profileOf({ seccomp }, { startup })
+  t.strictSame(deniedStartCalls(profile, revision), ['bind', 'listen'], 'a rule is a decision')
+  // [what, profile, options, is it rejected]
+  const whole = profileOf({ seccomp }, { startup: { x86_64: ['read', 'clone3'] } })
+  const table: [string, SeccompProfile, Parameters<typeof mustAllowStart>[2], boolean][] = [
+    ['enforce', profile, { mode: 'enforce' }, true],
+    ['forced', profile, { mode: 'enforce', force: true }, false],
+    ['audit', profile, { mode: 'audit' }, false],
+    ['all approved', whole, { mode: 'enforce' }, false],
+    ['nothing recorded', profileOf({ seccomp }), { mode: 'enforce' }, false]
+  ]
+  for (const [what, one, options, isRejected] of table) {
+    const promote = () => mustAllowStart(one, revision, options)
+    if (!isRejected) t.doesNotThrow(promote, what)
+    else
+      t.throws(
+        promote,
+        {
+          message:
+            'force: shop/web: recorded starts called bind, listen, and its revision denies them: a restart under it can fail',
+          hint: /`secco diff shop\/web` .*`secco promote shop\/web enforce --force --reason WHY`/
+        },
+        what
+      )
   }
   t.end()
 })

@@ -1,5 +1,4 @@
 import { refOfKey } from '../../../src/rules/profile-state.js'
-import { machine } from 'node:os'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import {
   promoteLadder,
@@ -8,12 +7,11 @@ import {
   withStep
 } from '../../../src/confinement/ladder.js'
 import { pinOf } from '../../../src/confinement/pin.js'
-import { mustHaveSeenStart } from '../../../src/confinement/seen-start.js'
+import { mustAllowStart, mustHaveSeenStart } from '../../../src/confinement/seen-start.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import { mustBeApproved } from '../../../src/seccomp/policy/approval.js'
 import { emergencyLabel, isBlocked } from '../../../src/seccomp/render/emergency.js'
-import { renderProfile } from '../../../src/seccomp/render/render.js'
 import {
   isBeyondRuntimeDefault,
   parseAllow,
@@ -31,7 +29,7 @@ import { containersOf } from './canary-figures.js'
 import { bodies, bodyOf } from './ladder-bodies.js'
 import { patchCommand } from './allow-patch.js'
 import { currentMode, evidenceText, ladderView } from './ladder-view.js'
-import { digestNow, nextDigest } from './rendered-digest.js'
+import { digestNow, nextDigest, renderedNow } from './rendered-digest.js'
 
 type Wanted = readonly ReturnType<typeof parseAllow>[]
 
@@ -53,6 +51,7 @@ export class LadderChanges {
     const evidence = evidenceText(ground)
     const edit = (profile: SeccompProfile) => {
       mustHaveSeenStart(profile, options)
+      mustAllowStart(profile, renderedNow(this.#confinement, profile).seccomp, options)
       const at = this.#now()
       return promoteLadder(profile, { ...options, reason, by: call.actor, at, current, evidence })
     }
@@ -104,7 +103,10 @@ export class LadderChanges {
     const by = { by: call.actor, at: this.#now(), reason: reason === '' ? 'denied' : reason }
     const edit = (profile: SeccompProfile) => withAllowedStep(profile, wanted, by)
     const after = edit(before)
-    const [old, next] = [this.#render(before), this.#render(after)]
+    const [old, next] = [
+      renderedNow(this.#confinement, before),
+      renderedNow(this.#confinement, after)
+    ]
     const applied = yes === true && after !== before
     // Nodes get a rendering for the whole fleet: only the hub knows its digest.
     const revisionBefore = digestNow(this.#confinement, key) ?? old.digest
@@ -174,13 +176,6 @@ export class LadderChanges {
     // Without containers, a revision before the newest one shows that the profile was in use already.
     const wasServed = profile.status?.previousRevision !== undefined
     return own.length === 0 && wasServed ? wanted : currentMode(this.#confinement, own)
-  }
-
-  /** Renders a profile for this machine. */
-  #render(profile: SeccompProfile) {
-    const resolve = (namespace: string, name: string) =>
-      this.#confinement.profile(`${namespace}/${name}`)
-    return renderProfile(profile, { mode: 'enforce', resolve, machine: machine() })
   }
 }
 

@@ -7,6 +7,7 @@ import {
   rollbackLadder
 } from '../../../src/confinement/ladder.js'
 import { durationMs } from '../../../src/lib/duration.js'
+import { deniedStartCalls } from '../../../src/confinement/seen-start.js'
 import { isStartUnseen } from '../../../src/seccomp/review/evidence.js'
 import type { Confinement } from '../containers/confinement.js'
 import { isUnproven, recordedSince, wouldDeny } from './audit-conditions.js'
@@ -19,6 +20,7 @@ import {
   keyOfProfile
 } from './canary-figures.js'
 import { ProfileSteps } from './profile-steps.js'
+import { renderedNow } from './rendered-digest.js'
 
 const scanEveryMs = 5000
 /** Denials are collected this long before a scan. */
@@ -117,6 +119,8 @@ class PolicyRounds {
     if (isStartUnseen(profile)) return
     if (cleanSince === undefined) return
     if (this.#confinement.sources.now() - cleanSince < wait.waitMs) return
+    if (deniedStartCalls(profile, renderedNow(this.#confinement, profile).seccomp).length > 0)
+      return
     await this.#enforce(profile, wait.enforceAfter)
   }
 

@@ -1,4 +1,13 @@
+import { machine } from 'node:os'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { renderProfile } from '../../../src/seccomp/render/render.js'
 import type { Confinement } from '../containers/confinement.js'
+
+/** Returns the rendering of a profile for enforce, with its parents, for the machine of the hub. */
+export function renderedNow(confinement: Confinement, profile: SeccompProfile) {
+  const resolve = (namespace: string, name: string) => confinement.profile(`${namespace}/${name}`)
+  return renderProfile(profile, { mode: 'enforce', resolve, machine: machine() })
+}
 
 /** A profile is rendered within some hundred milliseconds of an approval; a client waits for 30 s. */
 const patienceMs = 20_000

@@ -1,5 +1,5 @@
 import { answerLines } from './answer-lines.js'
-import { type Answer, ask, failureText, notice, sentence } from './api.js'
+import { type Answer, ask, failureText, notice, sentence, showForce } from './api.js'
 import { packTyped, standing, unpackTyped } from './fields.js'
 import { leave } from './live.js'
 
@@ -97,6 +97,7 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
     showError(here, failureText(answer.failure))
     const newer = here.querySelector<HTMLElement>('[data-newer]')
     if (newer !== null) newer.hidden = answer.failure.code !== 'CONFLICT'
+    showForce(here, answer.failure)
   } else if (body['dryRun'] === true) showAnswer(here, answer.data)
   else {
     sessionStorage.setItem('notice', 'Done.')

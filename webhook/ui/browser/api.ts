@@ -54,6 +54,12 @@ export function failureText({ code, message, hint }: Failure): string {
   return `${message} (${code}). ${capitalised(sentence(hint))}`
 }
 
+/** Shows the box that forces the change of a form, where the API has said that it is needed. A box that is shown stays. */
+export function showForce(form: HTMLElement, { message }: Failure): void {
+  const box = form.querySelector<HTMLElement>('[data-force]')
+  if (box !== null && message.startsWith('force:')) box.hidden = false
+}
+
 /** Shows a notice for some seconds, for screen readers too. */
 export function notice(text: string, stays = false): void {
   const place = document.getElementById('notice')

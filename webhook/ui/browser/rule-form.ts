@@ -1,4 +1,4 @@
-import { ask, failureText } from './api.js'
+import { ask, failureText, showForce } from './api.js'
 import { standing } from './fields.js'
 import { leave, reloadRegions } from './live.js'
 
@@ -83,12 +83,17 @@ function ruleOf(form: HTMLFormElement): { url: string; spec: unknown } {
 
 async function saveRule(form: HTMLFormElement): Promise<void> {
   const { url, spec } = ruleOf(form)
-  const answer = await ask('PUT', url, { spec })
-  const error = standing(form).querySelector('.form-error')
+  const isForced = new FormData(form).get('force') === 'true'
+  const answer = await ask('PUT', url, { spec, ...(isForced ? { force: true } : {}) })
+  const here = standing(form)
+  const error = here.querySelector('.form-error')
   if (answer.ok) {
     leave()
     location.assign('/rules')
-  } else if (error !== null) error.textContent = failureText(answer.failure)
+    return
+  }
+  if (error !== null) error.textContent = failureText(answer.failure)
+  showForce(here, answer.failure)
 }
 
 /** Starts the form of a rule and the test of a pod. Listeners are on the document, because live updates can replace the forms. */

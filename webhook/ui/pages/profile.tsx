@@ -19,7 +19,7 @@ import {
   profileHref,
   workloadHref
 } from '../model/derived.js'
-import { ActionForm, FormError, Hidden, Of } from '../parts/forms.js'
+import { ActionForm, ForceIfAsked, FormError, Hidden, Of } from '../parts/forms.js'
 import { ApprovedMark, LiveFact, Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyPanel, Panel } from '../parts/panels.js'
@@ -90,6 +90,7 @@ function extendPanel(shown: Shown): VNode {
               ))}
             </select>
           </div>
+          <ForceIfAsked />
           <FormError />
           <button class="btn" type="submit">
             Add
@@ -122,6 +123,7 @@ function documentPanel({ key, profile, mayUpdate }: Shown): VNode {
                 {document}
               </textarea>
             </div>
+            <ForceIfAsked />
             <FormError />
             <button class="btn primary" type="submit">
               Apply

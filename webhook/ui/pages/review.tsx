@@ -1,5 +1,6 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
+import { deniedStartCalls } from '../../../src/confinement/seen-start.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import {
   approvedNames,
@@ -113,6 +114,8 @@ function radiusView(shown: Shown): VNode {
 
 function bodyOf(shown: Shown): VNode {
   const { ui, line, review, changes, approved, observed, may } = shown
+  const revision = derivedOf(ui.sources, ui.now()).rendering(line.profile).rendering?.seccomp
+  const deniedStart = revision === undefined ? [] : deniedStartCalls(line.profile, revision)
   const unchanged = [...observed].filter((name) => approved.has(name)).length
   const instances = instancesOf(line).length
   const approve = approvalCommand(line.profile, changes)
@@ -144,6 +147,7 @@ function bodyOf(shown: Shown): VNode {
             may={may}
             offered={ui.offers('POST', '/api/v1/promote')}
             assignment={ui.sources.assignment?.(line.profile)}
+            deniedStart={deniedStart}
             now={ui.now()}
           />
         </section>

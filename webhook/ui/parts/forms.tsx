@@ -45,6 +45,16 @@ export function FormError(): VNode {
   return <p class="form-error" role="alert" />
 }
 
+/** The box that forces a change; the browser shows it once the API has said that force is needed. */
+export function ForceIfAsked(): VNode {
+  return (
+    <label data-force hidden>
+      <input type="checkbox" name="force" data-kind="boolean" value="true" /> Do it although no
+      start was recorded
+    </label>
+  )
+}
+
 /** A form that the browser sends to the API as JSON (webhook/ui/browser/actions.ts). */
 export function ActionForm(props: {
   url: string

@@ -1,5 +1,6 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
+import { deniedStartText } from '../../../src/confinement/seen-start.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
 import { isStartUnseen } from '../../../src/seccomp/review/evidence.js'
 import { newPodsOf } from '../../../src/seccomp/review/new-pods.js'
@@ -53,11 +54,18 @@ function ShareField({ profile, total }: { profile: string; total: number }): VNo
 }
 
 /** The form of the next mode. A dry run needs no reason. */
-export function PromoteForm({ line, next }: { line: WorkloadLine; next: Next }): VNode {
+export function PromoteForm(props: {
+  line: WorkloadLine
+  next: Next
+  /** Calls of recorded starts that its revision denies. */
+  deniedStart: readonly string[]
+}): VNode {
+  const { line, next, deniedStart } = props
   const enforced = line.mode === 'enforce'
   const forced = [
     enforced && 'Also to a less strict mode, from enforce to audit',
-    isStartUnseen(line.profile) && 'Enforce although no start was recorded'
+    isStartUnseen(line.profile) && 'Enforce although no start was recorded',
+    deniedStart.length > 0 && `Enforce although ${deniedStartText(deniedStart)}`
   ]
     .filter((text) => text !== false)
     .join('. ')

@@ -210,9 +210,11 @@ export function PromotePanel(
     offered: boolean
     /** Undefined where no hub follows the containers. */
     assignment: Assignment | undefined
+    /** Calls of recorded starts that its revision denies. */
+    deniedStart?: readonly string[]
   }
 ): VNode {
-  const { line, may, offered, assignment, now } = props
+  const { line, may, offered, assignment, now, deniedStart = [] } = props
   const { key, profile, mode } = line
   if (!offered) return <RuleAdvice />
   const next = mode === 'audit' || mode === 'enforce' ? 'enforce' : 'audit'
@@ -242,7 +244,7 @@ export function PromotePanel(
         <PinView line={line} />
         <UnprovenView line={line} />
         {!may && <p class="muted">You may view this profile but not promote it.</p>}
-        {may && <PromoteForm line={line} next={next} />}
+        {may && <PromoteForm {...{ line, next, deniedStart }} />}
         {may && mayGoBack && <RollbackForm profile={key} />}
         <Command text={promote} />
         {mayGoBack && <Command text={`secco rollback ${key} --reason WHY`} />}

@@ -6,6 +6,7 @@ import {
   type SeccompRule,
   whenNotReadyChoices
 } from '../../../src/api/seccomp-rule.js'
+import { ForceIfAsked } from './forms.js'
 
 const namespaceName = 'kubernetes.io/metadata.name'
 
@@ -117,6 +118,7 @@ export function RuleForm(props: {
           </label>
           {text('priority', 'Priority', { inputmode: 'numeric' })}
         </div>
+        <ForceIfAsked />
         <p class="form-error" role="alert"></p>
         <div class="row">
           <button class="btn primary" type="submit">

@@ -82,6 +82,21 @@ test('enforceAfter: no policy enforces a profile whose start was not recorded', 
   t.equal(all.profile().spec.ladder?.mode, 'enforce', 'after a first start in audit')
 })
 
+test('enforceAfter: no policy enforces a revision that denies what recorded starts called', async (t) => {
+  const all = replicas()
+  const one = all.replica(() => false, { n1: watching })
+  t.teardown(() => one.close())
+  all.record([instance(0, ['read', 'listen'])], ['read', 'listen'])
+  all.approve(['read'])
+  await one.look()
+  all.pass(3 * 3_600_000)
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'audit')
+  all.approve(['listen', 'read'])
+  await one.look()
+  t.equal(all.profile().spec.ladder?.mode, 'enforce', 'once the call is approved')
+})
+
 test('enforceAfter: what was rolled back is not enforced again by a policy', async (t) => {
   for (const [action, mode] of [
     ['promote', 'enforce'],
