@@ -202,7 +202,7 @@ function printWait(io: Io, profile: string, restart: Allowed['restart']): void {
   const [namespace, name] = profile.split('/', 2)
   const isRolled = restart.some(({ command }) => command.startsWith('kubectl '))
   if (!isRolled || name === undefined || namespace === undefined) return
-  io.stderr(`  ${readyWait(namespace, name)}\n`)
+  io.stderr(`  ${readyWait(namespace, [name])}\n`)
 }
 
 /** `secco denials allow PROFILE SYSCALL…`: shows the difference; with --yes creates the new revision. */

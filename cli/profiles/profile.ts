@@ -149,7 +149,6 @@ async function approveOne(
   const count = plural(approvedNames(after).size, 'call')
   const what = `approved ${ref.namespace}/${ref.name}: ${count} by name`
   io.stderr(`${what}; the hub renders the revision, with base and families, and delivers it\n`)
-  if (args.bind === true) io.stderr(`  ${readyWait(ref.namespace, ref.name)}\n`)
   return true
 }
 
@@ -161,17 +160,19 @@ export async function approveProfiles(
   args: ApproveArgs
 ): Promise<number> {
   let code = 0
-  const approved = new Set<string>()
+  const approved = new Map<string, string[]>()
   for (const ref of refs) {
     if (refs.length > 1) io.stdout(`${ref.namespace}/${ref.name}\n`)
     try {
-      if (await approveOne(io, store, ref, args)) approved.add(ref.namespace)
+      if (await approveOne(io, store, ref, args))
+        approved.set(ref.namespace, [...(approved.get(ref.namespace) ?? []), ref.name])
     } catch (error) {
       if (refs.length === 1) throw error
       code = reportFailure(io, error)
     }
   }
-  for (const namespace of approved) {
+  for (const [namespace, names] of approved) {
+    if (args.bind === true) io.stderr(`  ${readyWait(namespace, names)}\n`)
     io.stderr(`  next: see it arrive with \`secco get profiles -n ${namespace}\`\n`)
   }
   return code

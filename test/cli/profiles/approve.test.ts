@@ -61,3 +61,29 @@ for (const [where, bind, dryRun, isPrinted] of waits) {
     t.equal(printed.includes(wait), isPrinted, printed)
   })
 }
+
+test('approve prints one wait for all that it approved', async (t) => {
+  const named = (name: string) => {
+    const profile = seen(['read'])
+    return { ...profile, metadata: { ...profile.metadata, name } }
+  }
+  const stored = new Map(['web', 'db'].map((name) => [name, named(name)]))
+  const store = {
+    get: (_kind: string, ref: { name: string }) => Promise.resolve(stored.get(ref.name)),
+    list: () => Promise.resolve([]),
+    update: (
+      _kind: string,
+      ref: { name: string },
+      change: (one: SeccompProfile) => SeccompProfile
+    ) => Promise.resolve(change(named(ref.name)))
+  } as unknown as Store
+  let printed = ''
+  const io = { stdout: () => undefined, stderr: (text: string) => (printed += text) }
+  const decision = { by: 'olga', at: '2026-01-01T00:00:00Z', reason: 'seen', bind: true }
+  const refs = ['web', 'db'].map((name) => ({ namespace: 'shop', name }))
+  const args = { ...decision, dryRun: false }
+  t.equal(await approveProfiles(io as unknown as Io, store, refs, args), 0)
+  t.match(printed, /every node has them and every webhook replica serves them: kubectl wait /)
+  t.equal(printed.split('kubectl wait').length, 2, 'one command')
+  t.match(printed, 'seccompprofiles.secco.dev/web seccompprofiles.secco.dev/db -n shop\n')
+})
