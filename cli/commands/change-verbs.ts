@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { addForce } from '../../src/confinement/seen-start.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Kind } from '../../src/api/objects.js'
 import { parseRef } from '../lib/object-ref.js'
@@ -48,7 +49,7 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
         const decision = { at: context.now().toISOString(), reason: options.reason, allow, deny }
         await withChanges(command, context, async (store, by) => {
           const before = await store.get('SeccompProfile', ref)
-          const checkStart = await startCheck(store, before, options.force)
+          const checkStart = await startCheck(store, before, options.force, addForce)
           await store.update('SeccompProfile', ref, (profile) => {
             checkStart(profile)
             return decideCalls(profile, { ...decision, by })
@@ -86,7 +87,7 @@ export function addExtendVerb(profile: Command, context: VerbContext): void {
         await withChanges(command, context, async (store, by) => {
           const who = { by, at: context.now().toISOString() }
           const before = await store.get('SeccompProfile', ref)
-          const checkStart = await startCheck(store, before, options.force)
+          const checkStart = await startCheck(store, before, options.force, addForce)
           const after = await store.update('SeccompProfile', ref, (profile) => {
             checkStart(profile)
             return withParents(profile, add, remove, who)

@@ -1,3 +1,4 @@
+import { addForce } from '../../src/confinement/seen-start.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { rootNamespace } from '../../src/api/names.js'
 import { acceptProfile } from '../../src/seccomp/lint/accept.js'
@@ -56,7 +57,7 @@ export async function applyDocuments(
       const { namespace: where, name: which } = placed.metadata
       const before = await store.get('SeccompProfile', { namespace: where, name: which })
       const isApproving = placed.spec.seccomp !== undefined || placed.spec.extends !== undefined
-      if (before && isApproving) (await startCheck(store, before, args.force))(before)
+      if (before && isApproving) (await startCheck(store, before, args.force, addForce))(before)
       await applyProfile(store, placed, { by, at, reason: 'applied as a document' })
     }
     if (placed.kind === 'SeccompRule') {

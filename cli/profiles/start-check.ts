@@ -26,11 +26,12 @@ async function rulesFor(store: Pick<Store, 'list'>, namespace: string): Promise<
 export async function startCheck(
   store: Pick<Store, 'list'>,
   before: SeccompProfile | undefined,
-  force: boolean | undefined
+  force: boolean | undefined,
+  nevertheless?: string
 ): Promise<(profile: SeccompProfile) => void> {
   const isUnseen = before !== undefined && isStartUnseen(before)
   const rules = isUnseen ? await rulesFor(store, before.metadata.namespace ?? rootNamespace) : []
-  return (profile) => mustNotEnforceUnseenStart(profile, rules, force)
+  return (profile) => mustNotEnforceUnseenStart(profile, rules, force, nevertheless)
 }
 
 /** Checks a rule that is about to be written. @throws SeccoError INVALID_ARGUMENT naming the field `force` */

@@ -109,12 +109,14 @@ export function unseenStartEnforcedBy(
 
 /**
  * Rejects the first approval of a profile that a rule enforces at once although no start was recorded, unless a person forces it.
+ * @param nevertheless how a person forces it; default: by the verb that approves
  * @throws SeccoError INVALID_ARGUMENT naming the field `force`
  */
 export function mustNotEnforceUnseenStart(
   profile: SeccompProfile,
   rules: readonly SeccompRule[],
-  force: boolean | undefined
+  force: boolean | undefined,
+  nevertheless?: string
 ): void {
   const rule = force === true ? undefined : unseenStartEnforcedBy(profile, rules)
   if (rule === undefined) return
@@ -123,10 +125,13 @@ export function mustNotEnforceUnseenStart(
   throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(profile)}; ${by}`, {
     field: 'force',
     hint:
-      `restart one instance while its node records it, or set the rule ${rule} to mode audit first; to approve it ` +
-      `nevertheless run \`secco profile approve ${key} --force --reason WHY\``
+      `restart one instance while its node records it, or set the rule ${rule} to mode audit first; to do it ` +
+      `nevertheless ${nevertheless ?? `run \`secco profile approve ${key} --force --reason WHY\``}`
   })
 }
+
+/** How a person forces a change by the verb or the form that they used. */
+export const addForce = 'add `--force`, or tick the box'
 
 /** Returns the named profile that a rule would enforce from now on although no start of it was recorded. */
 function newlyEnforcedBy(
@@ -158,7 +163,7 @@ export function mustNotBeginToEnforce(
   throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(found)}; ${by}`, {
     field: 'force',
     hint:
-      'restart one instance while its node records it, or make the rule with mode audit first; to enforce it nevertheless ' +
-      'add `--force`'
+      'restart one instance while its node records it, or make the rule with mode audit first; to do it nevertheless ' +
+      addForce
   })
 }

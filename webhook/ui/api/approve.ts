@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { mustNotEnforceUnseenStart } from '../../../src/confinement/seen-start.js'
+import { addForce, mustNotEnforceUnseenStart } from '../../../src/confinement/seen-start.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { approveObserved } from '../../../src/seccomp/review/approve.js'
 import { checkSeen } from '../../../src/seccomp/review/seen.js'
@@ -106,7 +106,7 @@ export const approveRoutes: readonly Route[] = [
     async handle(call, { reason, allow = [], deny = [], force }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
       const after = await call.ui.store.update('SeccompProfile', refOf(call), (profile) => {
-        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force)
+        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force, addForce)
         return decideCalls(profile, { ...decision, allow, deny })
       })
       return answerOf(after)

@@ -5,7 +5,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { withParents } from '../../../src/seccomp/render/extend.js'
 import { exportSpo } from '../../../src/seccomp/export/spo.js'
-import { mustNotEnforceUnseenStart } from '../../../src/confinement/seen-start.js'
+import { addForce, mustNotEnforceUnseenStart } from '../../../src/confinement/seen-start.js'
 import { applyProfile } from '../../../src/confinement/approving-store.js'
 import {
   mustBeApproved,
@@ -124,7 +124,8 @@ export const profileRoutes: readonly Route[] = [
       const placed = { ...parsed, metadata: { ...parsed.metadata, ...ref } }
       const before = await call.ui.store.get('SeccompProfile', ref)
       const isApproving = placed.spec.seccomp !== undefined || placed.spec.extends !== undefined
-      if (before && isApproving) mustNotEnforceUnseenStart(before, call.ui.sources.rules(), force)
+      if (before && isApproving)
+        mustNotEnforceUnseenStart(before, call.ui.sources.rules(), force, addForce)
       await applyProfile(call.ui.store, placed, {
         ...whoOf(call),
         reason: 'applied as a document'
@@ -164,7 +165,7 @@ export const profileRoutes: readonly Route[] = [
       const ref = refOf(call)
       const { resolve } = derivedOf(call.ui.sources, call.ui.now())
       await call.ui.store.update('SeccompProfile', ref, (profile) => {
-        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force)
+        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force, addForce)
         const after = withParents(profile, add, remove, whoOf(call))
         checkParents(after, resolve)
         return after
