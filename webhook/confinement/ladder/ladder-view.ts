@@ -98,17 +98,16 @@ function observedGrounds(
   }
 }
 
-/** Steps after which audit counts from nothing: a canary that went back, and a call that was muted, end no count. */
-const countedFrom: ReadonlySet<LadderStep['action']> = new Set([
-  'promote',
-  'complete',
-  'rollback',
-  'allow'
-])
+/**
+ * Returns whether audit counts from nothing after a step: new pods got into audit by it, or a call was allowed. A way back, by
+ * itself or by a person, and a muted call end no count: what audit logged before it would still be denied.
+ */
+const isCountedFrom = ({ action, to }: LadderStep): boolean =>
+  action === 'allow' || ((action === 'promote' || action === 'complete') && to.startsWith('audit'))
 
 /** Returns since when audit says something about what is approved now, in milliseconds: its last mode, or its last approval. */
 function auditedSince({ status }: SeccompProfile): number {
-  const step = status?.history?.findLast(({ action }) => countedFrom.has(action))
+  const step = status?.history?.findLast(isCountedFrom)
   const approval = status?.approvals?.at(-1)
   const times = [step?.at, approval?.at].map((at) => Date.parse(at ?? '')).filter(Number.isFinite)
   return Math.max(0, ...times)

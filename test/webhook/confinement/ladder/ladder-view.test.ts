@@ -89,7 +89,9 @@ test('calls in audit are said to be of kinds that were made since the last step,
     metadata: { namespace: 'shop', name: 'web' },
     spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' }, ladder: { mode: 'audit' } },
     status: {
-      history: [{ at: '2026-01-02T00:00:00.000Z', by: 'ann', action: 'promote', from: '', to: '' }]
+      history: [
+        { at: '2026-01-02T00:00:00.000Z', by: 'ann', action: 'promote', from: '', to: 'audit' }
+      ]
     }
   }
   const called = (count: number, firstSeen: string, lastSeen: string) =>
@@ -156,6 +158,16 @@ test('audit counts from its last mode or approval: not from a mute, nor from a c
       '… and a mute after it',
       steps(step('promote', 2), step('canary', 3), step('return', 4), step('mute', 5)),
       ...[day(1), day(2), back]
+    ],
+    [
+      'a canary that a person took back',
+      steps(step('promote', 2), step('canary', 3), step('rollback', 4)),
+      ...[day(1), day(2), undefined]
+    ],
+    [
+      'enforce that a person took back',
+      steps(step('promote', 2), { ...step('promote', 3), to: 'enforce' }, step('rollback', 4)),
+      ...[day(1), day(2), undefined]
     ],
     [
       '… and a step after it',
