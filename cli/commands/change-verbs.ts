@@ -49,7 +49,10 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
         const decision = { at: context.now().toISOString(), reason: options.reason, allow, deny }
         await withChanges(command, context, async (store, by) => {
           const before = await store.get('SeccompProfile', ref)
-          const checkStart = await startCheck(store, before, options.force, addForce)
+          const checkStart = await startCheck(store, before, {
+            force: options.force,
+            nevertheless: addForce
+          })
           await store.update('SeccompProfile', ref, (profile) => {
             checkStart(profile)
             return decideCalls(profile, { ...decision, by })
@@ -87,7 +90,10 @@ export function addExtendVerb(profile: Command, context: VerbContext): void {
         await withChanges(command, context, async (store, by) => {
           const who = { by, at: context.now().toISOString() }
           const before = await store.get('SeccompProfile', ref)
-          const checkStart = await startCheck(store, before, options.force, addForce)
+          const checkStart = await startCheck(store, before, {
+            force: options.force,
+            nevertheless: addForce
+          })
           const after = await store.update('SeccompProfile', ref, (profile) => {
             checkStart(profile)
             return withParents(profile, add, remove, who)

@@ -19,6 +19,7 @@ interface ImportOptions {
   approve?: boolean
   allow?: string
   apply?: boolean
+  force?: boolean
 }
 
 const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value]
@@ -49,6 +50,7 @@ function importArgs(options: ImportOptions, context: VerbContext, by: string): I
   const who = { by, at: context.now().toISOString() }
   return {
     who,
+    ...(options.force === true ? { force: true } : {}),
     files: options.file,
     format: parseOutput(options.format, ['auto', ...formats], '--format') as ImportArgs['format'],
     output: parseOutput(options.output, ['yaml', 'json']) as 'yaml' | 'json',
@@ -100,6 +102,7 @@ function addImport(program: Command, context: VerbContext): void {
       'with --approve: approve also these syscalls, which RuntimeDefault denies'
     )
     .option('--apply', 'apply the result to the store (observations are added, never replaced)')
+    .option('--force', 'also where a start that was not recorded is enforced at once')
     .action(async (options: ImportOptions, command: Command) => {
       const { importFiles } = await import('../profiles/import.js')
       const { io, user } = context

@@ -3,6 +3,8 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { rootNamespace } from '../../src/api/names.js'
 import { acceptProfile } from '../../src/seccomp/lint/accept.js'
 import { parseDocuments } from '../../src/api/parse.js'
+import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import type { Kind } from '../../src/api/objects.js'
 import type { Store } from '../../src/store/store.js'
 import { applyProfile } from '../../src/confinement/approving-store.js'
@@ -10,6 +12,19 @@ import type { ApprovalDecision } from '../../src/seccomp/policy/approval.js'
 import type { Io } from '../lib/io.js'
 import { printWarnings } from './lint.js'
 import { checkRule, startCheck } from './start-check.js'
+
+/** Checks that a document enforces no start that was not recorded. @throws SeccoError INVALID_ARGUMENT naming the field `force` */
+async function checkStart(
+  store: Store,
+  placed: SeccompProfile | SeccompRule,
+  force: boolean | undefined
+): Promise<void> {
+  if (placed.kind === 'SeccompRule') return checkRule(store, placed, force)
+  const { namespace = rootNamespace, name } = placed.metadata
+  const before = await store.get('SeccompProfile', { namespace, name })
+  const check = await startCheck(store, before, { force, nevertheless: addForce })
+  if (before !== undefined) check(before, placed)
+}
 
 /**
  * Applies every document of a YAML stream of one kind. All documents are checked before the first is written, so an
@@ -48,22 +63,16 @@ export async function applyDocuments(
     const placed = { ...document, metadata: { ...document.metadata, namespace } }
     const name = `${kind.toLowerCase()}.secco.dev/${document.metadata.name}`
     if (placed.kind === 'SeccompProfile') printWarnings(io, placed)
+    await checkStart(store, placed, args.force)
     if (args.dryRun) {
       io.stdout(`${name} accepted (dry run)\n`)
       continue
     }
     if (placed.kind === 'SeccompProfile') {
       const { by, at } = args
-      const { namespace: where, name: which } = placed.metadata
-      const before = await store.get('SeccompProfile', { namespace: where, name: which })
-      const isApproving = placed.spec.seccomp !== undefined || placed.spec.extends !== undefined
-      if (before && isApproving) (await startCheck(store, before, args.force, addForce))(before)
       await applyProfile(store, placed, { by, at, reason: 'applied as a document' })
     }
-    if (placed.kind === 'SeccompRule') {
-      await checkRule(store, placed, args.force)
-      await store.apply('SeccompRule', placed)
-    }
+    if (placed.kind === 'SeccompRule') await store.apply('SeccompRule', placed)
     io.stdout(`${name} applied in ${namespace}\n`)
   }
   return 0

@@ -4,6 +4,7 @@ import { apiVersion } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { applyProfile } from '../../src/confinement/approving-store.js'
 import { checkApproval } from '../../src/seccomp/policy/approval.js'
+import { addForce } from '../../src/confinement/seen-start.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
 import type { Format } from '../../src/seccomp/import/formats.js'
 import { type Imported, importSources, type Source } from '../../src/seccomp/import/import.js'
@@ -15,6 +16,7 @@ import { type SyscallSet, unionSets } from '../../src/syscalls/syscall-set.js'
 import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
 import { printWarnings } from './lint.js'
+import { startCheck } from './start-check.js'
 import { type FoundLoss, printLosses } from '../lib/losses.js'
 import { type InputFile, inputFiles, readBytes } from '../lib/read-input.js'
 
@@ -29,6 +31,8 @@ export interface ImportArgs {
   machine: string
   /** Traces: approve the observed syscalls as this person at this time. */
   approve?: { by: string; at: string; allow: readonly string[] }
+  /** Also where a start that was not recorded is enforced at once. */
+  force?: boolean
   /** Who imports, and when. */
   who: { by: string; at: string }
 }
@@ -119,15 +123,19 @@ async function applyAll(
   io: Io,
   store: Store,
   all: readonly Imported[],
-  { approve, who }: Pick<ImportArgs, 'approve' | 'who'>
+  { approve, who, force }: Pick<ImportArgs, 'approve' | 'who' | 'force'>
 ): Promise<void> {
   for (const { profile, kind } of all) {
     const ref = { namespace: profile.metadata.namespace ?? 'default', name: profile.metadata.name }
     const { status, ...rest } = profile
     const before = await store.get('SeccompProfile', ref)
     // A trace adds observations; only a profile, or an approval, changes what is approved.
-    if (kind === 'profile') await applyProfile(store, rest, { ...who, reason: 'imported' })
-    else {
+    const check = await startCheck(store, before, { force, nevertheless: addForce })
+    if (kind === 'profile') {
+      if (before !== undefined) check(before, rest)
+      await applyProfile(store, rest, { ...who, reason: 'imported' })
+    } else {
+      if (before !== undefined && approve !== undefined) check(before)
       if (before === undefined) await store.apply('SeccompProfile', { ...rest, spec: {} })
       const observed = status?.observed ?? {}
       await store.update('SeccompProfile', ref, (current) =>

@@ -110,7 +110,7 @@ async function approveOne(
       }
     )
   }
-  const checkStart = await startCheck(store, before, args.force)
+  const checkStart = await startCheck(store, before, { force: args.force })
   checkStart(before)
   const plan = planApproval(before)
   const decision = {

@@ -5,33 +5,44 @@ import {
   mustNotBeginToEnforce,
   mustNotEnforceUnseenStart
 } from '../../src/confinement/seen-start.js'
+import { rulesFor } from '../../src/confinement/rules-for.js'
 import { profileOfRule } from '../../src/confinement/rule-mode.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import { refOfKey } from '../../src/rules/profile-state.js'
 import { isStartUnseen } from '../../src/seccomp/review/evidence.js'
 import type { Store } from '../../src/store/store.js'
 
-/** Returns the rules that can give a profile to pods, as far as the person may list them: without them the hub's words hold. */
-async function rulesFor(store: Pick<Store, 'list'>, namespace: string): Promise<SeccompRule[]> {
-  const lists = [...new Set([namespace, rootNamespace])].map((one) =>
-    store.list('SeccompRule', one).catch((error: unknown) => {
-      if (toSeccoError(error).code === 'FORBIDDEN') return []
-      throw error
-    })
-  )
-  return (await Promise.all(lists)).flat()
-}
-
 /** Returns a check of what is about to be written: an unseen start must not be enforced at once without force. */
 export async function startCheck(
   store: Pick<Store, 'list'>,
   before: SeccompProfile | undefined,
-  force: boolean | undefined,
-  nevertheless?: string
-): Promise<(profile: SeccompProfile) => void> {
+  { force, nevertheless }: { force: boolean | undefined; nevertheless?: string }
+): Promise<(profile: SeccompProfile, after?: SeccompProfile) => void> {
   const isUnseen = before !== undefined && isStartUnseen(before)
   const rules = isUnseen ? await rulesFor(store, before.metadata.namespace ?? rootNamespace) : []
-  return (profile) => mustNotEnforceUnseenStart(profile, rules, force, nevertheless)
+  return (profile, after) =>
+    mustNotEnforceUnseenStart(profile, rules, {
+      ...{ force, nevertheless },
+      ...(after === undefined ? {} : { after })
+    })
+}
+
+/** Returns the profiles that a rule can mean, as far as the person may read them. */
+async function profilesOf(
+  store: Pick<Store, 'get' | 'list'>,
+  key: string,
+  rule: SeccompRule
+): Promise<SeccompProfile[]> {
+  const ref = refOfKey(key)
+  const isAnywhere = ref.namespace === rootNamespace && rule.spec.profile?.namespace === undefined
+  try {
+    const all = isAnywhere ? await store.list('SeccompProfile') : []
+    const named = isAnywhere ? undefined : await store.get('SeccompProfile', ref)
+    return named === undefined ? all : [named]
+  } catch (error) {
+    if (toSeccoError(error).code === 'FORBIDDEN') return []
+    throw error
+  }
 }
 
 /** Checks a rule that is about to be written. @throws SeccoError INVALID_ARGUMENT naming the field `force` */
@@ -42,11 +53,8 @@ export async function checkRule(
 ): Promise<void> {
   const key = profileOfRule(rule)
   if (key === undefined || rule.spec.mode !== 'enforce') return
-  const ref = refOfKey(key)
-  const profile = await store.get('SeccompProfile', ref).catch((error: unknown) => {
-    if (toSeccoError(error).code === 'FORBIDDEN') return undefined
-    throw error
-  })
-  const rules = profile === undefined ? [] : await rulesFor(store, ref.namespace)
-  mustNotBeginToEnforce(rule, profile, { rules, force })
+  const profiles = await profilesOf(store, key, rule)
+  const homes = new Set(profiles.map(({ metadata }) => metadata.namespace ?? rootNamespace))
+  const rules = (await Promise.all([...homes].map((home) => rulesFor(store, home)))).flat()
+  mustNotBeginToEnforce(rule, profiles, { rules, force })
 }

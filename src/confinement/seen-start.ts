@@ -81,6 +81,15 @@ function isNamedBy({ metadata }: SeccompProfile, { spec, metadata: own }: Seccom
   return isAnywhere || namespace === (metadata.namespace ?? rootNamespace)
 }
 
+/** Returns whether rules name the profile, and none of them enforces it. */
+export function isNotEnforcedByRules(
+  profile: SeccompProfile,
+  rules: readonly SeccompRule[]
+): boolean {
+  const isNamed = rules.some((rule) => isNamedBy(profile, rule))
+  return isNamed && enforcingRule(profile, rules) === undefined
+}
+
 /** Returns the rule by which new pods are enforced under the profile as soon as it is approved; undefined if none does that. */
 export function enforcingRule(
   profile: SeccompProfile,
@@ -89,40 +98,51 @@ export function enforcingRule(
   const found = rules.find(
     (rule) =>
       isNamedBy(profile, rule) &&
-      (modeOfProfile(rule, profile) ?? rule.spec.mode).startsWith('enforce')
+      // Of a canary, either part counts.
+      (modeOfProfile(rule, profile) ?? rule.spec.mode).includes('enforce')
   )
   if (found === undefined) return undefined
   return `${found.metadata.namespace ?? rootNamespace}/${found.metadata.name}`
 }
 
 /**
- * Returns the rule that an approval has to be forced for: it is the first one, the rule enforces it at once, and no start was
- * recorded. A later approval only adds to what is enforced already. Undefined: the approval needs no force.
+ * Returns the rule that a write has to be forced for: the profile is enforced at once after it, it was not before, and no start
+ * was recorded. A later approval only adds to what is enforced already. Undefined: the write needs no force.
+ * @param after what is written; default: an approval, which leaves the mode as it is
  */
 export function unseenStartEnforcedBy(
-  profile: SeccompProfile,
-  rules: readonly SeccompRule[]
+  before: SeccompProfile,
+  rules: readonly SeccompRule[],
+  after?: SeccompProfile
 ): string | undefined {
-  if (isApproved(profile) || !isStartUnseen(profile)) return undefined
-  return enforcingRule(profile, rules)
+  if (!isStartUnseen(before) || (after !== undefined && !isApproved(after))) return undefined
+  const isEnforced = isApproved(before) && enforcingRule(before, rules) !== undefined
+  return isEnforced ? undefined : enforcingRule(after ?? before, rules)
+}
+
+/** What is known of a write to a profile. */
+interface ProfileWrite {
+  force?: boolean | undefined
+  /** How a person forces it; default: by the verb that approves. */
+  nevertheless?: string | undefined
+  /** What is written; default: an approval. */
+  after?: SeccompProfile
 }
 
 /**
- * Rejects the first approval of a profile that a rule enforces at once although no start was recorded, unless a person forces it.
- * @param nevertheless how a person forces it; default: by the verb that approves
+ * Rejects a write after which a rule enforces a profile at once although no start was recorded, unless a person forces it.
  * @throws SeccoError INVALID_ARGUMENT naming the field `force`
  */
 export function mustNotEnforceUnseenStart(
-  profile: SeccompProfile,
+  before: SeccompProfile,
   rules: readonly SeccompRule[],
-  force: boolean | undefined,
-  nevertheless?: string
+  { force, nevertheless, after }: ProfileWrite
 ): void {
-  const rule = force === true ? undefined : unseenStartEnforcedBy(profile, rules)
+  const rule = force === true ? undefined : unseenStartEnforcedBy(before, rules, after)
   if (rule === undefined) return
-  const key = keyOf(profile)
+  const key = keyOf(before)
   const by = `the rule ${rule} enforces it as soon as it is approved`
-  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(profile)}; ${by}`, {
+  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(before)}; ${by}`, {
     field: 'force',
     hint:
       `restart one instance while its node records it, or set the rule ${rule} to mode audit first; to do it ` +
@@ -133,30 +153,33 @@ export function mustNotEnforceUnseenStart(
 /** How a person forces a change by the verb or the form that they used. */
 export const addForce = 'add `--force`, or tick the box'
 
-/** Returns the named profile that a rule would enforce from now on although no start of it was recorded. */
+/** Returns the first of some profiles that a rule would enforce from now on although no start of it was recorded. */
 function newlyEnforcedBy(
   rule: SeccompRule,
-  profile: SeccompProfile | undefined,
+  profiles: readonly SeccompProfile[],
   rules: readonly SeccompRule[]
 ): SeccompProfile | undefined {
-  if (profile === undefined || !isApproved(profile) || !isStartUnseen(profile)) return undefined
-  const isNew =
-    enforcingRule(profile, [rule]) !== undefined && enforcingRule(profile, rules) === undefined
-  return isNew ? profile : undefined
+  return profiles.find(
+    (one) =>
+      isApproved(one) &&
+      isStartUnseen(one) &&
+      enforcingRule(one, [rule]) !== undefined &&
+      enforcingRule(one, rules) === undefined
+  )
 }
 
 /**
  * Rejects a rule that begins to enforce an approved profile although no start was recorded, unless a person forces it.
- * @param profile the one that the rule names
+ * @param profiles all that the person may see: a rule of the root namespace also means profiles of others
  * @param rules those that are stored
  * @throws SeccoError INVALID_ARGUMENT naming the field `force`
  */
 export function mustNotBeginToEnforce(
   rule: SeccompRule,
-  profile: SeccompProfile | undefined,
+  profiles: readonly SeccompProfile[],
   { rules, force }: { rules: readonly SeccompRule[]; force?: boolean | undefined }
 ): void {
-  const found = force === true ? undefined : newlyEnforcedBy(rule, profile, rules)
+  const found = force === true ? undefined : newlyEnforcedBy(rule, profiles, rules)
   if (found === undefined) return
   const key = keyOf(found)
   const by = 'this rule enforces it at once'

@@ -26,8 +26,15 @@ const rule: SeccompRule = {
   metadata: { namespace: 'shop', name: 'r' },
   spec: { mode: 'enforce', profile: { name: 'web' } }
 }
+const inAudit = { ...approved, spec: { ...approved.spec, ladder: { mode: 'audit' as const } } }
+const platform: SeccompRule = { ...rule, metadata: { namespace: 'secco-system', name: 'r' } }
+const foreign = {
+  defaultAction: 'SCMP_ACT_ERRNO',
+  syscalls: [{ names: ['read'], action: 'SCMP_ACT_ALLOW' }]
+}
 const written = { ...learned, spec: { seccomp }, status: undefined }
 const document = stringify(written)
+const imports = { imported: [{ profile: written, kind: 'profile' }], losses: [] }
 
 /** Every way to put a learned profile into force with one write: what stands before, and what is forced or not. */
 interface Way {
@@ -59,6 +66,23 @@ const ways: Way[] = [
     ...{ what: 'apply', before: byRule, file: document },
     verb: ['profile', 'apply', '-f', 'FILE'],
     route: { operationId: 'applyProfile', body: { document } }
+  },
+  {
+    what: 'a document that leaves audit',
+    before: { profile: inAudit, rule },
+    file: document,
+    verb: ['profile', 'apply', '-f', 'FILE'],
+    route: { operationId: 'applyProfile', body: { document } }
+  },
+  {
+    ...{ what: 'import', before: byRule, file: JSON.stringify(foreign) },
+    verb: ['import', '-f', 'FILE', '--name', 'web', '-n', 'shop', '--apply'],
+    route: { operationId: 'importProfiles', body: { files: [], namespace: 'shop', name: 'web' } }
+  },
+  {
+    ...{ what: 'a rule of the platform', before: { profile: approved }, file: stringify(platform) },
+    verb: ['rule', 'apply', '-f', 'FILE'],
+    route: { operationId: 'applyRule', body: { spec: rule.spec }, params: platform.metadata }
   },
   {
     ...{ what: 'a new rule', before: { profile: approved } },
@@ -108,16 +132,26 @@ test('nor does a route', async (t) => {
       const call = {
         ui: {
           ...{ store, now: () => 0, log: undefined },
-          documents: { read: () => Promise.resolve(written) },
+          documents: {
+            read: (kind: string) => Promise.resolve(kind === 'imports' ? imports : written)
+          },
           sources: {
-            ...{ profiles: () => [parent], everyProfile: () => [parent], isReadable: () => true },
+            ...{
+              profiles: () => [parent, before.profile],
+              everyProfile: () => [parent],
+              isReadable: () => true
+            },
             ...{ rendering: () => ({}), denials: () => [], missing: () => [], nodes: () => [] },
             rules: () => (before.rule === undefined ? [] : [before.rule]),
             ...{ states: () => [], onChange: () => () => undefined },
             denialsKnownSince: () => undefined
           }
         },
-        ...{ identity: { user: 'olga' }, params: route.params ?? ref, query: {} }
+        ...{
+          identity: { user: 'olga', can: () => Promise.resolve(true) },
+          params: route.params ?? ref,
+          query: {}
+        }
       } as unknown as Call
       try {
         await found?.handle(call, body, () => true)

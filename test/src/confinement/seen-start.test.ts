@@ -125,7 +125,7 @@ test('the first approval of such a profile needs force where a rule enforces it 
   ]
   for (const [what, profile, rule, by] of table) {
     t.equal(unseenStartEnforcedBy(profile, [rule]), by, what)
-    const approve = (force?: boolean) => () => mustNotEnforceUnseenStart(profile, [rule], force)
+    const approve = (force?: boolean) => () => mustNotEnforceUnseenStart(profile, [rule], { force })
     t.doesNotThrow(approve(true), `${what}: forced`)
     if (by === undefined) t.doesNotThrow(approve(), what)
     else {

@@ -1,5 +1,7 @@
 import { refOfKey } from '../../../src/rules/profile-state.js'
+import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import {
   promoteLadder,
   rollbackLadder,
@@ -7,7 +9,12 @@ import {
   withStep
 } from '../../../src/confinement/ladder.js'
 import { pinOf } from '../../../src/confinement/pin.js'
-import { mustAllowStart, mustHaveSeenStart } from '../../../src/confinement/seen-start.js'
+import { rulesFor } from '../../../src/confinement/rules-for.js'
+import {
+  isNotEnforcedByRules,
+  mustAllowStart,
+  mustHaveSeenStart
+} from '../../../src/confinement/seen-start.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import { mustBeApproved } from '../../../src/seccomp/policy/approval.js'
@@ -80,9 +87,11 @@ export class LadderChanges {
   async rollback(call: ConfinementCall) {
     const { profile: key, reason } = bodyOf(bodies.rollback, call)
     const before = this.#mustHave(key)
-    const written = await call.store.update('SeccompProfile', refOfKey(key), (profile) =>
-      rollbackLadder(profile, { by: call.actor, at: this.#now(), reason })
-    )
+    const rules = await rulesFor(this.#confinement.sources.store, refOfKey(key).namespace)
+    const written = await call.store.update('SeccompProfile', refOfKey(key), (profile) => {
+      mustNotTighten(profile, rules)
+      return rollbackLadder(profile, { by: call.actor, at: this.#now(), reason })
+    })
     const lastStep = (profile: SeccompProfile) => profile.status?.history?.at(-1)?.at ?? ''
     if (lastStep(written) === lastStep(before)) {
       throw new SeccoError('INVALID_ARGUMENT', `${key}: there is nothing to go back to`, {
@@ -177,6 +186,24 @@ export class LadderChanges {
     const wasServed = profile.status?.previousRevision !== undefined
     return own.length === 0 && wasServed ? wanted : currentMode(this.#confinement, own)
   }
+}
+
+/**
+ * Rejects a way back of a profile that only rules give to pods, in a less strict mode: the revision before it would come in
+ * enforce mode.
+ * @throws SeccoError INVALID_ARGUMENT
+ */
+function mustNotTighten(profile: SeccompProfile, rules: readonly SeccompRule[]): void {
+  if (profile.spec.ladder !== undefined || !isNotEnforcedByRules(profile, rules)) return
+  const { namespace = rootNamespace, name } = profile.metadata
+  const key = `${namespace}/${name}`
+  throw new SeccoError(
+    'INVALID_ARGUMENT',
+    `${key}: its rules give it in a mode below enforce, and a way back would enforce the revision before`,
+    {
+      hint: `to change what it allows: secco profile call ${quoted(key)} --deny CALL --reason WHY`
+    }
+  )
 }
 
 /**

@@ -69,13 +69,14 @@ export const approveRoutes: readonly Route[] = [
     response: Answer,
     async handle(call, { reason, allow, deny = [], force, expect, seen }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
+      const rules = call.ui.sources.rules()
       const decide = (profile: SeccompProfile) =>
         allow === undefined && deny.length === 0
           ? approveObserved(profile, decision)
           : decideCalls(profile, { ...decision, allow: allow ?? [], deny, whole: true })
       // The digest of what is written: observations may arrive until then.
       const decideShown = (profile: SeccompProfile) => {
-        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force)
+        mustNotEnforceUnseenStart(profile, rules, { force })
         if (seen !== undefined) checkSeen(profile, seen, evidenceOf(call, profile))
         const after = decide(profile)
         if (expect === undefined || expect === '' || proposalDigest(call, after) === expect)
@@ -105,8 +106,11 @@ export const approveRoutes: readonly Route[] = [
     response: Answer,
     async handle(call, { reason, allow = [], deny = [], force }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
+      const rules = call.ui.sources.rules()
       const after = await call.ui.store.update('SeccompProfile', refOf(call), (profile) => {
-        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force, addForce)
+        mustNotEnforceUnseenStart(profile, rules, {
+          ...{ force, nevertheless: addForce }
+        })
         return decideCalls(profile, { ...decision, allow, deny })
       })
       return answerOf(after)

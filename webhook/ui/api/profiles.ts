@@ -123,9 +123,10 @@ export const profileRoutes: readonly Route[] = [
       const parsed = await documents.read('profile', { text: document, name: ref.name })
       const placed = { ...parsed, metadata: { ...parsed.metadata, ...ref } }
       const before = await call.ui.store.get('SeccompProfile', ref)
-      const isApproving = placed.spec.seccomp !== undefined || placed.spec.extends !== undefined
-      if (before && isApproving)
-        mustNotEnforceUnseenStart(before, call.ui.sources.rules(), force, addForce)
+      if (before !== undefined)
+        mustNotEnforceUnseenStart(before, call.ui.sources.rules(), {
+          ...{ force, nevertheless: addForce, after: placed }
+        })
       await applyProfile(call.ui.store, placed, {
         ...whoOf(call),
         reason: 'applied as a document'
@@ -164,8 +165,9 @@ export const profileRoutes: readonly Route[] = [
     async handle(call, { add = [], remove = [], force }) {
       const ref = refOf(call)
       const { resolve } = derivedOf(call.ui.sources, call.ui.now())
+      const rules = call.ui.sources.rules()
       await call.ui.store.update('SeccompProfile', ref, (profile) => {
-        mustNotEnforceUnseenStart(profile, call.ui.sources.rules(), force, addForce)
+        mustNotEnforceUnseenStart(profile, rules, { force, nevertheless: addForce })
         const after = withParents(profile, add, remove, whoOf(call))
         checkParents(after, resolve)
         return after
@@ -204,12 +206,13 @@ export const profileRoutes: readonly Route[] = [
         ),
         namespace: Type.Optional(Type.String({ pattern: namespacePattern })),
         name: Type.Optional(Type.String({ pattern: namePattern })),
-        dryRun: Type.Optional(Type.Boolean())
+        dryRun: Type.Optional(Type.Boolean()),
+        force: Force
       },
       { additionalProperties: false }
     ),
     response: AnyObject,
-    async handle(call, { files, namespace = 'default', name, dryRun = false }) {
+    async handle(call, { files, namespace = 'default', name, dryRun = false, force }) {
       const { ui, identity } = call
       const sources = files.map((file) => ({ where: file.name, text: file.text, words: file.name }))
       const given = { namespace, ...(name === undefined || name === '' ? {} : { name }) }
@@ -227,9 +230,14 @@ export const profileRoutes: readonly Route[] = [
         const { observed: seen } = profile.status ?? {}
         const ref = { namespace: profile.metadata.namespace, name: profile.metadata.name }
         // A trace adds to what is there, and takes nothing of it away.
-        const isThere = (await ui.store.get('SeccompProfile', ref)) !== undefined
+        const before = await ui.store.get('SeccompProfile', ref)
+        const isThere = before !== undefined
         // The hub writes what was observed, with its own rights.
         if (isThere) await mustBeAllowed(identity, updating, ref)
+        if (before !== undefined && kind === 'profile')
+          mustNotEnforceUnseenStart(before, ui.sources.rules(), {
+            ...{ force, nevertheless: addForce, after: profile }
+          })
         const decision = { ...whoOf(call), reason: 'imported' }
         if (kind === 'profile' || !isThere) await applyProfile(ui.store, profile, decision)
         if (seen !== undefined)

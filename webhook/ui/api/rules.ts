@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccompRule, SeccompRuleSpec } from '../../../src/api/seccomp-rule.js'
 import { apiVersion, namespacePattern } from '../../../src/api/names.js'
 import { profileOfRule } from '../../../src/confinement/rule-mode.js'
@@ -43,13 +44,16 @@ export const ruleRoutes: readonly Route[] = [
     async handle(call, { spec, force }) {
       const ref = refOf(call)
       const rule = { apiVersion, kind: 'SeccompRule', metadata: ref, spec } as const
-      const key = profileOfRule(rule)
       const { store, sources } = call.ui
+      const key = profileOfRule(rule)
       const named = key === undefined ? undefined : refOfKey(key)
-      // Whoever may not see the profile is told nothing of it.
+      // Whoever may not see a profile is told nothing of it.
       const isSeen = named !== undefined && sources.isReadable(named.namespace)
       const profile = isSeen ? await store.get('SeccompProfile', named) : undefined
-      mustNotBeginToEnforce(rule, profile, { rules: sources.rules(), force })
+      const others = sources.profiles().filter(({ metadata }) => metadata.name === named?.name)
+      const isOther = (one: SeccompProfile) => one.metadata.namespace !== named?.namespace
+      const profiles = [...(profile === undefined ? [] : [profile]), ...others.filter(isOther)]
+      mustNotBeginToEnforce(rule, profiles, { rules: sources.rules(), force })
       await store.apply('SeccompRule', rule)
       return ref
     }

@@ -70,7 +70,7 @@ async function rigOf(t: Test, inCluster: boolean, denials: readonly Denial[], de
   const confinement = {
     sources: {
       hub: { ...noProfiles.hub, profiles: rendered, denialRows, onChange: () => () => undefined },
-      isElsewhere: () => true,
+      ...{ store, isElsewhere: () => true },
       now: () => Date.parse(at),
       ...{ inCluster, snapshot: () => buildSnapshot({}) }
     },
@@ -80,13 +80,13 @@ async function rigOf(t: Test, inCluster: boolean, denials: readonly Denial[], de
     profile: (key: string) => ({ 'shop/web': profile, 'secco-system/emergency': overlay })[key]
   } as unknown as Confinement
   const changes = new LadderChanges(confinement)
-  const send = (what: 'allow' | 'mute' | 'promote', body: object): Promise<unknown> =>
+  const send = (what: 'allow' | 'mute' | 'promote' | 'rollback', body: object): Promise<unknown> =>
     changes[what]({
       ...{ query: {}, actor: 'ann', store, sees: () => true },
       body: { profile: 'shop/web', ...body }
     })
   const now = async () => (await store.get('SeccompProfile', ref)) ?? profile
-  return { send, now }
+  return { send, now, store }
 }
 
 test('a mute is for the processes that were denied the syscall', async (t) => {
@@ -207,4 +207,25 @@ test('a dry run of a promotion needs no reason, and says nothing that was not do
   >
   t.match(done, { mode: 'enforce', changed: true, history: [would] })
   t.equal(done['would'], undefined)
+})
+
+test('a way back does not enforce what rules only audit', async (t) => {
+  const previousRevision = `sha256:${'e'.repeat(64)}`
+  for (const [mode, isRejected] of [
+    ['audit', true],
+    ['enforce', false]
+  ] as const) {
+    const { send, now, store } = await rig(t)
+    await store.apply('SeccompRule', {
+      ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule' },
+      metadata: { namespace: 'shop', name: 'r' },
+      spec: { mode, profile: { name: 'web' } }
+    })
+    await store.update('SeccompProfile', ref, (one) => ({ ...one, status: { previousRevision } }))
+    const back = () => send('rollback', { reason: 'a trial' })
+    if (isRejected) await t.rejects(back(), { code: 'INVALID_ARGUMENT' }, mode)
+    else await back()
+    const ladder = isRejected ? undefined : { mode: 'enforce', revision: previousRevision }
+    t.strictSame((await now()).spec.ladder, ladder, mode)
+  }
 })
