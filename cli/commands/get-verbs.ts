@@ -1,13 +1,12 @@
 import type { Command } from 'commander'
-import type { KubeconfigOptions } from '../lib/open-store.js'
 import type { NodeView } from '../../webhook/views/view.js'
 import type { GetArgs } from '../profiles/get.js'
-import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import { quickMs } from '../hubs/hub-api.js'
 import { namespace } from '../install/names.js'
 import { type ListingOptions, listingView } from '../lib/listing-view.js'
-import { readAddresses } from '../lib/state.js'
-import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
+import { type VerbContext, withStore } from './context.js'
+import { noteWithoutHub } from './hub-note.js'
 import { hubOf } from './hub-of.js'
 
 /** Loaded on use: the program's help and the other verbs do without. */
@@ -20,33 +19,6 @@ interface GetOptions extends ListingOptions {
 }
 
 const selectorHelp = 'show only objects with these labels: app=web,tier!=db'
-
-async function noteWithoutClusterHub(
-  kubeconfig: KubeconfigOptions,
-  { io, now }: VerbContext
-): Promise<void> {
-  const [{ hubAbsence }, { loadKubeconfig }, { createApiCall }] = await Promise.all([
-    import('../hubs/hub-lease.js'),
-    import('../lib/open-store.js'),
-    import('../../src/store/kubernetes-call.js')
-  ])
-  const absence = await hubAbsence(createApiCall(await loadKubeconfig(kubeconfig)), now().getTime())
-  if (absence === undefined) return
-  const next = `kubectl -n ${namespace} get pods`
-  io.stderr(`note: ${absence}: this list may be out of date\n  next: ${next}\n`)
-}
-
-/** Prints a note when no hub runs on the store: the statuses in its objects are those that the last one wrote. */
-async function noteWithoutHub(command: Command, context: VerbContext): Promise<void> {
-  const kubeconfig = kubeconfigOf(command)
-  if (kubeconfig !== undefined) return noteWithoutClusterHub(kubeconfig, context)
-  try {
-    await readAddresses(pathsOf(command, context))
-  } catch (error) {
-    const { message, hint } = toSeccoError(error)
-    context.io.stderr(`note: ${message}: this list may be out of date\n  next: ${hint}\n`)
-  }
-}
 
 /** Adds `secco get profiles|rules|workloads|nodes`. */
 export function addGetVerbs(program: Command, context: VerbContext): void {
@@ -78,7 +50,7 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
             ? undefined
             : (await import('../../src/rules/parse-selector.js')).parseSelector(options.selector)
         const namespace = options.allNamespaces === true ? undefined : options.namespace
-        const noteIfStale = () => noteWithoutHub(command, context)
+        const noteIfStale = () => noteWithoutHub(command, context, 'this list may be out of date')
         const now = context.now().getTime()
         const args: GetArgs = { output, view, namespace, name, now, noteIfStale }
         await run(command, selector === undefined ? args : { ...args, selector })

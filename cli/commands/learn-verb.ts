@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { SeccoError } from '../../src/lib/errors.js'
+import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { parseOutput } from '../lib/output-format.js'
 import { parseRef } from '../lib/object-ref.js'
 import { type VerbContext, withStore } from './context.js'
@@ -16,6 +16,18 @@ interface LearnOptions {
 }
 
 const formats = ['table', 'json', 'yaml'] as const
+
+/** Reads the baseline. @throws SeccoError that names the option */
+async function readBaseline({ io }: VerbContext, path: string): Promise<string> {
+  try {
+    return await io.readFile(path)
+  } catch (cause) {
+    const { code, message } = toSeccoError(cause)
+    if (code !== 'NOT_FOUND') throw cause
+    const hint = 'check the path given with --fail-on-new'
+    throw new SeccoError(code, message, { hint, cause })
+  }
+}
 
 /** Adds `secco learn WORKLOAD -- COMMAND`. */
 export function addLearnVerb(program: Command, context: VerbContext): void {
@@ -71,7 +83,7 @@ Examples:
       const baseline =
         path === undefined
           ? undefined
-          : { path, set: parseBaseline(await context.io.readFile(path), path) }
+          : { path, set: parseBaseline(await readBaseline(context, path), path) }
       await withStore(command, context, (store) =>
         runLearn(
           {

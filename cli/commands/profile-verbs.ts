@@ -12,6 +12,7 @@ import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { addCallVerb, addDelete, addExtendVerb } from './change-verbs.js'
 import { addExportVerb } from './export-verb.js'
 import { hubOf } from './hub-of.js'
+import { noteWithoutHub } from './hub-note.js'
 import { addDiff } from './review-verbs.js'
 
 const defaultNamespace = 'default'
@@ -120,6 +121,7 @@ function addApprove(profile: Command, context: VerbContext): void {
             arguments: parseCalls(options.arguments)
           })
         )
+        await noteWithoutHub(command, context, 'revisions are rendered and delivered once one runs')
       }
     )
 }
@@ -147,9 +149,15 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
         const ref = parseRef(name, options.namespace)
         const known = await knownByHub(ref, command, context)
         const { showProfile } = await import('../profiles/profile-show.js')
-        await withStore(command, context, (store) =>
-          showProfile(context.io, store, ref, { output, now: context.now().getTime(), ...known })
-        )
+        const { hasHubStatus } = await import('../profiles/get.js')
+        await withStore(command, context, async (store) => {
+          const now = context.now().getTime()
+          const code = await showProfile(context.io, store, ref, { output, now, ...known })
+          const profile = await store.get('SeccompProfile', ref)
+          if (profile !== undefined && hasHubStatus(profile))
+            await noteWithoutHub(command, context, 'what nodes hold and what runs may have changed')
+          return code
+        })
       }
     )
   addApprove(profile, context)

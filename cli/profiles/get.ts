@@ -94,7 +94,7 @@ function profileColumns(now: number): Column<SeccompProfile>[] {
 }
 
 /** Whether a hub wrote to a profile: approvals alone are of who approved it. */
-function hasHubStatus({ status = {} }: SeccompProfile): boolean {
+export function hasHubStatus({ status = {} }: SeccompProfile): boolean {
   return Object.keys(status).some((part) => part !== 'approvals')
 }
 

@@ -34,8 +34,9 @@ export async function startRun(
   const { io, store, hub, now } = dependencies
   const key = keyOf(ref)
   const report = (text: string): void => io.stderr(`${plain(text)}\n`)
-  const watch = await RunWatch.start({ open: hub, key, report, now })
+  // A name that the store does not take ends the program: nothing may be open then.
   const before = await store.get('SeccompProfile', ref)
+  const watch = await RunWatch.start({ open: hub, key, report, now })
   if (before === undefined) {
     const near = nearNames(key, await knownNames(dependencies, ref, watch))
     const hint = near.length === 0 ? '' : `; there is ${near.join(', ')}`

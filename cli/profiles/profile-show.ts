@@ -1,3 +1,4 @@
+import { firstPoints } from '../../src/seccomp/review/risk-score.js'
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { pinOf, pinText } from '../../src/confinement/pin.js'
@@ -135,7 +136,7 @@ function describeRisk(io: Io, { risk, problem }: Review): void {
     'Risk',
     `${risk.score} of 100 (RuntimeDefault ${risk.runtimeDefault}), ${of}: ${fewer}, ${beyond}`
   )
-  for (const { points, names, reason } of risk.points.slice(0, shownPoints)) {
+  for (const { points, names, reason } of firstPoints(risk, shownPoints)) {
     io.stdout(
       `  ${points.toFixed(1).padStart(5)}  ${reason}${names.length === 0 || names.length > 12 ? '' : `: ${names.join(' ')}`}\n`
     )

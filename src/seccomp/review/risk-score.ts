@@ -202,3 +202,11 @@ export function riskReport(seccomp: LinuxSeccomp, context: RiskContext = {}): Ri
     neverObserved
   }
 }
+
+/** Returns the first points of a report, the highest first; what was never observed is always among them. */
+export function firstPoints({ points }: Pick<RiskReport, 'points'>, most: number): RiskPoint[] {
+  const first = points.slice(0, most)
+  const unobserved = points.find(({ kind }) => kind === 'unobserved')
+  if (unobserved === undefined || first.includes(unobserved)) return first
+  return [...points.slice(0, most - 1), unobserved]
+}

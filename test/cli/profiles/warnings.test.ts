@@ -55,5 +55,32 @@ test('apply warns of what lint warns of, in the same words', async (t) => {
       t.equal(code, 0, stdout)
       t.match(stderr, /^note: no hub runs on .*: this list may be out of date\n {2}next: start it/)
     }
+    const shown = await runSecco(['profile', 'show', 'shop/web'], { env })
+    t.match(
+      shown.stderr,
+      /note: no hub runs on .*: what nodes hold and what runs may have changed\n {2}next: start it/
+    )
+    const approve = ['profile', 'approve', 'shop/web', '--reason', 'x']
+    const approved = await runSecco(approve, { env })
+    t.match(
+      approved.stderr,
+      /note: no hub runs on .*: revisions are rendered and delivered once one runs/
+    )
   })
+
+  await t.test(
+    'a gate reads its name and its baseline before it opens a hub, which would keep it',
+    async (t) => {
+      const path = join(env.SECCO_STATE, 'baseline.json')
+      await writeFile(path, '{"x86_64":["read"]}')
+      for (const [name, file, words] of [
+        ['TYPO', path, /name "TYPO" is not a valid name \(INVALID_NAME\)/],
+        ['web', `${path}.absent`, /next: check the path given with --fail-on-new/]
+      ] as const) {
+        const gate = await runSecco(['learn', name, '--fail-on-new', file, '--', 'true'], { env })
+        t.equal(gate.code, 1)
+        t.match(gate.stderr, words)
+      }
+    }
+  )
 })

@@ -10,6 +10,7 @@ import { Empty, EmptyBody, Facts } from './panels.js'
 import { Table } from './table.js'
 import { servingText, startupOnlyText } from '../../../src/seccomp/review/serving-words.js'
 import { startupOnly } from '../../../src/seccomp/review/startup-only.js'
+import { firstPoints } from '../../../src/seccomp/review/risk-score.js'
 
 const eventWords: Readonly<Record<string, string>> = {
   new: 'first calls',
@@ -190,12 +191,10 @@ export function RiskPanel({ risk, problem }: Pick<Review, 'risk' | 'problem'>): 
       </header>
       <div class="body">
         <Facts
-          entries={risk.points
-            .slice(0, 10)
-            .map(({ points, reason, names }) => [
-              names.length > 0 && names.length <= 4 ? `${reason}: ${names.join(', ')}` : reason,
-              points.toFixed(1)
-            ])}
+          entries={firstPoints(risk, 10).map(({ points, reason, names }) => [
+            names.length > 0 && names.length <= 4 ? `${reason}: ${names.join(', ')}` : reason,
+            points.toFixed(1)
+          ])}
         />
       </div>
     </section>
