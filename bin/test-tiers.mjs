@@ -60,6 +60,7 @@ export const table = [
   ['cli/lib/surface.', 'integration'],
   ['cli/profiles/import.', 'integration'],
   ['cli/profiles/options.', 'integration'],
+  ['cli/profiles/start-check.', 'integration'],
   ['cli/profiles/warnings.', 'integration'],
   ['cli/programs/satellite-options.', 'integration'],
   ['cli/programs/webhook-options.', 'integration'],

@@ -7,7 +7,7 @@ import { durationText } from '../../lib/duration.js'
 import { type DeniedCall, deniedWords } from './denied-calls.js'
 import type { EvidenceItem, Instance } from './evidence-item.js'
 import { killingSignal } from '../../history/endings.js'
-import { failedRuns, withoutFailedRuns } from './failed-runs.js'
+import { failedRuns, failedText, withoutFailedRuns } from './failed-runs.js'
 import { beganAt, lossEvidence, type NodeLoss, withoutUnbegun } from './lost-calls.js'
 import { leastInstances } from './unseen.js'
 
@@ -133,11 +133,6 @@ function ofWhole(all: number, whole: number): EvidenceItem {
       : `restart it while its nodes record: ${plural(missed, 'instance')} ran already when first seen`
   )
 }
-
-const failedText = (count: number): string =>
-  count === 0
-    ? ''
-    : `; ${plural(count, 'run')} that failed under the profile ${count === 1 ? 'is' : 'are'} not counted`
 
 function ofInstances(instances: readonly Instance[], failed: number): EvidenceItem[] {
   const whole = instances.filter(({ complete }) => complete).length

@@ -1,3 +1,4 @@
+import { plural } from '../../lib/plural.js'
 import { runOf } from '../../api/instance-id.js'
 import { killingSignal } from '../../history/endings.js'
 import type { Instance } from './evidence-item.js'
@@ -27,3 +28,9 @@ export function withoutFailedRuns(instances: readonly Instance[]): Instance[] {
   const failed = failedRuns(instances)
   return instances.filter(({ id }) => !failed.has(runOf(id)))
 }
+
+/** Returns in words how many runs are not counted; '' for none. */
+export const failedText = (count: number): string =>
+  count === 0
+    ? ''
+    : `; ${plural(count, 'run')} that failed under the profile ${count === 1 ? 'is' : 'are'} not counted`

@@ -114,10 +114,10 @@ test('no verb enforces a start that was not recorded, unless it is forced', asyn
     await writeFile(join(folder, 'file.yaml'), file ?? '')
     const words = verb.map((word) => (word === 'FILE' ? join(folder, 'file.yaml') : word))
     const given = [...words, '--state', folder]
-    const refused = await runSecco(given)
-    t.equal(refused.code, 1, `${what}: ${refused.stderr}`)
-    t.match(refused.stderr, /force: shop\/web: No start was recorded.*enforces it/, what)
-    t.match(refused.stderr, /next: restart one instance/, what)
+    const rejected = await runSecco(given)
+    t.equal(rejected.code, 1, `${what}: ${rejected.stderr}`)
+    t.match(rejected.stderr, /force: shop\/web: No start was recorded.*enforces it/, what)
+    t.match(rejected.stderr, /next: restart one instance/, what)
     const forced = await runSecco([...given, '--force'])
     t.equal(forced.code, 0, `${what}, forced: ${forced.stderr}`)
   }
