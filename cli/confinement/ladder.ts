@@ -1,3 +1,4 @@
+import { modeTexts } from '../../src/api/seccomp-rule.js'
 import type { LadderStep } from '../../src/api/ladder.js'
 import type { Assignment } from '../../webhook/confinement/ladder/assignment.js'
 import { givenTexts, inForceText } from '../../webhook/confinement/ladder/assignment-words.js'
@@ -112,6 +113,7 @@ export async function promoteWorkload(
   }
   const view = await hub.ask<LadderAnswer>('/api/v1/promote', body)
   printLadder(io, view, output, 'promote')
+  if (args.dryRun && output === 'table') io.stderr(`${args.mode}: ${modeTexts[args.mode]}\n`)
   if (args.dryRun) io.stderr('dry run: nothing was changed\n')
   else if (output === 'table') io.stderr(`  next: ${nextText(view, args.mode)}\n`)
   return 0

@@ -45,6 +45,14 @@ export type LabelSelector = Static<typeof LabelSelector>
 export const modes = ['learn', 'audit', 'enforce'] as const
 export type Mode = (typeof modes)[number]
 
+/** What each mode does, as docs/concepts.md and every page define it. */
+export const modeTexts: Readonly<Record<Mode, string>> = {
+  learn: 'RuntimeDefault is in force, and the satellite records.',
+  audit:
+    'Calls that the profile does not allow are logged, except those that RuntimeDefault denies: they stay denied.',
+  enforce: 'Calls that the profile does not allow are denied.'
+}
+
 export const whenNotReadyChoices = ['RuntimeDefault', 'Previous', 'Deny'] as const
 export type WhenNotReady = (typeof whenNotReadyChoices)[number]
 
@@ -103,8 +111,7 @@ export const SeccompRuleSpec = Type.Object(
       )
     ),
     mode: Type.Enum([...modes], {
-      description:
-        'learn: RuntimeDefault, and used syscalls are recorded; audit: syscalls that enforce would deny are logged; enforce: the profile'
+      description: modes.map((mode) => `${mode}: ${modeTexts[mode]}`).join(' ')
     }),
     whenNotReady: Type.Optional(
       Type.Enum([...whenNotReadyChoices], {

@@ -1,5 +1,6 @@
 import type { Ladder, LadderStep } from '../api/ladder.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
+import { modeTexts } from '../api/seccomp-rule.js'
 import { SeccoError } from '../lib/errors.js'
 import { plural } from '../lib/plural.js'
 import { previousRevisionOf } from '../rules/previous-revision.js'
@@ -76,12 +77,13 @@ function mustNotGoDown(
   { mode, force }: PromoteOptions
 ): void {
   if (force === true || modes.indexOf(mode) >= modes.indexOf(from)) return
+  const text = modeTexts[mode]
   const nevertheless = `add --force to promote to ${mode} nevertheless`
   const canRollBack = rollbackLadder(profile, { at: '', by: '', reason: '' }) !== profile
   const rollback = `run secco rollback ${labelOf(profile)} --reason WHY, or `
   throw new SeccoError(
     'INVALID_ARGUMENT',
-    `${labelOf(profile)} is in ${from} mode; ${mode} is less strict: denied syscalls would only be logged`,
+    `${labelOf(profile)} is in ${from} mode; ${mode} is less strict: ${text.charAt(0).toLowerCase()}${text.slice(1, -1)}`,
     {
       hint: canRollBack ? rollback + nevertheless : nevertheless
     }

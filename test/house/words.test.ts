@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
-import { modes } from '../../src/api/seccomp-rule.js'
+import { modes, modeTexts } from '../../src/api/seccomp-rule.js'
 import { driftKinds, states } from '../../src/confinement/state.js'
 import { documentPaths, readDocument, tableRows } from '../helpers/documents.js'
 
@@ -23,6 +23,12 @@ for (const [heading, words] of [
     t.end()
   })
 }
+
+test('docs/concepts.md, pages and verbs say the same of a mode', (t) => {
+  const rows = tableRows(concepts).filter(({ heading }) => heading === 'Modes')
+  t.same(Object.fromEntries(rows.map(({ cells: [mode, text] }) => [mode, text])), modeTexts)
+  t.end()
+})
 
 /** Words of the last table, as a pattern for each. */
 const avoided = termsBelow('Words that Secco does not use').flatMap((row) => row.split(', '))

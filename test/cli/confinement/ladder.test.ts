@@ -1,3 +1,4 @@
+import { modeTexts } from '../../../src/api/seccomp-rule.js'
 import { test } from 'tap'
 import { promoteWorkload, rollbackWorkload } from '../../../cli/confinement/ladder.js'
 import { captureIo } from '../../helpers/captured-io.js'
@@ -79,6 +80,7 @@ test('promote says what is of before the step, and leaves no space at the end of
       /the others audit\n {2}1 container runs its revision now, 0 others; 0 denials/
     )
     t.equal(printed.stdout.includes(before), isBefore, step)
+    t.equal(printed.stderr.includes(`enforce: ${modeTexts.enforce}\n`), step === 'dry run', step)
   }
 })
 

@@ -44,7 +44,8 @@ test('promote makes the mode stricter or keeps it; less strict only with force',
           promote,
           {
             code: 'INVALID_ARGUMENT',
-            message: /shop\/web is in enforce mode; audit is less strict/,
+            message:
+              /shop\/web is in enforce mode; audit is less strict: calls .* RuntimeDefault denies: they stay denied$/,
             hint: promote === bare ? /^add --force/ : /secco rollback shop\/web[^]*--force/
           },
           words

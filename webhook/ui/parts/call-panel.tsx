@@ -2,6 +2,7 @@ import { atLeast } from '../../../src/seccomp/review/times-seen.js'
 import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { plural } from '../../../src/lib/plural.js'
+import { runtimeDefaultRules } from '../../../src/seccomp/policy/runtime-default.js'
 import { reasonLine } from '../../../src/seccomp/policy/why.js'
 import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'
 import { sightingsOf } from '../../../src/seccomp/render/observed-by.js'
@@ -97,6 +98,22 @@ function When(shown: Shown): VNode {
   )
 }
 
+const floor = runtimeDefaultRules()
+
+/** Returns what each mode does with a call that no rule of the profile names. */
+function unnamedText({ spec }: SeccompProfile, name: string): string {
+  const { defaultAction = 'SCMP_ACT_ERRNO' } = spec.seccomp ?? {}
+  const enforce = `enforce denies it${defaultAction === 'SCMP_ACT_ERRNO' ? ' with EPERM' : ''}`
+  const limits = floor.get(name)
+  if (limits === undefined)
+    return `No rule names it: audit denies it, because RuntimeDefault does; ${enforce}.`
+  const isWhole = limits.length === 0
+  const audit = isWhole
+    ? 'audit logs it'
+    : 'audit logs it with the arguments that RuntimeDefault allows, and denies it with others'
+  return `No rule names it: ${audit}; ${enforce}.`
+}
+
 function Why({ profile, cell }: Shown): VNode {
   if (cell.reasons.length > 0) {
     return (
@@ -111,7 +128,7 @@ function Why({ profile, cell }: Shown): VNode {
   }
   if (profile.spec.seccomp === undefined)
     return <>Nothing is approved yet; in learn only RuntimeDefault denies.</>
-  return <>No rule names it: enforce denies it with EPERM.</>
+  return <>{unnamedText(profile, cell.name)}</>
 }
 
 /** What `secco block` takes to unblock a call that no profile can allow now; undefined for other calls. */

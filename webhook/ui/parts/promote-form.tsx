@@ -1,4 +1,5 @@
 import type { VNode } from 'preact'
+import { modeTexts } from '../../../src/api/seccomp-rule.js'
 import { plural } from '../../../src/lib/plural.js'
 import { deniedStartText } from '../../../src/confinement/seen-start.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
@@ -16,12 +17,17 @@ function ModeField({ next, enforced }: { next: Next; enforced: boolean }): VNode
       <label for="mode">Next mode</label>
       <select id="mode" name="mode">
         <option value="audit" selected={next === 'audit'}>
-          audit: what would be denied is logged
+          audit
         </option>
         <option value="enforce" selected={next === 'enforce'}>
           enforce{enforced && ': the newest revision'}
         </option>
       </select>
+      {(['audit', 'enforce'] as const).map((mode) => (
+        <small>
+          {mode}: {modeTexts[mode]}
+        </small>
+      ))}
     </div>
   )
 }

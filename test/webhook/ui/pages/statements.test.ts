@@ -103,6 +103,30 @@ const cases: readonly [what: string, options: RigOptions, path: string, says: Re
   ],
   ['a blast radius of several', town, '/review/shop/checkout.app', /5 containers 3 nodes /],
   [
+    'audit denies a call that RuntimeDefault denies',
+    { ...town, objects: [applied] },
+    `/workloads/${profile.metadata.namespace ?? ''}/${profile.metadata.name}?call=keyctl`,
+    /No rule names it: audit denies it, because RuntimeDefault does; enforce denies it with EPERM\./
+  ],
+  [
+    'audit logs a call that RuntimeDefault allows',
+    { ...town, objects: [applied] },
+    `/workloads/${profile.metadata.namespace ?? ''}/${profile.metadata.name}?call=chmod`,
+    /No rule names it: audit logs it; enforce denies it with EPERM\./
+  ],
+  [
+    'audit denies some arguments of a call that RuntimeDefault allows with others',
+    { ...town, objects: [applied] },
+    `/workloads/${profile.metadata.namespace ?? ''}/${profile.metadata.name}?call=personality`,
+    /audit logs it with the arguments that RuntimeDefault allows, and denies it with others; enforce/
+  ],
+  [
+    'what a promotion to audit does',
+    { ...town, objects: [applied] },
+    `/review/${profile.metadata.namespace ?? ''}/${profile.metadata.name}`,
+    /audit: Calls that the profile does not allow are logged, except those that RuntimeDefault denies/
+  ],
+  [
     'what was lost is counted in nodes',
     { ...town, nodes: lossy },
     '/',
