@@ -1,7 +1,8 @@
 import { machine } from 'node:os'
-import { learnedSet, type TraceReport } from '../../satellite/trace/trace-report.js'
+import type { TraceReport } from '../../satellite/trace/trace-report.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
+import { keptOfTrace } from '../../src/seccomp/review/denied-calls.js'
 import type { Provenance } from '../../src/seccomp/policy/reason.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 
@@ -23,7 +24,10 @@ export function traceProfile(
   at: string,
   allow: readonly string[] = []
 ): TraceProfile {
-  const observed = learnedSet(report)
+  const calls = Object.entries(report.abis).flatMap(([abi, counts]) =>
+    Object.keys(counts).map((name) => ({ abi, name }))
+  )
+  const observed = keptOfTrace(calls, report.denied)
   const traced: SeccompProfile = {
     apiVersion: 'secco.dev/v1alpha1',
     kind: 'SeccompProfile',

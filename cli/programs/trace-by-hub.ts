@@ -1,6 +1,8 @@
 import { stringify } from 'yaml'
 import { completenessOfTrace, type TraceReport } from '../../satellite/trace/trace-report.js'
+import { countedSinceText } from '../../src/confinement/since-text.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { ofThemDenied } from '../../src/seccomp/review/denied-calls.js'
 import type { Hub } from '../hubs/hub.js'
 import { parseDuration } from '../lib/duration.js'
 import { columnsOf, liveTable, printProfile, type TraceFormat, type TraceIo } from './trace.js'
@@ -23,7 +25,7 @@ interface TracedSyscall {
 }
 
 /** The part of the hub's answer that is shown (webhook/ui/api/traces.ts). */
-interface HubTraceView {
+export interface HubTraceView {
   id: string
   path: string
   node: string
@@ -33,7 +35,8 @@ interface HubTraceView {
   lost: number
   rate: number
   since: { distinct: number; calls: number }
-  total: { distinct: number; calls: number }
+  /** `denied` is absent: of an earlier hub. */
+  total: { distinct: number; calls: number; denied?: number }
   syscalls: TracedSyscall[]
   denied: TraceReport['denied']
 }
@@ -49,7 +52,7 @@ function abisOf(
   return abis
 }
 
-/** The counts since the trace started, and in `total` those since the container began. */
+/** The counts since the trace started, and in `total` those since the container began, or was first seen. */
 function reportOf(view: HubTraceView): TraceReport & { node: string; total: TraceReport['abis'] } {
   const { path, node, lost, syscalls, denied } = view
   const since = abisOf(syscalls, (call) => call.since)
@@ -73,9 +76,11 @@ export function hubTraceTable(view: HubTraceView): string {
     .map(({ name, since, total, rate }) => [name, `${since}`, `${total}`, rate.toFixed(1)])
   const denied = view.denied.map((one) => `denied: ${one.syscall} ${one.count} (${one.action})`)
   const { path, node, since, total, lost } = view
+  const made = ofThemDenied(total.denied ?? 0)
   const summary =
     `${path} on ${node}: ${since.distinct} syscalls, ${since.calls} calls since the start; ` +
-    `${total.distinct} syscalls, ${total.calls} calls since the container began; ${lost} lost`
+    `${total.distinct} syscalls, ${total.calls} calls ${countedSinceText(view.complete)}` +
+    `${made === '' ? '' : ` (${made})`}; ${lost} lost`
   return [
     ...columnsOf([['SYSCALL', 'COUNT', 'TOTAL', 'RATE'], ...rows], 3),
     ...denied,

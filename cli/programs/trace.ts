@@ -13,6 +13,7 @@ import { parseDuration } from '../lib/duration.js'
 import type { TraceReport } from '../../satellite/trace/trace-report.js'
 import { traceCommand, traceContainer } from '../../satellite/trace/trace-session.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { deniedTimes, ofThemDenied } from '../../src/seccomp/review/denied-calls.js'
 import { createLogger } from '../../src/lib/log.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
@@ -93,10 +94,9 @@ export function traceTable(report: TraceReport): string {
     const where = part === 'session' ? 'not in the table above' : 'in the table above'
     return `${part}: ${names.size} syscalls (${where}): ${[...names].sort().join(' ')}`
   })
-  const deniedCalls = report.denied
-    .filter(({ action }) => action !== 'SCMP_ACT_LOG')
-    .reduce((sum, { count }) => sum + count, 0)
-  const made = deniedCalls === 0 ? '' : ` (${deniedCalls} of them denied)`
+  const times = [...deniedTimes(report.denied).values()]
+  const deniedCalls = times.reduce((sum, count) => sum + count, 0)
+  const made = deniedCalls === 0 ? '' : ` (${ofThemDenied(deniedCalls)})`
   const summary = `${report.container}: ${rows.length} syscalls, ${total} calls${made}, ${state}, ${report.lost} lost`
   return [...columnsOf([head, ...cells], 2), ...denied, ...apart, summary, ''].join('\n')
 }

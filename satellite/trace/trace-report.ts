@@ -1,6 +1,5 @@
 import type { AbiCounts, Losses, Observation, SyscallCount } from '../../src/api/gen/hub.js'
 import { sinceText } from '../../src/confinement/since-text.js'
-import type { SyscallSet } from '../../src/syscalls/syscall-set.js'
 
 /** What `secco trace -o json` prints: scripts rely on exactly this shape (DESIGN, "Interfaces"). */
 export interface TraceReport {
@@ -72,7 +71,7 @@ export function sumAbis(
 }
 
 /** False for denials on purpose, in every container: RuntimeDefault's clone3 and the like. */
-export function isReported({ detail }: SyscallCount): boolean {
+function isReported({ detail }: SyscallCount): boolean {
   return detail?.expected !== true
 }
 
@@ -116,17 +115,4 @@ export function reportOf(
     denied: sumDenied(observations.map((one) => one.denied)),
     parts: partsOf(observations)
   }
-}
-
-/** Returns the names per ABI, without those that a filter denied: a profile does not have to allow them. */
-export function learnedSet(report: TraceReport): SyscallSet {
-  const denied = new Set(
-    report.denied.filter(({ action }) => action !== 'SCMP_ACT_LOG').map(({ syscall }) => syscall)
-  )
-  return Object.fromEntries(
-    Object.entries(report.abis).map(([abi, counts]) => [
-      abi,
-      Object.keys(counts).filter((name) => !denied.has(name))
-    ])
-  )
 }

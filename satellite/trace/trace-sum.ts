@@ -1,5 +1,10 @@
-import type { Observation, SyscallCount, TraceCounts, TracedCall } from '../../src/api/gen/hub.js'
-import { isLearned, isReported } from './trace-report.js'
+import {
+  type Observation,
+  SyscallCount,
+  type TraceCounts,
+  type TracedCall
+} from '../../src/api/gen/hub.js'
+import { isLearned } from './trace-report.js'
 
 type Counted = Pick<Observation, 'abis' | 'denied' | 'part' | 'complete'>
 
@@ -18,9 +23,13 @@ function addCalls(sum: Counts, { abis, part }: Counted): void {
 }
 
 function addDenials(sum: Denials, { denied }: Counted): void {
-  for (const { name, action, count } of denied.filter(isReported)) {
-    const key = `${name} ${action}`
-    sum.set(key, { name, action, detail: undefined, count: count + (sum.get(key)?.count ?? 0) })
+  for (const { name, action, count, detail } of denied) {
+    const expected = detail?.expected === true
+    const key = `${name} ${action} ${expected}`
+    const total = count + (sum.get(key)?.count ?? 0)
+    // What is denied on purpose is no alarm, but no call that a profile learns either.
+    const note = expected ? { detail: { expected } } : {}
+    sum.set(key, SyscallCount.fromPartial({ name, action, count: total, ...note }))
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Test, test } from 'tap'
-import { Observation, type TraceCounts } from '../../../src/api/gen/hub.js'
+import { Observation, SyscallCount, type TraceCounts } from '../../../src/api/gen/hub.js'
 import { createLogger } from '../../../src/lib/log.js'
 import type { Clock } from '../../../src/lib/worker.js'
 import { HubTraces, mostTraces } from '../../../satellite/trace/hub-traces.js'
@@ -52,7 +52,7 @@ type Counts = Record<string, number>
 function observed(
   id: string,
   counts: Counts,
-  more: Pick<Partial<Observation>, 'ended' | 'part'> = {}
+  more: Pick<Partial<Observation>, 'ended' | 'part'> & { denied?: SyscallCount[] } = {}
 ): Observation {
   const syscalls = Object.entries(counts).map(([name, count]) => ({ name, count }))
   return Observation.fromPartial({
@@ -98,6 +98,28 @@ function rig(t: Test) {
     Object.fromEntries(calls.map(({ name, count }) => [name, count]))
   return { clock, sent, state, traces, start, next, totals }
 }
+
+test('a trace sends what was denied, and tells what was denied on purpose from the rest', async (t) => {
+  const { state, start, next } = rig(t)
+  const denial = (name: string, expected: boolean) =>
+    SyscallCount.fromPartial({
+      ...{ name, count: 2, action: 'SCMP_ACT_ERRNO' },
+      detail: { expected, comm: 'app' }
+    })
+  const denied = [denial('keyctl', false), denial('clone3', true)]
+  state.live = [
+    observed('c1', { keyctl: 2, clone3: 2 }, { denied }),
+    observed('c1', { keyctl: 2 }, { denied: [denial('keyctl', false)], part: 'session' })
+  ]
+  start('a')
+  t.same(
+    (await next()).denied.map(({ name, count, detail }) => [name, count, detail?.expected]),
+    [
+      ['keyctl', 4, undefined],
+      ['clone3', 2, true]
+    ]
+  )
+})
 
 test('a trace sends every count once, then what changed, and its last counts when it is stopped', async (t) => {
   const { clock, sent, state, traces, start, next, totals } = rig(t)

@@ -22,7 +22,7 @@ export interface TraceTarget {
 export interface CountedCall {
   abi: string
   name: string
-  /** Since the container began. */
+  /** Since the container began, or was first seen where the trace is not complete. */
   total: number
   /** Since the trace started. */
   since: number
@@ -49,6 +49,7 @@ export interface RunningTrace {
   readonly connected: boolean
   readonly complete: boolean
   readonly lost: number
+  /** Also what is denied on purpose: `detail.expected`. */
   readonly denied: readonly SyscallCount[]
   /** All calls per second, as those of each call. */
   readonly rate: number

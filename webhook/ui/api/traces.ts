@@ -3,9 +3,12 @@ import { apiVersion, namePattern, namespacePattern } from '../../../src/api/name
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { mergeObserved } from '../../../src/seccomp/review/merge.js'
-import { type Abi, abis } from '../../../src/syscalls/abi.js'
+import {
+  deniedTimes,
+  keptOfTrace,
+  type TraceDenial
+} from '../../../src/seccomp/review/denied-calls.js'
 import type { SyscallSet } from '../../../src/syscalls/syscall-set.js'
-import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
 import type { Resource, Verb } from '../../access/rights.js'
 import type { RunningTrace } from '../../hub/traces/trace.js'
 import type { Call } from '../model/context.js'
@@ -57,16 +60,18 @@ export async function visibleTraces({ ui, identity }: Call): Promise<RunningTrac
   return visible.reverse()
 }
 
-/** Returns the syscalls of a trace's container so far, by ABI. */
-export function setOfTrace(trace: RunningTrace): SyscallSet {
-  const set: SyscallSet = {}
-  for (const { abi, name } of trace.calls()) {
-    const known = abis.find((each): each is Abi => each === abi)
-    if (known !== undefined && isKnownSyscall(name)) (set[known] ??= []).push(name)
-  }
-  for (const names of Object.values(set)) names.sort()
-  return set
-}
+const denialsOf = (denied: RunningTrace['denied']): TraceDenial[] =>
+  denied.map(({ name, action, count }) => ({ syscall: name, action, count }))
+
+/** Returns what a profile learns from a trace, by ABI. */
+export const setOfTrace = (trace: RunningTrace): SyscallSet =>
+  keptOfTrace(trace.calls(), denialsOf(trace.denied))
+
+const isExpected = ({ detail }: RunningTrace['denied'][number]) => detail?.expected === true
+
+/** Returns the calls of a trace that its filter denied, and so are not kept, sorted. */
+export const leftOutOfTrace = ({ denied }: RunningTrace): string[] =>
+  [...deniedTimes(denialsOf(denied)).keys()].sort()
 
 const tenths = (value: number) => Math.round(value * 10) / 10
 
@@ -75,6 +80,8 @@ export function traceSummary(trace: RunningTrace) {
   const { id, target, by, ended, problem, connected, complete, lost, rates } = trace
   const { key, node, namespace, workload, pod, name, image, profile } = target
   const calls = trace.calls()
+  const denied = deniedTimes(denialsOf(trace.denied))
+  const names = new Set(calls.map((call) => call.name))
   return {
     ...{ id, key, namespace, workload, pod, container: name, path: pathOf(target), node, image },
     ...{ profile, by, ended, problem, connected, complete, lost },
@@ -84,10 +91,12 @@ export function traceSummary(trace: RunningTrace) {
       distinct: new Set(calls.filter(({ since }) => since > 0).map((call) => call.name)).size,
       calls: calls.reduce((sum, { since }) => sum + since, 0)
     },
-    /** Since the container began. */
+    /** Since the container began, or where `complete` is false, since it was first seen. */
     total: {
-      distinct: new Set(calls.map((call) => call.name)).size,
-      calls: calls.reduce((sum, { total }) => sum + total, 0)
+      distinct: names.size,
+      calls: calls.reduce((sum, { total }) => sum + total, 0),
+      /** Those of `calls` that a filter denied. */
+      denied: [...denied].reduce((sum, [name, times]) => sum + (names.has(name) ? times : 0), 0)
     },
     /** Calls per second, now and in the last minute. */
     rate: tenths(trace.rate),
@@ -97,15 +106,24 @@ export function traceSummary(trace: RunningTrace) {
 
 /** Returns a trace as the API shows it. */
 export function traceView(trace: RunningTrace) {
+  const expected = new Set(trace.denied.filter(isExpected).map(({ name }) => name))
+  const denials = denialsOf(trace.denied.filter((one) => !isExpected(one)))
+  const times = deniedTimes(denialsOf(trace.denied))
+  const alarming = deniedTimes(denials)
   const syscalls = trace.calls().map(({ rate, firstSeen, ...call }) => ({
     ...call,
     rate: tenths(rate),
-    firstSeen: new Date(firstSeen).toISOString()
+    firstSeen: new Date(firstSeen).toISOString(),
+    /** How often a filter denied it. */
+    denied: times.get(call.name) ?? 0,
+    /** Denied on purpose alone: its caller is known to do without. */
+    expected: expected.has(call.name) && !alarming.has(call.name),
+    /** Whether a profile that is made of the trace learns it. */
+    kept: !times.has(call.name)
   }))
   const order = (a: (typeof syscalls)[number], b: (typeof syscalls)[number]) =>
     b.since - a.since || b.total - a.total || (a.name < b.name ? -1 : 1)
-  const denied = trace.denied.map(({ name, action, count }) => ({ syscall: name, action, count }))
-  return { ...traceSummary(trace), syscalls: syscalls.sort(order), denied }
+  return { ...traceSummary(trace), syscalls: syscalls.sort(order), denied: denials }
 }
 
 const none = Type.Object({}, { additionalProperties: false })
@@ -143,7 +161,7 @@ const keepRoute = writing({
   url: '/api/v1/traces/:id/profile',
   operationId: 'keepTrace',
   summary:
-    'Keeps what a trace saw as observations of a profile, new or not; nothing is approved by it',
+    'Keeps what a trace saw as observations of a profile, new or not, without denied calls; nothing is approved by it',
   needs: { verb: 'create', resource: 'seccompprofiles' },
   ...{ checked: true, cli: 'secco trace NAMESPACE/POD -o profile', pages: ['/profiler/:id'] },
   body: Type.Object(

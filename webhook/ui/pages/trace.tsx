@@ -1,11 +1,14 @@
 import type { VNode } from 'preact'
-import { sinceText } from '../../../src/confinement/since-text.js'
+import { countedSinceText, sinceText } from '../../../src/confinement/since-text.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
+import { plural } from '../../../src/lib/plural.js'
+import { capitalised } from '../../../src/lib/printed-commands.js'
+import { auditOnlyWords, ofThemDenied } from '../../../src/seccomp/review/denied-calls.js'
 import { diffReport } from '../../../src/seccomp/review/diff-report.js'
 import { seccompOfSet } from '../../../src/seccomp/review/observed-sides.js'
 import { objectNameOf } from '../../../src/rules/object-name.js'
-import { mustFind, setOfTrace, traceView } from '../api/traces.js'
+import { leftOutOfTrace, mustFind, setOfTrace, traceView } from '../api/traces.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
 import type { RunningTrace } from '../../hub/traces/trace.js'
@@ -38,13 +41,27 @@ const rateText = (rate: number) => (rate < 10 ? rate.toFixed(1) : countText(Math
 const sinceStart = ({ found }: Shown, { firstSeen }: Counted) =>
   Date.parse(firstSeen) - found.startedAt
 
+/** Marks what a filter did with a call, in words and colour. */
+function DenialMark({ trace, call }: { trace: Shown['trace']; call: Counted }): VNode | null {
+  const { name, denied, expected } = call
+  if (denied > 0) {
+    const text = `denied ${plural(denied, 'time')}${expected ? ' on purpose' : ''}`
+    return <Tag text={`× ${text}`} tone={expected ? '' : 'bad'} />
+  }
+  return trace.denied.some(({ syscall }) => syscall === name) ? (
+    <Tag text={auditOnlyWords} tone="warn" />
+  ) : null
+}
+
 function rowOf(shown: Shown, call: Counted): Row {
   return {
     key: `${call.abi} ${call.name}`,
+    attention: call.denied > 0 && !call.expected ? 'bad' : '',
     cells: [
       <>
         <span class="mono">{call.name}</span>
-        {call.abi !== 'x86_64' && <span class="sub">{call.abi}</span>}
+        {call.abi !== 'x86_64' && <span class="sub">{call.abi}</span>}{' '}
+        <DenialMark trace={shown.trace} call={call} />
       </>,
       countText(call.since),
       countText(call.total),
@@ -69,11 +86,11 @@ function countsTable(shown: Shown): VNode {
   return (
     <Table
       caption="Calls"
-      note="exact counts of this container, most frequent since the start first; a review says what nodes reported: at least so often"
+      note="exact counts of this container, denied calls included, most frequent since the start first; a review says what nodes reported: at least so often"
       columns={[
         'Syscall',
         { title: 'Since the start', num: true },
-        { title: 'Since the container began', num: true },
+        { title: capitalised(countedSinceText(shown.trace.complete)), num: true },
         { title: 'Per second', num: true },
         ...['First seen', 'Risk', 'RuntimeDefault']
       ]}
@@ -86,6 +103,8 @@ function countsTable(shown: Shown): VNode {
 
 function figures(shown: Shown): VNode {
   const { trace, now } = shown
+  const since = countedSinceText(trace.complete)
+  const made = ofThemDenied(trace.total.denied)
   const recent = trace.syscalls.filter(
     (call) => !call.before && now - Date.parse(call.firstSeen) < recentMs
   )
@@ -96,12 +115,12 @@ function figures(shown: Shown): VNode {
         <Figure
           term="Calls since the start"
           value={countText(trace.since.calls)}
-          note={`${countText(trace.total.calls)} since the container began`}
+          note={`${countText(trace.total.calls)} ${since}${made === '' ? '' : `, ${made}`}`}
         />
         <Figure
           term="Different calls"
           value={trace.since.distinct}
-          note={`${trace.total.distinct} since the container began`}
+          note={`${trace.total.distinct} ${since}`}
         />
         <Figure term="Calls per second" value={rateText(trace.rate)} />
         <Figure
@@ -125,10 +144,22 @@ function profileOf({ profile, namespace, container }: Shown['trace']): [string, 
   return [namespace === '' ? 'default' : namespace, objectNameOf(container)]
 }
 
-function keepPanel({ trace, may }: Shown, exists: boolean): VNode {
+/** Says which calls are not kept. */
+function LeftOut({ found }: Pick<Shown, 'found'>): VNode | null {
+  const names = leftOutOfTrace(found)
+  if (names.length === 0) return null
+  return (
+    <p class="small">
+      <Tag text="× denied, not kept" tone="bad" /> <span class="mono">{names.join(', ')}</span>
+    </p>
+  )
+}
+
+function keepPanel({ found, trace, may }: Shown, exists: boolean): VNode {
   const [namespace, name] = profileOf(trace)
   if (!trace.ended) {
-    const next = 'What was counted becomes observations of a profile; nothing is approved by that.'
+    const next =
+      'What was counted becomes observations of a profile, without denied calls; nothing is approved by that.'
     return <EmptyPanel what="Stop it to make a profile." next={next} />
   }
   if (!may) {
@@ -144,6 +175,7 @@ function keepPanel({ trace, may }: Shown, exists: boolean): VNode {
       >
         <TextField name="namespace" label="Namespace" value={namespace} required />
         <TextField name="name" label="Profile" value={name} required />
+        <LeftOut found={found} />
         <p class="small muted">
           {exists ? 'The profile exists: its observations grow.' : 'The profile is new.'} Nothing is
           approved by this.
@@ -155,6 +187,12 @@ function keepPanel({ trace, may }: Shown, exists: boolean): VNode {
       </ActionForm>
     </Panel>
   )
+}
+
+/** Names what is kept as a side of a comparison. */
+function keptLabel(found: RunningTrace): string {
+  const denied = leftOutOfTrace(found).length
+  return denied === 0 ? 'this trace' : `this trace without ${plural(denied, 'denied call')}`
 }
 
 function StateMark({ trace }: Pick<Shown, 'trace'>): VNode {
@@ -191,7 +229,7 @@ async function render(call: Call): Promise<View> {
   const key = profileOf(trace).join('/')
   const profile = derivedOf(ui.sources, ui.now()).byKey.get(key)
   const before = trace.ended ? profile?.spec.seccomp : undefined
-  const after = { label: 'this trace', seccomp: seccompOfSet(setOfTrace(found)) }
+  const after = { label: keptLabel(found), seccomp: seccompOfSet(setOfTrace(found)) }
   const path = pathOf(found.target)
   return {
     title: trace.container,

@@ -43,8 +43,13 @@ export function connectNode(
   }
 }
 
-/** A satellite that answers by itself, with what `counts` returns at that time. */
-export function answeringNode(traces: FleetTraces, node: string, counts: () => Counts) {
+/** A satellite that answers by itself, with what `counts` and `more` return at that time. */
+export function answeringNode(
+  traces: FleetTraces,
+  node: string,
+  counts: () => Counts,
+  more: () => Partial<TraceCounts> = () => ({})
+) {
   const ids = new Set<string>()
   const connected = connectNode(traces, {
     node,
@@ -52,8 +57,8 @@ export function answeringNode(traces: FleetTraces, node: string, counts: () => C
       if (body.$case === 'startTrace') ids.add(body.value.id)
       if (body.$case === 'stopTrace') ids.delete(body.value.id)
       const { id } = body.value as { id: string }
-      const more = { ended: body.$case === 'stopTrace', complete: true }
-      setImmediate(() => connected.report(id, counts(), more))
+      const ended = body.$case === 'stopTrace'
+      setImmediate(() => connected.report(id, counts(), { complete: true, ended, ...more() }))
     }
   })
   return {
@@ -61,7 +66,7 @@ export function answeringNode(traces: FleetTraces, node: string, counts: () => C
     /** Ids of the traces that run on the node. */
     ids,
     reportAll: () => {
-      for (const id of ids) connected.report(id, counts())
+      for (const id of ids) connected.report(id, counts(), { complete: true, ...more() })
     }
   }
 }

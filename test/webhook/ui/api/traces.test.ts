@@ -3,7 +3,13 @@ import type { AddressInfo } from 'node:net'
 import { type Test, test } from 'tap'
 import type { Identity, Rights } from '../../../../webhook/access/rights.js'
 import { Hub } from '../../../../cli/hubs/hub.js'
-import { traceThroughHub } from '../../../../cli/programs/trace-by-hub.js'
+import {
+  type HubTraceView,
+  hubTraceTable,
+  traceThroughHub
+} from '../../../../cli/programs/trace-by-hub.js'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import { SyscallCount, type TraceCounts } from '../../../../src/api/gen/hub.js'
 import { createLogger } from '../../../../src/lib/log.js'
 import { FleetTraces } from '../../../../webhook/hub/traces/fleet-traces.js'
 import { quiet } from '../../../helpers/quiet.js'
@@ -21,11 +27,16 @@ const inventory = () => [
 ]
 
 /** The real API of a hub with one node, whose satellite is scripted. */
-async function rig(t: Test, options: RigOptions = {}) {
+async function rig(t: Test, options: RigOptions = {}, more: Partial<TraceCounts> = {}) {
   const timing = { traceRenewMs: 50, traceViewerMs: 60_000 }
   const traces = new FleetTraces({ timing, logger: createLogger('test', quiet) })
   const counts: Record<string, number> = { read: 100, close: 5 }
-  const node = answeringNode(traces, 'node-1', () => counts)
+  const node = answeringNode(
+    traces,
+    'node-1',
+    () => counts,
+    () => more
+  )
   const served = await startUiRig({ inventory, profiler: traces, ...options })
   t.teardown(async () => {
     traces.close()
@@ -42,6 +53,11 @@ interface View {
   since: { calls: number }
   total: { calls: number }
   syscalls: { name: string; since: number; total: number }[]
+}
+
+interface TracedView extends Omit<View, 'syscalls'> {
+  syscalls: { name: string; denied: number; kept: boolean }[]
+  denied: { syscall: string }[]
 }
 
 test('start, watch and stop a trace of a pod on a node', async (t) => {
@@ -78,6 +94,83 @@ test('start, watch and stop a trace of a pod on a node', async (t) => {
   t.same([...node.ids], [], 'it has ended on the node')
   const kept = await send('POST', `/api/v1/traces/${id}/profile`, { namespace: 'shop', name: 'w' })
   t.equal(kept.statusCode, 200, kept.body)
+})
+
+const denial = (name: string, count: number, action = 'SCMP_ACT_ERRNO', expected = false) =>
+  SyscallCount.fromPartial({ name, count, action, detail: { expected } })
+
+test('a kept trace has what the container could call, as the page says before: no denied call', async (t) => {
+  const approved: SeccompProfile = {
+    apiVersion: 'secco.dev/v1alpha1',
+    kind: 'SeccompProfile',
+    metadata: { namespace: 'shop', name: 'web.app' },
+    spec: {
+      seccomp: {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        syscalls: [{ names: ['read', 'close'], action: 'SCMP_ACT_ALLOW' }]
+      }
+    }
+  }
+  const denied = [
+    denial('keyctl', 3),
+    denial('mount', 2, 'SCMP_ACT_KILL_PROCESS'),
+    denial('clone3', 4, 'SCMP_ACT_ERRNO', true),
+    denial('getsid', 5, 'SCMP_ACT_LOG'),
+    // A session's: its calls are not counted, its denials are.
+    denial('unshare', 1)
+  ]
+  const { start, get, send, counts, ui } = await rig(t, { objects: [approved] }, { denied })
+  Object.assign(counts, { keyctl: 3, mount: 2, clone3: 4, getsid: 5 })
+  const { id } = (await start('shop/web-1')).json<View>()
+  const view = (await send('POST', `/api/v1/traces/${id}/stop`, {})).json<TracedView>()
+  matchLists(
+    t,
+    view.denied.map(({ syscall }) => syscall).sort(),
+    ['getsid', 'keyctl', 'mount', 'unshare'],
+    'what is denied on purpose raises no alarm'
+  )
+  t.same(
+    Object.fromEntries(view.syscalls.map(({ name, denied, kept }) => [name, [denied, kept]])),
+    {
+      ...{ read: [0, true], close: [0, true], getsid: [0, true] },
+      ...{ keyctl: [3, false], mount: [2, false], clone3: [4, false] }
+    }
+  )
+  t.match(view.total, { calls: 119, denied: 9 }, '9 of the counted calls were denied')
+  const page = (await get(`/profiler/${id}`)).body
+  for (const [what, pattern] of [
+    ['keyctl', /keyctl<\/span>[^]{0,200}tag bad[^]{0,200}denied 3 times/],
+    ['clone3 is denied on purpose', /clone3<\/span>[^]{0,200}denied 4 times on purpose/],
+    ['getsid was only logged', /getsid<\/span>[^]{0,200}logged, and denied in enforce mode/],
+    ['the counts', /119 since the container began, 9 of them denied/],
+    ['what is left out', /not kept[^]*clone3, keyctl, mount, unshare/],
+    ['the difference', /1 added, 0 removed, 0 changed/]
+  ] as const) {
+    t.match(page, pattern, what)
+  }
+  const kept = await send('POST', `/api/v1/traces/${id}/profile`, {
+    ...{ namespace: 'shop', name: 'web.app' }
+  })
+  t.equal(kept.statusCode, 200, kept.body)
+  const ref = { namespace: 'shop', name: 'web.app' }
+  const observed = (await ui.store.get('SeccompProfile', ref))?.status?.observed
+  t.same(observed, { x86_64: ['close', 'getsid', 'read'] })
+})
+
+test('calls are counted since the container began only where it was seen from there', async (t) => {
+  for (const [complete, words] of [
+    [true, 'since the container began'],
+    [false, 'since it was first seen while it ran']
+  ] as const) {
+    const { start, get } = await rig(t, {}, { complete })
+    const { id } = (await start('shop/web-1')).json<View>()
+    const page = (await get(`/profiler/${id}`)).body
+    for (const what of ['105', '2']) t.match(page, `${what} ${words}`)
+    t.match(page, `>S${words.slice(1)}<`, 'the column')
+    t.equal(page.includes('container began'), complete)
+    const view = (await get(`/api/v1/traces/${id}`)).json<HubTraceView>()
+    t.match(hubTraceTable(view), `2 syscalls, 105 calls ${words}; 0 lost`)
+  }
 })
 
 test('which container a name means', async (t) => {
