@@ -121,12 +121,6 @@ const cases: readonly [what: string, options: RigOptions, path: string, says: Re
     /audit logs it with the arguments that RuntimeDefault allows, and denies it with others; enforce/
   ],
   [
-    'what a promotion to audit does',
-    { ...town, objects: [applied] },
-    `/review/${profile.metadata.namespace ?? ''}/${profile.metadata.name}`,
-    /audit: Calls that the profile does not allow are logged, except those that RuntimeDefault denies/
-  ],
-  [
     'what was lost is counted in nodes',
     { ...town, nodes: lossy },
     '/',
