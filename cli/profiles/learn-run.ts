@@ -5,12 +5,15 @@ import type { Recorded } from '../../webhook/hub/hub-types.js'
 import type { NodeView } from '../../webhook/views/view.js'
 import { plain } from '../lib/io.js'
 import { doubtWithoutRun, notComplete, notRecorded, type RunFacts } from './learn-evidence.js'
+import { askDenials, deniedBetween, type RecordedDenials } from './learn-denials.js'
 import {
   type Doubt,
   keyOf,
   type LearnArgs,
   type LearnDependencies,
-  type LearnState
+  type LearnState,
+  noneAsked,
+  type RunDenials
 } from './learn-state.js'
 import { nearNames } from './near-names.js'
 import { askRecorded } from './learn-recorded.js'
@@ -20,6 +23,8 @@ import { RunWatch } from './run-watch.js'
 export interface LearnRun {
   watch: RunWatch
   before: SeccompProfile | undefined
+  /** Undefined without a baseline, and when no hub answered. */
+  deniedBefore: RecordedDenials | undefined
   nodesBefore: readonly NodeView[] | undefined
   startedAt: number
   /** When the newest command ended. */
@@ -29,7 +34,7 @@ export interface LearnRun {
 /** Starts to watch, and says at once when no profile has the name. @throws SeccoError UNAVAILABLE without a hub */
 export async function startRun(
   dependencies: LearnDependencies,
-  { ref }: LearnArgs
+  { ref, baseline }: LearnArgs
 ): Promise<LearnRun> {
   const { io, store, hub, now } = dependencies
   const key = keyOf(ref)
@@ -43,7 +48,8 @@ export async function startRun(
     report(`nothing is known of ${key} yet${hint}; waiting for a container of this name`)
   }
   const nodesBefore = await watch.nodes()
-  return { watch, before, nodesBefore, startedAt: now(), endedAt: now() }
+  const deniedBefore = baseline && (await watch.denials(ref))
+  return { watch, before, deniedBefore, nodesBefore, startedAt: now(), endedAt: now() }
 }
 
 /** Lists the names of profiles, and of what running containers are learned into. */
@@ -70,6 +76,23 @@ export async function recordedNow(
   return baseline && askRecorded(await hub(), ref)
 }
 
+/**
+ * Returns which calls were denied in the run, and without a run all that are known. Only a baseline says which are new.
+ * @throws SeccoError UNAVAILABLE and others of the hub, where no run is watched
+ */
+export async function deniedNow(
+  { hub }: LearnDependencies,
+  { ref, baseline }: LearnArgs,
+  run: LearnRun | undefined
+): Promise<RunDenials> {
+  if (baseline === undefined) return noneAsked
+  if (run === undefined) return deniedBetween(undefined, await askDenials(await hub(), ref))
+  const after = await run.watch.denials(ref)
+  // A hub that does not answer was reported as away.
+  if (after === undefined || run.deniedBefore === undefined) return noneAsked
+  return deniedBetween(run.deniedBefore, after)
+}
+
 async function factsOf(
   dependencies: LearnDependencies,
   { ref }: LearnArgs,
@@ -92,7 +115,7 @@ export async function doubtOf(
   run: LearnRun | undefined,
   state: LearnState
 ): Promise<Doubt | undefined> {
-  const { profile, missing, recorded } = state
+  const { profile, missing, recorded, denied } = state
   const required = args.isRequired ? missing.find(({ item }) => item !== 'quiet') : undefined
   const lacks = required && {
     reason: `required evidence is missing: ${required.item} (${required.detail})`,
@@ -100,13 +123,13 @@ export async function doubtOf(
   }
   if (run !== undefined) {
     const facts = await factsOf(dependencies, args, run, state)
-    return notRecorded(facts) ?? (args.baseline && (notComplete(facts) ?? lacks))
+    return notRecorded(facts) ?? (args.baseline && (notComplete(facts) ?? denied.doubt ?? lacks))
   }
   const near = profile ? [] : nearNames(keyOf(args.ref), await knownNames(dependencies, args.ref))
   const nodes = args.baseline && (await nodesOf(dependencies))
   const facts = { key: keyOf(args.ref), profile, nodes, near, recorded }
   const doubt = doubtWithoutRun(facts, dependencies.now())
-  return profile === undefined || args.baseline ? (doubt ?? lacks) : undefined
+  return profile === undefined || args.baseline ? (doubt ?? denied.doubt ?? lacks) : undefined
 }
 
 /** Lists the nodes; undefined where the user may not. @throws SeccoError UNAVAILABLE and others of the hub */

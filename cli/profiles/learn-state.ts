@@ -2,6 +2,7 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { evidenceOf, lastNewMs } from '../../src/seccomp/review/evidence.js'
 import type { EvidenceItem } from '../../src/seccomp/review/evidence-item.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
+import type { Abi } from '../../src/syscalls/abi.js'
 import type { SyscallSet } from '../../src/syscalls/syscall-set.js'
 import type { Recorded } from '../../webhook/hub/hub-types.js'
 import type { Hub } from '../hubs/hub.js'
@@ -44,23 +45,43 @@ export interface Doubt {
   waitMs: number
 }
 
+/** DeniedCall is a call that was made and that a filter denied, or logged because enforce would deny it. */
+export interface DeniedCall {
+  /** Undefined where the node did not report it. */
+  abi: Abi | undefined
+  name: string
+  /** What the caller got: EPERM, SIGSYS, logged; ? where it is not known. */
+  answer: string
+}
+
+/** RunDenials is which calls were denied in the run, and why some may be missing. */
+export interface RunDenials {
+  calls: readonly DeniedCall[]
+  doubt: Doubt | undefined
+}
+
 export interface LearnState {
   profile: SeccompProfile | undefined
   missing: EvidenceItem[]
   /** What the store lacked just before the profile was read; undefined: that is not known. */
   recorded: Recorded | undefined
+  /** The calls that were denied; of the run where a command ran. */
+  denied: RunDenials
 }
+
+/** For a run in which nobody asks what was denied. */
+export const noneAsked: RunDenials = { calls: [], doubt: undefined }
 
 export async function stateOf(
   { store, now }: LearnDependencies,
   args: LearnArgs,
-  recorded: Recorded | undefined
+  { recorded, denied }: Pick<LearnState, 'recorded' | 'denied'>
 ): Promise<LearnState> {
   const profile = await store.get('SeccompProfile', args.ref)
   if (profile === undefined) {
     const next = 'let its container start while its node records'
     return {
-      ...{ profile, recorded },
+      ...{ profile, recorded, denied },
       missing: [{ item: 'abis', ok: false, detail: 'nothing was observed yet', next }]
     }
   }
@@ -78,5 +99,5 @@ export async function stateOf(
       next: `wait until nothing comes for ${args.quietMs / 1000} s`
     })
   }
-  return { profile, missing, recorded }
+  return { profile, missing, recorded, denied }
 }

@@ -3,12 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SeccoError } from '../../src/lib/errors.js'
 import { plain } from '../lib/io.js'
 import { answerOf, printAnswer, verdictOf } from './learn-answer.js'
-import { doubtOf, type LearnRun, recordedNow, startRun } from './learn-run.js'
+import { deniedNow, doubtOf, type LearnRun, recordedNow, startRun } from './learn-run.js'
 import {
   type Doubt,
   type LearnArgs,
   type LearnDependencies,
   type LearnState,
+  noneAsked,
   stateOf
 } from './learn-state.js'
 
@@ -47,7 +48,8 @@ async function settle(
   for (;;) {
     // Asked for in each round: what is judged was recorded after the command had ended.
     const recorded = await recordedNow(dependencies, args, run)
-    const state = await stateOf(dependencies, args, recorded)
+    const denied = await deniedNow(dependencies, args, run)
+    const state = await stateOf(dependencies, args, { recorded, denied })
     const doubt = await doubtOf(dependencies, args, run, state)
     const why = waitsFor(args, state, { doubt, sinceMs: run && now() - run.endedAt })
     if (why === undefined || now() >= end || signal.aborted) return { state, doubt }
@@ -84,7 +86,7 @@ async function failed(
   const reason = `the test command failed with ${code}; its syscalls are observed nevertheless`
   dependencies.io.stderr(`${reason}\n`)
   if (args.output === 'table') return code
-  const state = await stateOf(dependencies, args, undefined)
+  const state = await stateOf(dependencies, args, { recorded: undefined, denied: noneAsked })
   const judged = { verdict: 'CommandFailed', reason, next: '', exitCode: code } as const
   printAnswer(dependencies.io, args, answerOf(args, { ...state, runs, ...judged }))
   return code
@@ -117,7 +119,7 @@ async function runInWatch(
   let runs = 0
   let said = ''
   let settled: Settled = {
-    state: { profile: undefined, missing: [], recorded: undefined },
+    state: { profile: undefined, missing: [], recorded: undefined, denied: noneAsked },
     doubt: undefined
   }
   do {

@@ -7,6 +7,7 @@ import type { Recorded } from '../../webhook/hub/hub-types.js'
 import type { NodeView } from '../../webhook/views/view.js'
 import type { Hub } from '../hubs/hub.js'
 import { queryOf } from '../hubs/hub-api.js'
+import { askDenials, type RecordedDenials } from './learn-denials.js'
 import { askRecorded } from './learn-recorded.js'
 
 /** SeenContainer is a container of the workload that ran while the test command did. */
@@ -87,6 +88,16 @@ export class RunWatch {
   async recorded(ref: ObjectRef): Promise<Recorded | undefined> {
     try {
       return await askRecorded(await this.#options.open(), ref)
+    } catch (error) {
+      this.#lost(toSeccoError(error).message)
+      return undefined
+    }
+  }
+
+  /** Asks for all denials of a profile; undefined when no hub answers, which counts as away. */
+  async denials(ref: ObjectRef): Promise<RecordedDenials | undefined> {
+    try {
+      return await askDenials(await this.#options.open(), ref)
     } catch (error) {
       this.#lost(toSeccoError(error).message)
       return undefined

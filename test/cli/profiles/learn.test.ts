@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
-import { test } from 'tap'
+import { t, test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { runLearn } from '../../../cli/profiles/learn.js'
 import { parseBaseline, parseRequired } from '../../../cli/profiles/learn-baseline.js'
 import type { LearnArgs } from '../../../cli/profiles/learn-state.js'
 import type { Hub } from '../../../cli/hubs/hub.js'
+import type { DenialView } from '../../../webhook/confinement/denials/denial-views.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import type { DenialList } from '../../../webhook/confinement/denials/denial-routes.js'
 import type { Recorded } from '../../../webhook/hub/hub-types.js'
 import type { Store } from '../../../src/store/store.js'
 import { captureIo } from '../../helpers/captured-io.js'
@@ -40,8 +42,17 @@ const sent: Recorded = {
 }
 
 /** A hub that lists these nodes, and no running container. */
-const hubOf = (recorded: () => Recorded | undefined): Pick<Hub, 'ask' | 'follow' | 'list'> => ({
+const hubOf = (
+  recorded: () => Recorded | undefined,
+  denials: () => DenialList
+): Pick<Hub, 'ask' | 'follow' | 'list'> => ({
   ask: <T>(path: string) => {
+    if (path.startsWith('/api/v1/denials?')) {
+      t.match(path, /namespace=shop&.*muted=true&expected=true&closed=true/)
+      return new Promise((resolve) => {
+        resolve(denials() as never)
+      })
+    }
     const [, ref] = /^\/api\/v1\/profiles\/(.*)\?recorded=now$/.exec(path) ?? []
     if (ref === 'shop/web') return Promise.resolve({ recorded: recorded() } as T)
     return Promise.reject(new SeccoError('NOT_FOUND', `there is no profile ${ref ?? path}`))
@@ -61,6 +72,8 @@ interface Known {
   hub?: () => Promise<ReturnType<typeof hubOf>>
   /** What the hub answers one after the other when it is asked to write what it recorded; the last one again and again. */
   recorded?: readonly (Recorded | undefined)[]
+  /** What the hub answers about denials: first before the command, and the last one again and again. */
+  denials?: readonly (Partial<DenialList> | SeccoError)[]
 }
 
 /** Runs the gate on a clock of its own: each look at it takes a second. */
@@ -68,7 +81,13 @@ async function gate(more: Partial<LearnArgs>, { before, found = profile, ...give
   let now = start
   let asked = 0
   const answers = [...(given.recorded ?? [sent])]
-  const answering = hubOf(() => (answers.length > 1 ? answers.shift() : answers[0]))
+  const denials = [...(given.denials ?? [{}])]
+  const denialsNow = () => {
+    const one = denials.length > 1 ? denials.shift() : denials[0]
+    if (one instanceof SeccoError) throw one
+    return { knownSince: '2025-01-01T00:00:00.000Z', items: [], ...one }
+  }
+  const answering = hubOf(() => (answers.length > 1 ? answers.shift() : answers[0]), denialsNow)
   const { io, printed } = captureIo()
   const hasCommand = (more.command ?? []).length > 0
   const store: Pick<Store, 'get' | 'list'> = {
@@ -337,4 +356,109 @@ test('without a hub the command does not run', async (t) => {
     'nor is anything proven'
   )
   t.match(await gate({}, { hub: away }), { code: 0 }, 'a look at the store needs none')
+})
+
+const denial = (node: string, syscall: string, count: number, more: Partial<DenialView> = {}) =>
+  ({
+    ...{
+      key: `${node} ${syscall} ${more.comm ?? ''}`,
+      node,
+      instance: `${node}/1`,
+      syscall,
+      count
+    },
+    ...{
+      abi: 'x86_64',
+      action: 'SCMP_ACT_ERRNO',
+      answer: 'EPERM',
+      namespace: 'shop',
+      profile: 'web'
+    },
+    ...{ comm: 'app', lastSeen: '2026-11-25T10:00:00Z', expected: false, state: 'open' },
+    ...more
+  }) as DenialView
+
+test('a call that was denied was made: the baseline decides whether it is new', async (t) => {
+  const barred = (count: number, more: object = {}) => denial('n', 'getpriority', count, more)
+  const later = { knownSince: '2026-01-01T00:00:30.000Z' }
+  const none = new SeccoError('FORBIDDEN', 'ann may not list denials')
+  // [what, the answers about denials, arguments, exit code, reason]
+  const table: [string, NonNullable<Known['denials']>, Partial<LearnArgs>, number, RegExp][] = [
+    [
+      'denied in the run',
+      [{}, { items: [barred(1)] }],
+      {},
+      ...([4, /1 syscall of shop\/web is not in b; denied: getpriority$/] as const)
+    ],
+    ['denied before the run', [{ items: [barred(2)] }], {}, 0, /completely/],
+    [
+      'denied once more',
+      [{ items: [barred(2)] }, { items: [barred(3)] }],
+      {},
+      ...([4, /denied: getpriority/] as const)
+    ],
+    [
+      'the row of another caller was joined to it',
+      [{ items: [barred(2), barred(1, { comm: 'b' })] }, { items: [barred(3)] }],
+      {},
+      ...([0, /completely/] as const)
+    ],
+    [
+      'muted, expected and closed ones',
+      [{}, { items: [barred(1, { state: 'muted', expected: true, closedAt: 'now' })] }],
+      {},
+      ...([4, /denied: getpriority/] as const)
+    ],
+    ['in the baseline', [{}, { items: [denial('n', 'keyctl', 1)] }], {}, 0, /completely/],
+    [
+      'in the baseline under another ABI',
+      [{}, { items: [denial('n', 'keyctl', 1, { abi: 'i386' })] }],
+      {},
+      ...([4, /denied: keyctl/] as const)
+    ],
+    [
+      'in the baseline, its ABI not known',
+      [{}, { items: [denial('n', 'keyctl', 1, { abi: '' })] }],
+      {},
+      0,
+      /compl/
+    ],
+    ['of another profile', [{}, { items: [barred(1, { profile: 'db' })] }], {}, 0, /completely/],
+    ['without a command', [{ items: [barred(1)] }], { command: [] }, 4, /denied: getpriority/],
+    [
+      'a person who may not list them',
+      [none],
+      {},
+      5,
+      /denied to shop\/web is not known: ann may not/
+    ],
+    ['nor without a command', [none], { command: [] }, 5, /denied to shop\/web is not known/],
+    [
+      'not known for the whole run',
+      [{}, later],
+      {},
+      5,
+      /knows denials only since 2026-01-01T00:00:30/
+    ],
+    [
+      'older ones are forgotten',
+      [{ items: [barred(1)] }, { ...later, items: [barred(1)] }],
+      {},
+      ...([0, /completely/] as const)
+    ],
+    ['without a baseline nobody asks', [none], { baseline: undefined }, 0, /observed/]
+  ]
+  for (const [what, denials, args, code, reason] of table) {
+    const outcome = await gate(
+      { command: ['true'], baseline, quietMs: 1000, output: 'json', ...args },
+      { denials }
+    )
+    const answer = JSON.parse(outcome.stdout) as { reason: string; new: object[] }
+    t.equal(outcome.code, code, `${what}: ${answer.reason}`)
+    t.match(answer.reason, reason, what)
+    if (code === 4) t.match(answer.new, [{ denied: 'EPERM' }], what)
+  }
+  const { stdout, stderr } = await gate({ baseline }, { denials: [{ items: [barred(1)] }] })
+  t.match(stdout, /\+ getpriority \(x86_64\): denied \(EPERM\)\n/)
+  t.match(stderr, /secco denials -n shop --muted --expected --closed\n.*add the denied ones to it/)
 })

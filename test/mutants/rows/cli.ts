@@ -170,8 +170,8 @@ export const cli = mutants('cli', [
     'fail-on-new-code',
     'A syscall beyond the baseline has an exit code of its own.',
     'cli/profiles/learn-answer.ts',
-    'if (found.length > 0) {',
-    'if (found.length < 0) {',
+    'if (found.length > 0) return newVerdict',
+    'if (found.length < 0) return newVerdict',
     'cli/profiles/learn'
   ],
   [
