@@ -1,5 +1,6 @@
 import { runOf } from '../../src/api/instance-id.js'
 import { plural } from '../../src/lib/plural.js'
+import { failedRuns } from '../../src/seccomp/review/failed-runs.js'
 import type { Instance } from '../../src/seccomp/review/evidence-item.js'
 import { entryInstances, evidenceOf, openEntries } from '../../src/seccomp/review/evidence.js'
 import { lossEvidence } from '../../src/seccomp/review/lost-calls.js'
@@ -9,7 +10,7 @@ import type { Recorded } from '../../webhook/hub/hub-types.js'
 import { lossesOfNodes, type NodeView } from '../../webhook/views/view.js'
 import { notWritten } from './learn-recorded.js'
 import type { Doubt } from './learn-state.js'
-import type { SeenContainer } from './run-watch.js'
+import type { RunCoverage, SeenContainer } from './run-watch.js'
 
 /** RunFacts is what is known of the workload before, during and after the test command. */
 export interface RunFacts {
@@ -19,6 +20,8 @@ export interface RunFacts {
   after: SeccompProfile | undefined
   /** Containers that were learned into the profile and ran during the command. */
   seen: readonly SeenContainer[]
+  /** Which nodes were away. */
+  coverage: RunCoverage
   /** Why the hub was not heard all the time; undefined: it was. */
   hubAway: string | undefined
   /** What the store lacked after everything was asked for; undefined: this hub cannot be asked. */
@@ -35,6 +38,9 @@ export interface RunFacts {
 /** The report of a container that was not seen to run comes by then, and that of one that was by the later time. */
 const soonMs = 5000
 const lateMs = 30_000
+
+/** Of the id of a container, as the hub keeps it with a run. */
+const idLength = 128
 
 const toNodes = 'see `secco get nodes -o wide` for the reason, and run the command again'
 
@@ -93,6 +99,55 @@ function notConnected(
   return { reason, next: toNodes, waitMs: lateMs }
 }
 
+/** Explains that a run failed under the profile that it ran with: what it would have called later is not known. */
+function failedInRun({ key, before, after }: RunFacts): Doubt | undefined {
+  const known = failedRuns(before?.status?.instances ?? [])
+  const failed = [...failedRuns(after?.status?.instances ?? [])].filter((run) => !known.has(run))
+  if (failed.length === 0) return undefined
+  const which = failed.length === 1 ? 'a container' : plural(failed.length, 'container')
+  return {
+    reason: `${which} of ${key} failed under its profile in this run, so what it would have called is not known`,
+    next: `see what was denied: \`secco denials -n ${spaceOf(key)}\``,
+    waitMs: 0
+  }
+}
+
+/** Returns a container that ran and of which no run was recorded: one recorded container says nothing about another one. */
+function unheardOf(
+  { seen, recorded }: RunFacts,
+  of: readonly Instance[]
+): SeenContainer | undefined {
+  const runs = new Set(of.map(({ id }) => runOf(id)))
+  const free = (recorded?.runs ?? []).filter(({ run }) => runs.has(run))
+  return seen.find(({ node, id }) => {
+    const at = free.findIndex((one) => one.node === node && one.container === id.slice(0, idLength))
+    if (at >= 0) free.splice(at, 1)
+    return at < 0
+  })
+}
+
+/** Explains that nodes do not report now, or did not for a time: a container of the workload may have run there. */
+function nodesAway({ key, coverage, nodesBefore, nodesAfter }: RunFacts): Doubt | undefined {
+  const { away, missing, awayOnce } = coverage
+  if (missing > 0) {
+    const [name] = away
+    const who = name === undefined ? plural(missing, 'node') : `node ${name}`
+    const verb = name === undefined && missing > 1 ? 'do' : 'does'
+    const reason = `${who} ${verb} not report, so whether ${key} ran there is not known`
+    return { reason, next: toNodes, waitMs: lateMs }
+  }
+  const before = new Map(nodesBefore?.map(({ name, gaps }) => [name, gaps]))
+  const hasNewGap = ({ name, gaps }: NodeView): boolean =>
+    gaps.some(({ to }) => !before.get(name)?.some((one) => one.to === to))
+  const unknown = awayOnce.find((name) => {
+    const now = nodesAfter?.find((one) => one.name === name)
+    return now === undefined || !before.has(name) || hasNewGap(now)
+  })
+  if (unknown === undefined) return undefined
+  const reason = `node ${unknown} was away during the run, so what ${key} called there then is not known`
+  return { reason, next: toNodes, waitMs: 0 }
+}
+
 /** Explains why nothing of the workload was recorded; undefined when something was. */
 export function notRecorded(facts: RunFacts): Doubt | undefined {
   const { key, after, seen, near, hubAway, recorded } = facts
@@ -105,7 +160,9 @@ export function notRecorded(facts: RunFacts): Doubt | undefined {
   const unwritten =
     after && (notConnected(key, recorded, nodes) ?? notWritten(key, recorded, nodes))
   if (unwritten !== undefined) return unwritten
-  const unheard = seen.find(({ node }) => !of.some((one) => one.node === node))
+  const failed = failedInRun(facts)
+  if (failed !== undefined) return failed
+  const unheard = unheardOf(facts, of)
   if (unheard !== undefined) {
     const { name, node } = unheard
     return {
@@ -126,6 +183,9 @@ export function notRecorded(facts: RunFacts): Doubt | undefined {
 const kinds = ['tableFull', 'unknownSyscalls', 'recursionMisses', 'unidentified'] as const
 const rest = ['missed', 'givenUp'] as const
 
+/** Returns whether a loss was counted since. A count that is less than before began again: all of it is of the run. */
+const hasLost = (now: number, before: number): boolean => now > (now < before ? 0 : before)
+
 /** Returns the nodes that counted a loss during the run; it may be of the workload. */
 function lossyNodes({ nodesBefore = [], nodesAfter = [] }: RunFacts, names: Set<string>): string[] {
   const before = new Map(nodesBefore.map((node) => [node.name, node]))
@@ -133,7 +193,8 @@ function lossyNodes({ nodesBefore = [], nodesAfter = [] }: RunFacts, names: Set<
     .filter(({ name, losses }) => {
       const was = before.get(name)?.losses
       return (
-        names.has(name) && [...kinds, ...rest].some((kind) => losses[kind] > (was?.[kind] ?? 0))
+        names.has(name) &&
+        [...kinds, ...rest].some((kind) => hasLost(losses[kind], was?.[kind] ?? 0))
       )
     })
     .map(({ name }) => name)
@@ -164,6 +225,8 @@ export function notComplete(facts: RunFacts): Doubt | undefined {
     const reason = `node ${lossy} lost calls during the run, and whose they were is not known`
     return { reason, next: toNodes, waitMs: 0 }
   }
+  const absent = nodesAway(facts)
+  if (absent !== undefined) return absent
   const silent = nodesAfter?.find((node) => names.has(node.name) && !isRecording(node))
   if (silent !== undefined) {
     const what = silent.connected ? 'does not record' : 'is away'

@@ -103,7 +103,14 @@ async function factsOf(
   const known = after === undefined ? await knownNames(dependencies, ref, watch) : []
   const key = keyOf(ref)
   return {
-    ...{ key, before, after, seen: watch.seen(), hubAway: watch.hubAway() },
+    ...{
+      key,
+      before,
+      after,
+      seen: watch.seen(),
+      coverage: watch.coverage(),
+      hubAway: watch.hubAway()
+    },
     ...{ recorded, nodesBefore, nodesAfter, startedAt, near: nearNames(key, known) }
   }
 }

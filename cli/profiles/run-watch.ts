@@ -3,6 +3,7 @@ import { toSeccoError } from '../../src/lib/errors.js'
 import type { ObjectRef } from '../../src/store/store.js'
 import type { ContainerList } from '../../webhook/confinement/containers/container-routes.js'
 import type { ContainerView } from '../../webhook/confinement/containers/container-view.js'
+import type { NodeCoverage } from '../../webhook/confinement/containers/missing-nodes.js'
 import type { Recorded } from '../../webhook/hub/hub-types.js'
 import type { NodeView } from '../../webhook/views/view.js'
 import type { Hub } from '../hubs/hub.js'
@@ -13,12 +14,27 @@ import { askRecorded } from './learn-recorded.js'
 /** SeenContainer is a container of the workload that ran while the test command did. */
 export interface SeenContainer {
   key: string
+  /** The id that its runtime gave it. */
+  id: string
   name: string
   node: string
   isRunning: boolean
   /** Its node recorded nothing at some time of its life. */
   hasGap: boolean
 }
+
+/** RunCoverage is which nodes the list of containers was not about. */
+export interface RunCoverage {
+  /** Nodes that do not report now, as far as the person may know their names. */
+  away: readonly string[]
+  /** The number of all of them. */
+  missing: number
+  /** Nodes that did not report at some time of the run. */
+  awayOnce: readonly string[]
+}
+
+const namesOf = ({ notReporting = [], awayNodes = [] }: Partial<NodeCoverage>): string[] =>
+  [...new Set([...notReporting, ...awayNodes].map(({ name }) => name))].sort()
 
 interface RunWatchOptions {
   /** Opens the hub, again after it went away: its address may be another one then. */
@@ -39,6 +55,9 @@ export class RunWatch {
   readonly #ended = new AbortController()
   readonly #seen = new Map<string, SeenContainer>()
   readonly #learned = new Set<string>()
+  /** Nodes that were away at some time of the run. */
+  readonly #awayOnce = new Set<string>()
+  #coverage: Partial<NodeCoverage> = {}
   #away: string | undefined
   #following: Promise<void> | undefined
 
@@ -66,6 +85,13 @@ export class RunWatch {
   /** Returns the names, as `namespace/name`, that running containers are learned into. */
   learned(): string[] {
     return [...this.#learned]
+  }
+
+  /** Returns which nodes do not report now, and which did not at some time. */
+  coverage(): RunCoverage {
+    const { missingNodes = 0 } = this.#coverage
+    const away = namesOf(this.#coverage)
+    return { away, missing: Math.max(missingNodes, away.length), awayOnce: [...this.#awayOnce] }
   }
 
   /** Returns why the hub was not heard all the time; undefined: it was. */
@@ -144,6 +170,7 @@ export class RunWatch {
   }
 
   #heard(event: string, data: unknown): void {
+    if (event === 'snapshot' || event === 'nodes') this.#cover(data as Partial<NodeCoverage>)
     if (event === 'snapshot') {
       const { items } = data as ContainerList
       const running = new Set(items.map(({ key }) => key))
@@ -156,6 +183,11 @@ export class RunWatch {
     }
   }
 
+  #cover(coverage: Partial<NodeCoverage>): void {
+    this.#coverage = coverage
+    for (const name of namesOf(coverage)) this.#awayOnce.add(name)
+  }
+
   #gone(keys: readonly string[]): void {
     for (const key of keys) {
       const one = this.#seen.get(key)
@@ -163,11 +195,11 @@ export class RunWatch {
     }
   }
 
-  #take({ key, name, node, learned, ephemeral, gaps }: ContainerView): void {
+  #take({ key, id, name, node, learned, ephemeral, gaps }: ContainerView): void {
     if (ephemeral) return
     if (learned !== '') this.#learned.add(learned)
     if (learned !== this.#options.key) return
     if (!this.#seen.has(key)) this.#options.report(`container ${name} on ${node} runs`)
-    this.#seen.set(key, { key, name, node, isRunning: true, hasGap: gaps.length > 0 })
+    this.#seen.set(key, { key, id, name, node, isRunning: true, hasGap: gaps.length > 0 })
   }
 }

@@ -52,9 +52,20 @@ export interface HubOptions {
   cluster?: HubCluster
 }
 
+/** RecordedRun is one run of a container that was recorded. */
+export interface RecordedRun {
+  /** See `runOf`. */
+  run: string
+  node: string
+  /** The id that its runtime gave it, at most 128 characters of it. */
+  container: string
+}
+
 /** Recorded is what the store may lack of a profile after everything was asked for and written. */
 export interface Recorded extends Unwritten {
   nodes: CollectedNode[]
+  /** The recorded runs of its entry points, each with the id of its container; absent: from an earlier hub. */
+  runs?: RecordedRun[]
 }
 
 /** Hub is the service that collects observations and distributes revisions. */

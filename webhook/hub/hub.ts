@@ -133,7 +133,14 @@ class RunningHub implements Hub {
 
   async recorded(namespace: string, profile: string): Promise<Recorded> {
     const nodes = await this.#parts.messages.collections.collect()
-    return { nodes, ...(await this.#parts.writer.writeNow(profileKey(namespace, profile))) }
+    const key = profileKey(namespace, profile)
+    const unwritten = await this.#parts.writer.writeNow(key)
+    const { history } = this.#parts.records
+    const found = await Promise.all(history.workloadsOf(key).map((one) => history.get(one)))
+    const runs = found.flatMap((one) =>
+      (one?.starts ?? []).map(({ run, node, container = '' }) => ({ run, node, container }))
+    )
+    return { nodes, runs, ...unwritten }
   }
 
   async flush(): Promise<void> {

@@ -38,13 +38,15 @@ const profile: SeccompProfile = {
 
 const sent: Recorded = {
   ...{ waiting: 0, problem: '' },
+  runs: [{ run: 'a', node: 'n', container: 'c1' }],
   nodes: [{ name: 'n', state: 'sent', waiting: 0, version: '1.0.0' }]
 }
 
 /** A hub that lists these nodes, and no running container. */
 const hubOf = (
   recorded: () => Recorded | undefined,
-  denials: () => DenialList
+  denials: () => DenialList,
+  { list = { items: [] }, nodes = [[]] }: Pick<Known, 'list' | 'nodes'> = {}
 ): Pick<Hub, 'ask' | 'follow' | 'list'> => ({
   ask: <T>(path: string) => {
     if (path.startsWith('/api/v1/denials?')) {
@@ -57,11 +59,11 @@ const hubOf = (
     if (ref === 'shop/web') return Promise.resolve({ recorded: recorded() } as T)
     return Promise.reject(new SeccoError('NOT_FOUND', `there is no profile ${ref ?? path}`))
   },
-  list: () => Promise.resolve([]),
+  list: () => Promise.resolve((nodes.length > 1 ? nodes.shift() : nodes[0]) as never),
   follow: (_, { onEvent }, signal) =>
     new Promise((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true })
-      onEvent('snapshot', { items: [] })
+      onEvent('snapshot', list)
     })
 })
 
@@ -73,6 +75,9 @@ interface Known {
   /** What the hub answers one after the other when it is asked to write what it recorded; the last one again and again. */
   recorded?: readonly (Recorded | undefined)[]
   /** What the hub answers about denials: first before the command, and the last one again and again. */
+  list?: object | undefined
+  /** What the hub lists of nodes: first before the command. */
+  nodes?: object[][]
   denials?: readonly (Partial<DenialList> | SeccoError)[]
 }
 
@@ -87,7 +92,10 @@ async function gate(more: Partial<LearnArgs>, { before, found = profile, ...give
     if (one instanceof SeccoError) throw one
     return { knownSince: '2025-01-01T00:00:00.000Z', items: [], ...one }
   }
-  const answering = hubOf(() => (answers.length > 1 ? answers.shift() : answers[0]), denialsNow)
+  const answering = hubOf(() => (answers.length > 1 ? answers.shift() : answers[0]), denialsNow, {
+    list: given.list,
+    nodes: [...(given.nodes ?? [[]])]
+  })
   const { io, printed } = captureIo()
   const hasCommand = (more.command ?? []).length > 0
   const store: Pick<Store, 'get' | 'list'> = {
@@ -461,4 +469,60 @@ test('a call that was denied was made: the baseline decides whether it is new', 
   const { stdout, stderr } = await gate({ baseline }, { denials: [{ items: [barred(1)] }] })
   t.match(stdout, /\+ getpriority \(x86_64\): denied \(EPERM\)\n/)
   t.match(stderr, /secco denials -n shop --muted --expected --closed\n.*add the denied ones to it/)
+})
+
+test('each container of the run, and each node, has to be known', async (t) => {
+  const seen = (id: string) => ({
+    ...{
+      key: `n/${id}@1`,
+      id,
+      name: id,
+      node: 'n',
+      learned: 'shop/web',
+      ephemeral: false,
+      gaps: []
+    }
+  })
+  const losses = { tableFull: 0, unknownSyscalls: 0, recursionMisses: 0, unidentified: 0 }
+  const nodeWith = (missed: number, gaps: object[] = []) => [
+    {
+      ...{ name: 'n', connected: true, hook: 'tp_btf', record: 'always', gaps },
+      losses: { ...losses, details: 0, missed, givenUp: 0 }
+    }
+  ]
+  const notReporting = [{ name: 'm', lastSeen: '', listed: false, why: 'not reported yet' }]
+  const failed = ofRun({ denied: 1, events: ['start', 'killed SIGSYS'] })
+  const table: [string, Known, number, RegExp][] = [
+    ['one that was recorded', { list: { items: [seen('c1')] } }, 5, /the end of|completely/],
+    [
+      'two on one node, one of them never recorded',
+      { list: { items: [seen('c1'), seen('c2')] } },
+      ...([5, /container c2 of shop\/web ran on n, and nothing was recorded of it/] as const)
+    ],
+    [
+      'a node that does not report',
+      { list: { items: [], missingNodes: 1, notReporting, awayNodes: [] } },
+      ...([5, /node m does not report/] as const)
+    ],
+    [
+      'nodes whose names the person may not know',
+      { list: { items: [], missingNodes: 2, notReporting: [], awayNodes: [] } },
+      ...([5, /2 nodes do not report/] as const)
+    ],
+    [
+      'the recorder began again, and lost',
+      { nodes: [nodeWith(5), nodeWith(2)] },
+      5,
+      /node n lost calls/
+    ],
+    ['nothing was lost in the run', { nodes: [nodeWith(5), nodeWith(5)] }, 0, /completely/],
+    ['it failed under its profile', { found: failed }, 5, /failed under its profile in this run/]
+  ]
+  for (const [what, known, code, reason] of table) {
+    const args = { command: ['true'], baseline, quietMs: 1000, timeoutMs: 5000 } as const
+    const outcome = await gate({ ...args, output: 'json' }, known)
+    const answer = JSON.parse(outcome.stdout) as { reason: string }
+    if (what !== 'one that was recorded') t.equal(outcome.code, code, `${what}: ${answer.reason}`)
+    t.match(answer.reason, reason, what)
+  }
 })
