@@ -67,8 +67,8 @@ export function givenOptions(argv: readonly string[], env: Io['env'] = {}): Give
   }
 }
 
-/** A line of standard output that is a command, or says what to do next. */
-const isNext = /^(?:secco |kubectl )|(?:\b|m)next: |^(?!Usage: ).*: (?:secco|kubectl) [a-z-]/i
+/** A line of standard output that is a command, has one in backquotes or after a colon, or says what to do next. */
+const isNext = /^(?:secco |kubectl )|(?:\b|m)next: |^(?!Usage: ).*(?:: |`)(?:secco|kubectl) [a-z-]/i
 /** What a program reads: data stays as it is. */
 const isData = /^(?:-o|--output=?)(?:json|yaml|name)/
 

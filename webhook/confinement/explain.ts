@@ -37,7 +37,9 @@ function nodesOf(confinement: Confinement, { profile, revision }: ContainerView)
   return { ready, total, missing: [...waiting, ...failed.map(({ node }) => node)].sort() }
 }
 
-function ruleSentence(decided: DecidedContainer | undefined): string {
+function ruleSentence({ pod }: ContainerView, decided: DecidedContainer | undefined): string {
+  if (pod === '')
+    return 'Outside Kubernetes nothing assigns a profile: it has the filter that it was created with.'
   const matched = decided?.decision.matched ?? []
   if (matched.length === 0) return 'No rule matches it: its own configuration decides.'
   const { rule = 'none', outcome = '', reason = '' } = decided?.decision.containers[0] ?? {}
@@ -65,11 +67,17 @@ function deletedSentence(confinement: Confinement, view: ContainerView): string 
   return `The profile ${view.profile} of ${revisionText(view)} was deleted: this container keeps its filter until: ${restart}.`
 }
 
-function staleSentence(view: ContainerView, decided: DecidedContainer | undefined): string {
+function staleSentence(
+  view: ContainerView,
+  decided: DecidedContainer | undefined,
+  restart: string
+): string {
   const own = decided?.decision.containers[0]
   const profile = own?.revision === view.wanted ? (own.profile ?? view.profile) : view.profile
   const wanted = shortRevision(profile, view.wanted)
-  return `A new container would get ${wanted}; this one keeps its own until it restarts: ${restartCommand(view)}.`
+  return view.pod === ''
+    ? `Its profile is at ${wanted} now; this container keeps its own until: ${restart}.`
+    : `A new container would get ${wanted}; this one keeps its own until it restarts: ${restart}.`
 }
 
 /** Returns why a restart gives no revision where the profile may not be used. */
@@ -83,15 +91,15 @@ function widerSentences(decided: DecidedContainer | undefined): string[] {
 }
 
 function unprotectedSentences(
-  view: ContainerView,
   { message }: NonNullable<ContainerView['unprotected']>,
-  decided: DecidedContainer | undefined
+  decided: DecidedContainer | undefined,
+  restart: string
 ): string[] {
   const should = `It should be protected: ${message}.`
   // Where rules are only reported, the message has the command that changes that.
   return decided?.decision.decision === 'observed'
     ? [should]
-    : [should, `A new container gets it: ${restartCommand(view)}.`]
+    : [should, `A new container gets it: ${restart}.`]
 }
 
 function revisionSentences(
@@ -109,17 +117,18 @@ function sentencesOf(
   view: ContainerView,
   decided: DecidedContainer | undefined,
   nodes: RevisionNodes,
-  { denials, pin }: { denials: readonly DenialView[]; pin: Pin | undefined }
+  more: { denials: readonly DenialView[]; pin: Pin | undefined; restart: string }
 ): string[] {
   const { unprotected } = view
+  const { denials, pin, restart } = more
   return [
     `${view.name} (${view.workload}) runs on ${view.node}: ${stateWords[view.state]}; ${view.why}.`,
     ...view.drift.map(({ message, since }) => `Drift: ${message} since ${since}.`),
-    ...(unprotected === null ? [] : unprotectedSentences(view, unprotected, decided)),
-    ruleSentence(decided),
+    ...(unprotected === null ? [] : unprotectedSentences(unprotected, decided, restart)),
+    ruleSentence(view, decided),
     ...widerSentences(decided),
     ...revisionSentences(confinement, view, nodes),
-    ...(view.stale ? [staleSentence(view, decided)] : []),
+    ...(view.stale ? [staleSentence(view, decided, restart)] : []),
     ...(pin === undefined ? [] : [`${view.profile} is ${pinText(pin)}.`]),
     ...denials.map(denialSentence)
   ]
@@ -134,6 +143,7 @@ function explain(confinement: Confinement, view: ContainerView) {
   const pod = view.pod === '' ? view.name : view.pod
   const noted = assignedOf(decided?.identity.assigned, view.name)
   const profile = confinement.profile(view.profile)
+  const restart = restartCommand(view, profile ?? confinement.profile(view.learned))
   const pin = profile && pinOf(profile)
   const unexpected = denials.filter(({ expected }) => !expected)
   return {
@@ -153,8 +163,8 @@ function explain(confinement: Confinement, view: ContainerView) {
       }) ?? null,
     noted: noted ?? null,
     denials,
-    restart: restartCommand(view),
-    words: sentencesOf(confinement, view, decided, nodes, { denials: unexpected, pin })
+    restart,
+    words: sentencesOf(confinement, view, decided, nodes, { denials: unexpected, pin, restart })
   }
 }
 

@@ -1,5 +1,8 @@
 import type { Ladder } from '../../api/ladder.js'
 import { labels, rootNamespace } from '../../api/names.js'
+import type { SeccompProfile } from '../../api/seccomp-profile.js'
+import { quoted } from '../../lib/shell-word.js'
+import { isStartUnseen } from './evidence.js'
 
 /** AssignedProfile is a profile whose revisions pods or containers get. */
 interface AssignedProfile {
@@ -9,9 +12,41 @@ interface AssignedProfile {
   workloadKind: string
 }
 
-/** Returns how a container outside Kubernetes gets a profile: nothing assigns one there. */
-export function newContainerText({ namespace, name }: AssignedProfile): string {
-  return `a new container gets it by \`secco profile export ${namespace}/${name} --into BUNDLE/config.json\``
+/** ContainerFile says which filter of a profile a new container outside Kubernetes is to get: the newest of a mode, or a revision. */
+export type ContainerFile = Pick<Ladder, 'mode' | 'revision'>
+
+/**
+ * Returns the filter that a new container outside Kubernetes is to get by the ladder of its profile. Without a ladder that is
+ * enforce, and audit where no start was recorded: the container might not start.
+ */
+export function containerFileOf(profile: SeccompProfile): ContainerFile {
+  const { ladder } = profile.spec
+  if (ladder === undefined) return { mode: isStartUnseen(profile) ? 'audit' : 'enforce' }
+  const { mode, revision } = ladder
+  return { mode, ...(revision === undefined ? {} : { revision }) }
+}
+
+/** Returns what has the filter of a new container outside Kubernetes: the command that writes it, or a file of the node. */
+export function filterSource(
+  { namespace, name }: Pick<AssignedProfile, 'namespace' | 'name'>,
+  { mode, revision }: ContainerFile
+): string {
+  const into = '--into BUNDLE/config.json'
+  if (mode === 'learn') return `\`secco render --learn ${into}\``
+  // The command exports what is approved now, and knows no earlier revision.
+  if (revision !== undefined) return `the file ${revision.replace('sha256:', '')}.json of its node`
+  return `\`secco profile export ${quoted(`${namespace}/${name}`)} --mode ${mode} ${into}\``
+}
+
+/** Returns how a container outside Kubernetes gets a profile in a mode: nothing assigns one there. */
+export function newContainerText(
+  profile: Pick<AssignedProfile, 'namespace' | 'name'>,
+  file: ContainerFile
+): string {
+  const source = filterSource(profile, file)
+  return file.mode === 'learn'
+    ? `a new container is only recorded with ${source}`
+    : `a new container gets it by ${source}`
 }
 
 /** Returns in words which new pods a profile is for: a mode and a canary are about these, and about no other pods. */
@@ -37,10 +72,11 @@ export function newPodsText(
       ? `${who} get ${what} (${mode})`
       : `${canary.percent}% of the ${who} get ${what} (${mode}), the others stay at ${placeText(canary.from)}`
   const limits = `unless a rule of ${rootNamespace} gives less or their namespace is only observed`
+  const file = { mode, ...(revision === undefined ? {} : { revision }) }
   // Where a container was learned there may be no pods at all: a share of none would look like a step.
   const outside =
     profile.workloadKind === 'Container'
-      ? `; outside Kubernetes nothing assigns a profile: ${newContainerText(profile)}`
+      ? `; outside Kubernetes nothing assigns a profile: ${newContainerText(profile, file)}`
       : ''
   return `${gets}, ${limits}${outside}`
 }

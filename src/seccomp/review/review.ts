@@ -6,7 +6,7 @@ import type { Resolve } from '../render/approved.js'
 import { type Completeness, completenessOf } from './completeness.js'
 import type { DeniedCall } from './denied-calls.js'
 import type { NodeLoss } from './lost-calls.js'
-import { newContainerText, newPodsText, runningCommand } from './new-pods.js'
+import { containerFileOf, newContainerText, newPodsText, runningCommand } from './new-pods.js'
 import { type Promotion, promotionOf } from './promotion.js'
 import { type SingleSource, singleSourceCalls } from './quorum.js'
 import { renderProfile } from '../render/render.js'
@@ -91,7 +91,11 @@ function nextStep(profile: SeccompProfile, { evidence }: Completeness): string {
   if (ladder !== undefined && ladder.mode !== 'learn')
     return `${newPodsText(assigned, ladder)}; see what runs with \`${runningCommand(namespace)}\``
   // Outside Kubernetes nothing assigns a profile: a container has the file that it was created with.
-  if (workload?.kind === 'Container') return newContainerText(assigned)
+  if (workload?.kind === 'Container') {
+    const file = containerFileOf(profile)
+    // A profile that only learns goes to audit first.
+    return newContainerText(assigned, file.mode === 'learn' ? { mode: 'audit' } : file)
+  }
   return (
     `pods that are learned get it by \`secco promote ${full} audit --reason WHY\`, ` +
     `others by the label secco.dev/profile: ${name} or by a rule`

@@ -1,7 +1,10 @@
 import { modeTexts } from '../../../src/api/seccomp-rule.js'
 import { test } from 'tap'
 import { promoteWorkload, rollbackWorkload } from '../../../cli/confinement/ladder.js'
+import { withGivenOptions } from '../../../cli/lib/given-options.js'
+import { commandsOfText } from '../../helpers/printed-commands.js'
 import { captureIo } from '../../helpers/captured-io.js'
+import { newContainerText } from '../../../src/seccomp/review/new-pods.js'
 import { hubOf, hubWith } from '../../helpers/hub-answers.js'
 
 const digest = `sha256:${'e'.repeat(64)}`
@@ -27,7 +30,12 @@ test('promote says which new pods get the mode, and where their containers are',
       /next: 5% of the new pods that .* get it \(enforce\), the others stay at audit, /
     ],
     ['secco-system', null, '', /unless a rule of secco-system gives less/],
-    ['box', canary, own, /nothing assigns a profile: .*`secco profile export box\/web --into/]
+    [
+      'box',
+      canary,
+      own,
+      /nothing assigns a profile: .*`secco profile export box\/web --mode enforce --into/
+    ]
   ] as const) {
     const answer = {
       ...{ namespace, profile: 'web', workload, mode: 'enforce', revision: digest, canary: given },
@@ -128,5 +136,38 @@ test('a step says where the profile is in force, what gives it to pods, and how 
     const { io, printed } = captureIo()
     await promoteWorkload(io, hubOf([hub]), { ...args, dryRun }, 'table')
     t.ok(printed.stdout.endsWith(`${lines.join('\n')}\n`), printed.stdout)
+  }
+})
+
+test('each command that a step prints names the installation', async (t) => {
+  const profile = { namespace: 'box', name: 'web' }
+  const given = newContainerText(profile, { mode: 'audit' })
+  const assignment = {
+    ...{ mode: 'audit', containers: 1, inForce: 0, hidden: 0, givenBy: [], labels: {} },
+    notGiven: [{ why: `outside Kubernetes nothing assigns a profile: ${given}`, containers: 1 }],
+    command: 'secco rule create web -n box --profile web --mode audit --labels app=web'
+  }
+  const answer = {
+    ...{ namespace: 'box', profile: 'web', workload: 'Container/web', mode: 'audit' },
+    ...{ revision: digest, evidence: [], canary: null, assignment },
+    ...{ next: { mode: 'enforce', ready: true, reasons: [] }, history: [] }
+  }
+  const hub = await hubWith(t, 'hub-options', {
+    ...{ '/api/v1/promote': answer, '/api/v1/rollback': answer }
+  })
+  for (const step of ['promote', 'rollback'] as const) {
+    const { io: plain, printed } = captureIo()
+    const io = withGivenOptions(plain, [step, '--state', '/s'])
+    const hubs = hubOf([hub])
+    if (step === 'rollback')
+      await rollbackWorkload(io, hubs, { profile: 'box/web', reason: 'x' }, 'table')
+    else {
+      const args = { profile: 'box/web', mode: 'audit', reason: 'x' } as const
+      const more = { canary: undefined, quietFor: undefined, dryRun: false, force: false }
+      await promoteWorkload(io, hubs, { ...args, ...more }, 'table')
+    }
+    const commands = commandsOfText(printed.stdout + printed.stderr)
+    t.ok(commands.length >= 2, `${step}: ${commands.length}`)
+    for (const { rest } of commands) t.match(rest, /^--state \/s /, `${step}: secco ${rest}`)
   }
 })

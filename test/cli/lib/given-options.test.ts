@@ -126,6 +126,7 @@ test('a printed command has the options that were given', (t) => {
       'next: kubectl --kubeconfig k -n secco-system scale deployment secco --replicas=2\n'
     ],
     ['see what kubectl does\n', 'see what kubectl does\n'],
+    ['  it gets it by `secco ps`\n', '  it gets it by `secco --kubeconfig k ps`\n'],
     [
       'next: ask for the role secco-viewer, for example kubectl create rolebinding v\n',
       'next: ask for the role secco-viewer, for example kubectl create rolebinding v\n'

@@ -87,7 +87,8 @@ test('explain of a container under the revision of a deleted profile', async (t)
     [
       ...(['outside of pods, with another one'] as const),
       ...([outside, later] as const),
-      `${keeps} until: ${approve} create c again with the file of the revision.`
+      `${keeps} until: ${approve} create c again with the file of the revision: ` +
+        '`secco profile export shop/web --mode enforce --into BUNDLE/config.json`.'
     ]
   ]
   for (const [what, running, profile, sentence] of table) {
@@ -100,6 +101,29 @@ test('explain of a container under the revision of a deleted profile', async (t)
       what
     )
   }
+})
+
+test('explain outside Kubernetes promises no profile, and says how to get the newest', async (t) => {
+  const [old, newest] = ['a', 'b'].map((one) => `sha256:${one.repeat(64)}`) as [string, string]
+  const plain = { id: 'c', name: 'app', podNamespace: 'shop', podName: '', podUid: '' }
+  const outside = { ...runningUnder(old), container: { ...ContainerRef.fromPartial(plain) } }
+  const view = builtView(outside, { revisions: [old] })
+  const readiness = { ready: 1, total: 1, waiting: [], failed: [] }
+  const ladder = { mode: 'audit' } as const
+  const profile = profileOf('2025-01-01T00:00:00Z', { ladder })
+  const stale = { ...view, wanted: newest, stale: true }
+  const words = (await explained(stale, { profile, readiness }))?.words ?? []
+  const text = words.join('\n')
+  t.match(
+    text,
+    /Outside Kubernetes nothing assigns a profile: it has the filter that it was created/
+  )
+  t.match(
+    text,
+    'Its profile is at web@bbbbbbbb now; this container keeps its own until: create c again with the file of the ' +
+      'revision: `secco profile export shop/web --mode audit --into BUNDLE/config.json`.'
+  )
+  t.notMatch(text, /new container would get|No rule matches|own configuration/)
 })
 
 test('explain says why a profile that allows more than RuntimeDefault is not given', async (t) => {

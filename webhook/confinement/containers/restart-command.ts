@@ -1,5 +1,7 @@
+import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { quoted } from '../../../src/lib/shell-word.js'
+import { containerFileOf, filterSource } from '../../../src/seccomp/review/new-pods.js'
 import { hasContent } from '../../../src/seccomp/policy/approval.js'
 import type { ContainerView } from './container-view.js'
 
@@ -19,20 +21,33 @@ export function restartAfterDeletion(
   key: string,
   now: SeccompProfile | undefined
 ): string {
-  if (view.pod !== '' || (now !== undefined && hasContent(now.spec))) return restartCommand(view)
+  if (view.pod !== '' || (now !== undefined && hasContent(now.spec)))
+    return restartCommand(view, now)
   if (now === undefined) return `${createAgain(view.id)} without that file`
-  return `secco profile approve ${key} (nothing is approved in the new one yet), then ${restartCommand(view)}`
+  return `secco profile approve ${key} (nothing is approved in the new one yet), then ${restartCommand(view, now)}`
+}
+
+/** Returns how to create a container outside Kubernetes with the filter that its profile has for new containers. */
+function createWithFile({ id, state }: ContainerView, profile: SeccompProfile | undefined): string {
+  const how = `${createAgain(id)} with the file of the revision`
+  if (profile === undefined) return how
+  const { namespace = rootNamespace, name } = profile.metadata
+  // Without a ladder a container keeps its mode.
+  const isKept = profile.spec.ladder === undefined && (state === 'audit' || state === 'enforced')
+  const kept = { mode: state === 'audit' ? 'audit' : 'enforce' } as const
+  return `${how}: ${filterSource({ namespace, name }, isKept ? kept : containerFileOf(profile))}`
 }
 
 /**
  * Returns the command that restarts a container, so that it gets what a new one would get. Secco never runs it. Names are
  * of the pod's author, and are quoted for a shell.
+ * @param profile the profile of the container, where it is known: outside Kubernetes its filter is named
  */
-export function restartCommand(view: ContainerView): string {
-  const { namespace, pod, workload, id } = view
+export function restartCommand(view: ContainerView, profile?: SeccompProfile): string {
+  const { namespace, pod, workload } = view
   const [kind = '', name = ''] = workload.split('/')
   // Docker keeps the profile that a container was created with through its restarts.
-  if (pod === '') return `${createAgain(id)} with the file of the revision`
+  if (pod === '') return createWithFile(view, profile)
   if (rolledOut.has(kind))
     return `kubectl rollout restart -n ${quoted(namespace)} ${quoted(`${kind.toLowerCase()}/${name}`)}`
   // Whatever owns the pod makes it again; who made a pod without an owner does that.
@@ -40,7 +55,7 @@ export function restartCommand(view: ContainerView): string {
 }
 
 /** Returns what identifies a container in a list, with the command that restarts it. */
-export const containerRef = (view: ContainerView) => ({
+export const containerRef = (view: ContainerView, profile?: SeccompProfile) => ({
   ...{ key: view.key, node: view.node, namespace: view.namespace, workload: view.workload },
-  ...{ name: view.name, pod: view.pod, command: restartCommand(view) }
+  ...{ name: view.name, pod: view.pod, command: restartCommand(view, profile) }
 })

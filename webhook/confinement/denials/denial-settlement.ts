@@ -249,7 +249,7 @@ export function settlementOf(
     return { closedAt: '', hint: `${allows}, but ${row.node} ${fate.unknown}: ${seeNodes}` }
   }
   if ('running' in fate) {
-    const restart = restartCommand(fate.running)
+    const restart = restartCommand(fate.running, confinement.profile(key))
     return { closedAt: '', hint: `${allows}, and the container keeps its filter until: ${restart}` }
   }
   const since = laterTime(fate.ended, allowedSince(confinement, confinement.profile(key), row))

@@ -5,7 +5,7 @@ import { authoredLabels } from './generated-labels.js'
 import { modeLabel } from '../../../src/rules/observe.js'
 import { type LadderMode, type ProfileState, profileKey } from '../../../src/rules/profile-state.js'
 import type { Labels } from '../../../src/rules/selector.js'
-import { newContainerText } from '../../../src/seccomp/review/new-pods.js'
+import { containerFileOf, newContainerText } from '../../../src/seccomp/review/new-pods.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView, DecidedContainer } from '../containers/container-view.js'
 import { ladderOf } from '../../hub/revisions/ladder-state.js'
@@ -75,10 +75,8 @@ function givenTo(
 ): Given {
   const { namespace = rootNamespace, name } = profile.metadata
   if (view.pod === '') {
-    const workloadKind = profile.spec.workload?.kind ?? ''
-    return {
-      why: `outside Kubernetes nothing assigns a profile: ${newContainerText({ namespace, name, workloadKind })}`
-    }
+    const how = newContainerText({ namespace, name }, containerFileOf(profile))
+    return { why: `outside Kubernetes nothing assigns a profile: ${how}` }
   }
   if (view.ephemeral) return { why: 'an ephemeral container gets RuntimeDefault' }
   const [own] = decision.containers

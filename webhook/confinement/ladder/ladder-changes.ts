@@ -140,7 +140,7 @@ export class LadderChanges {
         ...(pin === undefined ? {} : { pin }),
         restart: containersOf(this.#confinement, key)
           .filter(({ namespace }) => call.sees(namespace))
-          .map(containerRef)
+          .map((view) => containerRef(view, after))
       }
     }
   }

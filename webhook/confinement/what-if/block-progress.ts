@@ -12,6 +12,7 @@ import { containerRef } from '../containers/restart-command.js'
 /** BlockSources is what a block's progress is computed from. */
 interface BlockSources {
   views: Pick<Confinement['views'], 'list' | 'decided'>
+  profile: Confinement['profile']
   sources: { hub: Pick<ConfinementSources['hub'], 'bytes' | 'inventory' | 'nodes'> }
 }
 
@@ -100,7 +101,7 @@ function whyUnreached(
     : 'runs under a profile that a block does not change, and no rule gives it another'
 }
 
-export function createBlockProgress({ views, sources }: BlockSources) {
+export function createBlockProgress({ views, sources, profile }: BlockSources) {
   const read = createFilterReader((digest) => sources.hub.bytes(digest))
   return async (rules: readonly BlockedRule[]): Promise<BlockProgress> => {
     const all = views.list().filter(({ state }) => state !== 'starting')
@@ -117,8 +118,9 @@ export function createBlockProgress({ views, sources }: BlockSources) {
       await slices.pause()
       const outcomeOf = () => views.decided(view.key)?.decision.containers[0]?.outcome
       const why = whyUnreached(view, sources.hub, outcomeOf)
-      if (why === undefined) restart.push(containerRef(view))
-      else unreached.push({ ...containerRef(view), why })
+      const ref = containerRef(view, profile(view.profile === '' ? view.learned : view.profile))
+      if (why === undefined) restart.push(ref)
+      else unreached.push({ ...ref, why })
     }
     const total = all.length
     const done = Math.floor((100 * (total - open.length)) / total)

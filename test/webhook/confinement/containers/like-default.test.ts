@@ -62,6 +62,7 @@ test('its state, its risk, and a block of what it allows', async (t) => {
   t.ok(runsLikeDefault(running) && !runsLikeDefault(other))
   t.not(builtView(other).risk, 51, 'another filter is in force')
   const progress = createBlockProgress({
+    profile: () => undefined,
     views: { list: () => [view], decided: () => undefined },
     sources: {
       hub: {

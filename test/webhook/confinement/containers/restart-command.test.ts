@@ -33,7 +33,30 @@ test('the command that restarts a container, with names that its author chose', 
   for (const [workload, pod, command] of table)
     t.equal(restartCommand({ ...view('n1', 'app', { workload, pod }), namespace: 'shop' }), command)
   const plain = view('n1', 'app', { pod: '', id: 'web' })
-  t.equal(restartCommand(plain), 'create web again with the file of the revision')
+  const again = 'create web again with the file of the revision'
+  t.equal(restartCommand(plain), again)
+  const profileWith = (spec: SeccompProfile['spec']): SeccompProfile => ({
+    ...{ apiVersion, kind: 'SeccompProfile', metadata: { namespace: 'default', name: 'web' } },
+    spec
+  })
+  const exported = (mode: string) =>
+    `${again}: \`secco profile export default/web --mode ${mode} --into BUNDLE/config.json\``
+  const revision = `sha256:${'e'.repeat(64)}`
+  // [what, the state of the container, the ladder of its profile, how]
+  const files = [
+    ['it keeps its mode', 'audit', undefined, exported('audit')],
+    ['it keeps its mode', 'enforced', undefined, exported('enforce')],
+    ['its profile has a mode', 'enforced', { mode: 'audit' }, exported('audit')],
+    ['without a filter', 'unconfined', { mode: 'audit' }, exported('audit')],
+    [
+      ...(['a pin', 'enforced', { mode: 'enforce', revision }] as const),
+      `${again}: the file ${'e'.repeat(64)}.json of its node`
+    ]
+  ] as const
+  for (const [what, state, ladder, how] of files) {
+    const profile = profileWith(ladder === undefined ? {} : { ladder })
+    t.equal(restartCommand({ ...plain, state }, profile), how, `${what}: ${state}`)
+  }
   t.end()
 })
 
@@ -45,7 +68,8 @@ test('a restart under the name of a deleted profile', (t) => {
     spec
   })
   const approved = again({ seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } })
-  const ofRevision = 'create web again with the file of the revision'
+  const ofRevision =
+    'create web again with the file of the revision: `secco profile export default/web --mode enforce --into BUNDLE/config.json`'
   const first = 'secco profile approve default/web (nothing is approved in the new one yet), then '
   // [what, the container, the profile of the name, how]
   const table: [string, typeof plain, SeccompProfile | undefined, string][] = [

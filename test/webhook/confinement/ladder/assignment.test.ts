@@ -74,6 +74,11 @@ function assigned(given: Case) {
 }
 
 const app = { app: 'web' }
+const inPod = run(9, false, {})
+const outside: Running = {
+  ...inPod,
+  container: { ...(inPod.container as NonNullable<Running['container']>), podName: '' }
+}
 const webRule = (mode: 'audit' | 'enforce', namespace = 'shop'): SeccompRule =>
   testRule(
     'web',
@@ -212,6 +217,16 @@ test('what gives a profile to pods, and where it is in force', (t) => {
       { rules: [webRule('enforce')], runs: two, ladder: { mode: 'enforce' }, sees: [] },
       'in force: 0 of 2 running containers (enforce)',
       ['not shown for 2 of 2 containers: you may not read their namespaces'],
+      ''
+    ],
+    [
+      'outside Kubernetes',
+      { runs: [outside], ladder: { mode: 'audit' }, sees: ['shop', 'default'] },
+      'in force: 0 of 1 running container (audit)',
+      [
+        'not given to new pods of 1 of 1 container: outside Kubernetes nothing assigns a profile: a new container gets it by ' +
+          '`secco profile export shop/web --mode audit --into BUNDLE/config.json`'
+      ],
       ''
     ],
     [

@@ -59,6 +59,7 @@ function progressOf(...views: ContainerView[]) {
 /** The progress while these nodes have not reported their containers. */
 function progressWith(views: readonly ContainerView[], missing: readonly string[]) {
   return createBlockProgress({
+    profile: () => undefined,
     views: {
       list: () => [...views],
       decided: (key) =>
@@ -224,6 +225,7 @@ test('the progress of a block leaves the event loop to others, however many cont
     likeDefault: { difference: '', denied }
   })
   const progress = createBlockProgress({
+    profile: () => undefined,
     views: { list: () => many, decided: () => undefined },
     sources: {
       hub: {

@@ -1,0 +1,48 @@
+import { test } from 'tap'
+import { containerFileOf, newContainerText } from '../../../../src/seccomp/review/new-pods.js'
+import { instance, profileOf, seen } from '../../../helpers/instances.js'
+
+const profile = { namespace: 'shop', name: 'web' }
+const exported = 'secco profile export shop/web'
+const hex = 'e'.repeat(64)
+
+test('how a container outside Kubernetes gets a profile: with the filter of the mode', (t) => {
+  for (const [file, text] of [
+    [
+      { mode: 'enforce' },
+      `a new container gets it by \`${exported} --mode enforce --into BUNDLE/config.json\``
+    ],
+    [
+      { mode: 'audit' },
+      `a new container gets it by \`${exported} --mode audit --into BUNDLE/config.json\``
+    ],
+    [
+      { mode: 'enforce', revision: `sha256:${hex}` },
+      `a new container gets it by the file ${hex}.json of its node`
+    ],
+    [
+      { mode: 'learn' },
+      'a new container is only recorded with `secco render --learn --into BUNDLE/config.json`'
+    ]
+  ] as const)
+    t.equal(newContainerText(profile, file), text, JSON.stringify(file))
+  t.end()
+})
+
+test('what a new container outside Kubernetes is to get, by the ladder of its profile', (t) => {
+  const started = seen([['read']])
+  const late = instance(0, ['read'], { complete: false, events: [] })
+  const unseen = profileOf({}, { ...started.status, instances: [late] })
+  const revision = `sha256:${hex}`
+  for (const [what, given, ladder, file] of [
+    ['no ladder', started, undefined, { mode: 'enforce' }],
+    ['no ladder, no start seen', unseen, undefined, { mode: 'audit' }],
+    ['audit', started, { mode: 'audit' }, { mode: 'audit' }],
+    ['enforce, no start seen', unseen, { mode: 'enforce' }, { mode: 'enforce' }],
+    ['a pin', started, { mode: 'enforce', revision }, { mode: 'enforce', revision }]
+  ] as const) {
+    const spec = { ...given.spec, ...(ladder === undefined ? {} : { ladder }) }
+    t.same(containerFileOf({ ...given, spec }), file, what)
+  }
+  t.end()
+})
