@@ -28,7 +28,7 @@ function lineOf(container: Open, why?: string): HTMLLIElement {
   const who = document.createElement('span')
   who.textContent = `${namespace}/${workload} · ${name} on ${node}`
   const how = document.createElement(why === undefined ? 'code' : 'span')
-  how.textContent = why ?? command
+  how.textContent = sentence(why ?? command)
   line.append(who, how)
   return line
 }
@@ -48,7 +48,7 @@ export function startBlocked(): void {
     }
     const counts = answer.data as unknown as Progress
     const { restart, unreached } = counts
-    words.textContent = openWords(counts)
+    words.textContent = sentence(openWords(counts))
     list.replaceChildren(
       ...restart.slice(0, most).map((one) => lineOf(one)),
       ...unreached.slice(0, most).map((one) => lineOf(one, one.why))

@@ -10,7 +10,7 @@ import { ActionForm, Choice, Filters, FormError, Hidden, Of, TextField } from '.
 import { StateCell, type StateCellProps } from './denial-state.js'
 import { ContainerIdMark, Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
-import { CommandPanel, EmptyBody } from '../parts/panels.js'
+import { CommandPanel, EmptyBody, Sentence } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
 
 const perPage = 50
@@ -94,7 +94,9 @@ function Actions({ group, may, way }: ActionsProps): VNode | null {
   if (group.isOfDeleted) {
     return (
       <span class="sub">
-        <bdi>{group.hint}</bdi>
+        <bdi>
+          <Sentence text={group.hint} />
+        </bdi>
       </span>
     )
   }

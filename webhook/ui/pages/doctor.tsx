@@ -23,7 +23,9 @@ function CheckView({ what, verdict, found, next }: Check): VNode {
         <span class="vh">: {word}</span>
       </span>
       <span class="v">
-        <bdi>{found}</bdi>
+        <bdi>
+          <Sentence text={found} />
+        </bdi>
       </span>
       {next !== '' && (
         <span class="hint">

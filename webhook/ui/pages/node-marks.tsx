@@ -1,6 +1,7 @@
 import { holdsUpNext } from '../../../src/api/node-condition-reasons.js'
 import type { VNode } from 'preact'
 import type { NodeProblem } from '../../views/node-problems.js'
+import { Sentence } from '../parts/panels.js'
 import type { NodeView } from '../../views/view.js'
 import { ageText } from '../parts/format.js'
 import { NotedTag, Tag } from '../parts/marks.js'
@@ -44,7 +45,9 @@ export function Recording({ node, now }: { node: NodeView; now: number }): VNode
       />
       {unproven.map(({ message }) => (
         <span class="sub">
-          <bdi>{message}</bdi>
+          <bdi>
+            <Sentence text={message} />
+          </bdi>
         </span>
       ))}
     </>
@@ -78,7 +81,11 @@ export function NodeState({ problems }: { problems: readonly NodeProblem[] }): V
       <Tag text="problem" tone="bad" shape="drift" />
       {wrong.slice(0, mostComplaints).map(({ kind, message }) => (
         <span class="sub bad">
-          <bdi>{kind === 'RevisionsHeld' ? `${message}; next: ${holdsUpNext}` : message}</bdi>
+          <bdi>
+            <Sentence
+              text={kind === 'RevisionsHeld' ? `${message}; next: ${holdsUpNext}` : message}
+            />
+          </bdi>
         </span>
       ))}
     </>

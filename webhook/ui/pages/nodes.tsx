@@ -22,7 +22,7 @@ import {
 } from '../parts/marks.js'
 import { Connection, NodeState, Recording } from './node-marks.js'
 import type { Page, View } from '../parts/page.js'
-import { CommandPanel, EmptyBody, InlineCommand } from '../parts/panels.js'
+import { CommandPanel, EmptyBody, InlineCommand, Sentence } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
 
 const perPage = 50
@@ -91,7 +91,9 @@ function containerRow(item: InventoryItem, away: ReadonlyMap<string, string>, no
       <>
         <StateMark state={item.state} />
         <span class="sub">
-          <bdi>{item.why}</bdi>
+          <bdi>
+            <Sentence text={item.why} />
+          </bdi>
         </span>
       </>,
       <Verdict item={item} />,

@@ -22,7 +22,7 @@ import {
 import { ActionForm, ForceIfAsked, FormError, Hidden, Of } from '../parts/forms.js'
 import { ApprovedMark, LiveFact, Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
-import { CommandPanel, EmptyPanel, Panel } from '../parts/panels.js'
+import { CommandPanel, EmptyPanel, Panel, Sentence } from '../parts/panels.js'
 import { DeletePanel, ExportPanel, LintPanel, Provenance } from '../parts/profile-panels.js'
 import { HistoryPanel, NoApproval } from '../parts/history-view.js'
 import { RiskPanel } from '../parts/workload-parts.js'
@@ -140,7 +140,7 @@ function deliveredText(profile: SeccompProfile, now: number): VNode | string {
   if (ready === undefined) return 'not delivered yet'
   return (
     <>
-      {ready.status === 'True' ? 'ready' : ready.message},{' '}
+      {ready.status === 'True' ? 'ready' : <Sentence text={ready.message} />},{' '}
       <Moment at={ready.lastTransitionTime} now={now} />
     </>
   )

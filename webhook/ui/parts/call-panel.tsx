@@ -16,7 +16,7 @@ import type { Cell } from '../model/grid.js'
 import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
 import { blockedText } from './format.js'
 import { ContainerIdMark, Moment, Tag } from './marks.js'
-import { Command } from './panels.js'
+import { Command, Sentence } from './panels.js'
 
 interface Props {
   profile: SeccompProfile
@@ -172,7 +172,11 @@ function DecideForm(shown: Shown): VNode | null {
   if (fixed !== undefined) {
     return (
       <p class="muted small">
-        It cannot be {allowed ? 'denied' : 'allowed'} here. <bdi>{fixed}</bdi>.
+        It cannot be {allowed ? 'denied' : 'allowed'} here.{' '}
+        <bdi>
+          <Sentence text={fixed} />
+        </bdi>
+        .
       </p>
     )
   }

@@ -31,7 +31,11 @@ export function BadEvidence({ evidence }: { evidence: readonly EvidenceItem[] })
         .filter(({ bad }) => bad === true)
         .map(({ item, detail, next = '' }) => (
           <p class="banner bad" data-key={item}>
-            <Icon name="tri" tone="bad" /> <bdi>{detail}</bdi>. Next: <Sentence text={next} />
+            <Icon name="tri" tone="bad" />{' '}
+            <bdi>
+              <Sentence text={detail} />
+            </bdi>
+            . Next: <Sentence text={next} />
           </p>
         ))}
     </div>
@@ -78,7 +82,9 @@ export function EvidenceList({ evidence }: { evidence: readonly EvidenceItem[] }
                 <span class="vh">{ok ? ': met' : ': missing'}</span>
               </span>
               <span class={bad === true ? 'v bad' : 'v'}>
-                <bdi>{detail}</bdi>
+                <bdi>
+                  <Sentence text={detail} />
+                </bdi>
               </span>
               {next !== undefined && (
                 <span class="hint">
@@ -133,8 +139,8 @@ export function UnseenPanel({ estimate, text }: { estimate: Estimate; text: stri
         <div class="body stack">
           <p class="strong">No estimate yet</p>
           <p class="muted">
-            {text}. At least 5 instances, each seen from its first instruction, are needed: scale it
-            up or restart it.
+            <Sentence text={text} />. At least 5 instances, each seen from its first instruction,
+            are needed: scale it up or restart it.
           </p>
         </div>
       </section>

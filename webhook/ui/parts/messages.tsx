@@ -56,7 +56,9 @@ export function loginPage(
   return messageDocument(
     'Log in',
     <CommandOptions.Provider value={commandOptions}>
-      <p>{why}</p>
+      <p>
+        <Sentence text={why} />
+      </p>
       {how}
     </CommandOptions.Provider>
   )
@@ -78,7 +80,9 @@ export function deniedPage({ message, hint }: SeccoError): string {
   return messageDocument(
     'Not permitted',
     <>
-      <p>{message}</p>
+      <p>
+        <Sentence text={message} />
+      </p>
       <p>{capitalised(hint)}</p>
     </>
   )
@@ -94,7 +98,7 @@ export function failureView(error: SeccoError, status: number): View {
       <section class="panel">
         <div class="body stack" role="alert">
           <p class="strong">
-            {error.message} <span class="muted">({error.code})</span>
+            <Sentence text={error.message} /> <span class="muted">({error.code})</span>
           </p>
           <p>
             <Sentence text={capitalised(error.hint)} />

@@ -4,7 +4,7 @@ import type { CheckResult } from '../../admission/check-pod.js'
 import type { InventoryItem } from '../model/inventory.js'
 import { Icon, type Shape } from './icons.js'
 import { Tag } from './marks.js'
-import { Command, EmptyBody, Panel } from './panels.js'
+import { Command, EmptyBody, Panel, Sentence } from './panels.js'
 
 const example = `apiVersion: v1
 kind: Pod
@@ -108,7 +108,9 @@ function ResultView(result: CheckResult): VNode {
         <span class="muted">{`${decision}, ${reason}`}</span>
       </p>
       <p>
-        <bdi>{`${summary}.`}</bdi>
+        <bdi>
+          <Sentence text={`${summary}.`} />
+        </bdi>
       </p>
       <ul class="checks">
         {result.containers.map((one) => (
@@ -120,7 +122,10 @@ function ResultView(result: CheckResult): VNode {
       </p>
       {result.warnings.map((warning) => (
         <p class="small warn">
-          <Icon name="tri" /> <bdi>{warning}</bdi>
+          <Icon name="tri" />{' '}
+          <bdi>
+            <Sentence text={warning} />
+          </bdi>
         </p>
       ))}
       <h3>Patch</h3>
@@ -133,7 +138,9 @@ function Answer({ results, problem }: { results: readonly CheckResult[]; problem
   if (problem !== '') {
     return (
       <div class="body" role="alert">
-        <p class="bad">{problem}</p>
+        <p class="bad">
+          <Sentence text={problem} />
+        </p>
       </div>
     )
   }

@@ -9,7 +9,7 @@ import type { Rendering } from '../../../src/seccomp/render/render.js'
 import { keyOf } from '../model/derived.js'
 import { ActionForm, FormError } from './forms.js'
 import { Tag } from './marks.js'
-import { Empty, InlineCommand, Panel } from './panels.js'
+import { Empty, InlineCommand, Panel, Sentence } from './panels.js'
 import { Table } from './table.js'
 
 const mostFindings = 20
@@ -72,7 +72,7 @@ export function LintPanel({ profile }: { profile: SeccompProfile }): VNode {
             <li>
               <span>
                 <Tag text={severity} tone={severity === 'error' ? 'bad' : 'warn'} />{' '}
-                <b>{subject}</b> {message}
+                <b>{subject}</b> <Sentence text={message} />
               </span>
             </li>
           ))}

@@ -1,8 +1,10 @@
 import type { VNode } from 'preact'
 import type { LadderStep } from '../../../src/api/ladder.js'
 import { rootNamespace } from '../../../src/api/names.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { type Mode, modes } from '../../../src/api/seccomp-rule.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
+import { containerFileOf, newContainerText } from '../../../src/seccomp/review/new-pods.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
 import { type Assignment, labelPairs, ruleModeOf } from '../../confinement/ladder/assignment.js'
 import { givenTexts, inForceText } from '../../confinement/ladder/assignment-words.js'
@@ -10,7 +12,7 @@ import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from './format.js'
 import { Icon } from './icons.js'
 import { Moment } from './marks.js'
-import { Command } from './panels.js'
+import { Command, Sentence } from './panels.js'
 import { PromoteForm, RollbackForm } from './promote-form.js'
 
 const mostSteps = 5
@@ -35,12 +37,34 @@ function CanaryView({ line: { profile }, now }: LineProps): VNode | null {
   const { canary, mode } = profile.spec.ladder ?? {}
   if (canary === undefined) return null
   const { percent, from, startedAt, quietFor } = canary
+  if (profile.spec.workload?.kind === 'Container')
+    return <OutsideCanary profile={profile} mode={mode} percent={percent} />
   const former = from.revision === undefined ? '' : ` ${shortDigest(from.revision)}`
   return (
     <p class="banner" data-canary>
       <b>Canary</b>: {percent} % of new pods get {mode}, the others {from.mode}
       {former}. After {quietFor} without denials and restarts all do; it goes back by itself on a
       denial. Began <Moment at={startedAt} now={now} />
+    </p>
+  )
+}
+
+/** A canary where no pods are: nothing decides which new containers are in its share. */
+function OutsideCanary({
+  profile,
+  mode,
+  percent
+}: {
+  profile: SeccompProfile
+  mode: string | undefined
+  percent: number
+}): VNode {
+  const { namespace = rootNamespace, name } = profile.metadata
+  return (
+    <p class="banner" data-canary>
+      <b>Canary</b>: {percent} % in {mode}. Outside Kubernetes nothing assigns a profile, so whoever
+      creates a container chooses its share:{' '}
+      <Sentence text={newContainerText({ namespace, name }, containerFileOf(profile))} />.
     </p>
   )
 }
@@ -66,8 +90,11 @@ function UnprovenView({ line: { profile } }: Pick<LineProps, 'line'>): VNode | n
   if (unproven?.status !== 'True') return null
   return (
     <p class="banner" data-unproven>
-      <b>A node did not record denials</b>: <bdi>{unproven.message}</bdi>. Record on that node, or
-      take the step yourself.
+      <b>A node did not record denials</b>:{' '}
+      <bdi>
+        <Sentence text={unproven.message} />
+      </bdi>
+      . Record on that node, or take the step yourself.
     </p>
   )
 }
@@ -134,7 +161,9 @@ function AssignmentView({
       <ul class="list tight">
         {givenTexts(assignment).map((text) => (
           <li>
-            <bdi>{text}</bdi>
+            <bdi>
+              <Sentence text={text} />
+            </bdi>
           </li>
         ))}
       </ul>

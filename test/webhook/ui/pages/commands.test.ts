@@ -1,12 +1,16 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { t, test } from 'tap'
 import { run } from '../../../../cli/main.js'
+import { newContainerText } from '../../../../src/seccomp/review/new-pods.js'
+import type { Assignment } from '../../../../webhook/confinement/ladder/assignment.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { approveObserved } from '../../../../src/seccomp/review/approve.js'
 import { openDirectoryStore } from '../../../../src/store/directory.js'
 import { captureIo } from '../../../helpers/captured-io.js'
 import { pages } from '../../../../webhook/ui/pages/registry.js'
 import { commandsOfText, problemOf, seccoParser } from '../../../helpers/printed-commands.js'
+import { repositoryRoot } from '../../../helpers/repository.js'
 import { denial, node, type RigOptions, startUiRig } from '../rig.js'
 
 t.setTimeout(150_000)
@@ -154,15 +158,50 @@ function textOf(body: string): string {
 }
 
 const verbs =
-  'block|check|denials|diff|doctor|get|history|learn|lint|profile|ps|render|rule|satellite|trace|ui|up'
+  'block|check|denials|diff|doctor|explain|get|history|learn|lint|profile|promote|ps|render|rollback|rule|satellite|trace|ui|up'
 /** What is to be run on another node has no folder of this machine. */
 const printed = new RegExp(`\\bsecco (?:--state \\S+ )?(?:${verbs})\\b(?! --node)[^\\n]{0,8}`, 'g')
+
+const said = 'see `secco ps`'
+/** A profile of a container outside Kubernetes, in a canary whose quiet proves nothing. */
+const outside: SeccompProfile = {
+  ...approved,
+  metadata: { namespace: 'shop', name: 'outside' },
+  spec: {
+    ...approved.spec,
+    workload: { kind: 'Container', name: 'outside' },
+    ladder: {
+      mode: 'audit',
+      canary: {
+        ...{ percent: 40, from: { mode: 'learn' } },
+        ...{ startedAt: '2026-01-01T00:00:00Z', quietFor: '1h' }
+      }
+    }
+  },
+  status: {
+    ...approved.status,
+    conditions: ['QuietUnproven', 'Ready'].map((type) => ({
+      ...{ type, status: type === 'Ready' ? 'False' : 'True', reason: 'x', message: said },
+      lastTransitionTime: '2026-01-01T00:00:00Z'
+    }))
+  }
+}
+const assignment: Assignment = {
+  ...{ mode: 'audit', containers: 1, inForce: 0, hidden: 0, givenBy: [], labels: {}, command: '' },
+  notGiven: [
+    {
+      why: `outside Kubernetes nothing assigns a profile: ${newContainerText(ref, { mode: 'audit' })}`,
+      containers: 1
+    }
+  ]
+}
 
 /** A fleet in which much is wrong, so that pages print what to do about it. */
 const troubled: RigOptions = {
   objects: [
     stale,
     { ...approved, metadata: { namespace: 'shop', name: 'api' } },
+    outside,
     {
       ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule' },
       ...{ metadata: { namespace: 'shop', name: 'web' }, spec: { mode: 'enforce', profile: ref } }
@@ -170,13 +209,48 @@ const troubled: RigOptions = {
   ],
   nodes: () => [
     { ...node, losses: { ...node.losses, missed: 3, unidentified: 2 }, connected: false },
-    { ...node, name: 'node-2' }
+    {
+      ...{ ...node, name: 'node-2', tracingUnavailable: said },
+      conditions: [{ type: 'ProfilesWritable', status: 'False', reason: 'X', message: said }]
+    }
   ],
   denials: () => [
     { ...denial, state: 'allowed', hint: 'restart it: see `secco ps`' },
-    { ...denial, syscall: 'bpf', isOfDeleted: true, hint: 'find its container with secco ps' }
+    { ...denial, syscall: 'bpf', deleted: '', hint: 'find its container with secco ps' },
+    { ...denial, syscall: 'getsid', state: 'closed', hint: `closed: ${said}` },
+    { ...denial, syscall: 'setsid', state: 'expected', hint: said }
+  ],
+  assignment: () => assignment,
+  foreign: [
+    {
+      ...{ method: 'POST', url: '/api/v1/promote', cli: 'secco promote', summary: 'a step' },
+      needs: { verb: 'approve', resource: 'seccompprofiles' },
+      handle: () => ({})
+    }
   ]
 }
+
+/** A sentence of Secco's own that a page shows as it is: a command in it would not name the hub. */
+const bare =
+  />\s*\{(?:\w+\.)*(?:detail|found|hint|message|next|problem|summary|text|warning|why)\}/g
+/** Their texts are labels, or what people wrote. */
+const labels = ['call-panel', 'forms', 'history-view', 'layout', 'marks', 'panels', 'audit']
+
+test('pages show a sentence by the part that names the hub in its commands', (t) => {
+  const found = ['pages', 'parts'].flatMap((folder) => {
+    const path = join(repositoryRoot, 'webhook', 'ui', folder)
+    return readdirSync(path)
+      .filter((name) => name.endsWith('.tsx') && !labels.includes(name.replace('.tsx', '')))
+      .flatMap((name) =>
+        [...readFileSync(join(path, name), 'utf8').matchAll(bare)].map(
+          ([match]) => `${name}: ${match.replace(/\s+/g, '')}`
+        )
+      )
+  })
+  t.strictSame(found, [])
+  t.match('<bdi>{one.why}</bdi>', bare)
+  t.end()
+})
 
 test('a command in running text names the hub, as one in a box does', async (t) => {
   const none: RigOptions = { objects: [], nodes: () => [], denials: () => [] }
@@ -191,7 +265,12 @@ test('a command in running text names the hub, as one in a box does', async (t) 
     const paths = pages.map(({ path }) =>
       path.replace(':namespace', 'shop').replace(':name', 'web')
     )
-    for (const path of [...paths, '/workloads/shop/none', '/emergency?all=1']) {
+    for (const path of [
+      ...paths,
+      '/workloads/shop/none',
+      '/review/shop/outside',
+      '/emergency?all=1'
+    ]) {
       for (const role of ['admin', 'viewer'] as const) {
         const { body } = await rig.get(path, { cookie: rig.cookie(role) })
         const plain = textOf(body).replaceAll('&quot;', '"').replaceAll('&#39;', "'")
