@@ -84,10 +84,13 @@ Examples:
         path === undefined
           ? undefined
           : { path, set: parseBaseline(await readBaseline(context, path), path) }
-      await withStore(command, context, (store) =>
-        runLearn(
+      await withStore(command, context, async (store) => {
+        const ref = parseRef(workload, options.namespace)
+        // A name that the store does not take ends the program: nothing may be open then.
+        await store.get('SeccompProfile', ref)
+        return runLearn(
           {
-            ref: parseRef(workload, options.namespace),
+            ref,
             command: test,
             untilConfident: options.untilConfident === true,
             require: parseRequired(options.require),
@@ -105,6 +108,6 @@ Examples:
             signal: context.stopSignal()
           }
         )
-      )
+      })
     })
 }

@@ -29,8 +29,8 @@ export interface RunFacts {
   /** Undefined where the user may not list nodes. */
   nodesBefore: readonly NodeView[] | undefined
   nodesAfter: readonly NodeView[] | undefined
-  /** When the first command began, in ms. */
-  startedAt: number
+  /** What the nodes had sent when the command began. */
+  recordedBefore: Recorded | undefined
   /** Other names that may have been meant. */
   near: readonly string[]
 }
@@ -51,7 +51,7 @@ const bootOf = ({ id }: Instance): string => runOf(id).slice(0, runOf(id).lastIn
  * Returns the instances of entry points that were recorded in the run: those that are new or were reported again, and those
  * that were open all the time on a node where a container of the workload ran.
  */
-export function instancesOfRun({ before, after, seen, startedAt }: RunFacts): Instance[] {
+export function instancesOfRun({ before, after, seen, recordedBefore }: RunFacts): Instance[] {
   if (after === undefined) return []
   const known = new Map((before?.status?.instances ?? []).map((one) => [one.id, one]))
   const all = after.status?.instances ?? []
@@ -67,10 +67,14 @@ export function instancesOfRun({ before, after, seen, startedAt }: RunFacts): In
       return nodes.has(one.node) && last !== undefined && bootOf(last) === bootOf(one)
     })
   )
-  // What ended before the command began may be reported late.
-  const isOfRun = (one: Instance): boolean =>
-    JSON.stringify(known.get(one.id)) !== JSON.stringify(one) &&
-    !(one.ended && Date.parse(one.lastSeen) < startedAt)
+  // A node that had not sent everything may report late what ended before the command began.
+  const unsent = recordedBefore?.nodes.filter(({ state }) => state !== 'sent') ?? []
+  const isLate = ({ id, node, ended }: Instance): boolean =>
+    ended && !known.has(id) && unsent.some(({ name }) => name === node)
+  const isOfRun = (one: Instance): boolean => {
+    const was = known.get(one.id)
+    return was?.ended !== true && JSON.stringify(was) !== JSON.stringify(one) && !isLate(one)
+  }
   return entryInstances(after).filter((one) => open.has(one) || isOfRun(one))
 }
 
@@ -156,7 +160,9 @@ export function notRecorded(facts: RunFacts): Doubt | undefined {
     return { reason: hubAway, next, waitMs: 0 }
   }
   const of = instancesOfRun(facts)
-  const nodes = new Set([...seen, ...of].map(({ node }) => node))
+  const known = new Set(facts.before?.status?.instances?.map(({ id }) => id))
+  const fresh = (after?.status?.instances ?? []).filter(({ id }) => !known.has(id))
+  const nodes = new Set([...seen, ...of, ...fresh].map(({ node }) => node))
   const unwritten =
     after && (notConnected(key, recorded, nodes) ?? notWritten(key, recorded, nodes))
   if (unwritten !== undefined) return unwritten

@@ -26,7 +26,8 @@ export interface LearnRun {
   /** Undefined without a baseline, and when no hub answered. */
   deniedBefore: RecordedDenials | undefined
   nodesBefore: readonly NodeView[] | undefined
-  startedAt: number
+  /** What the nodes had sent when the command began. */
+  recordedBefore: Recorded | undefined
   /** When the newest command ended. */
   endedAt: number
 }
@@ -39,9 +40,10 @@ export async function startRun(
   const { io, store, hub, now } = dependencies
   const key = keyOf(ref)
   const report = (text: string): void => io.stderr(`${plain(text)}\n`)
-  // A name that the store does not take ends the program: nothing may be open then.
-  const before = await store.get('SeccompProfile', ref)
   const watch = await RunWatch.start({ open: hub, key, report, now })
+  // What ended before the command has to be known before it: no clock of a node is compared with another one.
+  const recordedBefore = await watch.recorded(ref)
+  const before = await store.get('SeccompProfile', ref)
   if (before === undefined) {
     const near = nearNames(key, await knownNames(dependencies, ref, watch))
     const hint = near.length === 0 ? '' : `; there is ${near.join(', ')}`
@@ -49,7 +51,7 @@ export async function startRun(
   }
   const nodesBefore = await watch.nodes()
   const deniedBefore = baseline && (await watch.denials(ref))
-  return { watch, before, deniedBefore, nodesBefore, startedAt: now(), endedAt: now() }
+  return { watch, before, deniedBefore, nodesBefore, recordedBefore, endedAt: now() }
 }
 
 /** Lists the names of profiles, and of what running containers are learned into. */
@@ -96,7 +98,7 @@ export async function deniedNow(
 async function factsOf(
   dependencies: LearnDependencies,
   { ref }: LearnArgs,
-  { watch, before, nodesBefore, startedAt }: LearnRun,
+  { watch, before, nodesBefore, recordedBefore }: LearnRun,
   { profile: after, recorded }: LearnState
 ): Promise<RunFacts> {
   const nodesAfter = await watch.nodes()
@@ -111,7 +113,7 @@ async function factsOf(
       coverage: watch.coverage(),
       hubAway: watch.hubAway()
     },
-    ...{ recorded, nodesBefore, nodesAfter, startedAt, near: nearNames(key, known) }
+    ...{ recorded, nodesBefore, nodesAfter, recordedBefore, near: nearNames(key, known) }
   }
 }
 

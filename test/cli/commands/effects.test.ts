@@ -215,7 +215,13 @@ test('secco learn --fail-on-new: the baseline is read, and what is new fails', a
   }
   const seen = { ...web, status: { ...web.status, instances: [instance] } }
   const state = await stateOf(t, seen)
-  noteAddress(state, await hubWith(t, 'hub', { '/api/v1/nodes': { items: [] } }))
+  noteAddress(
+    state,
+    await hubWith(t, 'hub', {
+      '/api/v1/nodes': { items: [] },
+      '/api/v1/denials': { items: [] }
+    })
+  )
   const baseline = (names: string[]) => {
     const path = join(state, 'baseline.json')
     writeFileSync(path, JSON.stringify({ x86_64: names }))

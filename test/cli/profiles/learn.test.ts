@@ -231,8 +231,14 @@ test('0 is only for a workload that was recorded in the run, and completely', as
     [
       'reported late, and ended before the command began',
       {},
-      { found: ofRun({ lastSeen: '2025-12-31T23:00:00.000Z' }) },
+      { recorded: [{ ...sent, nodes: [node('silent')] }, sent] },
       ...([5, 'NotProven', /from before/] as const)
+    ],
+    [
+      'the clock of its node is behind',
+      {},
+      { found: ofRun({ lastSeen: '2025-12-31T23:00:00.000Z' }) },
+      ...([0, 'NothingNew', /completely/] as const)
     ],
     [
       'not from the first instruction',
@@ -273,7 +279,7 @@ test('0 is only for a workload that was recorded in the run, and completely', as
     [
       'a finding was written while the gate waited',
       {},
-      { recorded: [{ ...sent, waiting: 1 }, { ...sent, waiting: 1 }, sent] },
+      { recorded: [sent, { ...sent, waiting: 1 }, { ...sent, waiting: 1 }, sent] },
       ...([0, 'NothingNew', /completely/] as const)
     ],
     [

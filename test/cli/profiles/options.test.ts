@@ -128,7 +128,10 @@ test('--mode of export and render', async (t) => {
 test('the gate of a pipeline: learn', async (t) => {
   const state = await stateOf(t)
   const baseline = join(state, 'baseline.json')
-  const { access } = await hubWith(t, 'hub', { '/api/v1/nodes': { items: [] } })
+  const { access } = await hubWith(t, 'hub', {
+    '/api/v1/nodes': { items: [] },
+    '/api/v1/denials': { items: [] }
+  })
   const addresses = { pid: process.pid, ui: access.ui, webhook: '', hub: '', caBundle: '' }
   await writeFile(join(state, 'addresses.json'), JSON.stringify(addresses))
   const learn = async (...args: string[]) => {

@@ -177,7 +177,7 @@ export async function startTwoNamespaces(t: Test) {
       }
     ],
     isElsewhere: () => false,
-    store: { update: () => Promise.resolve({}) }
+    store: { update: () => Promise.resolve({}), list: () => Promise.resolve([]) }
   } as unknown as ConfinementSources
   const confinement = startConfinement(sources)
   const containers = [

@@ -77,6 +77,10 @@ function rowOf(shown: Shown, call: Counted): Row {
   }
 }
 
+const countsNote =
+  'exact counts of this container, denied calls included, most frequent since the start first; ' +
+  'a review says what nodes reported: at least so often'
+
 function countsTable(shown: Shown): VNode {
   const { syscalls } = shown.trace
   if (syscalls.length === 0) {
@@ -86,7 +90,7 @@ function countsTable(shown: Shown): VNode {
   return (
     <Table
       caption="Calls"
-      note="exact counts of this container, denied calls included, most frequent since the start first; a review says what nodes reported: at least so often"
+      note={countsNote}
       columns={[
         'Syscall',
         { title: 'Since the start', num: true },
