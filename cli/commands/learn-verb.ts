@@ -29,6 +29,14 @@ async function readBaseline({ io }: VerbContext, path: string): Promise<string> 
   }
 }
 
+/** Returns what the gate uses of the program. */
+const seenBy = (command: Command, context: VerbContext) => ({
+  io: context.io,
+  hub: () => hubOf(command, context),
+  now: () => context.now().getTime(),
+  signal: context.stopSignal()
+})
+
 /** Adds `secco learn WORKLOAD -- COMMAND`. */
 export function addLearnVerb(program: Command, context: VerbContext): void {
   program
@@ -84,30 +92,22 @@ Examples:
         path === undefined
           ? undefined
           : { path, set: parseBaseline(await readBaseline(context, path), path) }
+      const { quiet, timeout } = options
+      const args = {
+        ref: parseRef(workload, options.namespace),
+        command: test,
+        untilConfident: options.untilConfident === true,
+        require: parseRequired(options.require),
+        isRequired: options.require !== undefined,
+        quietMs: parseDuration(quiet, '--quiet'),
+        timeoutMs: parseDuration(timeout, '--timeout'),
+        baseline,
+        output: parseOutput(options.output, formats) as (typeof formats)[number]
+      }
       await withStore(command, context, async (store) => {
-        const ref = parseRef(workload, options.namespace)
         // A name that the store does not take ends the program: nothing may be open then.
-        await store.get('SeccompProfile', ref)
-        return runLearn(
-          {
-            ref,
-            command: test,
-            untilConfident: options.untilConfident === true,
-            require: parseRequired(options.require),
-            isRequired: options.require !== undefined,
-            quietMs: parseDuration(options.quiet, '--quiet'),
-            timeoutMs: parseDuration(options.timeout, '--timeout'),
-            baseline,
-            output: parseOutput(options.output, formats) as (typeof formats)[number]
-          },
-          {
-            io: context.io,
-            store,
-            hub: () => hubOf(command, context),
-            now: () => context.now().getTime(),
-            signal: context.stopSignal()
-          }
-        )
+        await store.get('SeccompProfile', args.ref)
+        return runLearn(args, { ...seenBy(command, context), store })
       })
     })
 }
