@@ -221,7 +221,7 @@ export async function tellStory(t: Test, between?: 'SIGKILL and start'): Promise
     t.equal(profile()?.spec.ladder, undefined)
     await page.locator('#promote-why').fill('half of it first')
     await page.getByRole('button', { name: 'Promote', exact: true }).click()
-    await untilSaid(page, /Canary: 50 % of new pods get enforce, the others audit/)
+    await untilSaid(page, /Canary: 50 % in enforce\. Outside Kubernetes nothing assigns a profile/)
     t.same(await violationsOf(page), [], 'axe: a review with a canary')
     await picture(page, 'review-canary')
     await done('postPromote', 'half of it first')

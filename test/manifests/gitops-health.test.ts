@@ -74,6 +74,12 @@ const profiles: [what: string, object: SeccompProfile, argo: string, flux: strin
   ['cannot be rendered', outcome({ state: 'failed', error }), 'Degraded', 'Failed'],
   ['no nodes', rendered({ ready: 0, total: 0 }), 'Progressing', 'InProgress'],
   ['a node lacks it', rendered({ ready: 1, waiting: ['node-b'] }), 'Progressing', 'InProgress'],
+  [
+    'a replica of the webhook does not serve it',
+    rendered({ replicas: { serving: 1, total: 2, waiting: ['secco-b'], silent: [] } }),
+    'Progressing',
+    'InProgress'
+  ],
   ['a node cannot have it', rendered({ ready: 1, failed: [full] }), 'Degraded', 'Failed'],
   ['ready', ready, 'Healthy', 'Current'],
   ['ready, and a container runs without it', drifted, 'Degraded', 'Current'],
