@@ -1,11 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import process from 'node:process'
 import { type Argument, type Command, CommanderError, type Option } from 'commander'
 import ts from 'typescript'
-import type { Io } from '../../cli/lib/io.js'
-import { buildProgram } from '../../cli/main.js'
 import { repositoryRoot } from './repository.js'
+import { seccoProgram } from './secco-program.js'
 
 /** Stands for a part of a text that is only known when the program runs. */
 export const hole = 'HOLE'
@@ -129,16 +127,7 @@ export type ParseWords = (words: readonly string[]) => Promise<string | undefine
 
 /** Returns a parser of commands: the program of Secco, whose verbs do nothing. */
 export async function seccoParser(): Promise<ParseWords> {
-  const io: Io = {
-    ...{ stdout: () => undefined, stderr: () => undefined, isTerminal: false, color: false },
-    ...{ readFile: () => Promise.resolve(''), env: {} }
-  }
-  const { stdout, stderr } = process
-  const program = await buildProgram({
-    ...{ io, argv: [], uid: 0, user: '', now: () => new Date(0), finish: () => undefined },
-    streams: { stdout, stderr, isTerminal: false },
-    stopSignal: () => new AbortController().signal
-  })
+  const program = await seccoProgram()
   const ran: string[] = []
   const empty = (command: Command): void => {
     command.options.forEach(acceptAnyValue)

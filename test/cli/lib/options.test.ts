@@ -1,11 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import process from 'node:process'
 import { type Command, Option } from 'commander'
 import { test } from 'tap'
-import type { Io } from '../../../cli/lib/io.js'
-import { buildProgram } from '../../../cli/main.js'
 import { repositoryRoot } from '../../helpers/repository.js'
+import { seccoProgram } from '../../helpers/secco-program.js'
 
 /** Files that go over all verbs or all options alike: naming an option there tests nothing of what it does. */
 const generic = [
@@ -24,16 +22,7 @@ interface Named {
 }
 
 async function optionsOfProgram(): Promise<Named[]> {
-  const io: Io = {
-    ...{ stdout: () => undefined, stderr: () => undefined, isTerminal: false, color: false },
-    ...{ readFile: () => Promise.resolve(''), env: {} }
-  }
-  const { stdout, stderr } = process
-  const program = await buildProgram({
-    ...{ io, argv: [], uid: 0, user: '', now: () => new Date(0), finish: () => undefined },
-    streams: { stdout, stderr, isTerminal: false },
-    stopSignal: () => new AbortController().signal
-  })
+  const program = await seccoProgram()
   const below = (command: Command, verb: string[]): Named[] => [
     ...command.options.map((option) => ({ verb, option })),
     ...command.commands.flatMap((each) => below(each, [...verb, each.name()]))

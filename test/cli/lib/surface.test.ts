@@ -4,10 +4,11 @@ import process from 'node:process'
 import type { Command } from 'commander'
 import { t, test } from 'tap'
 import type { Io } from '../../../cli/lib/io.js'
-import { buildProgram, run } from '../../../cli/main.js'
+import { run } from '../../../cli/main.js'
 import { version } from '../../../src/lib/version.js'
 import { repositoryRoot } from '../../helpers/repository.js'
 import { type Outcome, runSecco } from '../../helpers/secco-command.js'
+import { seccoProgram } from '../../helpers/secco-program.js'
 
 t.setTimeout(300_000)
 
@@ -32,16 +33,7 @@ async function inProcess(args: readonly string[]): Promise<Outcome> {
 
 /** Every verb and sub-verb of the real program, as words. */
 async function verbs(): Promise<string[][]> {
-  const io: Io = {
-    ...{ stdout: () => undefined, stderr: () => undefined, isTerminal: false, color: false },
-    ...{ readFile: () => Promise.resolve(''), env: {} }
-  }
-  const { stdout, stderr } = process
-  const program = await buildProgram({
-    ...{ io, argv: [], uid: 0, user: '', now: () => new Date(0), finish: () => undefined },
-    streams: { stdout, stderr, isTerminal: false },
-    stopSignal: () => new AbortController().signal
-  })
+  const program = await seccoProgram()
   const below = (command: Command, path: string[]): string[][] =>
     command.commands.flatMap((each) => {
       const own = [...path, each.name()]

@@ -143,6 +143,12 @@ const objectChanges: readonly Change[] = [
     about: ['third']
   },
   {
+    of: 'secco rule create',
+    run: (actor) => actor.secco('rule create fourth -n default --mode learn --labels team=nobody'),
+    must: rules,
+    about: ['fourth']
+  },
+  {
     of: 'DELETE /api/v1/rules/:namespace/:name',
     run: (actor) => actor.send('DELETE', '/api/v1/rules/default/second'),
     must: [...audit, ...rules],

@@ -2,31 +2,20 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import process from 'node:process'
 import type { Command } from 'commander'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
-import { buildProgram } from '../../../cli/main.js'
-import type { Io } from '../../../cli/lib/io.js'
 import { createLogger } from '../../../src/lib/log.js'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import { startWebhook } from '../../../webhook/main.js'
 import { quiet } from '../../helpers/quiet.js'
 import { changes } from './changes.js'
 import { rowOfRoute, routes, verbs, writes } from './table.js'
+import { seccoProgram } from '../../helpers/secco-program.js'
 
 /** Every verb of the real program that does something, as words. */
 async function programVerbs(): Promise<string[]> {
-  const io: Io = {
-    ...{ stdout: () => undefined, stderr: () => undefined, isTerminal: false, color: false },
-    ...{ readFile: () => Promise.resolve(''), env: {} }
-  }
-  const { stdout, stderr } = process
-  const program = await buildProgram({
-    ...{ io, argv: [], uid: 0, user: '', now: () => new Date(0), finish: () => undefined },
-    streams: { stdout, stderr, isTerminal: false },
-    stopSignal: () => new AbortController().signal
-  })
+  const program = await seccoProgram()
   // A verb with verbs below it does something itself when it has options or arguments of its own.
   const doesSomething = ({ commands, options, registeredArguments }: Command) =>
     commands.length === 0 || options.length > 0 || registeredArguments.length > 0

@@ -44,6 +44,7 @@ export const verbs: Readonly<Record<string, Reading>> = {
   'profile extend': writes,
   'profile delete': writes,
   'rule apply': writes,
+  'rule create': writes,
   'rule delete': writes,
   'rule export': ['rule export teams -n default'],
   'rule test': file,
