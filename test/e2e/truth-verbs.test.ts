@@ -125,7 +125,7 @@ test('the verbs of the truth, on real containers', { skip }, async (t) => {
     await admitted('api', second.path)
     t.match(
       await all.secco('rollback', 'api', '--reason', 'it broke'),
-      /last: rollback by .*it broke/
+      /last step: rollback by .*it broke/
     )
     await admitted('api', first.path)
     t.match((await ladderOf('api'))?.history.at(-1), { action: 'rollback', reason: 'it broke' })

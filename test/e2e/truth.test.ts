@@ -118,7 +118,7 @@ test('the truth about real containers', { skip }, async (t) => {
     await all.start('missed', [], { seccomp: 'none', annotations: { app: 'guarded' } })
     t.match(await check('missed', ({ unprotected }) => unprotected !== null), {
       state: 'unconfined',
-      unprotected: { rule: 'secco-system/guarded', message: /no decision of Secco/ }
+      unprotected: { rule: 'secco-system/guarded', message: /outside Kubernetes no webhook/ }
     })
 
     await all.start('changed', [], { seccomp: await all.read(changed.path) })
@@ -152,7 +152,9 @@ test('the truth about real containers', { skip }, async (t) => {
     const ps = await all.secco('ps', '-o', 'wide')
     t.match(ps, /missed +n1 +unconfined \(not protected\)/)
     t.match(ps, /enforced +n1 +enforced +web@[0-9a-f]{8} +yes/)
-    t.match(await all.secco('explain', 'missed'), /Rules that match: secco-system\/guarded/)
+    const missed = await all.secco('explain', 'missed')
+    t.match(missed, /Rules that match: secco-system\/guarded/)
+    t.match(missed, /secco .*profile export default\/web --mode enforce --into BUNDLE/)
     const gone = /the file of deleted@.* is gone/
     const said = async () => gone.test(await all.secco('explain', 'deleted')) || undefined
     await whileDamaged(deleting, () => until('explain to say it', said, patience))

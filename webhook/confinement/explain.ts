@@ -38,12 +38,14 @@ function nodesOf(confinement: Confinement, { profile, revision }: ContainerView)
 }
 
 function ruleSentence({ pod }: ContainerView, decided: DecidedContainer | undefined): string {
-  if (pod === '')
-    return 'Outside Kubernetes nothing assigns a profile: it has the filter that it was created with.'
+  const outside =
+    'Outside Kubernetes nothing assigns a profile: it has the filter that it was created with.'
   const matched = decided?.decision.matched ?? []
-  if (matched.length === 0) return 'No rule matches it: its own configuration decides.'
+  if (matched.length === 0)
+    return pod === '' ? outside : 'No rule matches it: its own configuration decides.'
   const { rule = 'none', outcome = '', reason = '' } = decided?.decision.containers[0] ?? {}
-  return `Rules that match: ${matched.join(', ')}; ${rule} decides (${outcome}, ${reason}).`
+  const matches = `Rules that match: ${matched.join(', ')}; ${rule} decides (${outcome}, ${reason}).`
+  return pod === '' ? `${matches} ${outside}` : matches
 }
 
 function revisionSentence(view: ContainerView, { ready, total, missing }: RevisionNodes): string {
@@ -143,7 +145,9 @@ function explain(confinement: Confinement, view: ContainerView) {
   const pod = view.pod === '' ? view.name : view.pod
   const noted = assignedOf(decided?.identity.assigned, view.name)
   const profile = confinement.profile(view.profile)
-  const restart = restartCommand(view, profile ?? confinement.profile(view.learned))
+  // Outside Kubernetes the command names the profile: what a rule gives comes before what is learned.
+  const given = view.unprotected === null ? undefined : confinement.profile(own?.profile ?? '')
+  const restart = restartCommand(view, given ?? profile ?? confinement.profile(view.learned))
   const pin = profile && pinOf(profile)
   const unexpected = denials.filter(({ expected }) => !expected)
   return {

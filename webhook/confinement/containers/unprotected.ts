@@ -8,8 +8,13 @@ import type { ContainerView } from './container-view.js'
 import { runsLikeDefault } from './like-default.js'
 
 /** Returns why a container has less than a new one would get, as the annotation of its pod says: others can write that too. */
-function whyLess(annotated: Assigned | undefined, { isObserved, namespace }: Given): string {
+function whyLess(
+  annotated: Assigned | undefined,
+  { isObserved, namespace, running }: Given
+): string {
   if (annotated === undefined) {
+    if (running.container?.podName === '')
+      return 'outside Kubernetes no webhook assigns it, and the container was created without it'
     return isObserved
       ? `Secco only observes here; to apply rules: kubectl label --overwrite namespace ${namespace} ${modeLabel}=enabled`
       : 'its pod has no decision of Secco: no rule selected it when it was created, or the webhook was not asked'

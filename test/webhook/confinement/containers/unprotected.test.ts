@@ -90,6 +90,11 @@ test('a container that has less than its rule gives', (t) => {
     observed?.message,
     /web would give .*: Secco only observes here; .* label --overwrite namespace shop secco.dev\/mode=enabled$/
   )
+  const outside = { ...running, container: { podName: '' } } as Running
+  t.match(
+    unprotectedOf({ ...given, running: outside }, decision, () => 'now')?.message,
+    /yet it runs unconfined: outside Kubernetes no webhook assigns it/
+  )
   const open = { ...running, declared: 'allow-all' }
   t.ok(unprotectedOf({ ...given, state: 'other', running: open }, decision, () => 'now'))
   t.end()
