@@ -17,6 +17,7 @@ import { plural } from '../../src/lib/plural.js'
 import { type Pin, pinText } from '../../src/confinement/pin.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { DenialTally } from './denial-tally.js'
+import { foreignName } from '../../src/lib/printed-commands.js'
 
 interface DenialArgs {
   output: Output
@@ -73,7 +74,8 @@ function closedCommand({ namespace, workload }: DenialArgs): string {
 function lineOf(io: Io, view: DenialView & { added: number }): string {
   const { at, namespace, workload, containerName, node, comm, pid } = view
   const call = view.arguments === '' ? view.syscall : `${view.syscall}(${view.arguments})`
-  const who = comm === '' ? '-' : pid === 0 ? comm : `${comm}[${pid}]`
+  const name = foreignName(comm)
+  const who = comm === '' ? '-' : pid === 0 ? name : `${name}[${pid}]`
   const words = `${at}  ${node}  ${namespace}/${workload}/${containerName}  ${call}  ${view.answer}  ${who}  +${view.added} (${view.count})`
   return `${paint(io, view.answer === 'logged' ? 'yellow' : 'red', plain(words))}\n`
 }
@@ -149,7 +151,7 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
       { title: 'ARGUMENTS', value: (view) => view.arguments || '-', wide: true },
       { title: 'ANSWER', value: (view) => view.answer },
       { title: 'CALLS', value: (view) => String(view.count) },
-      { title: 'PROCESS', value: (view) => view.comm || '-' },
+      { title: 'PROCESS', value: (view) => foreignName(view.comm) || '-' },
       ...(args.muted
         ? [{ title: 'MUTED', value: ({ muted }: DenialView) => (muted ? 'yes' : '-') }]
         : []),
@@ -274,7 +276,7 @@ export async function muteCall(
     args
   )
   for (const { syscall, comm } of muted) {
-    io.stdout(`muted ${syscall}${comm === undefined ? '' : ` of ${comm}`}\n`)
+    io.stdout(`muted ${syscall}${comm === undefined ? '' : ` of ${foreignName(comm)}`}\n`)
   }
   if (muted.length === 0) io.stderr(`nothing is muted in ${args.profile}\n`)
   return 0

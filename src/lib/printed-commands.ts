@@ -31,6 +31,12 @@ export function capitalised(text: string): string {
   return /^(?:secco|kubectl) /.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)
 }
 
+/**
+ * Returns a name that a container chose, such as that of a process, for a sentence: a space in it never makes it a command, to
+ * which options would be added.
+ */
+export const foreignName = (name: string): string => name.replace(/\b(secco|kubectl) /g, '$1\\x20')
+
 /** Returns a text whose commands of Secco's and of kubectl name the installation, so that they work as printed. Pure. */
 export function withOptionsInText(text: string, options: PrintedOptions): string {
   return text.replace(

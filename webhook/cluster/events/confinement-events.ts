@@ -5,6 +5,7 @@ import { type DenialView, denialView } from '../../confinement/denials/denial-vi
 import type { Confinement } from '../../confinement/containers/confinement.js'
 import type { ClusterPod } from '../watch/cluster-view.js'
 import type { EventRecorder, EventText } from './events.js'
+import { foreignName } from '../../../src/lib/printed-commands.js'
 
 /** Containers whose pods are remembered, also after their end: a denial may have ended them. */
 const mostRemembered = 20_000
@@ -47,7 +48,7 @@ export function denialText(view: DenialView): EventText | undefined {
   if (view.muted || view.expected) return undefined
   // A process chooses its own name.
   const comm = view.comm.replace(/[^\x20-\x7e]/g, '?')
-  const who = comm === '' ? 'a process' : comm
+  const who = comm === '' ? 'a process' : foreignName(comm)
   const logged = view.answer === 'logged'
   const got = logged ? 'it was allowed and logged' : `it got ${view.answer}`
   return {

@@ -9,6 +9,7 @@ import type { BlockOfCall } from './blocked-call.js'
 import { argumentsIn, callOf, usual } from './call-arguments.js'
 import { uringProbe } from '../../hub/denials/denial.js'
 import type { DenialRow } from '../../hub/denials/denial-row.js'
+import { foreignName } from '../../../src/lib/printed-commands.js'
 
 const floor = runtimeDefaultNames()
 
@@ -74,7 +75,7 @@ export function denialHint(
   const withThese = kind === 'denied' || kind === 'expected'
   if (!floor.has(syscall) || withThese) {
     const what = floor.has(syscall) ? 'it with these arguments' : 'it'
-    const caller = row.comm === '' ? 'the program' : row.comm
+    const caller = row.comm === '' ? 'the program' : foreignName(row.comm)
     return `RuntimeDefault denies ${what} too: find out why ${caller} needs it before you allow it: ${allow}`
   }
   if (risk?.level === 'high') return `${risk.reason}: check that it is needed, then: ${allow}`

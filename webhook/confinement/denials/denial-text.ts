@@ -2,11 +2,12 @@ import { plural } from '../../../src/lib/plural.js'
 import { errnoName } from '../../../src/syscalls/errno-name.js'
 import { endedSentence } from '../../views/sentence.js'
 import type { DenialView } from './denial-views.js'
+import { foreignName } from '../../../src/lib/printed-commands.js'
 
 /** The store keeps the name of a caller, and no pid: after a restart of the hub only the name is known. */
 function callerOf({ comm, pid }: DenialView): string {
   if (comm === '') return 'A process'
-  return pid === 0 ? comm : `${comm} (pid ${pid})`
+  return pid === 0 ? foreignName(comm) : `${foreignName(comm)} (pid ${pid})`
 }
 
 /** Returns a sentence about one denial, and what to do about it. */

@@ -10,6 +10,7 @@ import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-view.js'
 import { isLasting, type NotRecording } from '../containers/denial-recording.js'
 import { recordedSince } from './audit-conditions.js'
+import { foreignName } from '../../../src/lib/printed-commands.js'
 
 export const keyOfProfile = ({ metadata }: SeccompProfile): string =>
   `${metadata.namespace ?? rootNamespace}/${metadata.name}`
@@ -30,7 +31,7 @@ interface DenialSum {
 
 function newestText(last: DenialRow | undefined): string {
   if (last === undefined) return ''
-  const comm = last.comm === '' ? 'a process' : last.comm
+  const comm = last.comm === '' ? 'a process' : foreignName(last.comm)
   return `${last.syscall} (${answerOf(last)}) by ${comm} in ${last.containerName} on ${last.node}`
 }
 

@@ -8,6 +8,7 @@ import { nodeNeedsPerson, nodeProblems } from '../../views/node-problems.js'
 import type { NodeView } from '../../views/view.js'
 import type { Ui } from './context.js'
 import { titleOf, type WorkloadLine } from './workloads.js'
+import { foreignName } from '../../../src/lib/printed-commands.js'
 
 /** RuntimeDefault's risk score, to compare others with. */
 export const runtimeDefaultScore = riskReport(runtimeDefault()).score
@@ -66,7 +67,7 @@ function denialTodo(group: DenialGroup): Todo {
   const { syscall, logged, namespace, profile, count, comm, state, hint } = group
   const isAllowed = state === 'allowed'
   const isBlocked = state === 'open' && openWord(group) === 'blocked'
-  const caller = comm === '' ? 'an unknown caller' : comm
+  const caller = comm === '' ? 'an unknown caller' : foreignName(comm)
   return {
     kind: logged ? 'logged' : 'denied',
     title: `${syscall} ${isBlocked ? 'blocked in an emergency' : logged ? 'logged' : 'denied'}`,

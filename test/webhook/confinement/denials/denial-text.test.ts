@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { withOptionsInText } from '../../../../src/lib/printed-commands.js'
 import { denialSentence } from '../../../../webhook/confinement/denials/denial-text.js'
 import type { DenialView } from '../../../../webhook/confinement/denials/denial-views.js'
 
@@ -48,5 +49,16 @@ test('no full stop touches a command', (t) => {
     ['denied on purpose: libc has an alternative', 'denied on purpose: libc has an alternative.']
   ]
   for (const [hint, expected] of table) t.equal(endOf(hint), expected)
+  t.end()
+})
+
+test('a process whose name is a command gets no options of the installation', (t) => {
+  const options = { secco: '--state /s', kubectl: '--context c' }
+  for (const comm of ['secco uninstall', 'kubectl delete', '(secco uninstall']) {
+    const sentence = denialSentence({ ...view, comm, hint: 'list them with `secco ps`' })
+    const printed = withOptionsInText(sentence, options)
+    t.equal(printed, sentence.replace('secco ps', 'secco --state /s ps'), comm)
+    t.match(printed, comm.replace(' ', '\\x20'), 'the name can still be read')
+  }
   t.end()
 })
