@@ -104,10 +104,8 @@ Examples:
         baseline,
         output: parseOutput(options.output, formats) as (typeof formats)[number]
       }
-      await withStore(command, context, async (store) => {
-        // A name that the store does not take ends the program: nothing may be open then.
-        await store.get('SeccompProfile', args.ref)
-        return runLearn(args, { ...seenBy(command, context), store })
-      })
+      await withStore(command, context, (store) =>
+        runLearn(args, { ...seenBy(command, context), store })
+      )
     })
 }

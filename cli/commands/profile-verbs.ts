@@ -149,15 +149,10 @@ export function addProfileVerbs(program: Command, context: VerbContext): void {
         const ref = parseRef(name, options.namespace)
         const known = await knownByHub(ref, command, context)
         const { showProfile } = await import('../profiles/profile-show.js')
-        const { hasHubStatus } = await import('../profiles/get.js')
-        await withStore(command, context, async (store) => {
-          const now = context.now().getTime()
-          const code = await showProfile(context.io, store, ref, { output, now, ...known })
-          const profile = await store.get('SeccompProfile', ref)
-          if (profile !== undefined && hasHubStatus(profile))
-            await noteWithoutHub(command, context, 'what nodes hold and what runs may have changed')
-          return code
-        })
+        const noteIfStale = () =>
+          noteWithoutHub(command, context, 'what nodes hold and what runs may have changed')
+        const args = { output, now: context.now().getTime(), noteIfStale, ...known }
+        await withStore(command, context, (store) => showProfile(context.io, store, ref, args))
       }
     )
   addApprove(profile, context)

@@ -35,12 +35,28 @@ export interface LearnRun {
 /** Starts to watch, and says at once when no profile has the name. @throws SeccoError UNAVAILABLE without a hub */
 export async function startRun(
   dependencies: LearnDependencies,
-  { ref, baseline }: LearnArgs
+  args: LearnArgs
 ): Promise<LearnRun> {
-  const { io, store, hub, now } = dependencies
-  const key = keyOf(ref)
+  const { io, hub, now } = dependencies
   const report = (text: string): void => io.stderr(`${plain(text)}\n`)
-  const watch = await RunWatch.start({ open: hub, key, report, now })
+  const watch = await RunWatch.start({ open: hub, key: keyOf(args.ref), report, now })
+  try {
+    return await knownBefore(dependencies, args, { watch, report })
+  } catch (error) {
+    // A name that the store does not take, for example: a watch that stays open keeps the program.
+    await watch.close()
+    throw error
+  }
+}
+
+/** Returns what is known before the command begins. */
+async function knownBefore(
+  dependencies: LearnDependencies,
+  { ref, baseline }: LearnArgs,
+  { watch, report }: { watch: RunWatch; report: (text: string) => void }
+): Promise<LearnRun> {
+  const { store, now } = dependencies
+  const key = keyOf(ref)
   // What ended before the command has to be known before it: no clock of a node is compared with another one.
   const recordedBefore = await watch.recorded(ref)
   const before = await store.get('SeccompProfile', ref)

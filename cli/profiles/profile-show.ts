@@ -23,6 +23,8 @@ import { type TrailEntry, trailOf } from '../../src/seccomp/review/trail.js'
 import { mustGetProfile, printObserved } from './profile.js'
 import { explainRendering, type Rendered } from '../lib/profile-rendering.js'
 import { storeResolver } from '../lib/store-resolver.js'
+import { foreignName } from '../../src/lib/printed-commands.js'
+import { hasHubStatus } from './get.js'
 
 function line(io: Io, label: string, value: string): void {
   io.stdout(`${paint(io, 'bold', `${label}:`.padEnd(15))}${plain(value)}\n`)
@@ -201,7 +203,8 @@ function denialLabel({ expected, action }: ProfileDenial): string {
 function denialText(denial: ProfileDenial, now: number): string {
   const { container, syscall, count, action, lastSeen, errno, signal, pid, comm } = denial
   const answer = signal !== '' ? ` ${signal}` : errno > 0 ? ` ${errnoName(errno)}` : ''
-  const caller = comm === '' ? '' : `, newest by ${comm}${pid > 0 ? ` (pid ${pid})` : ''}`
+  const caller =
+    comm === '' ? '' : `, newest by ${foreignName(comm)}${pid > 0 ? ` (pid ${pid})` : ''}`
   const wrong = denial.succeeded > 0 ? `, YET IT SUCCEEDED ${denial.succeeded} ×` : ''
   return `${syscall} ${count} × in ${container} (${action}${answer}${caller}), last ${age(lastSeen, now)} ago${wrong}`
 }
@@ -217,6 +220,8 @@ export async function showProfile(
     denials: readonly ProfileDenial[] | undefined
     /** What nodes did not record; undefined where nobody can be asked. */
     nodes?: readonly NodeLoss[] | undefined
+    /** Prints a note when no hub keeps the status up to date. */
+    noteIfStale?: () => Promise<void>
   }
 ): Promise<number> {
   const profile = await mustGetProfile(store, ref)
@@ -250,5 +255,6 @@ export async function showProfile(
       size,
       seen: seenOf(profile)
     })
+  if (hasHubStatus(profile)) await args.noteIfStale?.()
   return 0
 }

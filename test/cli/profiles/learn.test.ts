@@ -72,6 +72,8 @@ interface Known {
   before?: SeccompProfile
   found?: SeccompProfile | null
   hub?: () => Promise<ReturnType<typeof hubOf>>
+  /** What the store answers instead of a profile. */
+  error?: SeccoError
   /** What the hub answers one after the other when it is asked to write what it recorded; the last one again and again. */
   recorded?: readonly (Recorded | undefined)[]
   /** What the hub answers about denials: first before the command, and the last one again and again. */
@@ -101,6 +103,7 @@ async function gate(more: Partial<LearnArgs>, { before, found = profile, ...give
   const store: Pick<Store, 'get' | 'list'> = {
     get: (() => {
       asked += 1
+      if (given.error !== undefined) return Promise.reject(given.error)
       return Promise.resolve(hasCommand && asked === 1 ? before : (found ?? undefined))
     }) as Store['get'],
     list: (() => Promise.resolve([profile])) as Store['list']
@@ -356,6 +359,22 @@ test('0 is only for a workload that was recorded in the run, and completely', as
     t.equal(outcome.code, code, `${what}: ${answer.reason}`)
     t.match(answer, { verdict, reason, exitCode: code }, what)
   }
+})
+
+test('an error before the command ends the watch: nothing keeps the program', async (t) => {
+  let ended = false
+  const open = hubOf(
+    () => sent,
+    () => ({ knownSince: '', items: [] })
+  )
+  const follow: Hub['follow'] = async (path, events, signal) => {
+    await open.follow(path, events, signal)
+    ended = true
+  }
+  const error = new SeccoError('INVALID_NAME', 'name "TYPO" is not a valid name')
+  const given = { hub: () => Promise.resolve({ ...open, follow }), error }
+  await t.rejects(gate({ command: ['true'], baseline }, given), { code: 'INVALID_NAME' })
+  t.ok(ended)
 })
 
 test('without a hub the command does not run', async (t) => {

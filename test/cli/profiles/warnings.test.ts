@@ -68,19 +68,10 @@ test('apply warns of what lint warns of, in the same words', async (t) => {
     )
   })
 
-  await t.test(
-    'a gate reads its name and its baseline before it opens a hub, which would keep it',
-    async (t) => {
-      const path = join(env.SECCO_STATE, 'baseline.json')
-      await writeFile(path, '{"x86_64":["read"]}')
-      for (const [name, file, words] of [
-        ['TYPO', path, /name "TYPO" is not a valid name \(INVALID_NAME\)/],
-        ['web', `${path}.absent`, /next: check the path given with --fail-on-new/]
-      ] as const) {
-        const gate = await runSecco(['learn', name, '--fail-on-new', file, '--', 'true'], { env })
-        t.equal(gate.code, 1)
-        t.match(gate.stderr, words)
-      }
-    }
-  )
+  await t.test('the error of a baseline names its option', async (t) => {
+    const path = join(env.SECCO_STATE, 'absent.json')
+    const gate = await runSecco(['learn', 'web', '--fail-on-new', path, '--', 'true'], { env })
+    t.equal(gate.code, 1)
+    t.match(gate.stderr, /next: check the path given with --fail-on-new/)
+  })
 })
