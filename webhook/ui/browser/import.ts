@@ -1,4 +1,4 @@
-import { ask, failureText } from './api.js'
+import { ask, failureText, showForce } from './api.js'
 import { standing } from './fields.js'
 
 const largest = 4 * 1024 * 1024
@@ -70,11 +70,13 @@ async function send(form: HTMLFormElement, keep: boolean): Promise<void> {
     files,
     namespace: value('namespace'),
     ...(value('name') === '' ? {} : { name: value('name') }),
-    dryRun: !keep
+    dryRun: !keep,
+    ...(value('force') === 'true' ? { force: true } : {})
   }
   const answer = await ask('POST', form.dataset['url'] ?? '', body)
   if (!answer.ok) {
     showError(failureText(answer.failure))
+    showForce(standing(form), answer.failure)
     return
   }
   const { imported, losses } = answer.data as { imported: Imported[]; losses: Loss[] }

@@ -7,7 +7,7 @@ import { isDelivered } from '../../views/view.js'
 import type { Call } from '../model/context.js'
 import { type Derived, derivedOf, keyOf, profileHref } from '../model/derived.js'
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
-import { Filters, FormError, TextField } from '../parts/forms.js'
+import { Filters, ForceIfAsked, FormError, TextField } from '../parts/forms.js'
 import { Moment, NewestMark, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody } from '../parts/panels.js'
@@ -94,6 +94,7 @@ function ImportPanel(): VNode {
             placeholder="from the file"
           />
         </div>
+        <ForceIfAsked />
         <FormError />
         <div data-import-result aria-live="polite" />
         <div class="row">

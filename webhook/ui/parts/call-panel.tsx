@@ -13,7 +13,7 @@ import { isBlocked } from '../../../src/seccomp/render/emergency.js'
 import type { DenialView } from '../../views/denial-view.js'
 import { keyOf } from '../model/derived.js'
 import type { Cell } from '../model/grid.js'
-import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
+import { ActionForm, ForceIfAsked, FormError, Hidden, NamedField } from './forms.js'
 import { blockedText } from './format.js'
 import { ContainerIdMark, Moment, Tag } from './marks.js'
 import { Command, Sentence } from './panels.js'
@@ -196,6 +196,7 @@ function DecideForm(shown: Shown): VNode | null {
         maxlength={200}
         placeholder="why"
       />
+      <ForceIfAsked />
       <FormError />
       <button class={`btn ${allowed ? 'danger' : 'primary'}`} type="submit">
         {allowed ? 'Deny' : 'Allow'} {name}
