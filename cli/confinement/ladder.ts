@@ -6,6 +6,7 @@ import type { LadderView } from '../../webhook/confinement/ladder/ladder-view.js
 import { plural } from '../../src/lib/plural.js'
 import { newPodsText, othersText, runningCommand } from '../../src/seccomp/review/new-pods.js'
 import { type Io, plain } from '../lib/io.js'
+import { readyWait } from '../lib/ready-wait.js'
 import { printObject } from '../lib/output.js'
 import type { Hub } from '../hubs/hub.js'
 
@@ -88,6 +89,13 @@ function printLadder(
   printAssignment(io, view.assignment)
 }
 
+/** Prints what to wait for before pods are rolled: a replica of the webhook may still give them the mode of before. */
+function printWait(io: Io, { namespace, profile, workload }: LadderAnswer): void {
+  // Outside Kubernetes, and where nobody knows, there is nothing that kubectl could wait for.
+  if (workload === '' || workload.startsWith('Container/')) return
+  io.stderr(`  ${readyWait(namespace, [profile])}\n`)
+}
+
 /** Returns what to do after a promotion: put it in force in the pods that run, or else who gets it. */
 function nextText(view: LadderAnswer, mode: 'audit' | 'enforce'): string {
   const { namespace, profile, canary, assignment } = view
@@ -115,7 +123,10 @@ export async function promoteWorkload(
   printLadder(io, view, output, 'promote')
   if (args.dryRun && output === 'table') io.stderr(`${args.mode}: ${modeTexts[args.mode]}\n`)
   if (args.dryRun) io.stderr('dry run: nothing was changed\n')
-  else if (output === 'table') io.stderr(`  next: ${nextText(view, args.mode)}\n`)
+  else if (output === 'table') {
+    printWait(io, view)
+    io.stderr(`  next: ${nextText(view, args.mode)}\n`)
+  }
   return 0
 }
 
@@ -126,6 +137,8 @@ export async function rollbackWorkload(
   args: { profile: string; reason: string },
   output: 'table' | 'json' | 'yaml'
 ): Promise<number> {
-  printLadder(io, await hub.ask<LadderAnswer>('/api/v1/rollback', args), output, 'rollback')
+  const view = await hub.ask<LadderAnswer>('/api/v1/rollback', args)
+  printLadder(io, view, output, 'rollback')
+  if (output === 'table') printWait(io, view)
   return 0
 }

@@ -136,6 +136,8 @@ test('a step says where the profile is in force, what gives it to pods, and how 
     const { io, printed } = captureIo()
     await promoteWorkload(io, hubOf([hub]), { ...args, dryRun }, 'table')
     t.ok(printed.stdout.endsWith(`${lines.join('\n')}\n`), printed.stdout)
+    const wait = 'kubectl wait --for=condition=Ready seccompprofiles.secco.dev/web -n shop'
+    t.equal(printed.stderr.includes(wait), !dryRun, printed.stderr)
   }
 })
 
@@ -166,6 +168,7 @@ test('each command that a step prints names the installation', async (t) => {
       const more = { canary: undefined, quietFor: undefined, dryRun: false, force: false }
       await promoteWorkload(io, hubs, { ...args, ...more }, 'table')
     }
+    t.notMatch(printed.stderr, 'kubectl', 'nothing to wait for outside Kubernetes')
     const commands = commandsOfText(printed.stdout + printed.stderr)
     t.ok(commands.length >= 2, `${step}: ${commands.length}`)
     for (const { rest } of commands) t.match(rest, /^--state \/s /, `${step}: secco ${rest}`)

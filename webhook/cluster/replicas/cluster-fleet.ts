@@ -1,6 +1,6 @@
 import { type FleetParts, joinParts, partsOf, renderingOf } from '../../hub/nodes/fleet-parts.js'
 import type { NodeState } from '../../hub/nodes/node-state.js'
-import type { FleetState, ReplicaReadiness } from '../../hub/nodes/readiness.js'
+import type { FleetState, ReplicaReadiness, ServedState } from '../../hub/nodes/readiness.js'
 import type { ClusterNode, ClusterView } from '../watch/cluster-view.js'
 import type { HubSummary } from './hub-summary.js'
 import { startupTaint } from '../../../src/api/names.js'
@@ -71,12 +71,12 @@ export function expectedNodes(view: Pick<ClusterView, 'nodes' | 'podsOn'>): stri
 /**
  * Returns the fleet of a cluster at one moment: its Linux nodes, with what the active hub knows of each. A node that
  * it does not know lacks everything.
- * @param replicas returns the replicas of the webhook that serve a revision, where this one follows them
+ * @param replicas returns the replicas of the webhook that serve a profile, where this one follows them
  */
 export function clusterFleet(
   nodes: ReadonlyMap<string, ClusterNode>,
   source: FleetSource,
-  replicas?: (path: string) => ReplicaReadiness
+  replicas?: (state: ServedState) => ReplicaReadiness
 ): FleetState {
   const unknown: string[] = []
   const known = new Set<string>()

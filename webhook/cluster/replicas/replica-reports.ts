@@ -1,10 +1,10 @@
 import { admissionRole } from '../../../src/api/names.js'
 import { Listeners } from '../../../src/lib/listeners.js'
 import type { Logger } from '../../../src/lib/log.js'
-import type { ProfileState } from '../../../src/rules/profile-state.js'
+import type { RevisionState } from '../../../src/rules/profile-state.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 import type { RawObject } from '../../../src/store/kubernetes-reflector.js'
-import type { ReplicaReadiness } from '../../hub/nodes/readiness.js'
+import type { ReplicaReadiness, ServedState } from '../../hub/nodes/readiness.js'
 import type { ClusterPod, ClusterView } from '../watch/cluster-view.js'
 import {
   type ConfigMapPublisher,
@@ -24,10 +24,25 @@ export const replicasName = 'secco-replicas'
 /** Revisions in one report, 300 KiB of the 1 MiB that an object may have. Further ones count as not served, which is safe. */
 const mostKeys = 19_200
 
-/** Returns the revisions that a snapshot gives to new pods in enforce mode, in a form that does not depend on their order. */
-export function servedKeys(states: Iterable<ProfileState>): string {
+/**
+ * Returns the key of what new pods get of a profile: its newest revision, the mode that people chose, and their canary. Two
+ * replicas with the same key give the same.
+ */
+function keyOfState({ enforce, ladder }: ServedState): string {
+  const of = (place: { mode: string; revision?: RevisionState }) => [
+    place.mode,
+    place.revision?.digest
+  ]
+  const { canary } = ladder ?? {}
+  const share = canary && [canary.percent, ...of(canary.from)]
+  const modes = ladder === undefined ? '' : JSON.stringify([...of(ladder), share])
+  return keyOf(`${enforce?.path ?? ''} ${modes}`)
+}
+
+/** Returns what a snapshot gives to new pods, in a form that does not depend on the order of the profiles. */
+export function servedKeys(states: Iterable<ServedState>): string {
   const keys: string[] = []
-  for (const { enforce } of states) if (enforce?.ready === true) keys.push(keyOf(enforce.path))
+  for (const state of states) if (state.enforce?.ready === true) keys.push(keyOfState(state))
   return keys.sort().slice(0, mostKeys).join('')
 }
 
@@ -110,9 +125,9 @@ export class ReplicaReports {
 
   readonly onChange = this.#listeners.add
 
-  /** Returns which ready replicas give new pods the revision of a path. */
-  readonly of = (path: string): ReplicaReadiness => {
-    const key = keyOf(path)
+  /** Returns which ready replicas give new pods the revision of a profile, in its mode. */
+  readonly of = (state: ServedState): ReplicaReadiness => {
+    const key = keyOfState(state)
     const ready = this.#ready()
     const silent = this.#silentOf(ready)
     const waiting = ready.filter(

@@ -1,5 +1,6 @@
 import type { Condition } from '../../../src/api/seccomp-profile.js'
 import { listed, plural } from '../../../src/lib/plural.js'
+import type { ProfileState } from '../../../src/rules/profile-state.js'
 import type { RenderOptions } from '../../../src/seccomp/render/render.js'
 
 /** Readiness is the number of counted nodes that have a revision, and the others. */
@@ -16,11 +17,14 @@ export interface Readiness {
   replicas?: ReplicaReadiness | undefined
 }
 
+/** ServedState is what decides which revision new pods get of a profile, and in which mode. */
+export type ServedState = Pick<ProfileState, 'enforce' | 'ladder'>
+
 /** ReplicaReadiness is the number of ready webhook replicas that give new pods a revision, and the names of the others. */
 export interface ReplicaReadiness {
   serving: number
   total: number
-  /** Replicas that have reported lately, and not this revision. */
+  /** Replicas that have reported lately, and not this revision in this mode. */
   waiting: readonly string[]
   /** Replicas of which no report is known, or only an old one. */
   silent: readonly string[]
@@ -31,8 +35,8 @@ export interface FleetState {
   rendering: Pick<RenderOptions, 'runtimes' | 'machine'>
   /** Returns the readiness of the revision with that path. */
   readiness(path: string): Readiness
-  /** Returns the replicas of the webhook that serve the revision of that path; absent where no other than this one is known. */
-  replicas?(path: string): ReplicaReadiness
+  /** Returns the replicas of the webhook that serve a profile as it is now; absent where no other than this one is known. */
+  replicas?(state: ServedState): ReplicaReadiness
   /** Names of all nodes, where they are objects of a cluster. */
   nodes?: ReadonlySet<string>
 }

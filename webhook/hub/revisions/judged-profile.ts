@@ -180,7 +180,7 @@ export async function judgeProfile(
   if (approved !== enforce) revisions.of(approved)
   const path = revisionPath(namespace, name, enforce)
   const { fleet } = services
-  const readiness = { ...fleet.readiness(path), replicas: fleet.replicas?.(path) }
+  const readiness = { ...fleet.readiness(path), replicas: fleet.replicas?.(state) }
   const outcome = { digest: enforce, approved, audit, readiness, parents }
   return { state, outcome: { state: 'rendered', ...outcome }, desired, unblocked }
 }

@@ -1,5 +1,6 @@
 import { type Test, test } from 'tap'
 import { admissionRole } from '../../../../src/api/names.js'
+import type { ProfileState } from '../../../../src/rules/profile-state.js'
 import type { RawObject } from '../../../../src/store/kubernetes-reflector.js'
 import {
   ReplicaReports,
@@ -9,6 +10,7 @@ import {
 import { createClusterCache } from '../../../../webhook/cluster/watch/cluster-view.js'
 import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
 import { names } from '../../../../cli/install/names.js'
+import type { ServedState } from '../../../../webhook/hub/nodes/readiness.js'
 import { testProfile, testRevision } from '../../../helpers/rules.js'
 
 const [old, wanted] = [testRevision('shop', 'web', 'a'), testRevision('shop', 'web', 'b')]
@@ -112,7 +114,7 @@ const table: [string, Record<string, Given>, Expected][] = [
 for (const [what, given, [serving, total, waiting, silent]] of table) {
   test(`who serves a revision: ${what}`, (t) => {
     const { reports } = rig(t, given)
-    t.strictSame(reports.of(wanted.path), { serving, total, waiting, silent })
+    t.strictSame(reports.of({ enforce: wanted }), { serving, total, waiting, silent })
     t.end()
   })
 }
@@ -122,29 +124,33 @@ test('a report that is not renewed is not believed, and one that is stays', (t) 
     a: { ready: 'True', report: served(wanted) },
     b: { ready: 'True', report: served(wanted) }
   })
-  t.equal(reports.of(wanted.path).serving, 2)
+  t.equal(reports.of({ enforce: wanted }).serving, 2)
   clock.at = 40_000
   const before = news()
   settle('2', { a: served(wanted), b: undefined })
   t.equal(news(), before + 1, 'the report of b is gone')
-  t.strictSame(reports.of(wanted.path).silent, ['b'])
+  t.strictSame(reports.of({ enforce: wanted }).silent, ['b'])
   settle('3', { a: served(wanted), b: served(wanted) })
   clock.at = 84_000
   settle('4', { a: served(wanted) })
   settle('4', { a: served(wanted), b: served(wanted) })
-  t.strictSame(reports.of(wanted.path), { serving: 2, total: 2, waiting: [], silent: [] })
+  t.strictSame(reports.of({ enforce: wanted }), { serving: 2, total: 2, waiting: [], silent: [] })
   const renewed = news()
   settle('5', { a: served(wanted), b: served(wanted) })
   t.equal(news(), renewed, 'a renewal is no news')
   clock.at = 130_000
-  t.strictSame(reports.of(wanted.path).silent, ['a', 'b'], 'older than 45 s')
+  t.strictSame(reports.of({ enforce: wanted }).silent, ['a', 'b'], 'older than 45 s')
   reports.restart()
-  t.equal(reports.of(wanted.path).serving, 2, 'a hub that just became active saw none of it')
+  t.equal(
+    reports.of({ enforce: wanted }).serving,
+    2,
+    'a hub that just became active saw none of it'
+  )
   view.putPod(readPod(podOf('b', { ready: 'False' })))
   t.equal(news(), renewed + 1, 'a pod that is not ready any more is news')
-  t.equal(reports.of(wanted.path).total, 1)
+  t.equal(reports.of({ enforce: wanted }).total, 1)
   view.removePod('a')
-  t.equal(reports.of(wanted.path).total, 0)
+  t.equal(reports.of({ enforce: wanted }).total, 0)
   t.end()
 })
 
@@ -161,7 +167,17 @@ test('what a replica reports', (t) => {
   t.equal(served(wanted, other), served(other, wanted), 'in any order')
   t.not(served(wanted), served(old))
   t.equal(served(lacked), '', 'a revision that nodes lack is not served')
-  const state = { namespace: 'shop', name: 'web', approved: false }
+  const audit = { mode: 'audit' } as const
+  const states: ServedState[] = [
+    { enforce: wanted },
+    { enforce: wanted, ladder: audit },
+    { enforce: wanted, ladder: { mode: 'enforce' } },
+    { enforce: wanted, ladder: { mode: 'enforce', revision: old } },
+    { enforce: wanted, ladder: { mode: 'enforce', canary: { percent: 10, from: audit } } },
+    { enforce: wanted, ladder: { mode: 'enforce', canary: { percent: 20, from: audit } } }
+  ]
+  t.equal(new Set(states.map((state) => servedKeys([state]))).size, states.length, 'each its own')
+  const state: ProfileState = { namespace: 'shop', name: 'web', approved: false }
   t.equal(servedKeys([state]), '')
   const many = Array.from({ length: 20_000 }, (_, at) => ({
     ...{ ...state, approved: true },

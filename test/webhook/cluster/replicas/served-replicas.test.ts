@@ -33,6 +33,7 @@ interface Profile {
   metadata: { generation: number }
   status?: {
     revision?: string
+    auditRevision?: string
     conditions?: {
       type: string
       status: string
@@ -202,6 +203,26 @@ test('Ready waits for the replica of the webhook whose watch hangs', {
       t.equal(await pathGiven(), await current(), 'what is created after that gets the next')
     }
   )
+
+  await t.test('the mode counts, too: a promotion waits for the held replica', async (t) => {
+    const inMode = async (mode: string): Promise<string> => {
+      await kube.do('PATCH', `${profiles}/web`, { spec: { ladder: { mode } } }, merge)
+      return mode
+    }
+    const enforced = await pathGiven()
+    held.proxy.freeze()
+    await inMode('audit')
+    t.match(await untilReason('WaitingForReplicas', /1 of 2/), /does not serve it yet: held$/)
+    t.equal(await pathGiven(), enforced, 'a pod that is created now is still enforced')
+    held.proxy.reset()
+    const waited = await waitForReady()
+    t.equal(waited.code, 0, waited.stderr)
+    const { auditRevision = 'none' } = (await profile()).status ?? {}
+    t.equal(await pathGiven(), revisionPath('shop', 'web', auditRevision))
+    await inMode('enforce')
+    t.equal((await waitForReady()).code, 0)
+    t.equal(await pathGiven(), enforced, 'and back')
+  })
 
   await t.test('a replica that reports nothing is named, until it is gone', async (t) => {
     await readyPod('earlier')
