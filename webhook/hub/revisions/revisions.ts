@@ -24,7 +24,8 @@ import { type Unblocked, unblockedOf, type UnblockedRevision } from './unblocked
 /** Writes of statuses at the same time. */
 const writesAtOnce = 8
 
-interface FollowedProfile extends WrittenStatus, RenderedProfile {
+interface FollowedProfile extends RenderedProfile {
+  status: WrittenStatus
   /** What a pass depends on of the profile itself: observations change the rest all the time. */
   outcomeInput: string
   /** When its spec was seen first as it is (RFC 3339): one time for all nodes and for the status. */
@@ -147,7 +148,7 @@ export class Revisions {
 
   /** From now on this hub writes the statuses: what it wrote before may have been overwritten. */
   writesBegin(): void {
-    for (const one of this.#followed.values()) one.written = ''
+    for (const one of this.#followed.values()) one.status.written = ''
     this.#later(this.#options.debounceMs)
   }
 
@@ -178,7 +179,8 @@ export class Revisions {
     const editedAt = isSame ? before.editedAt : new Date().toISOString()
     const outcomeInput = outcomeInputOf(profile, renderingInput)
     const inputs = { profile, renderingInput, outcomeInput, editedAt }
-    this.#followed.set(key, { rendered: undefined, ...unwritten, ...before, ...inputs })
+    const status = before?.status ?? unwritten()
+    this.#followed.set(key, { rendered: undefined, ...before, ...inputs, status })
     if (before?.outcomeInput === outcomeInput) return false
     if (!onlyLearns(profile) || key === emergencyLabel || this.#isExtended()) return true
     this.#learns(key, profile)

@@ -5,7 +5,7 @@ import type { Store } from '../../../src/store/store.js'
 import { type ProfileOutcome, withOutcome } from '../status/profile-status.js'
 import { isReady, isServed, unservedText, waitingText } from '../nodes/readiness.js'
 
-/** WrittenStatus is what was written to the status of one profile. */
+/** WrittenStatus is what was written to the status of one profile: one object for as long as the profile exists. */
 export interface WrittenStatus {
   /** The last outcome that was written. It is written once, so that two hubs do not overwrite each other in turns. */
   written: string
@@ -22,13 +22,18 @@ export interface WrittenStatus {
  */
 const replicasMs = 2000
 
-/** FollowedSpec is a profile, and since when its spec is as it is (RFC 3339). */
+/** FollowedSpec is a profile, since when its spec is as it is (RFC 3339), and what was written to its status. */
 interface FollowedSpec {
   profile: SeccompProfile
   editedAt: string
+  /** Shared with later versions of the profile: the event of a write may come before its answer. */
+  status: WrittenStatus
 }
 
-export const unwritten: WrittenStatus = { written: '', urgent: '', writtenAt: 0, lastError: '' }
+/** Returns the record of a status that was not written yet. */
+export const unwritten = (): WrittenStatus => ({
+  ...{ written: '', urgent: '', writtenAt: 0, lastError: '' }
+})
 
 /** Returns the part of an outcome that is written at once; the number of nodes that are ready so far can wait. */
 function urgentPartOf(outcome: ProfileOutcome): unknown {
@@ -69,7 +74,7 @@ function urgentTextOf({ metadata: { uid, generation } }: SeccompProfile, outcome
 }
 
 /** Creates a writer of outcomes to the status of profiles; it writes each outcome once. */
-export function createStatusWriter<One extends WrittenStatus & FollowedSpec>(options: {
+export function createStatusWriter<One extends FollowedSpec>(options: {
   store: Store
   logger: Logger
   /** Time between two writes about nothing but the number of nodes; 0: each is written. */
@@ -96,12 +101,13 @@ export function createStatusWriter<One extends WrittenStatus & FollowedSpec>(opt
   return {
     async write(one, outcome) {
       const { namespace = '', name, uid, generation } = one.profile.metadata
+      const { status } = one
       const written = JSON.stringify([uid, generation, contentOf(outcome)])
-      if (one.written === written) return
+      if (status.written === written) return
       const urgent = urgentTextOf(one.profile, outcome)
       const restMs = hasEveryNode(outcome) ? Math.min(countMs, replicasMs) : countMs
-      const wait = one.writtenAt + restMs - performance.now()
-      if (one.written !== '' && one.urgent === urgent && wait > 0) {
+      const wait = status.writtenAt + restMs - performance.now()
+      if (status.written !== '' && status.urgent === urgent && wait > 0) {
         recount(wait)
         return
       }
@@ -114,14 +120,14 @@ export function createStatusWriter<One extends WrittenStatus & FollowedSpec>(opt
         const after = await store.update('SeccompProfile', ref, change, one.profile)
         // The spec has changed meanwhile: this outcome is about an older one, and an event brings the newer one.
         if (!options.isCurrent(one, after)) return
-        Object.assign(one, { written, urgent, writtenAt: performance.now(), lastError: '' })
+        Object.assign(status, { written, urgent, writtenAt: performance.now(), lastError: '' })
       } catch (thrown) {
         const error = toSeccoError(thrown)
         if (error.code === 'NOT_FOUND') return
-        if (one.lastError !== error.message) {
+        if (status.lastError !== error.message) {
           const { code, message: reason } = error
           logger.error({ code, namespace, profile: name, reason }, 'status not written')
-          one.lastError = error.message
+          status.lastError = error.message
         }
         // A broken document comes back as an event once somebody fixes it.
         if (error.code !== 'STORE_CORRUPT' && error.code !== 'TOO_LARGE') again(options.retryMs)
@@ -131,7 +137,7 @@ export function createStatusWriter<One extends WrittenStatus & FollowedSpec>(opt
       outcome.state === 'rendered' &&
       isReady(outcome.readiness) &&
       // Replicas serve it only once they have read that the nodes have it.
-      (!isServed(outcome.readiness) || one.urgent !== urgentTextOf(one.profile, outcome)),
+      (!isServed(outcome.readiness) || one.status.urgent !== urgentTextOf(one.profile, outcome)),
     close: () => clearTimeout(timer)
   }
 }

@@ -43,6 +43,7 @@ test('a simulation for a profile is about the containers that it reaches', async
       expected,
       action,
       abi: 'x86_64',
+      comm: 'app',
       arguments: '',
       revision: '',
       namespace: 'shop',

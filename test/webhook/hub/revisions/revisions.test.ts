@@ -74,6 +74,38 @@ test('a profile that learns is known at once with the workload that it is learne
   t.match(state(), known, 'and after one')
 })
 
+test('a status whose event comes before the answer to its write counts as written', async (t) => {
+  const { logger } = collectLog()
+  const files = await openRevisionFiles(t.testdir({}), { build: 'test', logger })
+  let stored = named(allowing(['read']))
+  const nodes = { ready: 1, total: 1, waiting: [] as string[], failed: [] }
+  const update = (_kind: string, _ref: object, change: (one: SeccompProfile) => SeccompProfile) => {
+    stored = change(stored)
+    revisions.event({ type: 'applied', object: stored })
+    return Promise.resolve(stored)
+  }
+  const revisions = testRevisions({
+    ...{ store: { update } as unknown as Store, files, logger },
+    fleet: () => ({ rendering: {}, readiness: () => ({ ...nodes }) })
+  })
+  t.teardown(() => revisions.close())
+  const ready = () => stored.status?.conditions?.find(({ type }) => type === 'Ready')?.status
+  revisions.event({ type: 'applied', object: stored })
+  await revisions.settle()
+  t.equal(ready(), 'True')
+  // Back and forth: each time the outcome is the one of the write before last.
+  for (const [has, expected] of [
+    [0, 'False'],
+    [1, 'True'],
+    [0, 'False']
+  ] as const) {
+    Object.assign(nodes, { ready: has, waiting: has === 1 ? [] : ['a'] })
+    revisions.nodesChanged()
+    await revisions.settle()
+    t.equal(ready(), expected)
+  }
+})
+
 test('the time of an edit without an approval is the same for every node and in the status', async (t) => {
   const profile = named(allowing(['bpf']))
   const { revisions, apply } = await revisionsOf(t, profile)

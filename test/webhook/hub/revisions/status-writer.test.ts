@@ -2,7 +2,11 @@ import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import type { Store } from '../../../../src/store/store.js'
 import type { ProfileOutcome } from '../../../../webhook/hub/status/profile-status.js'
-import { createStatusWriter, unwritten } from '../../../../webhook/hub/revisions/status-writer.js'
+import {
+  createStatusWriter,
+  unwritten,
+  type WrittenStatus
+} from '../../../../webhook/hub/revisions/status-writer.js'
 import { collectLog } from '../rig.js'
 
 test('an outcome for an older spec does not count as written', async (t) => {
@@ -20,15 +24,17 @@ test('an outcome for an older spec does not count as written', async (t) => {
     }
   } as unknown as Store
   let isCurrent = false
-  const writer = createStatusWriter<
-    typeof unwritten & { profile: SeccompProfile; editedAt: string }
-  >({
+  const writer = createStatusWriter<{
+    profile: SeccompProfile
+    editedAt: string
+    status: WrittenStatus
+  }>({
     ...{ store, logger: collectLog().logger, countMs: 0, retryMs: 10 },
     isCurrent: () => isCurrent,
     again: () => undefined
   })
   t.teardown(() => writer.close())
-  const one = { ...unwritten, profile, editedAt: '2026-01-01T00:00:00Z' }
+  const one = { status: unwritten(), profile, editedAt: '2026-01-01T00:00:00Z' }
   const outcome: ProfileOutcome = { state: 'unapproved' }
   await writer.write(one, outcome)
   t.equal(written, 0, 'the profile has changed meanwhile')
