@@ -76,7 +76,10 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   const bad = await use.delivered('api', good.revision)
   const why = 'a smaller profile'
   const share = ['--canary', '25%', '--quiet-for', '1h', '--reason', why]
-  const promoted = await me('promote', `${namespace}/api`, 'enforce', ...share)
+  // The path was asked for while the pods started, so the step without force is rejected.
+  const kept = await me('promote', `${namespace}/api`, 'enforce', ...share)
+  t.match(kept.stderr, /recorded starts called getsid, and its revision denies it/)
+  const promoted = await me('promote', `${namespace}/api`, 'enforce', '--force', ...share)
   t.equal(promoted.code, 0, promoted.stderr)
   t.match(promoted.stdout, /canary: 25% get enforce sha256:\w+, the others enforce sha256:\w+/)
   await use.given(podOf(1), good.enforce)

@@ -60,7 +60,8 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
     ...{ mode: 'audit', comm: 'server', containerName: 'app', workload: 'Deployment/web' },
     hint: /enforce would deny it: secco denials allow healing\/web getsid/
   })
-  const dry = ['enforce', '--dry-run', '--reason', 'is it safe']
+  // It was asked for getsid while it started: without force the step is rejected.
+  const dry = ['enforce', '--force', '--dry-run', '--reason', 'is it safe']
   const evidence = await me('promote', `${namespace}/web`, ...dry)
   t.match(evidence.stdout, /[1-9]\d* calls? would have been denied, of kinds that were made since/)
   t.match(
@@ -68,7 +69,7 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
     /next mode: enforce, not yet: enforce would have denied \d+ calls?: getsid/
   )
 
-  await me('promote', `${namespace}/web`, 'enforce', '--reason', 'nobody needs it')
+  await me('promote', `${namespace}/web`, 'enforce', '--force', '--reason', 'nobody needs it')
   await willGet(first.enforce)
   await cluster.kubectl('-n', namespace, 'rollout', 'restart', 'deployment/web')
   const enforced = await podWith(first.enforce)

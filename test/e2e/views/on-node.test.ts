@@ -54,7 +54,7 @@ const allowed: readonly Allowed<NodeVictim>[] = [
     because: 'a pod of Secco that has ended is unknown'
   },
   {
-    path: /(Nothing was lost|losses \/ unidentified|problems \/ lost)/,
+    path: /(Nothing was lost|losses \/ unidentified|problems( \/ lost.*)?$)/,
     of: everything,
     because: "this node's kernel is that of other tests, whose containers it cannot name"
   },
