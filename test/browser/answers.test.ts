@@ -103,7 +103,10 @@ test('answers: an answer that comes after an update is shown on the updated page
     rig.changed()
     await untilSaid(page, /Delete\s+first/)
     lost()
-    await untilSaid(page, /the hub does not answer; the change may have been stored \(UNAVAILABLE\)/)
+    await untilSaid(
+      page,
+      /the hub does not answer; the change may have been stored \(UNAVAILABLE\)/
+    )
     t.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'mine')
   })
   t.same(

@@ -379,7 +379,7 @@ export const hub = mutants('hub', [
     'new-leader-writes',
     'A hub that becomes the leader writes every status again.',
     'webhook/hub/revisions/revisions.ts',
-    "for (const one of this.#followed.values()) one.written = ''",
+    "for (const { status } of this.#followed.values()) status.written = ''",
     '',
     standBy
   ],

@@ -18,18 +18,15 @@ import { type Surroundings, surroundingsOf } from './surroundings.js'
 import { onlyLearns, outcomeInputOf, renderingInputOf } from './rendering-inputs.js'
 import { inUseOf, originOf, RememberedOrigins } from './revision-origin.js'
 import type { RevisionsOptions } from './revisions-options.js'
-import { createStatusWriter, unwritten, type WrittenStatus } from './status-writer.js'
+import { createStatusWriter, type FollowedSpec, unwritten } from './status-writer.js'
 import { type Unblocked, unblockedOf, type UnblockedRevision } from './unblocked.js'
 
 /** Writes of statuses at the same time. */
 const writesAtOnce = 8
 
-interface FollowedProfile extends RenderedProfile {
-  status: WrittenStatus
+interface FollowedProfile extends RenderedProfile, FollowedSpec {
   /** What a pass depends on of the profile itself: observations change the rest all the time. */
   outcomeInput: string
-  /** When its spec was seen first as it is (RFC 3339): one time for all nodes and for the status. */
-  editedAt: string
 }
 
 /** Revisions renders profiles to revisions, follows them to the nodes, and keeps the states that admissions read. */
@@ -148,7 +145,7 @@ export class Revisions {
 
   /** From now on this hub writes the statuses: what it wrote before may have been overwritten. */
   writesBegin(): void {
-    for (const one of this.#followed.values()) one.status.written = ''
+    for (const { status } of this.#followed.values()) status.written = ''
     this.#later(this.#options.debounceMs)
   }
 
@@ -179,8 +176,7 @@ export class Revisions {
     const editedAt = isSame ? before.editedAt : new Date().toISOString()
     const outcomeInput = outcomeInputOf(profile, renderingInput)
     const inputs = { profile, renderingInput, outcomeInput, editedAt }
-    const status = before?.status ?? unwritten()
-    this.#followed.set(key, { rendered: undefined, ...before, ...inputs, status })
+    this.#followed.set(key, { rendered: undefined, status: unwritten(), ...before, ...inputs })
     if (before?.outcomeInput === outcomeInput) return false
     if (!onlyLearns(profile) || key === emergencyLabel || this.#isExtended()) return true
     this.#learns(key, profile)

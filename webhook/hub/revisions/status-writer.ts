@@ -22,9 +22,10 @@ export interface WrittenStatus {
  */
 const replicasMs = 2000
 
-/** FollowedSpec is a profile, since when its spec is as it is (RFC 3339), and what was written to its status. */
-interface FollowedSpec {
+/** FollowedSpec is a profile, and what was written to its status. */
+export interface FollowedSpec {
   profile: SeccompProfile
+  /** When its spec was seen first as it is (RFC 3339): one time for all nodes and for the status. */
   editedAt: string
   /** Shared with later versions of the profile: the event of a write may come before its answer. */
   status: WrittenStatus
