@@ -55,8 +55,8 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'False',
     reason: 'WaitingForReplicas',
     meaning:
-      'every node has the revision, and a ready replica of the webhook would still give pods the one before, or it in the mode ' +
-      'before, or does not report what it gives: its report is missing or older than 45 s; the message names it',
+      'every node has the revision, and a ready replica of the webhook would still give pods the revision or the mode of before, ' +
+      'or does not report what it gives: its report is missing or older than 45 s; the message names it',
     next:
       'wait; a replica of an earlier version reports nothing until it is replaced. If it stays: ' +
       'kubectl -n secco-system logs POD, then delete that pod'

@@ -1,10 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
-import process from 'node:process'
 import type { Command } from 'commander'
 import { test } from 'tap'
-import type { Io } from '../../cli/lib/io.js'
-import { buildProgram } from '../../cli/main.js'
 import {
   allShellBlocks,
   documentPaths,
@@ -13,6 +10,7 @@ import {
   shellBlocks
 } from '../helpers/documents.js'
 import { repositoryRoot } from '../helpers/repository.js'
+import { seccoProgram } from '../helpers/secco-program.js'
 
 /** Who runs the blocks of a marker, and where that is written. */
 const runners: Record<string, string> = {
@@ -45,19 +43,6 @@ test('every sh block is run by a test, or gives the reason why it is not', (t) =
   )
   t.end()
 })
-
-async function seccoProgram(): Promise<Command> {
-  const io: Io = {
-    ...{ stdout: () => undefined, stderr: () => undefined, isTerminal: false, color: false },
-    ...{ readFile: () => Promise.resolve(''), env: {} }
-  }
-  const { stdout, stderr } = process
-  return buildProgram({
-    ...{ io, argv: [], uid: 0, user: '', now: () => new Date(0), finish: () => undefined },
-    streams: { stdout, stderr, isTerminal: false },
-    stopSignal: () => new AbortController().signal
-  })
-}
 
 /** Returns what is wrong with the verb or an option of a command line; empty when it could be run. */
 function commandProblems(program: Command, args: readonly string[]): string[] {
