@@ -31,14 +31,14 @@ export function mustHaveSeenStart(
 
 /**
  * Returns the calls of recorded starts about which a revision says nothing, and so denies them; sorted. One that people muted
- * stays denied by their decision, and is left out.
+ * for every process stays denied by their decision, and is left out.
  */
 export function deniedStartCalls(
   { spec, status }: Pick<SeccompProfile, 'spec' | 'status'>,
   revision: Pick<LinuxSeccomp, 'syscalls'>
 ): string[] {
   const stated = new Set((revision.syscalls ?? []).flatMap(({ names }) => names))
-  for (const { syscall } of spec.mute ?? []) stated.add(syscall)
+  for (const { syscall, comm } of spec.mute ?? []) if (comm === undefined) stated.add(syscall)
   const started = new Set(Object.values(status?.startup ?? {}).flat())
   return [...started].filter((name) => isKnownSyscall(name) && !stated.has(name)).sort()
 }

@@ -60,12 +60,15 @@ test('a revision that denies what recorded starts called is enforced only by for
     at: '2026-01-01T00:00:00Z'
   }))
   const muted = profileOf({ seccomp, mute }, { startup })
+  const forOne = mute.map((one) => ({ ...one, comm: 'probe' }))
+  const mutedForOne = profileOf({ seccomp, mute: forOne }, { startup })
   const whole = profileOf({ seccomp }, { startup: { x86_64: ['read', 'clone3'] } })
   const table: [string, SeccompProfile, Parameters<typeof mustAllowStart>[2], boolean][] = [
     ['enforce', profile, { mode: 'enforce' }, true],
     ['forced', profile, { mode: 'enforce', force: true }, false],
     ['audit', profile, { mode: 'audit' }, false],
     ['people muted them', muted, { mode: 'enforce' }, false],
+    ['people muted them for one process', mutedForOne, { mode: 'enforce' }, true],
     ['all approved', whole, { mode: 'enforce' }, false],
     ['nothing recorded', profileOf({ seccomp }), { mode: 'enforce' }, false]
   ]
