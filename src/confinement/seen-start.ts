@@ -29,16 +29,12 @@ export function mustHaveSeenStart(
   })
 }
 
-/**
- * Returns the calls of recorded starts about which a revision says nothing, and so denies them; sorted. One that people muted
- * for every process stays denied by their decision, and is left out.
- */
+/** Returns the calls of recorded starts about which a revision says nothing, and so denies them; sorted. */
 export function deniedStartCalls(
-  { spec, status }: Pick<SeccompProfile, 'spec' | 'status'>,
+  { status }: Pick<SeccompProfile, 'status'>,
   revision: Pick<LinuxSeccomp, 'syscalls'>
 ): string[] {
   const stated = new Set((revision.syscalls ?? []).flatMap(({ names }) => names))
-  for (const { syscall, comm } of spec.mute ?? []) if (comm === undefined) stated.add(syscall)
   const started = new Set(Object.values(status?.startup ?? {}).flat())
   return [...started].filter((name) => isKnownSyscall(name) && !stated.has(name)).sort()
 }
