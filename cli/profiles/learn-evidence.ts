@@ -1,8 +1,12 @@
 import { runOf } from '../../src/api/instance-id.js'
 import { plural } from '../../src/lib/plural.js'
-import { failedRuns } from '../../src/seccomp/review/failed-runs.js'
+import {
+  entryInstances,
+  failedRuns,
+  openEntries
+} from '../../src/seccomp/review/counted-instances.js'
 import type { Instance } from '../../src/seccomp/review/evidence-item.js'
-import { entryInstances, evidenceOf, openEntries } from '../../src/seccomp/review/evidence.js'
+import { evidenceOf } from '../../src/seccomp/review/evidence.js'
 import { lossEvidence } from '../../src/seccomp/review/lost-calls.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { isRecording } from '../../webhook/views/node-problems.js'

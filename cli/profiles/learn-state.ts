@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { evidenceOf, lastNewMs } from '../../src/seccomp/review/evidence.js'
+import { lastNewMs } from '../../src/seccomp/review/counted-instances.js'
+import { evidenceOf } from '../../src/seccomp/review/evidence.js'
 import type { EvidenceItem } from '../../src/seccomp/review/evidence-item.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import type { Abi } from '../../src/syscalls/abi.js'

@@ -36,7 +36,8 @@ export const Promote = Type.Object(
     }),
     afterQuiet: Type.String({
       pattern: '^([0-9]+(s|m|h|d))$',
-      description: 'time without a new syscall, e.g. 24h'
+      description:
+        'time without a new syscall, e.g. 24h; the workload is recorded for as long in that time, or begins five times'
     }),
     maxUnseen: Type.Optional(
       Type.Number({

@@ -3,44 +3,23 @@ import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { plural } from '../../lib/plural.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { fromBitmap } from '../../syscalls/bitmap.js'
-import { durationText } from '../../lib/duration.js'
 import { type DeniedCall, deniedWords } from './denied-calls.js'
+import {
+  entryInstances,
+  failedRuns,
+  failedText,
+  isEntry,
+  withoutFailedRuns
+} from './counted-instances.js'
 import type { EvidenceItem, Instance } from './evidence-item.js'
 import { killingSignal } from '../../history/endings.js'
-import { failedRuns, failedText, withoutFailedRuns } from './failed-runs.js'
-import { beganAt, lossEvidence, type NodeLoss, withoutUnbegun } from './lost-calls.js'
+import { lossEvidence, type NodeLoss } from './lost-calls.js'
+import { isQuietFor, quietOf, quietText } from './quiet.js'
 import { leastInstances } from './unseen.js'
 
 /** Instances of the newest image that should have been seen from their first instruction. */
 const leastOfImage = 3
 const hour = 3_600_000
-
-const isEntry = (instance: Instance) => instance.part === undefined || instance.part === 'entry'
-
-/**
- * Returns entry points' instances (probes and sessions are not the application). A restart of Secco is no instance: a
- * container that ran already when it was seen again counts once. A run that failed under its own profile does not count.
- */
-export function entryInstances(profile: SeccompProfile): Instance[] {
-  const all = withoutFailedRuns(profile.status?.instances ?? [])
-  const entries = withoutUnbegun(all.filter(isEntry))
-  const first = new Map<string, Instance>()
-  for (const one of entries) {
-    const known = first.get(runOf(one.id))
-    const isEarlier = known === undefined || beganAt(one) < beganAt(known)
-    if (isEarlier || (one.complete && beganAt(one) === beganAt(known)))
-      first.set(runOf(one.id), one)
-  }
-  return entries.filter((one) => one.complete || first.get(runOf(one.id)) === one)
-}
-
-/** Returns entry points' instances whose run has no end: a satellite that starts again reports only the end of a newer id. */
-export function openEntries(instances: readonly Instance[]): Instance[] {
-  const entries = instances.filter(isEntry)
-  const ended = new Set(entries.filter((one) => one.ended).map(({ id }) => runOf(id)))
-  const open = new Map(entries.map((one) => [runOf(one.id), one]))
-  return [...open].flatMap(([run, one]) => (ended.has(run) ? [] : [one]))
-}
 
 /** Names that an instance used, as `abi name` beyond x86_64 and aarch64, whose names stand alone. */
 export function namesOf(set: Partial<Record<Abi, string>> | undefined): string[] {
@@ -49,20 +28,6 @@ export function namesOf(set: Partial<Record<Abi, string>> | undefined): string[]
       abi === 'x86_64' || abi === 'aarch64' ? name : `${abi} ${name}`
     )
   )
-}
-
-/** Returns when something new was last seen, in ms; undefined if unknown. */
-export function lastNewMs(profile: SeccompProfile): number | undefined {
-  const { lastNew, instances = [] } = profile.status ?? {}
-  // Documents of before lastNew: new was at most the newest moment at which anything was seen. A run that failed is no evidence.
-  const text =
-    lastNew ??
-    withoutFailedRuns(instances).reduce(
-      (last, one) => (one.lastSeen > last ? one.lastSeen : last),
-      ''
-    )
-  const ms = Date.parse(text)
-  return Number.isNaN(ms) ? undefined : ms
 }
 
 const distinct = (values: readonly (string | undefined)[]) =>
@@ -185,7 +150,7 @@ const phases = [
   ['stop', 'a stop', 'stop one instance the way the runtime does (SIGTERM), and wait for its end'],
   [
     'probe',
-    'a probe',
+    'a probe, or another exec without a terminal,',
     'let its exec probes run, or a health check; if it has none, nothing is missing'
   ]
 ] as const
@@ -274,8 +239,7 @@ export function evidenceOf(
     .filter(([, names]) => names.length > 0)
     .map(([abi]) => abi)
     .sort()
-  const last = lastNewMs(profile)
-  const quiet = last === undefined ? 0 : now - last
+  const quiet = quietOf(profile, now, nodes)
   return [
     ...ofInstances(instances, failedRuns(profile.status?.instances ?? []).size),
     item(
@@ -289,9 +253,9 @@ export function evidenceOf(
     lossEvidence((profile.status?.instances ?? []).filter(isEntry), nodes),
     item(
       'quiet',
-      last !== undefined && quiet >= hour,
-      last === undefined ? 'nothing new was ever seen' : `nothing new for ${durationText(quiet)}`,
-      'wait until nothing new appears: at least an hour, better through its busiest day'
+      isQuietFor(quiet, hour),
+      quietText(quiet),
+      'let it run until nothing new appears: at least an hour, better through its busiest day'
     )
   ]
 }

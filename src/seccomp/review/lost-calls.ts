@@ -11,7 +11,8 @@ export interface NodeLoss {
   gaps: readonly RecordingGap[]
 }
 
-interface Life {
+/** Life is the time in which one container ran. */
+export interface Life {
   node: string
   from: string
   /** Undefined while it runs. */
@@ -38,8 +39,8 @@ export function withoutUnbegun(instances: readonly Instance[]): Instance[] {
   })
 }
 
-/** Returns when each container ran: a restart of the satellite makes another instance of it. */
-function livesOf(instances: readonly Instance[]): Life[] {
+/** Returns when each container ran, `to` undefined while it runs: a restart of the satellite makes another instance of it. */
+export function livesOf(instances: readonly Instance[]): Life[] {
   const lives = new Map<string, Life>()
   for (const one of withoutUnbegun(instances)) {
     const { id, node, lastSeen, ended } = one

@@ -4,8 +4,10 @@ import { type Abi, abis } from '../../syscalls/abi.js'
 import { isApprovalStale } from '../policy/approval.js'
 import { approveObserved, planApproval } from './approve.js'
 import { completenessOf } from './completeness.js'
-import { durationMs, durationText } from '../../lib/duration.js'
-import { entryInstances, isStartUnseen, lastNewMs, startUnseenText } from './evidence.js'
+import { durationMs } from '../../lib/duration.js'
+import { entryInstances } from './counted-instances.js'
+import { isStartUnseen, startUnseenText } from './evidence.js'
+import { isQuietFor, quietOf, quietText } from './quiet.js'
 import { singleSourceCalls } from './quorum.js'
 import { riskOf } from '../policy/risk.js'
 
@@ -82,11 +84,10 @@ function gates(profile: SeccompProfile, now: number): { met: string[]; unmet: st
   const seen = `${plural(whole, 'instance')} from the first instruction`
   gate(whole >= promote.afterInstances, seen, `${seen}; ${promote.afterInstances} are required`)
   if (isStartUnseen(profile)) unmet.push(startUnseenText(profile))
-  const last = lastNewMs(profile)
   const wanted = durationMs(promote.afterQuiet) ?? Number.POSITIVE_INFINITY
-  const quiet = last === undefined ? 0 : now - last
-  const text = `nothing new for ${durationText(quiet)}`
-  gate(last !== undefined && quiet >= wanted, text, `${text}; ${promote.afterQuiet} are required`)
+  const quiet = quietOf(profile, now)
+  const text = quietText(quiet)
+  gate(isQuietFor(quiet, wanted), text, `${text}; ${promote.afterQuiet} are required`)
   const lost = instances.reduce((total, one) => total + (one.lost ?? 0), 0)
   gate(lost === 0, 'nothing lost', `${plural(lost, 'event')} lost: a person decides`)
   if (promote.maxUnseen !== undefined) {

@@ -2,7 +2,8 @@ import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { fromBitmap } from '../../syscalls/bitmap.js'
 import { subtractSets, type SyscallSet, unionSets } from '../../syscalls/syscall-set.js'
-import { entryInstances, servingSeen } from './evidence.js'
+import { entryInstances } from './counted-instances.js'
+import { servingSeen } from './evidence.js'
 
 /** Returns what instances used that were first seen late: nobody knows whether that was before they were ready. */
 function ofUnknownPhase(profile: SeccompProfile): SyscallSet {

@@ -285,8 +285,8 @@ export const render = mutants('render', [
     'policy-waits-for-quiet',
     'A policy approves only after nothing new appeared for the configured time.',
     'src/seccomp/review/promotion.ts',
-    'gate(last !== undefined && quiet >= wanted, text,',
-    'gate(last !== undefined, text,',
+    'gate(isQuietFor(quiet, wanted), text,',
+    'gate(isQuietFor(quiet, 0), text,',
     'src/seccomp/review/promotion'
   ],
   [
@@ -349,9 +349,17 @@ export const render = mutants('render', [
     'evidence-quiet',
     'The evidence asks for an hour without anything new.',
     'src/seccomp/review/evidence.ts',
-    'last !== undefined && quiet >= hour',
-    'last !== undefined',
+    'isQuietFor(quiet, hour)',
+    'isQuietFor(quiet, 0)',
     'src/seccomp/review/evidence'
+  ],
+  [
+    'quiet-is-recorded',
+    'Time in which a workload did not run does not make it quiet.',
+    'src/seccomp/review/quiet.ts',
+    'return recordedMs >= wantedMs - toleranceMs',
+    'return recordedMs >= 0',
+    'src/seccomp/review/quiet'
   ],
   [
     'estimate-needs-instances',

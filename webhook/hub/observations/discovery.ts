@@ -78,10 +78,11 @@ const namesShown = 24
 
 const none: WorkloadDiscovery = { events: [], counts: new Map() }
 
-function countsOf(observation: Observation): Map<string, number> {
+/** Returns how often each of `names` was called: a call that never succeeded is none of the workload's. */
+function countsOf(observation: Observation, names: ReadonlySet<string>): Map<string, number> {
   const counts = new Map<string, number>()
-  for (const { syscalls } of observation.abis) {
-    for (const { name, count } of syscalls) counts.set(name, (counts.get(name) ?? 0) + count)
+  for (const { name, count } of observation.abis.flatMap(({ syscalls }) => syscalls)) {
+    if (names.has(name)) counts.set(name, (counts.get(name) ?? 0) + count)
   }
   return counts
 }
@@ -148,12 +149,12 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
       }
       const known = entry.instances.get(finding.id)
       const instance = known ?? { counts: new Map<string, number>(), events: new Set<string>() }
-      const now = countsOf(observation)
+      const names = new Set(Object.values(finding.set).flat())
+      const now = countsOf(observation, names)
       // Counts are cumulative: an older message that arrives late has nothing new.
       const counts = new Map(instance.counts)
       for (const [name, count] of now) counts.set(name, Math.max(count, counts.get(name) ?? 0))
-      const names = Object.values(finding.set).flat()
-      const fresh = [...new Set(names)].filter((name) => !entry.all.has(name)).sort()
+      const fresh = [...names].filter((name) => !entry.all.has(name)).sort()
       const what = finding.events.filter((event) => !instance.events.has(event))
       // A satellite that starts again reports the same run under another id.
       const isKnownRun = [...entry.instances.keys()].some((id) => runOf(id) === runOf(finding.id))
@@ -163,7 +164,7 @@ export function createDiscovery(saved: SavedDiscovery = {}): Discovery {
       foldOldest(entry)
       const base = {
         ...{ instance: finding.id, node: finding.id.split('/')[0] ?? '', part: finding.part },
-        ...{ own: new Set(names).size, all: entry.all.size }
+        ...{ own: names.size, all: entry.all.size }
       }
       const at =
         known === undefined && finding.firstSeen !== '' ? finding.firstSeen : finding.lastSeen

@@ -1,11 +1,8 @@
 import type { Static } from 'typebox'
 import type { InstanceEvidence } from '../../../src/api/evidence-schema.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import {
-  entryInstances,
-  openEntries,
-  startUnseenText
-} from '../../../src/seccomp/review/evidence.js'
+import { entryInstances, openEntries } from '../../../src/seccomp/review/counted-instances.js'
+import { startUnseenText } from '../../../src/seccomp/review/evidence.js'
 import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import { toBitmap, unionBitmaps } from '../../../src/syscalls/bitmap.js'
 import { sameJson } from '../../../src/lib/same-json.js'

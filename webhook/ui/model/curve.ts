@@ -15,7 +15,7 @@ const bottom = 26
 
 export interface Curve {
   events: readonly DiscoveryEvent[]
-  /** Number of observed syscalls, as on every page: events may be older, or missing after a restart of the hub. */
+  /** Number of observed syscalls, as on every page: events may be older, missing after a restart of the hub, or of a session. */
   observed: number
   /** Number of syscalls that the approved rendering allows; undefined before the first approval. */
   approved: number | undefined
@@ -37,14 +37,19 @@ interface Point {
   event: DiscoveryEvent
 }
 
-function pointsOf({ events, sinceStart }: Curve): Map<string, Point[]> {
+function pointsOf({ events, sinceStart, observed }: Curve): Map<string, Point[]> {
   const lines = new Map<string, Point[]>()
   for (const event of events) {
     const at = Date.parse(event.at)
     if (event.part !== 'entry' || Number.isNaN(at)) continue
     const line = lines.get(event.instance) ?? []
     const begun = line[0]?.event === undefined ? at : Date.parse(line[0].event.at)
-    line.push({ at: sinceStart ? at - begun : at, own: event.own, all: event.all, event })
+    line.push({
+      at: sinceStart ? at - begun : at,
+      own: event.own,
+      all: Math.min(event.all, observed),
+      event
+    })
     lines.set(event.instance, line)
   }
   return lines
@@ -92,7 +97,7 @@ export function plotOf(curve: Curve, figure: Figure): Plot {
   const times = all.map(({ at }) => at)
   const from = Math.min(...times)
   const to = Math.max(curve.sinceStart ? 0 : curve.now, ...times, from + 60_000)
-  const seen = Math.max(...all.map((point) => point.all), curve.observed)
+  const seen = curve.observed
   const most = Math.max(seen + (curve.unseen?.upper ?? 0), curve.approved ?? 0, 10) * 1.08
   const floor = height - bottom
   return {

@@ -1,6 +1,5 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { rootNamespace } from '../../../src/api/names.js'
-import { durationText } from '../../../src/lib/duration.js'
 import { oncePer } from '../../../src/lib/once-per.js'
 import { SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
@@ -15,7 +14,7 @@ import { builtinProfile } from '../../../src/seccomp/render/builtin.js'
 import { renderProfile, type Rendering } from '../../../src/seccomp/render/render.js'
 import { type DeniedCall, deniedCallsOf } from '../../../src/seccomp/review/denied-calls.js'
 import { type Completeness, completenessOf } from '../../../src/seccomp/review/completeness.js'
-import { lastNewMs } from '../../../src/seccomp/review/evidence.js'
+import { quietOf, quietText } from '../../../src/seccomp/review/quiet.js'
 import { type Review, reviewOf } from '../../../src/seccomp/review/review.js'
 import { type DenialView, isOfDeleted } from '../../views/denial-view.js'
 import { lossesOfNodes } from '../../views/view.js'
@@ -93,12 +92,6 @@ function remembered<Value>(
   })
   memory.set(profile, { parents, surroundings, at: now, value })
   return value
-}
-
-/** Returns for how long nothing new was seen, as the evidence says it: a list that is kept must not say it of earlier. */
-function quietText(profile: SeccompProfile, now: number): string {
-  const last = lastNewMs(profile)
-  return last === undefined ? '' : durationText(now - last)
 }
 
 const reviews = new WeakMap<SeccompProfile, Memo<Review>>()
@@ -229,7 +222,8 @@ export function derivedOf(sources: UiSources, now: number): Derived {
     surroundings: JSON.stringify([
       known(profile) ?? null,
       nodesOf(profile),
-      quietText(profile, now)
+      // A list that is kept must not say it of earlier.
+      quietText(quietOf(profile, now))
     ])
   })
   const digest = (profile: SeccompProfile): string => {

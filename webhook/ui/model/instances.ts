@@ -1,5 +1,6 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { runOf } from '../../../src/api/instance-id.js'
+import { withoutUnbegun } from '../../../src/seccomp/review/lost-calls.js'
 import { keyOf } from './derived.js'
 import type { UiSources } from './sources.js'
 import type { WorkloadLine } from './workloads.js'
@@ -62,4 +63,41 @@ export function reachOf(
     return { containers: own.length, nodes: new Set(own.map(({ node }) => node)).size }
   const open = (line.profile.status?.instances ?? []).filter(({ ended }) => !ended)
   return { containers: line.containers, nodes: new Set(open.map(({ node }) => node)).size }
+}
+
+/** Run is one start of a part of a container, joined from all that recorders counted of it. */
+export type Run = Instance & {
+  /** How many recorders counted it: a restart of Secco makes another one. */
+  records: number
+}
+
+const partOf = ({ part }: Instance): string => part ?? 'entry'
+
+function joined(run: Run, one: Instance): Run {
+  const [older, newer] = run.lastSeen < one.lastSeen ? [run, one] : [one, run]
+  const first = beganAt(run) < beganAt(one) ? beganAt(run) : beganAt(one)
+  return {
+    ...older,
+    ...newer,
+    firstSeen: first,
+    complete: run.complete || one.complete,
+    lost: (run.lost ?? 0) + (one.lost ?? 0),
+    denied: Math.max(run.denied ?? 0, one.denied ?? 0),
+    events: [...new Set([...(older.events ?? []), ...(newer.events ?? [])])],
+    records: run.records + 1
+  }
+}
+
+/**
+ * Returns the runs that a profile learned from, the newest first, each with the id of its newest record. A restart of Secco
+ * makes a new record and no new run.
+ */
+export function runsOf(instances: readonly Instance[]): Run[] {
+  const runs = new Map<string, Run>()
+  for (const one of withoutUnbegun(instances)) {
+    const key = `${partOf(one)} ${runOf(one.id)}`
+    const known = runs.get(key)
+    runs.set(key, known === undefined ? { ...one, records: 1 } : joined(known, one))
+  }
+  return [...runs.values()].sort((a, b) => (a.lastSeen < b.lastSeen ? 1 : -1))
 }

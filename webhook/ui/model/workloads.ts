@@ -1,6 +1,6 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
-import { openEntries } from '../../../src/seccomp/review/evidence.js'
+import { openEntries } from '../../../src/seccomp/review/counted-instances.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import { oncePer } from '../../../src/lib/once-per.js'
 import { observedNames } from '../../../src/seccomp/review/profile-size.js'

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
 import { quoted } from '../../../src/lib/shell-word.js'
-import { entryInstances } from '../../../src/seccomp/review/evidence.js'
+import { entryInstances } from '../../../src/seccomp/review/counted-instances.js'
 import { traceSummary, visibleTraces } from '../api/traces.js'
 import type { Call } from '../model/context.js'
 import { workloadHref } from '../model/derived.js'

@@ -1,7 +1,8 @@
 import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { isFailed } from '../../../src/seccomp/review/failed-runs.js'
+import { isFailed } from '../../../src/seccomp/review/counted-instances.js'
 import { endWord } from '../../../src/history/endings.js'
+import { type Run, runsOf } from '../model/instances.js'
 import { listPage } from './format.js'
 import { Moment } from './marks.js'
 import { EmptyPanel } from './panels.js'
@@ -9,10 +10,8 @@ import { Pager, type Row, Table } from './table.js'
 
 const perPage = 12
 
-type Instance = NonNullable<NonNullable<SeccompProfile['status']>['instances']>[number]
-
 /** Returns how much of an instance was recorded: one that the recorder did not count exactly may be recorded from its start. */
-export function recordedText({ complete, lost = 0 }: Pick<Instance, 'complete' | 'lost'>): string {
+export function recordedText({ complete, lost = 0 }: Pick<Run, 'complete' | 'lost'>): string {
   if (complete) return 'from the first instruction'
   return lost > 0 ? 'not counted exactly' : 'not as a whole'
 }
@@ -21,7 +20,7 @@ export function recordedText({ complete, lost = 0 }: Pick<Instance, 'complete' |
 const shownEnd = 28
 const shortId = (id: string): string => (id.length <= shownEnd ? id : `…${id.slice(1 - shownEnd)}`)
 
-function rowOf(one: Instance, heard: string | undefined, now: number): Row {
+function rowOf(one: Run, heard: string | undefined, now: number): Row {
   return {
     key: one.id,
     cells: [
@@ -41,6 +40,9 @@ function rowOf(one: Instance, heard: string | undefined, now: number): Row {
       </>,
       <>
         {recordedText(one)}
+        {one.records > 1 && (
+          <span class="sub">by {one.records} recorders: Secco was restarted</span>
+        )}
         {isFailed(one) && <span class="sub bad">failed under its profile: not counted</span>}
       </>,
       (one.events ?? []).map(endWord).join(', ') || '–',
@@ -59,7 +61,7 @@ export function InstanceTable(props: {
   now: number
 }): VNode {
   const { profile, heard, page, now } = props
-  const { items, ...place } = listPage(profile.status?.instances ?? [], page, perPage)
+  const { items, ...place } = listPage(runsOf(profile.status?.instances ?? []), page, perPage)
   if (place.total === 0) {
     const next = 'Instances appear with the first observation.'
     return <EmptyPanel what="No instance is remembered." next={next} />

@@ -2,12 +2,8 @@ import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { toBitmap } from '../../../../src/syscalls/bitmap.js'
 import { completenessOf } from '../../../../src/seccomp/review/completeness.js'
-import {
-  entryInstances,
-  evidenceOf,
-  newestImage,
-  servingSeen
-} from '../../../../src/seccomp/review/evidence.js'
+import { entryInstances } from '../../../../src/seccomp/review/counted-instances.js'
+import { evidenceOf, newestImage, servingSeen } from '../../../../src/seccomp/review/evidence.js'
 import type { Instance } from '../../../../src/seccomp/review/evidence-item.js'
 import { eventsOf } from '../../../../satellite/recorder/slots/phases.js'
 import { startupOnly } from '../../../../src/seccomp/review/startup-only.js'

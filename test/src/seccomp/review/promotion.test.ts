@@ -43,7 +43,7 @@ test('promotion by policy', (t) => {
       name: 'not quiet',
       profile: given,
       now: start + hour / 2,
-      says: /nothing new for 30m; 1h are required/
+      says: /nothing new for 30m, recorded for 3s of it; 1h are required/
     },
     {
       name: 'lost',

@@ -50,6 +50,28 @@ test('an instance that runs on is counted once, whichever hub hears of it again'
   t.end()
 })
 
+test('a call that never succeeded is none of the workload, before and after a restart of the hub', (t) => {
+  const first = createDiscovery()
+  const finding = {
+    target: { ref: { namespace: 'shop', name: 'web' } },
+    ...{ id: 'n1/a', part: 'entry', set: { x86_64: ['read'] }, events: ['start'] },
+    ...{ firstSeen: '2026-01-01T00:00:00.000Z', lastSeen: '2026-01-01T00:00:09.000Z' }
+  } as unknown as ObservationFinding
+  const syscalls = [
+    { name: 'read', count: 1 },
+    { name: 'keyctl', count: 2 }
+  ]
+  const told = { abis: [{ abi: 'x86_64', syscalls }] } as unknown as Observation
+  first.note(told, finding)
+  t.strictSame(read(first), { counts: { read: 1 }, told: ['n1/a start 1 1'] })
+  const second = createDiscovery(
+    JSON.parse(JSON.stringify(Object.fromEntries(first.saved()))) as SavedDiscovery
+  )
+  note(second, 'n1/b', { read: 1, write: 1 }, ['start'])
+  t.strictSame(read(second).told.at(-1), 'n1/b start 1 2')
+  t.end()
+})
+
 test('a stop has the time at which the container ended, other events that of their report', (t) => {
   const discovery = createDiscovery()
   const report = (events: string[], endedAt?: string) => {

@@ -32,3 +32,19 @@ test('the curve ends at what is observed, and its words are below each other', (
   }
   t.end()
 })
+
+test('no point of the curve is higher than what is observed', (t) => {
+  // A session's calls, and those of a profile that was made again, are of other sets.
+  const events = [event('2026-01-01T10:00:00Z', 'a', 27), event('2026-01-01T10:01:00Z', 'b', 30)]
+  const now = Date.parse('2026-01-01T10:02:00Z')
+  const plot = plotOf(
+    { events, observed: 24, approved: undefined, unseen: undefined, sinceStart: false, now },
+    wide
+  )
+  t.equal(plot.seen, 24)
+  t.same(
+    plot.order.map(({ all }) => all),
+    [24, 24]
+  )
+  t.end()
+})

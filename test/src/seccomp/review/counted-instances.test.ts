@@ -1,7 +1,7 @@
 import { test } from 'tap'
-import { evidenceOf, isStartUnseen, lastNewMs } from '../../../../src/seccomp/review/evidence.js'
+import { isFailed, lastNewMs } from '../../../../src/seccomp/review/counted-instances.js'
+import { evidenceOf, isStartUnseen } from '../../../../src/seccomp/review/evidence.js'
 import type { Instance } from '../../../../src/seccomp/review/evidence-item.js'
-import { isFailed } from '../../../../src/seccomp/review/failed-runs.js'
 import { hour, instance, profileOf, start } from '../../../helpers/instances.js'
 
 const crash = { denied: 2, events: ['start', 'stop'] }
