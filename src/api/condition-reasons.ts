@@ -13,7 +13,8 @@ export const conditionReasons: readonly ConditionReason[] = [
     status: 'True',
     reason: 'AllNodesReady',
     meaning:
-      'every node that counts has the newest revision, and every ready replica of the webhook serves it; pods get it',
+      'every node that counts has each revision that new pods may get (the newest of both modes, what is pinned, and both sides of a ' +
+      'canary), and every ready replica of the webhook serves them',
     next: ''
   },
   {
@@ -46,7 +47,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     type: 'Ready',
     status: 'False',
     reason: 'WaitingForNodes',
-    meaning: 'nodes still lack the revision; the message names them',
+    meaning: 'nodes still lack a revision that new pods may get; the message names it and them',
     next: 'wait; secco get nodes says which node holds profiles up for more than 5 minutes, and what to do'
   },
   {
@@ -56,7 +57,7 @@ export const conditionReasons: readonly ConditionReason[] = [
     reason: 'WaitingForReplicas',
     meaning:
       'every node has the revision, and a ready replica of the webhook would still give pods the revision or the mode of before, ' +
-      'or does not report what it gives: its report is missing or older than 45 s; the message names it',
+      'or does not report what it gives: its report is missing or older than 45 s; the message names it. Or no replica is ready',
     next:
       'wait; a replica of an earlier version reports nothing until it is replaced. If it stays: ' +
       'kubectl -n secco-system logs POD, then delete that pod'

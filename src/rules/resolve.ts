@@ -85,14 +85,43 @@ export function settledMode(wish: Movable, state: ProfileState): ModeState {
 const ofLabel: Movable = { mode: 'enforce', platform: false }
 
 /**
- * Returns what new containers get of a profile, as far as no rule limits its mode: while a canary runs, that of the
- * canary and then that of the others. Pure.
+ * Returns what new containers get of a profile: while a canary runs, that of the canary and then that of the others. Pure.
+ * @param wish what gives them the profile; a label, which does not limit the mode, unless said otherwise
  */
-export function modesInUse(state: ProfileState): ModeState[] {
+export function modesInUse(state: ProfileState, wish: Movable = ofLabel): ModeState[] {
   const { ladder } = state
-  const settled = settledMode(ofLabel, state)
-  if (ladder?.canary === undefined) return [settled]
+  const settled = settledMode(wish, state)
+  if (ladder?.canary === undefined || !mayMove(wish, state, ladder.mode)) return [settled]
   return [modeState(state, ladder.mode, ladder.revision), settled]
+}
+
+/** GivenRevision is a revision that new containers may get, with its name in a sentence. */
+interface GivenRevision {
+  what: string
+  revision: RevisionState
+}
+
+/**
+ * Returns every revision that new containers may get of a profile, whatever rule or label gives it to them: the newest one of
+ * each mode, which a rule chooses, the pinned one, and the one that a canary replaces. Pure.
+ */
+export function givenRevisions({
+  enforce,
+  audit,
+  ladder
+}: Pick<ProfileState, 'enforce' | 'audit' | 'ladder'>): GivenRevision[] {
+  const named: [string, RevisionState | undefined][] = [
+    ['the revision', enforce],
+    ['the revision for audit', audit],
+    ['the pinned revision', ladder?.revision],
+    ['the revision of before the canary', ladder?.canary?.from.revision]
+  ]
+  const given = new Map<string, GivenRevision>()
+  for (const [what, revision] of named) {
+    if (revision !== undefined && !given.has(revision.path))
+      given.set(revision.path, { what, revision })
+  }
+  return [...given.values()]
 }
 
 function chooseMode(wish: Wish, state: ProfileState, pod: Candidate): Choice {

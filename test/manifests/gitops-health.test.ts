@@ -76,7 +76,7 @@ const profiles: [what: string, object: SeccompProfile, argo: string, flux: strin
   ['a node lacks it', rendered({ ready: 1, waiting: ['node-b'] }), 'Progressing', 'InProgress'],
   [
     'a replica of the webhook does not serve it',
-    rendered({ replicas: { serving: 1, total: 2, waiting: ['secco-b'], silent: [] } }),
+    rendered({ replicas: { serving: 1, total: 2, waiting: ['secco-b'], silent: [], unready: 0 } }),
     'Progressing',
     'InProgress'
   ],

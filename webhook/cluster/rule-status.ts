@@ -3,6 +3,7 @@ import { rootNamespace } from '../../src/api/names.js'
 import type { Condition } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { type ProfileState, profileKey } from '../../src/rules/profile-state.js'
+import { modesInUse } from '../../src/rules/resolve.js'
 import { setCondition } from '../hub/status/conditions.js'
 
 type Wanted = Omit<Condition, 'lastTransitionTime'>
@@ -22,6 +23,9 @@ export function ruleProfile({ metadata, spec }: SeccompRule): string | undefined
   return profileKey(profile.namespace ?? metadata.namespace ?? rootNamespace, profile.name)
 }
 
+const learning =
+  'matching pods are recorded; they run under RuntimeDefault, or the mode that was set for their own profile'
+
 /**
  * Returns the condition Ready: what a matching pod gets now. Reasons: Learning, ProfileReady, ProfileNotFound,
  * ProfileNotApproved, WaitingForNodes, PerNamespace (a profile of that name in each pod's namespace).
@@ -34,9 +38,7 @@ function ready(
   const base = { type: 'Ready', observedGeneration }
   const { mode, profile } = rule.spec
   if (mode === 'learn') {
-    const message =
-      'matching pods are recorded; they run under RuntimeDefault, or the mode that was set for their own profile'
-    return { ...base, status: 'True', reason: 'Learning', message }
+    return { ...base, status: 'True', reason: 'Learning', message: learning }
   }
   const key = ruleProfile(rule)
   if (profile === undefined || key === undefined) {
@@ -52,12 +54,14 @@ function ready(
     }
     return { ...base, status: 'False', reason: 'ProfileNotFound', message: `${key} does not exist` }
   }
-  const revision = state[mode]
-  if (!state.approved || revision === undefined) {
+  const wish = { mode, platform: (rule.metadata.namespace ?? rootNamespace) === rootNamespace }
+  const modes = modesInUse(state, wish).filter((one) => one.mode !== 'learn')
+  if (modes.length === 0) return { ...base, status: 'True', reason: 'Learning', message: learning }
+  if (!state.approved || modes.some(({ revision }) => revision === undefined)) {
     const message = `${key} is not approved yet`
     return { ...base, status: 'False', reason: 'ProfileNotApproved', message }
   }
-  return revision.ready
+  return modes.every(({ revision }) => revision?.ready === true)
     ? { ...base, status: 'True', reason: 'ProfileReady', message: `${key} is on every node` }
     : {
         ...{ ...base, status: 'False', reason: 'WaitingForNodes' },

@@ -12,6 +12,29 @@ test('the conditions of rules: in force or not, and what pods get', (t) => {
         enforce: testRevision('secco-system', 'waits', 'a', false)
       })
     ],
+    [
+      'secco-system/half',
+      testProfile('secco-system', 'half', {
+        audit: testRevision('secco-system', 'half', 'b', false)
+      })
+    ],
+    [
+      'secco-system/pinned',
+      testProfile('secco-system', 'pinned', {
+        ladder: {
+          mode: 'enforce',
+          revision: testRevision('secco-system', 'pinned', 'c', false)
+        }
+      })
+    ],
+    [
+      'secco-system/slow',
+      testProfile('secco-system', 'slow', {
+        audit: testRevision('secco-system', 'slow', 'b', false),
+        ladder: { mode: 'audit' }
+      })
+    ],
+    ['secco-system/eased', testProfile('secco-system', 'eased', { ladder: { mode: 'learn' } })],
     ['secco-system/raw', { namespace: 'secco-system', name: 'raw', approved: false }]
   ])
   const reasons = (
@@ -33,6 +56,13 @@ test('the conditions of rules: in force or not, and what pods get', (t) => {
     'Accepted True Valid',
     'Ready False WaitingForNodes'
   ])
+  const ready = (name: string, mode: 'audit' | 'enforce') =>
+    reasons({ mode, profile: { name } })?.[1]
+  t.equal(ready('half', 'enforce'), 'Ready True ProfileReady')
+  t.equal(ready('half', 'audit'), 'Ready False WaitingForNodes', 'the revision of the mode')
+  t.equal(ready('pinned', 'enforce'), 'Ready False WaitingForNodes', 'the pinned revision')
+  t.equal(ready('slow', 'enforce'), 'Ready False WaitingForNodes', 'the mode of the ladder')
+  t.equal(ready('eased', 'enforce'), 'Ready True Learning', 'the ladder gives no filter')
   t.same(reasons({ profile: { name: 'raw' } }), [
     'Accepted True Valid',
     'Ready False ProfileNotApproved'

@@ -2,6 +2,7 @@ import { admissionRole } from '../../../src/api/names.js'
 import { Listeners } from '../../../src/lib/listeners.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { RevisionState } from '../../../src/rules/profile-state.js'
+import { givenRevisions } from '../../../src/rules/resolve.js'
 import type { ApiCall } from '../../../src/store/kubernetes-call.js'
 import type { RawObject } from '../../../src/store/kubernetes-reflector.js'
 import type { ReplicaReadiness, ServedState } from '../../hub/nodes/readiness.js'
@@ -25,10 +26,10 @@ export const replicasName = 'secco-replicas'
 const mostKeys = 19_200
 
 /**
- * Returns the key of what new pods get of a profile: its newest revision, the mode that people chose, and their canary. Two
+ * Returns the key of what new pods get of a profile: its newest revisions, the mode that people chose, and their canary. Two
  * replicas with the same key give the same.
  */
-function keyOfState({ enforce, ladder }: ServedState): string {
+function keyOfState({ enforce, audit, ladder }: ServedState): string {
   const of = (place: { mode: string; revision?: RevisionState }) => [
     place.mode,
     place.revision?.digest
@@ -36,13 +37,20 @@ function keyOfState({ enforce, ladder }: ServedState): string {
   const { canary } = ladder ?? {}
   const share = canary && [canary.percent, ...of(canary.from)]
   const modes = ladder === undefined ? '' : JSON.stringify([...of(ladder), share])
-  return keyOf(`${enforce?.path ?? ''} ${modes}`)
+  return keyOf(`${enforce?.path ?? ''} ${audit?.digest ?? ''} ${modes}`)
+}
+
+/** Returns whether new pods get each revision of the profile that a rule, a label or its ladder may give them. */
+function isGiven(state: ServedState): boolean {
+  return (
+    state.enforce !== undefined && givenRevisions(state).every(({ revision }) => revision.ready)
+  )
 }
 
 /** Returns what a snapshot gives to new pods, in a form that does not depend on the order of the profiles. */
 export function servedKeys(states: Iterable<ServedState>): string {
   const keys: string[] = []
-  for (const state of states) if (state.enforce?.ready === true) keys.push(keyOfState(state))
+  for (const state of states) if (isGiven(state)) keys.push(keyOfState(state))
   return keys.sort().slice(0, mostKeys).join('')
 }
 
@@ -135,6 +143,7 @@ export class ReplicaReports {
     )
     return {
       ...{ waiting, silent, total: ready.length },
+      unready: this.#pods.size - ready.length,
       serving: ready.length - waiting.length - silent.length
     }
   }

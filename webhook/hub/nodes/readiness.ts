@@ -1,6 +1,7 @@
 import type { Condition } from '../../../src/api/seccomp-profile.js'
 import { listed, plural } from '../../../src/lib/plural.js'
 import type { ProfileState } from '../../../src/rules/profile-state.js'
+import { givenRevisions } from '../../../src/rules/resolve.js'
 import type { RenderOptions } from '../../../src/seccomp/render/render.js'
 
 /** Readiness is the number of counted nodes that have a revision, and the others. */
@@ -15,10 +16,12 @@ export interface Readiness {
   lacking?: readonly string[]
   /** The replicas of the webhook; undefined: the only one is the process of the hub. */
   replicas?: ReplicaReadiness | undefined
+  /** Which of the revisions of a profile it is about, in a sentence; absent: its newest one. */
+  what?: string
 }
 
 /** ServedState is what decides which revision new pods get of a profile, and in which mode. */
-export type ServedState = Pick<ProfileState, 'enforce' | 'ladder'>
+export type ServedState = Pick<ProfileState, 'enforce' | 'audit' | 'ladder'>
 
 /** ReplicaReadiness is the number of ready webhook replicas that give new pods a revision, and the names of the others. */
 export interface ReplicaReadiness {
@@ -28,6 +31,8 @@ export interface ReplicaReadiness {
   waiting: readonly string[]
   /** Replicas of which no report is known, or only an old one. */
   silent: readonly string[]
+  /** Number of replicas that are not ready: they get no reviews. */
+  unready: number
 }
 
 /** FleetState is the fleet at one moment, as renderings and readiness need it. */
@@ -46,9 +51,39 @@ export function isReady({ ready, total }: Readiness): boolean {
   return total > 0 && ready === total
 }
 
+/** Returns the readiness of one revision; nobody has one that must not be used as it is. */
+function readinessOf(
+  { what, revision }: ReturnType<typeof givenRevisions>[number],
+  fleet: FleetState
+): Readiness {
+  const readiness = { ...fleet.readiness(revision.path), what }
+  if (revision.ready || !isReady(readiness)) return readiness
+  const { total, failed } = readiness
+  return { ready: 0, total, failed, waiting: [...(fleet.nodes ?? [])], what }
+}
+
+const inOrder = ({ failed, total, ready }: Readiness): number =>
+  failed.length > 0 ? -total - 1 : ready - total
+
+/**
+ * Returns the readiness of what new containers may get of a profile: of the revision that the fewest nodes have, and of the
+ * replicas that serve it.
+ */
+export function readinessOfProfile(state: ServedState, fleet: FleetState): Readiness {
+  const all = givenRevisions(state).map((one) => readinessOf(one, fleet))
+  const [worst = { ready: 0, total: 0, waiting: [], failed: [] }] = all.sort(
+    (left, right) => inOrder(left) - inOrder(right)
+  )
+  return { ...worst, replicas: fleet.replicas?.(state) }
+}
+
+/** Returns whether no replica of a webhook gets reviews: new pods then get nothing, or are rejected. */
+const hasNoReplica = ({ total, unready }: ReplicaReadiness): boolean => total === 0 && unready > 0
+
 /** Returns whether every webhook replica gives new pods the revision. */
 export function isServed({ replicas }: Readiness): boolean {
-  return replicas === undefined || replicas.serving === replicas.total
+  if (replicas === undefined) return true
+  return replicas.serving === replicas.total && !hasNoReplica(replicas)
 }
 
 const mostNamed = 3
@@ -65,7 +100,10 @@ export function waitingText(readiness: Readiness): string {
 /** Returns the replicas that do not serve the revision in words; empty: all of them do. */
 export function unservedText({ replicas }: Readiness): string {
   if (replicas === undefined) return ''
-  const { total, waiting, silent } = replicas
+  const { total, waiting, silent, unready } = replicas
+  if (hasNoReplica(replicas)) {
+    return `no webhook replica is ready (of ${unready}): new pods get nothing from it`
+  }
   const sentence = (names: readonly string[], [one, many]: readonly [string, string]): string[] => {
     const count = `${names.length} of ${plural(total, 'webhook replica')}`
     const does = names.length === 1 ? `does not ${one}` : `do not ${many}`
@@ -93,7 +131,7 @@ export function readyCondition(
   readiness: Readiness,
   generation: number
 ): Omit<Condition, 'lastTransitionTime'> {
-  const { ready, total, failed } = readiness
+  const { ready, total, failed, what = 'the revision' } = readiness
   const base = { type: 'Ready', observedGeneration: generation }
   const [first] = failed
   if (first !== undefined) {
@@ -107,7 +145,7 @@ export function readyCondition(
   }
   if (ready < total) {
     const have = `${ready} of ${plural(total, 'node')} ${ready === 1 ? 'has' : 'have'}`
-    const message = `${have} the revision; waiting for ${waitingText(readiness)}`
+    const message = `${have} ${what}; waiting for ${waitingText(readiness)}`
     return { ...base, status: 'False', reason: 'WaitingForNodes', message }
   }
   if (!isServed(readiness)) {

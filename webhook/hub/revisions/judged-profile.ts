@@ -9,7 +9,7 @@ import {
   revisionPath,
   type RevisionState
 } from '../../../src/rules/profile-state.js'
-import { type FleetState, isReady } from '../nodes/readiness.js'
+import { type FleetState, isReady, readinessOfProfile } from '../nodes/readiness.js'
 import type { ProfileOutcome } from '../status/profile-status.js'
 import type { Resolve } from '../../../src/seccomp/render/approved.js'
 import { boundParents } from './bound-parents.js'
@@ -135,7 +135,6 @@ export async function judgeProfile(
   services: JudgeServices
 ): Promise<JudgedProfile> {
   const { status } = profile
-  const { namespace = '', name } = profile.metadata
   const revisions = new ProfileRevisions(profile, services)
   const { desired, unblocked } = revisions
   const state = unjudged(profile, rendered !== undefined)
@@ -178,9 +177,7 @@ export async function judgeProfile(
   const approved = approvedIn(rendered, status) ?? enforce
   // Nodes keep what is in force as soon as the block is lifted.
   if (approved !== enforce) revisions.of(approved)
-  const path = revisionPath(namespace, name, enforce)
-  const { fleet } = services
-  const readiness = { ...fleet.readiness(path), replicas: fleet.replicas?.(state) }
+  const readiness = readinessOfProfile(state, services.fleet)
   const outcome = { digest: enforce, approved, audit, readiness, parents }
   return { state, outcome: { state: 'rendered', ...outcome }, desired, unblocked }
 }

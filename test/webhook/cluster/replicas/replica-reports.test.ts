@@ -11,13 +11,13 @@ import { createClusterCache } from '../../../../webhook/cluster/watch/cluster-vi
 import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
 import { names } from '../../../../cli/install/names.js'
 import type { ServedState } from '../../../../webhook/hub/nodes/readiness.js'
-import { testProfile, testRevision } from '../../../helpers/rules.js'
+import { testRevision } from '../../../helpers/rules.js'
 
 const [old, wanted] = [testRevision('shop', 'web', 'a'), testRevision('shop', 'web', 'b')]
 const other = testRevision('shop', 'other', 'c')
 const lacked = { ...wanted, ready: false, lacking: ['node-1'] }
 const served = (...revisions: (typeof old)[]): string =>
-  servedKeys(revisions.map((enforce) => testProfile('shop', 'web', { enforce })))
+  servedKeys(revisions.map((enforce) => ({ enforce })))
 
 interface Given {
   /** Of the pod; undefined: it has no such condition yet. */
@@ -65,7 +65,13 @@ function rig(t: Test, given: Record<string, Given>) {
   return { view, clock, removed, active, reports, settle, news: () => news }
 }
 
-type Expected = [serving: number, total: number, waiting: string[], silent: string[]]
+type Expected = [
+  serving: number,
+  total: number,
+  waiting: string[],
+  silent: string[],
+  unready?: number
+]
 // [what, the webhook's pods, how many serve the wanted revision and who does not]
 const table: [string, Record<string, Given>, Expected][] = [
   ['no pods: a process outside of the cluster', {}, [0, 0, [], []]],
@@ -92,7 +98,12 @@ const table: [string, Record<string, Given>, Expected][] = [
       b: { ready: 'False', report: served(old) },
       c: { report: served(old) }
     },
-    [1, 1, [], []]
+    [1, 1, [], [], 2]
+  ],
+  [
+    'none is ready',
+    { a: { ready: 'False', report: served(wanted) }, b: { report: served(wanted) } },
+    [0, 0, [], [], 2]
   ],
   [
     'one that ends still answers',
@@ -111,10 +122,11 @@ const table: [string, Record<string, Given>, Expected][] = [
   ]
 ]
 
-for (const [what, given, [serving, total, waiting, silent]] of table) {
+for (const [what, given, [serving, total, waiting, silent, unready = 0]] of table) {
   test(`who serves a revision: ${what}`, (t) => {
     const { reports } = rig(t, given)
-    t.strictSame(reports.of({ enforce: wanted }), { serving, total, waiting, silent })
+    const expected = { serving, total, waiting, silent, unready }
+    t.strictSame(reports.of({ enforce: wanted }), expected)
     t.end()
   })
 }
@@ -134,7 +146,10 @@ test('a report that is not renewed is not believed, and one that is stays', (t) 
   clock.at = 84_000
   settle('4', { a: served(wanted) })
   settle('4', { a: served(wanted), b: served(wanted) })
-  t.strictSame(reports.of({ enforce: wanted }), { serving: 2, total: 2, waiting: [], silent: [] })
+  t.strictSame(reports.of({ enforce: wanted }), {
+    ...{ serving: 2, total: 2, waiting: [], silent: [] },
+    unready: 0
+  })
   const renewed = news()
   settle('5', { a: served(wanted), b: served(wanted) })
   t.equal(news(), renewed, 'a renewal is no news')
@@ -174,9 +189,23 @@ test('what a replica reports', (t) => {
     { enforce: wanted, ladder: { mode: 'enforce' } },
     { enforce: wanted, ladder: { mode: 'enforce', revision: old } },
     { enforce: wanted, ladder: { mode: 'enforce', canary: { percent: 10, from: audit } } },
-    { enforce: wanted, ladder: { mode: 'enforce', canary: { percent: 20, from: audit } } }
+    { enforce: wanted, ladder: { mode: 'enforce', canary: { percent: 20, from: audit } } },
+    { enforce: wanted, audit: old }
   ]
   t.equal(new Set(states.map((state) => servedKeys([state]))).size, states.length, 'each its own')
+  const from = (revision: typeof old) => ({ mode: 'enforce', revision }) as const
+  const unready: ServedState[] = [
+    { enforce: lacked },
+    { enforce: old, audit: lacked },
+    { enforce: old, audit: lacked, ladder: audit },
+    { enforce: old, ladder: from(lacked) },
+    { enforce: old, ladder: { mode: 'enforce', canary: { percent: 10, from: from(lacked) } } }
+  ]
+  t.equal(
+    servedKeys(unready),
+    '',
+    'none of what a rule, a pin or a canary may give is on all nodes'
+  )
   const state: ProfileState = { namespace: 'shop', name: 'web', approved: false }
   t.equal(servedKeys([state]), '')
   const many = Array.from({ length: 20_000 }, (_, at) => ({

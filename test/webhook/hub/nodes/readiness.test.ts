@@ -4,7 +4,16 @@ import { nodeView } from '../../../../webhook/hub/nodes/node-view.js'
 import type { NodeState } from '../../../../webhook/hub/nodes/node-state.js'
 import { createNodes } from '../../../../webhook/hub/nodes/nodes.js'
 import { createPace } from '../../../../src/lib/pace.js'
-import { isReady, type Readiness, readyCondition } from '../../../../webhook/hub/nodes/readiness.js'
+import {
+  isReady,
+  isServed,
+  type Readiness,
+  readinessOfProfile,
+  readyCondition,
+  type ServedState
+} from '../../../../webhook/hub/nodes/readiness.js'
+import type { RevisionState } from '../../../../src/rules/profile-state.js'
+import { testRevision } from '../../../helpers/rules.js'
 import { matchLists } from '../../../helpers/match-lists.js'
 
 const time = '2026-11-24T10:00:00.000Z'
@@ -90,8 +99,8 @@ test('a revision is ready when every counted node has it, and some node is known
   t.end()
 })
 
-const replicas = (serving: number, waiting: string[], silent: string[]) => ({
-  ...{ serving, waiting, silent },
+const replicas = (serving: number, waiting: string[], silent: string[], unready = 0) => ({
+  ...{ serving, waiting, silent, unready },
   total: serving + waiting.length + silent.length
 })
 // [what, nodes that have it of all, replicas, the reason, the message]
@@ -99,6 +108,20 @@ const servedTable: [string, [number, number], Readiness['replicas'], string, str
   ['one process', [1, 1], undefined, 'AllNodesReady', 'the one node has it'],
   ['no replica is known', [3, 3], replicas(0, [], []), 'AllNodesReady', 'all 3 nodes have it'],
   ['all serve it', [3, 3], replicas(2, [], []), 'AllNodesReady', 'all 3 nodes have it'],
+  [
+    'one of two is not ready',
+    [3, 3],
+    replicas(1, [], [], 1),
+    'AllNodesReady',
+    'all 3 nodes have it'
+  ],
+  [
+    'none is ready',
+    [3, 3],
+    replicas(0, [], [], 2),
+    'WaitingForReplicas',
+    'all 3 nodes have the revision; no webhook replica is ready (of 2): new pods get nothing from it'
+  ],
   [
     'one has the revision of before',
     [3, 3],
@@ -148,3 +171,61 @@ for (const [what, [ready, total], served, reason, message] of servedTable) {
     t.end()
   })
 }
+
+const [newest, forAudit, pinned, before] = ['a', 'b', 'c', 'd'].map((word) =>
+  testRevision('shop', 'web', word)
+) as [RevisionState, RevisionState, RevisionState, RevisionState]
+const canary = { percent: 10, from: { mode: 'enforce', revision: before } } as const
+// [what, what the profile may give, the revision that a node lacks, the message; undefined: ready]
+const givenTable: [string, ServedState, RevisionState, string | undefined][] = [
+  ['the newest', { enforce: newest, audit: forAudit }, newest, 'the revision'],
+  ['the one of audit', { enforce: newest, audit: forAudit }, forAudit, 'the revision for audit'],
+  [
+    'the one of audit, which the ladder chose',
+    { enforce: newest, audit: forAudit, ladder: { mode: 'audit' } },
+    ...([forAudit, 'the revision for audit'] as const)
+  ],
+  [
+    'the pinned one',
+    { enforce: newest, ladder: { mode: 'enforce', revision: pinned } },
+    ...([pinned, 'the pinned revision'] as const)
+  ],
+  [
+    'the one of before a canary',
+    { enforce: newest, ladder: { mode: 'enforce', canary } },
+    ...([before, 'the revision of before the canary'] as const)
+  ],
+  ['one that no pod gets', { enforce: newest, audit: forAudit }, pinned, undefined]
+]
+
+for (const [what, state, lacked, words] of givenTable) {
+  test(`Ready is about each revision that pods may get: ${what}`, (t) => {
+    const fleet = {
+      rendering: {},
+      readiness: (path: string) =>
+        path === lacked.path
+          ? { ready: 1, total: 2, waiting: ['n2'], failed: [] }
+          : { ready: 2, total: 2, waiting: [], failed: [] }
+    }
+    const readiness = readinessOfProfile(state, fleet)
+    const { status, message } = readyCondition(readiness, 1)
+    t.equal(status, words === undefined ? 'True' : 'False')
+    if (words !== undefined) t.equal(message, `1 of 2 nodes has ${words}; waiting for n2`)
+    t.ok(isServed(readiness))
+    t.end()
+  })
+}
+
+test('a revision that must not be used as it is counts as on no node', (t) => {
+  const fleet = {
+    rendering: {},
+    readiness: () => ({ ready: 2, total: 2, waiting: [], failed: [] }),
+    nodes: new Set(['n1', 'n2'])
+  }
+  const ladder = { mode: 'enforce', revision: { ...pinned, ready: false } } as const
+  t.equal(
+    readyCondition(readinessOfProfile({ enforce: newest, ladder }, fleet), 1).message,
+    '0 of 2 nodes have the pinned revision; waiting for n1, n2'
+  )
+  t.end()
+})
