@@ -94,7 +94,7 @@ test('promote says what is of before the step, and leaves no space at the end of
 
 test('a step says where the profile is in force, what gives it to pods, and how to give it to them', async (t) => {
   const assignment = {
-    ...{ mode: 'enforce', containers: 3, inForce: 0, hidden: 0 },
+    ...{ mode: 'enforce', containers: 3, inForce: 0, others: [], hidden: 0 },
     givenBy: [{ source: 'shop/web', mode: 'enforce', containers: 2 }],
     notGiven: [{ why: 'no rule and no label gives it the profile', containers: 1 }],
     labels: { app: 'web' },
@@ -145,7 +145,7 @@ test('each command that a step prints names the installation', async (t) => {
   const profile = { namespace: 'box', name: 'web' }
   const given = newContainerText(profile, { mode: 'audit' })
   const assignment = {
-    ...{ mode: 'audit', containers: 1, inForce: 0, hidden: 0, givenBy: [], labels: {} },
+    ...{ mode: 'audit', containers: 1, inForce: 0, others: [], hidden: 0, givenBy: [], labels: {} },
     notGiven: [{ why: `outside Kubernetes nothing assigns a profile: ${given}`, containers: 1 }],
     command: 'secco rule create web -n box --profile web --mode audit --labels app=web'
   }

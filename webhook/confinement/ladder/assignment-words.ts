@@ -8,15 +8,30 @@ export function inForceText({ mode, inForce, containers }: Assignment): string {
   return `in force: ${inForce} of ${plural(containers, 'running container')}${of}`
 }
 
+/** Returns in how many containers a profile is in force, in few words: `1 of 2 in force`; empty where that is no question. */
+export function inForceMark(assignment: Assignment | undefined): string {
+  if (assignment === undefined) return ''
+  const { mode, inForce, containers } = assignment
+  return mode === '' || mode === 'learn' || containers === 0
+    ? ''
+    : `${inForce} of ${containers} in force`
+}
+
 const sourceText = (source: string): string =>
   source.startsWith('label ') ? `the ${source}` : `rule ${source}`
 
 /**
- * Returns what gives a profile to pods, one sentence each: which rules and labels do, for how many of the running
- * containers, and why the others do not get it.
+ * Returns which containers run something else of a profile, and what gives it to pods, one sentence each: which rules and
+ * labels do, for how many of the running containers, and why the others do not get it.
  */
-export function givenTexts({ containers, givenBy, notGiven, hidden }: Assignment): string[] {
+export function givenTexts(assignment: Assignment): string[] {
+  const { containers, others = [], givenBy, notGiven, hidden } = assignment
   const share = (count: number): string => `${count} of ${plural(containers, 'container')}`
+  const older = others.map(
+    ({ revision, mode, containers: count, isStale }) =>
+      `${isStale ? 'stale' : 'not in the canary'}: ${share(count)} ${count === 1 ? 'has' : 'have'} ` +
+      `${revision} (${mode}) in the kernel`
+  )
   const given = givenBy.map(
     (one) =>
       `given to new pods by ${sourceText(one.source)} (${one.mode}): ${share(one.containers)}`
@@ -24,5 +39,5 @@ export function givenTexts({ containers, givenBy, notGiven, hidden }: Assignment
   const not = notGiven.map((one) => `not given to new pods of ${share(one.containers)}: ${one.why}`)
   const other =
     hidden === 0 ? [] : [`not shown for ${share(hidden)}: you may not read their namespaces`]
-  return [...given, ...not, ...other]
+  return [...older, ...given, ...not, ...other]
 }

@@ -2,6 +2,7 @@ import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { containerOutcome } from '../../../src/rules/explain.js'
 import { authoredLabels } from './generated-labels.js'
+import { shortRevision } from '../../../src/rules/revision-names.js'
 import { modeLabel } from '../../../src/rules/observe.js'
 import { type LadderMode, type ProfileState, profileKey } from '../../../src/rules/profile-state.js'
 import type { Labels } from '../../../src/rules/selector.js'
@@ -12,14 +13,26 @@ import { ladderOf } from '../../hub/revisions/ladder-state.js'
 import { filterModeOf } from '../containers/filter-mode.js'
 import { containersOf } from './canary-figures.js'
 
+/** OtherRevision is what some containers run of a profile in place of what new pods get. */
+export interface OtherRevision {
+  /** Short name: `web@3f2a9c01`. */
+  revision: string
+  mode: LadderMode
+  containers: number
+  /** What a canary replaces is not stale: the pods that are no canaries get it. */
+  isStale: boolean
+}
+
 /** Assignment says which running containers have a profile in the kernel, and what gives it to the pods that follow them. */
 export interface Assignment {
   /** The mode of the profile; empty without one: then its rules and labels decide. */
   mode: LadderMode | ''
   /** Running containers that are learned into the profile or run under it. */
   containers: number
-  /** Of them: those whose filter in the kernel is of this profile and mode; without a mode, of any. */
+  /** Of them: those whose filter in the kernel is the revision that new pods get, in this mode; without a mode, in any. */
   inForce: number
+  /** Of them: those whose filter is another revision of the profile, or of another mode. Absent: of an earlier hub. */
+  others?: OtherRevision[]
   /** Rules and labels that give the profile to the pods that follow them, with the mode that these get. */
   givenBy: { source: string; mode: LadderMode; containers: number }[]
   /** Why the pods that follow the others do not get it. */
@@ -54,10 +67,14 @@ function stateWith(state: ProfileState | undefined, profile: SeccompProfile): Pr
     ...(container === undefined || container === '' ? {} : { container })
   }
   const { ladder: former, ...rest } = before
-  const known = [former?.revision, former?.canary?.from.revision, before.previous, before.enforce]
+  const known = [
+    ...[former?.revision, former?.canary?.from.revision],
+    ...[before.previous, before.enforce, before.audit]
+  ]
   const revisionOf = (digest: string | undefined) =>
     known.find((one) => digest !== undefined && one?.digest === digest)
   const { ladder } = profile.spec
+  // A pinned revision is known by its digest alone until the hub has seen the ladder.
   const next = ladderOf(
     ladder,
     revisionOf(ladder?.revision),
@@ -101,6 +118,69 @@ function givenTo(
       : { why: `${rule} only learns` }
   }
   return { why: containerOutcome(own, decision) }
+}
+
+interface GivenMode {
+  /** Empty: any. */
+  mode: LadderMode | ''
+  digests: readonly (string | undefined)[]
+}
+
+/** Returns what the pods that are no canaries get while one runs, and what all others get: mode and digests. */
+function givenModes(
+  { spec: { ladder } }: SeccompProfile,
+  state: ProfileState | undefined
+): { now: GivenMode; before: GivenMode | undefined } {
+  if (ladder === undefined) {
+    return {
+      now: { mode: '', digests: [state?.enforce?.digest, state?.audit?.digest] },
+      before: undefined
+    }
+  }
+  // A pinned revision without what is blocked now has another digest than the ladder names.
+  const of = (mode: LadderMode, pinned: string | undefined, left: string | undefined) => ({
+    mode,
+    digests: pinned === undefined ? [mode === 'learn' ? '' : state?.[mode]?.digest] : [pinned, left]
+  })
+  const { mode, revision, canary } = ladder
+  const known = state?.ladder
+  const from = canary?.from
+  return {
+    now: of(mode, revision, known?.revision?.digest),
+    before: from && of(from.mode, from.revision, known?.canary?.from.revision?.digest)
+  }
+}
+
+/** Counts the containers that run what new pods get of a profile, and those that run something else of it. */
+function countInForce(
+  confinement: Confinement,
+  profile: SeccompProfile,
+  { own, state }: { own: readonly ContainerView[]; state: ProfileState | undefined }
+): Required<Pick<Assignment, 'inForce' | 'others'>> {
+  const { namespace = rootNamespace, name } = profile.metadata
+  const key = profileKey(namespace, name)
+  const { now, before } = givenModes(profile, state)
+  let inForce = 0
+  const others: OtherRevision[] = []
+  for (const one of own) {
+    const mode = filterModeOf(confinement, one)
+    if (mode === 'learn' || !(one.profile === key || one.sharedWith.includes(key))) continue
+    const isOf = (given: GivenMode | undefined): boolean =>
+      given !== undefined &&
+      (given.mode === '' || given.mode === mode) &&
+      // Until the hub has rendered the profile, nothing says that a revision is another one.
+      (given.digests.every((digest) => digest === undefined) ||
+        given.digests.includes(one.revision))
+    if (isOf(now)) {
+      inForce += 1
+      continue
+    }
+    const other = { mode, revision: shortRevision(key, one.revision), isStale: !isOf(before) }
+    addTo(others, { ...other, containers: 1 }, (known) => {
+      return known.revision === other.revision && known.mode === mode
+    })
+  }
+  return { inForce, others }
 }
 
 /** Returns the labels that all of these pods have from their authors, without those of Secco. */
@@ -166,11 +246,6 @@ export function assignmentOf(
   const key = profileKey(namespace, name)
   const mode = profile.spec.ladder?.mode ?? ''
   const own = containersOf(confinement, key)
-  const inForce = own.filter((one) => {
-    const isOf = one.profile === key || one.sharedWith.includes(key)
-    const filter = filterModeOf(confinement, one)
-    return isOf && filter !== 'learn' && (mode === '' || filter === mode)
-  })
   const profiles = new Map(confinement.sources.snapshot().profiles)
   profiles.set(key, stateWith(profiles.get(key), profile))
   const givenBy: Assignment['givenBy'] = []
@@ -195,7 +270,7 @@ export function assignmentOf(
   return {
     mode,
     containers: own.length,
-    inForce: inForce.length,
+    ...countInForce(confinement, profile, { own, state: profiles.get(key) }),
     givenBy,
     notGiven,
     hidden,

@@ -1,6 +1,7 @@
 import { holdsUpNext } from '../../../src/api/node-condition-reasons.js'
 import { plural } from '../../../src/lib/plural.js'
 import type { ContainerCounts } from './containers.js'
+import { givenRevisions } from '../../../src/rules/resolve.js'
 import type { UiSources } from './sources.js'
 import { type NodeProblem, nodeProblems } from '../../views/node-problems.js'
 import { unidentifiedNext } from '../../views/unidentified.js'
@@ -176,7 +177,10 @@ function complaintChecks(nodes: readonly NodeView[], problems: readonly NamedPro
 /** Checks what people wrote: approved profiles on the nodes, documents and rules. */
 function objectChecks(sources: UiSources, nodes: readonly NodeView[]): Check[] {
   const approved = sources.states().filter((state) => state.approved)
-  const waiting = approved.filter((state) => state.enforce?.ready !== true)
+  const waiting = approved.filter(
+    (state) =>
+      state.enforce === undefined || givenRevisions(state).some(({ revision }) => !revision.ready)
+  )
   const problems = sources.problems().map(({ where, message }) => ({ name: where, message }))
   const { problems: wrong, rules } = sources.snapshot()
   const wrongRules = wrong
@@ -215,14 +219,22 @@ function enforcementChecks(
   nodes: readonly NodeView[]
 ): Check[] {
   const [enforced, protectedOnes] = ['Kernels enforce what was decided', 'Rules protect their pods']
+  const newest = 'Containers run what a new one would get'
   if (counts === undefined) {
     const unknown = { verdict: 'unknown', found: 'satellites do not report it' } as const
     return [
       { what: enforced, ...unknown, next: 'look at a container: secco profile show NAME' },
-      { what: protectedOnes, ...unknown, next: 'compare with secco check -f POD.yaml' }
+      { what: protectedOnes, ...unknown, next: 'compare with secco check -f POD.yaml' },
+      { what: newest, ...unknown, next: 'look at a container: secco profile show NAME' }
     ]
   }
-  const { drifted, unprotected } = counts
+  const { drifted, unprotected, stale } = counts
+  const old = check(
+    newest,
+    stale === 0,
+    stale === 0 ? 'all' : `${plural(stale, 'container runs', 'containers run')} another revision`,
+    'secco ps -A --wrong lists them with the revision of each: restart them'
+  )
   return [
     check(
       enforced,
@@ -237,7 +249,9 @@ function enforcementChecks(
         ? 'all'
         : `${plural(unprotected, 'container is', 'containers are')} not protected`,
       'the page Nodes says why of each: correct that, and restart them'
-    )
+    ),
+    // An older revision is no gap: it is as strict as people decided then.
+    stale === 0 ? old : { ...old, verdict: 'warn' as const }
   ].map((one) => ofNodes(nodes, one))
 }
 

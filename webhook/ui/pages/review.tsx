@@ -191,7 +191,7 @@ async function render(call: Call): Promise<View> {
       </>,
       <Tag text={`${shown.observed.size} observed`} />
     ],
-    actions: <Ladder line={line} />,
+    actions: <Ladder line={line} assignment={ui.sources.assignment?.(profile)} />,
     body: bodyOf(shown)
   }
 }

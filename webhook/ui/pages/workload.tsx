@@ -18,7 +18,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Review } from '../../../src/seccomp/review/review.js'
 import type { Abi } from '../../../src/syscalls/abi.js'
 import { type DenialView, isOfDeleted } from '../../views/denial-view.js'
-import type { Call } from '../model/context.js'
+import type { Call, Ui } from '../model/context.js'
 import { derivedOf, profileHref } from '../model/derived.js'
 import { abiOf, type Area, gridOf } from '../model/grid.js'
 import { heardOf } from '../model/instances.js'
@@ -212,10 +212,10 @@ function bodyOf(shown: Shown): VNode {
   )
 }
 
-function actionsOf(line: WorkloadLine): VNode {
+function actionsOf(ui: Ui, line: WorkloadLine): VNode {
   return (
     <>
-      <Ladder line={line} />
+      <Ladder line={line} assignment={ui.sources.assignment?.(line.profile)} />
       <a class="btn" href={`/profiler?workload=${encodeURIComponent(line.key)}`}>
         Record again
       </a>
@@ -283,7 +283,7 @@ async function render(call: Call): Promise<View> {
       sizeText(size),
       <a href={profileHref(key)}>profile</a>
     ],
-    actions: actionsOf(line),
+    actions: actionsOf(ui, line),
     body: bodyOf({
       ...{ call, line, review, abi, areas, denials, history, mayDecide },
       ...{ size, overlay, trail: trailOf(profile, overlay) }

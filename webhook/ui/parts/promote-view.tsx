@@ -2,12 +2,12 @@ import type { VNode } from 'preact'
 import type { LadderStep } from '../../../src/api/ladder.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { type Mode, modes } from '../../../src/api/seccomp-rule.js'
+import { modes } from '../../../src/api/seccomp-rule.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
 import { containerFileOf, newContainerText } from '../../../src/seccomp/review/new-pods.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
 import { type Assignment, labelPairs, ruleModeOf } from '../../confinement/ladder/assignment.js'
-import { givenTexts, inForceText } from '../../confinement/ladder/assignment-words.js'
+import { givenTexts, inForceMark, inForceText } from '../../confinement/ladder/assignment-words.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from './format.js'
 import { Icon } from './icons.js'
@@ -108,11 +108,14 @@ function modesText({ action, from, to }: LadderStep): string {
 
 /**
  * The modes in their order: past ones solid, later ones dotted, the present one framed, with the number of running
- * containers that have it in the kernel.
+ * containers that have its revision in the kernel.
  */
-export function Ladder({ line }: Pick<LineProps, 'line'>): VNode {
+export function Ladder({
+  line,
+  assignment
+}: Pick<LineProps, 'line'> & { assignment: Assignment | undefined }): VNode {
   const present = line.mode === undefined ? -1 : modes.indexOf(line.mode)
-  const inForce = inForceOf(line)
+  const inForce = inForceMark(assignment)
   return (
     <ol class="ladder" aria-label="Mode">
       {modes.map((step, at) => (
@@ -130,18 +133,6 @@ export function Ladder({ line }: Pick<LineProps, 'line'>): VNode {
     </ol>
   )
 }
-
-/** Returns how many containers have the mode in the kernel: `1 of 2 in force`; empty in learn mode and where none runs. */
-function inForceOf({ mode, states, containers }: WorkloadLine): string {
-  if (mode === undefined || mode === 'learn' || containers === 0) return ''
-  const state = stateOfMode[mode]
-  const count = states.find((one) => one.state === state)?.containers ?? 0
-  return `${count} of ${containers} in force`
-}
-
-const stateOfMode = { audit: 'audit', enforce: 'enforced' } as const satisfies Partial<
-  Record<Mode, string>
->
 
 /** Where the profile is in force, and what gives it to new pods; without a rule or label, how to make one. */
 function AssignmentView({

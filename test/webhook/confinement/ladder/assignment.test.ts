@@ -3,6 +3,7 @@ import type { Ladder } from '../../../../src/api/ladder.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../../../src/api/seccomp-rule.js'
 import type { ProfileState } from '../../../../src/rules/profile-state.js'
+import { shortRevision } from '../../../../src/rules/revision-names.js'
 import { buildSnapshot } from '../../../../src/rules/snapshot.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { assignmentOf } from '../../../../webhook/confinement/ladder/assignment.js'
@@ -12,6 +13,8 @@ import { runningUnder, viewBuilder } from '../../../helpers/built-view.js'
 import { testProfile, testRevision, testRule } from '../../../helpers/rules.js'
 
 const { digest } = testRevision('shop', 'web', 'a')
+const newer = testRevision('shop', 'web', 'd')
+const short = shortRevision('shop/web', digest)
 const workload = { kind: 'Deployment', name: 'web', container: 'app' } as const
 
 const profileWith = (ladder?: Ladder): SeccompProfile => ({
@@ -30,13 +33,19 @@ const state = (change: Partial<ProfileState> = {}): ProfileState =>
   })
 
 /** A container of pod web-N that runs under RuntimeDefault, or under the profile. */
-function run(number: number, isUnder: boolean, labels: Record<string, string>): Running {
-  const { container, ...rest } = runningUnder(isUnder ? digest : '')
+function run(
+  number: number,
+  isUnder: boolean | typeof newer,
+  labels: Record<string, string>
+): Running {
+  const { container, ...rest } = runningUnder(
+    isUnder === true ? digest : isUnder === false ? '' : isUnder.digest
+  )
   const own = { ...container, id: `c${number}`, podName: `web-${number}`, podUid: '', labels }
   return {
     ...rest,
     ...{ id: `n1/c${number}@1`, key: `c${number}@1` },
-    ...(isUnder ? {} : { declared: 'runtime-default' }),
+    ...(isUnder !== false ? {} : { declared: 'runtime-default' }),
     container: own as NonNullable<Running['container']>
   }
 }
@@ -53,7 +62,11 @@ interface Case {
 function assigned(given: Case) {
   const { rules = [], states = [state()], runs = [], ladder, sees = ['shop'] } = given
   const snapshot = buildSnapshot({ rules, profiles: states, options: { allowIgnore: true } })
-  const builder = viewBuilder({ revisions: [digest], profiles: states, snapshot })
+  const builder = viewBuilder({
+    revisions: [digest, newer.digest],
+    profiles: states,
+    snapshot
+  })
   const views = runs.map((one) => ({
     ...builder.build(one, undefined, new Set()),
     // What a pod teaches depends on the cluster: here every container teaches the profile.
@@ -135,10 +148,77 @@ test('what gives a profile to pods, and where it is in force', (t) => {
       ''
     ],
     [
+      'one of before is not in force, and is named',
+      {
+        ...{ rules: [webRule('enforce')], ladder: { mode: 'enforce' } },
+        states: [state({ enforce: newer })],
+        runs: [run(1, true, app), run(2, newer, app), run(3, newer, app)]
+      },
+      'in force: 2 of 3 running containers (enforce)',
+      [
+        `stale: 1 of 3 containers has ${short} (enforce) in the kernel`,
+        'given to new pods by rule shop/web (enforce): 3 of 3 containers'
+      ],
+      ''
+    ],
+    [
+      'one of before, without a ladder',
+      {
+        rules: [webRule('enforce')],
+        states: [state({ enforce: newer })],
+        runs: [run(1, true, app), run(2, newer, app)]
+      },
+      'in force: 1 of 2 running containers',
+      [
+        `stale: 1 of 2 containers has ${short} (enforce) in the kernel`,
+        'given to new pods by rule shop/web (enforce): 2 of 2 containers'
+      ],
+      ''
+    ],
+    [
+      'the newest is not in force where another one is pinned',
+      {
+        rules: [webRule('enforce')],
+        ladder: { mode: 'enforce', revision: digest },
+        states: [state({ enforce: newer, previous: testRevision('shop', 'web', 'a') })],
+        runs: [run(1, true, app), run(2, newer, app)]
+      },
+      'in force: 1 of 2 running containers (enforce)',
+      [
+        `stale: 1 of 2 containers has ${shortRevision('shop/web', newer.digest)} (enforce) in the kernel`,
+        'given to new pods by rule shop/web (enforce): 2 of 2 containers'
+      ],
+      ''
+    ],
+    [
+      'what a canary replaces is not stale',
+      {
+        rules: [webRule('enforce')],
+        ladder: {
+          mode: 'enforce',
+          canary: {
+            ...{ percent: 50, startedAt: '2026-01-01T00:00:00Z', quietFor: '10m' },
+            from: { mode: 'enforce', revision: digest }
+          }
+        },
+        states: [state({ enforce: newer, previous: testRevision('shop', 'web', 'a') })],
+        runs: [run(1, true, app), run(2, newer, app)]
+      },
+      'in force: 1 of 2 running containers (enforce)',
+      [
+        `not in the canary: 1 of 2 containers has ${short} (enforce) in the kernel`,
+        'given to new pods by rule shop/web (enforce): 2 of 2 containers'
+      ],
+      ''
+    ],
+    [
       'in force in another mode is not in force',
       { rules: [webRule('audit')], runs: [run(1, true, app)], ladder: { mode: 'audit' } },
       'in force: 0 of 1 running container (audit)',
-      ['given to new pods by rule shop/web (audit): 1 of 1 container'],
+      [
+        `stale: 1 of 1 container has ${short} (enforce) in the kernel`,
+        'given to new pods by rule shop/web (audit): 1 of 1 container'
+      ],
       ''
     ],
     [
@@ -148,7 +228,10 @@ test('what gives a profile to pods, and where it is in force', (t) => {
         ...{ runs: [run(1, true, app)], ladder: { mode: 'audit' } }
       },
       'in force: 0 of 1 running container (audit)',
-      ['given to new pods by rule secco-system/web (enforce): 1 of 1 container'],
+      [
+        `stale: 1 of 1 container has ${short} (enforce) in the kernel`,
+        'given to new pods by rule secco-system/web (enforce): 1 of 1 container'
+      ],
       ''
     ],
     [

@@ -71,6 +71,7 @@ test('a promotion that was tried is read in the words of the command line', (t) 
       mode: 'enforce',
       containers: 2,
       inForce: 0,
+      others: [],
       hidden: 0,
       notGiven: [],
       labels: {},

@@ -187,7 +187,16 @@ const outside: SeccompProfile = {
   }
 }
 const assignment: Assignment = {
-  ...{ mode: 'audit', containers: 1, inForce: 0, hidden: 0, givenBy: [], labels: {}, command: '' },
+  ...{
+    mode: 'audit',
+    containers: 1,
+    inForce: 0,
+    others: [],
+    hidden: 0,
+    givenBy: [],
+    labels: {},
+    command: ''
+  },
   notGiven: [
     {
       why: `outside Kubernetes nothing assigns a profile: ${newContainerText(ref, { mode: 'audit' })}`,

@@ -64,6 +64,7 @@ test('promote panel: what gives the profile, and how to give it to pods that not
   const command = 'secco rule create web -n shop --profile web --mode enforce --labels app=web,a=b'
   const assignment: Assignment = {
     ...{ mode: 'enforce', containers: 3, inForce: 1, hidden: 0, command },
+    others: [{ revision: 'web@0000aaaa', mode: 'enforce', containers: 1, isStale: true }],
     labels: { app: 'web', a: 'b' },
     givenBy: [{ source: 'label secco.dev/profile', mode: 'enforce', containers: 1 }],
     notGiven: [{ why: 'no rule and no label gives it the profile', containers: 2 }]
@@ -76,6 +77,7 @@ test('promote panel: what gives the profile, and how to give it to pods that not
     })
   )
   t.match(panel, /in force: 1 of 3 running containers \(enforce\)/)
+  t.match(panel, /stale: 1 of 3 containers has web@0000aaaa \(enforce\) in the kernel/)
   t.match(panel, /given to new pods by the label secco.dev\/profile \(enforce\): 1 of 3 containers/)
   t.match(panel, /not given to new pods of 2 of 3 containers: no rule and no label/)
   const href = /href="(\/rules\?[^"]*)#new"/.exec(panel)?.[1]?.replaceAll('&amp;', '&') ?? ''
@@ -90,21 +92,26 @@ test('promote panel: what gives the profile, and how to give it to pods that not
   t.end()
 })
 
-test('the ladder shows how many containers have the mode in the kernel', (t) => {
-  const states = [
-    { state: 'runtime-default', containers: 2 },
-    { state: 'enforced', containers: 1 }
+test('the ladder shows how many containers have the revision of the mode in the kernel', (t) => {
+  // [the mode, containers in force, running containers, what is shown]
+  const table: [Assignment['mode'], number, number, string | undefined][] = [
+    ['enforce', 1, 3, '1 of 3 in force'],
+    ['audit', 0, 3, '0 of 3 in force'],
+    ['audit', 0, 0, undefined],
+    ['learn', 0, 3, undefined],
+    ['', 0, 3, undefined]
   ]
-  for (const [mode, shown] of [
-    ['enforce', '1 of 3 in force'],
-    ['audit', '0 of 3 in force'],
-    ['learn', undefined],
-    [undefined, undefined]
-  ] as const) {
-    const markup = renderMarkup(
-      Ladder({ line: { mode, states, containers: 3 } as unknown as WorkloadLine })
-    )
-    t.equal(/data-in-force[^>]*>([^<]*)</.exec(markup)?.[1], shown, mode ?? 'none')
+  for (const [mode, inForce, containers, shown] of table) {
+    const assignment = { mode, inForce, containers } as unknown as Assignment
+    const line = { mode: mode === '' ? undefined : mode } as unknown as WorkloadLine
+    const markup = renderMarkup(Ladder({ line, assignment }))
+    t.equal(/data-in-force[^>]*>([^<]*)</.exec(markup)?.[1], shown, `${mode} ${containers}`)
   }
+  t.notMatch(
+    renderMarkup(
+      Ladder({ line: { mode: 'audit' } as unknown as WorkloadLine, assignment: undefined })
+    ),
+    /data-in-force/
+  )
   t.end()
 })
