@@ -132,8 +132,9 @@ export function stateOf(
   if (facts.declared === 'runtime-default') {
     return { state: 'runtime-default', why: certain }
   }
-  if (facts.declared === 'allow-all') {
-    return { state: 'other', why: 'its filter denies nothing: as good as none' }
+  // What is on top of it may deny something.
+  if (facts.declared === 'allow-all' && facts.others === 0) {
+    return { state: 'unconfined', why: 'its filter denies nothing: as good as none' }
   }
   if (facts.declared === 'like-default') {
     const differs = facts.like === undefined ? '' : `, ${facts.like}`

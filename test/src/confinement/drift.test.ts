@@ -47,7 +47,12 @@ test('the state is what the kernel has, not what is declared', (t) => {
     ['a filter that cannot be read', { checked: 'mode', same: false }, enforce, 'enforced', ''],
     ['a filter that was not read yet', { checked: 'none', same: false }, enforce, 'starting', ''],
     ['a filter that is not declared', { ...none, declared: 'none' }, undefined, 'other', ''],
-    ['a filter that allows all', { ...none, declared: 'allow-all' }, undefined, 'other', ''],
+    ['a filter that allows all', { ...none, declared: 'allow-all' }, undefined, 'unconfined', ''],
+    [
+      'a filter that allows all, and another one on top of it',
+      { ...none, declared: 'allow-all', others: 1 },
+      ...([undefined, 'other', ''] as const)
+    ],
     ["somebody else's profile", { ...none, declared: 'other' }, undefined, 'other', ''],
     ['strict mode', { mode: 1 }, enforce, 'other', ''],
     ['not begun', { running: false, mode: 0 }, enforce, 'starting', ''],

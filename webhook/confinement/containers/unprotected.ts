@@ -45,7 +45,7 @@ export function unprotectedOf(
   const { running, state, annotated } = given
   if (decision === undefined || running.privileged || state === 'starting') return null
   const { outcome, rule = '' } = decision
-  const isOpen = state === 'unconfined' || (state === 'other' && running.declared === 'allow-all')
+  const isOpen = state === 'unconfined'
   const gives =
     outcome === 'assigned'
       ? `${decision.mode ?? ''} ${shortRevision(decision.profile ?? '', decision.revision ?? '')}`

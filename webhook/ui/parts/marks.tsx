@@ -259,7 +259,8 @@ function Comparison({ item }: { item: InventoryItem }): VNode {
     return <NotedTag text="not known yet" shape="open" note="its filter is not read yet" />
   if (decided === '' && profile === '' && learned === '')
     return <NotedTag text="nothing decided" shape="none" note="no rule covers it" />
-  if (decided === '' && (state === 'unconfined' || state === 'not-protectable'))
+  // RuntimeDefault is what a container gets that only learns: every other state was decided by nobody.
+  if (decided === '' && state !== 'runtime-default')
     return <NotedTag text="nothing decided" shape="none" note="no revision is decided for it" />
   if (decided !== '' && inForce === '') {
     const note = 'the kernel holds another filter, or none'

@@ -30,6 +30,12 @@ const cases: readonly [
   ],
   ['it only learns', { state: 'runtime-default' }, ['', ''], /same/],
   ['unconfined, and nothing is decided', {}, ['', ''], /nothing decided/],
+  [
+    'a profile of somebody else, and nothing is decided',
+    { state: 'other' },
+    ['', ''],
+    /nothing decided/
+  ],
   ['privileged, and nothing is decided', { state: 'not-protectable' }, ['', ''], /nothing decided/],
   [
     'privileged, though one is decided',
