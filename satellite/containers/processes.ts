@@ -64,6 +64,11 @@ export function isThere(pid: number): boolean {
   return factsOf().isThere(pid)
 }
 
+/** Returns whether a process with this id, in this mount namespace, exists: its id may belong to another one by now. */
+export function hasProcess({ pid, mntns }: { pid: number; mntns?: number }): boolean {
+  return mntns === undefined ? isThere(pid) : mntnsOf(pid) === mntns
+}
+
 let mountpoint: string | undefined
 /** Folder below that mount where the paths in /proc/PID/cgroup begin. */
 let base: string | undefined

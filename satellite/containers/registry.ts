@@ -8,7 +8,7 @@ import { readCgroupName } from './cgroup-name.js'
 import { ContainerIndex } from './container-index.js'
 import type { SlotFacts } from './identify.js'
 import { mergeAnswers } from './merge.js'
-import { cgroupFolderOf, cgroupIdOf, cgroupMount, isThere, mntnsOf } from './processes.js'
+import { cgroupFolderOf, cgroupIdOf, cgroupMount, hasProcess, isThere } from './processes.js'
 import type { Container, ContainerRuntime } from './runtime.js'
 
 /** Changes are taken at least this often, because waiting ones take memory. */
@@ -135,6 +135,7 @@ class Registry implements ContainerRegistry {
     )
     for (const container of mergeAnswers(found.filter((one) => one !== undefined))) {
       this.#remember(container)
+      this.#endBefore(container)
     }
   }
 
@@ -222,10 +223,21 @@ class Registry implements ContainerRegistry {
     if (stopped !== undefined) this.#reported.notify(stopped)
   }
 
+  /**
+   * Stops the earlier runs of a container's id whose process is gone: where an id is used again at once, and the new run is
+   * asked for by its id before the folders are read, nothing reports the end of the one before.
+   */
+  #endBefore({ id, pid }: Container): void {
+    if (pid === 0) return
+    for (const one of this.#index.withId(id)) {
+      if (one.pid !== 0 && one.pid !== pid && !hasProcess(one)) this.#stop(one)
+    }
+  }
+
   /** A container that a runtime's folder reported; without a process if its folder is gone. */
   #taken(container: Container): void {
     this.#remember(container)
-    if (container.pid > 0) return
+    if (container.pid > 0) return this.#endBefore(container)
     for (const one of this.#index.withId(container.id)) {
       if (one.firstPid === container.firstPid) this.#stop(one)
     }
@@ -282,7 +294,7 @@ class Registry implements ContainerRegistry {
       if (at % sweptAtOnce === sweptAtOnce - 1) await setImmediate()
       const { pid, mntns } = container
       if (pid === 0 || mntns === undefined) continue
-      if (isRead ? mntnsOf(pid) !== mntns : !isThere(pid)) this.#stop(container)
+      if (isRead ? !hasProcess(container) : !isThere(pid)) this.#stop(container)
     }
   }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'tap'
 import { findContainer } from '../../../satellite/containers/identify.js'
+import { mntnsOf } from '../../../satellite/containers/processes.js'
 import { openRegistry } from '../../../satellite/containers/registry.js'
 import { runcRuntime } from '../../../satellite/containers/runc.js'
 import type { Container, ContainerRuntime } from '../../../satellite/containers/runtime.js'
@@ -81,6 +82,53 @@ test('one id in two namespaces of a runtime is two containers', async (t) => {
   ])
   t.throws(() => resolveContainer(registry.all(), 'web'), { code: 'CONTAINER_AMBIGUOUS' })
   t.equal(findContainer(slot({ cgroupId: 101n }), registry.all())?.pid, 11)
+})
+
+test('an id that is used again at once: the run before ends with its process', async (t) => {
+  const own = { pid: process.pid, firstPid: process.pid, mntns: mntnsOf(process.pid) ?? 0 }
+  // [what, the mount namespace and the process of the run before, its process afterwards]
+  const table: [string, Partial<Container>, number][] = [
+    ['its process is gone', { pid: 2 ** 30, firstPid: 2 ** 30 }, 0],
+    ['its process id belongs to another process', { pid: process.ppid, firstPid: process.ppid }, 0],
+    [
+      'it runs: ids are unique only within a namespace',
+      { ...own, pid: process.ppid, firstPid: process.ppid },
+      process.ppid
+    ]
+  ]
+  for (const [what, former, pid] of table) {
+    for (const way of ['asked', 'reported']) {
+      const before = plain(former)
+      const now = plain({ ...own, cgroupId: 101n })
+      const news = [before]
+      const runtime: ContainerRuntime = {
+        name: 'fake',
+        list: () => Promise.resolve([now]),
+        byId: () => Promise.resolve(now),
+        version: () => Promise.resolve(''),
+        takeChanges: () => ({ containers: news.splice(0), missed: false })
+      }
+      const registry = openRegistry([runtime], createLogger('test', quiet))
+      registry.take()
+      if (way === 'asked') await registry.ask(slot({ cgroupId: 101n, cgroupName: before.id }))
+      else {
+        news.push(now)
+        registry.take()
+      }
+      t.strictSame(
+        registry
+          .all()
+          .map((one) => [one.cgroupId, one.pid])
+          .sort(([a = 0n], [b = 0n]) => (a < b ? -1 : 1)),
+        [
+          [before.cgroupId, pid],
+          [101n, process.pid]
+        ].sort(([, left], [, right]) => (left === 0 && right !== 0 ? 1 : 0)),
+        `${what}, ${way}`
+      )
+      registry.close()
+    }
+  }
 })
 
 test('a container that starts while a slow runtime answers counts as running', async (t) => {
