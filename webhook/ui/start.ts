@@ -95,6 +95,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       isReadable: () => true,
       rendering: () => hub?.rendering() ?? {},
       rules: () => objects.rules(),
+      storedRules: () => store.list('SeccompRule'),
       nodes: () => options.nodes().map(nodeView),
       missing: () => (truth === undefined ? [] : missingNodesOf(truth.sources)),
       hasReported: (node) => truth?.sources.hub.inventory.isComplete(node) ?? false,

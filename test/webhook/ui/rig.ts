@@ -185,6 +185,7 @@ export async function startUiRig(options: RigOptions = {}): Promise<UiRig> {
       isReadable: () => true,
       rendering: () => ({}),
       rules: (): SeccompRule[] => of('SeccompRule'),
+      storedRules: () => Promise.resolve(of('SeccompRule')),
       nodes: () => [node],
       missing: () => [],
       hasReported: () => false,

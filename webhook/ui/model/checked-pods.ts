@@ -1,5 +1,9 @@
 import { stringify } from 'yaml'
+import { rootNamespace } from '../../../src/api/names.js'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { sameJson } from '../../../src/lib/same-json.js'
+import { compileForSnapshot, type Snapshot } from '../../../src/rules/snapshot.js'
 import { type CheckResult, checkObject } from '../../admission/check-pod.js'
 import { forbidden } from '../../access/forbidden.js'
 import { checkRunningPod, podManifest } from '../../confinement/containers/pod-manifest.js'
@@ -11,6 +15,31 @@ type Asked = Pick<Call, 'ui' | 'identity'>
 async function mustSee({ identity }: Asked, namespace: string): Promise<void> {
   if (await identity.can('list', 'seccompprofiles', namespace)) return
   throw forbidden(identity, { verb: 'list', resource: 'seccompprofiles' }, namespace)
+}
+
+/** Returns whether two lists have the same rules, in any order. */
+function sameRules(left: readonly SeccompRule[], right: readonly SeccompRule[]): boolean {
+  const keyOf = ({ metadata: { namespace = rootNamespace, name } }: SeccompRule): string =>
+    `${namespace}/${name}`
+  const specs = new Map(left.map((one) => [keyOf(one), one.spec]))
+  return (
+    left.length === right.length &&
+    right.every((one) => sameJson(one.spec, specs.get(keyOf(one)) ?? null))
+  )
+}
+
+/**
+ * Returns the snapshot of admission with the rules that are stored now: the watch of this process hears of a rule that was
+ * just written a moment later. Without an answer of the store, the rules are those that the process knows.
+ */
+async function snapshotNow({ ui }: Pick<Asked, 'ui'>): Promise<Snapshot> {
+  const stored = await ui.sources.storedRules().catch(() => undefined)
+  const snapshot = ui.sources.snapshot()
+  const readable = stored?.filter(({ metadata: { namespace = rootNamespace } }) =>
+    ui.sources.isReadable(namespace)
+  )
+  if (stored === undefined || sameRules(readable ?? [], ui.sources.rules())) return snapshot
+  return { ...snapshot, rules: compileForSnapshot(stored).index }
 }
 
 /**
@@ -25,7 +54,7 @@ export async function checkedPods(
 ): Promise<CheckResult[]> {
   const { ui } = asked
   const objects = await ui.documents.read('pods', document)
-  const snapshot = ui.sources.snapshot()
+  const snapshot = await snapshotNow(asked)
   const results = objects.flatMap((each) => checkObject(snapshot, each, namespace) ?? [])
   for (const one of new Set(results.map((result) => result.namespace))) await mustSee(asked, one)
   return results
@@ -51,5 +80,5 @@ export async function checkedRunningPod(
     })
   }
   const document = stringify(podManifest(pod), { aliasDuplicateObjects: false })
-  return { result: checkRunningPod(sources.snapshot(), pod), document }
+  return { result: checkRunningPod(await snapshotNow(asked), pod), document }
 }

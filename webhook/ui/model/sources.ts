@@ -24,6 +24,8 @@ export interface UiSources {
   /** What every rendering depends on of the nodes. */
   rendering: () => Pick<RenderOptions, 'runtimes' | 'machine'>
   rules: () => readonly SeccompRule[]
+  /** Reads every rule from the store, also one that was written a moment ago. */
+  storedRules: () => Promise<readonly SeccompRule[]>
   nodes: () => readonly NodeView[]
   /** The nodes that do not report now: what runs there is not shown, or is shown as it was. */
   missing: () => readonly MissingNode[]

@@ -1,5 +1,7 @@
 import { test } from 'tap'
 import type { Identity, Rights } from '../../../../webhook/access/rights.js'
+import { buildSnapshot } from '../../../../src/rules/snapshot.js'
+import { testRule } from '../../../helpers/rules.js'
 import { startUiRig } from '../rig.js'
 
 test('pods are checked in namespaces that a person may see', async (t) => {
@@ -41,5 +43,32 @@ test('pods are checked in namespaces that a person may see', async (t) => {
     if (namespace !== undefined) continue
     const { body } = await ask('GET', page)
     t.equal(forbidden.test(body), status === 403, `${what}: on the page`)
+  }
+})
+
+test('a pod is checked by the rules that are stored, also by one that was just written', async (t) => {
+  const known = testRule('web', { podSelector: { matchLabels: { app: 'web' } }, mode: 'learn' })
+  const changed = {
+    ...known,
+    spec: { ...known.spec, podSelector: { matchLabels: { app: 'api' } } }
+  }
+  const document =
+    'kind: Pod\nmetadata: {name: p, labels: {app: web}}\nspec: {containers: [{name: c}]}\n'
+  // [what, the rules that the process knows, those that are stored, the rules that match]
+  const table = [
+    ['nothing is new', [known], [known], ['secco-system/web']],
+    ['it was just made', [], [known], ['secco-system/web']],
+    ['it was just changed', [known], [changed], []],
+    ['it was just deleted', [known], [], []]
+  ] as const
+  for (const [what, rules, objects, matchedRules] of table) {
+    const rig = await startUiRig({
+      objects: [...objects],
+      rules: () => [...rules],
+      snapshot: () => buildSnapshot({ rules: [...rules] })
+    })
+    const answer = await rig.send('POST', '/api/v1/rules/test', { document })
+    t.match(answer.json(), { items: [{ matchedRules }] }, what)
+    await rig.app.close()
   }
 })
