@@ -115,9 +115,13 @@ function verbOf(argv: readonly string[]): string | undefined {
   return verb === 'help' ? further : verb
 }
 
-/** Returns the exit code of an error: 2 for verbs whose code 1 means that something differs. */
-function failureCodeOf(argv: readonly string[]): number {
+/**
+ * Returns the exit code of an error: 2 for verbs whose code 1 means that something differs, and for options that `learn` does
+ * not have, where 1 means that no hub runs.
+ */
+function failureCodeOf(argv: readonly string[], error: unknown): number {
   const [verb, further] = wordsOf(argv)
+  if (verb === 'learn') return error instanceof CommanderError ? 2 : 1
   return verb === 'diff' || verb === 'migrate' || (verb === 'profile' && further === 'diff') ? 2 : 1
 }
 
@@ -152,7 +156,7 @@ export async function run(argv: readonly string[], given: Io): Promise<number> {
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode
   } catch (error) {
-    return failed(io, error, failureCodeOf(argv), helpOf(program, argv))
+    return failed(io, error, failureCodeOf(argv, error), helpOf(program, argv))
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { checkRef } from '../../src/store/directory-layout.js'
+import type { LearnArgs } from '../profiles/learn-state.js'
 import { parseOutput } from '../lib/output-format.js'
 import { parseRef } from '../lib/object-ref.js'
 import { type VerbContext, withStore } from './context.js'
@@ -26,6 +28,58 @@ async function readBaseline({ io }: VerbContext, path: string): Promise<string> 
     if (code !== 'NOT_FOUND') throw cause
     const hint = 'check the path given with --fail-on-new'
     throw new SeccoError(code, message, { hint, cause })
+  }
+}
+
+/** The exit code of wrong words: a gate tells them from a hub that does not run. */
+const wrongWords = 2
+
+/** Runs what reads the words of the command line. @throws SeccoError with the exit code of wrong words */
+async function asWords<Read>(read: () => Promise<Read>): Promise<Read> {
+  try {
+    return await read()
+  } catch (cause) {
+    const { code, message, hint, field } = toSeccoError(cause)
+    const of = field === undefined ? {} : { field }
+    throw new SeccoError(code, message, { hint, cause, exitCode: wrongWords, ...of })
+  }
+}
+
+/** Reads the words of `secco learn`. @throws SeccoError INVALID_ARGUMENT, INVALID_NAME, INVALID_DOCUMENT, NOT_FOUND */
+async function learnArgs(
+  words: readonly string[],
+  options: LearnOptions,
+  context: VerbContext
+): Promise<LearnArgs> {
+  const { baselineOwner, parseBaseline, parseRequired } = await import(
+    '../profiles/learn-baseline.js'
+  )
+  const { parseDuration } = await import('../lib/duration.js')
+  const divider = context.argv.indexOf('--')
+  const test = divider < 0 ? [] : context.argv.slice(divider + 1)
+  const [workload] = words
+  if (workload === undefined || words.length !== test.length + 1) {
+    throw new SeccoError('INVALID_ARGUMENT', 'learn takes one workload, then -- and a command', {
+      hint: 'secco learn shop/checkout.app --until-confident -- npm test'
+    })
+  }
+  const ref = parseRef(workload, options.namespace)
+  checkRef(ref)
+  const { failOnNew: path } = options
+  const text = path === undefined ? undefined : await readBaseline(context, path)
+  return {
+    ref,
+    command: test,
+    untilConfident: options.untilConfident === true,
+    require: parseRequired(options.require),
+    isRequired: options.require !== undefined,
+    quietMs: parseDuration(options.quiet, '--quiet'),
+    timeoutMs: parseDuration(options.timeout, '--timeout'),
+    baseline:
+      path === undefined || text === undefined
+        ? undefined
+        : { path, set: parseBaseline(text, path), owner: baselineOwner(text) },
+    output: parseOutput(options.output, formats) as (typeof formats)[number]
   }
 }
 
@@ -73,37 +127,7 @@ Examples:
     )
     .action(async (words: string[], options: LearnOptions, command: Command) => {
       const { runLearn } = await import('../profiles/learn.js')
-      const { parseBaseline, parseRequired } = await import('../profiles/learn-baseline.js')
-      const { parseDuration } = await import('../lib/duration.js')
-      const divider = context.argv.indexOf('--')
-      const test = divider < 0 ? [] : context.argv.slice(divider + 1)
-      const [workload] = words
-      if (workload === undefined || words.length !== test.length + 1) {
-        throw new SeccoError(
-          'INVALID_ARGUMENT',
-          'learn takes one workload, then -- and a command',
-          {
-            hint: 'secco learn shop/checkout.app --until-confident -- npm test'
-          }
-        )
-      }
-      const { failOnNew: path } = options
-      const baseline =
-        path === undefined
-          ? undefined
-          : { path, set: parseBaseline(await readBaseline(context, path), path) }
-      const { quiet, timeout } = options
-      const args = {
-        ref: parseRef(workload, options.namespace),
-        command: test,
-        untilConfident: options.untilConfident === true,
-        require: parseRequired(options.require),
-        isRequired: options.require !== undefined,
-        quietMs: parseDuration(quiet, '--quiet'),
-        timeoutMs: parseDuration(timeout, '--timeout'),
-        baseline,
-        output: parseOutput(options.output, formats) as (typeof formats)[number]
-      }
+      const args = await asWords(() => learnArgs(words, options, context))
       await withStore(command, context, (store) =>
         runLearn(args, { ...seenBy(command, context), store })
       )

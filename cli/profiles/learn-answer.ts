@@ -82,18 +82,25 @@ function newCalls(
 const isDenied = ({ denied }: NewCall): boolean => denied !== ''
 
 /** Returns the verdict about calls beyond the baseline. */
-function newVerdict({ ref, baseline }: LearnArgs, found: readonly NewCall[]): LearnVerdict {
+function newVerdict(
+  { ref, baseline }: LearnArgs,
+  found: readonly NewCall[],
+  doubt: Doubt | undefined
+): LearnVerdict {
   const key = keyOf(ref)
   const denied = found.filter(isDenied).map(({ name }) => name)
   const which = denied.length === 0 ? '' : `; denied: ${listed(denied, namesShown)}`
+  const hasFailed = doubt?.hasFailed === true
+  const first = hasFailed ? `${doubt.reason}; ` : ''
   const all = `secco denials -n ${ref.namespace} --muted --expected --closed`
+  const are = found.length === 1 ? 'is' : 'are'
   const steps = [
     ...(denied.length < found.length ? [`secco diff ${key}`] : []),
-    ...(denied.length > 0 ? [all] : [])
+    ...(denied.length > 0 || hasFailed ? [all] : [])
   ]
   return {
     verdict: 'NewCalls',
-    reason: `${plural(found.length, 'syscall')} of ${key} ${found.length === 1 ? 'is' : 'are'} not in ${baseline?.path ?? ''}${which}`,
+    reason: `${first}${plural(found.length, 'syscall')} of ${key} ${are} not in ${baseline?.path ?? ''}${which}`,
     next: `review them: ${steps.join(', then ')}`,
     exitCode: learnExit.newCalls
   }
@@ -108,7 +115,7 @@ export function verdictOf(
   const { missing } = state
   const key = keyOf(args.ref)
   const found = newCalls(state, args.baseline?.set)
-  if (found.length > 0) return newVerdict(args, found)
+  if (found.length > 0) return newVerdict(args, found, doubt)
   const [first] = missing
   if (args.untilConfident && first !== undefined) {
     return {

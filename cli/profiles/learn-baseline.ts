@@ -1,4 +1,4 @@
-import { apiVersion } from '../../src/api/names.js'
+import { apiVersion, rootNamespace } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { abis } from '../../src/syscalls/abi.js'
 import { evidenceOf } from '../../src/seccomp/review/evidence.js'
@@ -34,6 +34,19 @@ export function parseBaseline(text: string, path: string): SyscallSet {
       hint: 'make one with: secco learn WORKLOAD -o json > baseline.json'
     }
   )
+}
+
+/** Returns the profile, as `namespace/name`, of which a baseline says that it is; undefined where it says nothing. */
+export function baselineOwner(text: string): string | undefined {
+  const { profile, metadata } = (JSON.parse(text) ?? {}) as {
+    profile?: unknown
+    metadata?: { namespace?: unknown; name?: unknown }
+  }
+  if (typeof profile === 'string') return profile
+  const { namespace = rootNamespace, name } = metadata ?? {}
+  return typeof name === 'string' && typeof namespace === 'string'
+    ? `${namespace}/${name}`
+    : undefined
 }
 
 /** Returns the items of --require. @throws SeccoError INVALID_ARGUMENT for an item that evidence does not have. */

@@ -108,7 +108,11 @@ function notConnected(
 }
 
 /** Explains that a run failed under the profile that it ran with: what it would have called later is not known. */
-function failedInRun({ key, before, after }: RunFacts): Doubt | undefined {
+export function failedInRun({
+  key,
+  before,
+  after
+}: Pick<RunFacts, 'key' | 'before' | 'after'>): Doubt | undefined {
   const known = failedRuns(before?.status?.instances ?? [])
   const failed = [...failedRuns(after?.status?.instances ?? [])].filter((run) => !known.has(run))
   if (failed.length === 0) return undefined
@@ -116,7 +120,8 @@ function failedInRun({ key, before, after }: RunFacts): Doubt | undefined {
   return {
     reason: `${which} of ${key} failed under its profile in this run, so what it would have called is not known`,
     next: `see what was denied: \`secco denials -n ${spaceOf(key)}\``,
-    waitMs: 0
+    waitMs: 0,
+    hasFailed: true
   }
 }
 
@@ -156,8 +161,17 @@ function nodesAway({ key, coverage, nodesBefore, nodesAfter }: RunFacts): Doubt 
   return { reason, next: toNodes, waitMs: 0 }
 }
 
-/** Explains why nothing of the workload was recorded; undefined when something was. */
+/**
+ * Explains why nothing of the workload was recorded; undefined when something was. A run that failed comes first: it is the
+ * cause of what else is missing, which is waited for as long.
+ */
 export function notRecorded(facts: RunFacts): Doubt | undefined {
+  const doubt = notHeard(facts)
+  const failed = failedInRun(facts)
+  return failed === undefined ? doubt : { ...failed, waitMs: doubt?.waitMs ?? 0 }
+}
+
+function notHeard(facts: RunFacts): Doubt | undefined {
   const { key, after, seen, near, hubAway, recorded } = facts
   if (hubAway !== undefined) {
     const next = 'see whether the hub stays up (`secco doctor`), then run the command again'
@@ -170,8 +184,6 @@ export function notRecorded(facts: RunFacts): Doubt | undefined {
   const unwritten =
     after && (notConnected(key, recorded, nodes) ?? notWritten(key, recorded, nodes))
   if (unwritten !== undefined) return unwritten
-  const failed = failedInRun(facts)
-  if (failed !== undefined) return failed
   const unheard = unheardOf(facts, of)
   if (unheard !== undefined) {
     const { name, node } = unheard

@@ -1,5 +1,5 @@
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
-import { toSeccoError } from '../../src/lib/errors.js'
+import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import type { ObjectRef } from '../../src/store/store.js'
 import type { Recorded } from '../../webhook/hub/hub-types.js'
 import type { NodeView } from '../../webhook/views/view.js'
@@ -58,16 +58,37 @@ async function knownBefore(
   const { store, now } = dependencies
   const key = keyOf(ref)
   // What ended before the command has to be known before it: no clock of a node is compared with another one.
-  const recordedBefore = await watch.recorded(ref)
+  const recordedBefore = await watch.recorded(ref, { mustAnswer: true })
   const before = await store.get('SeccompProfile', ref)
   if (before === undefined) {
-    const near = nearNames(key, await knownNames(dependencies, ref, watch))
-    const hint = near.length === 0 ? '' : `; there is ${near.join(', ')}`
-    report(`nothing is known of ${key} yet${hint}; waiting for a container of this name`)
+    const known = await knownNames(dependencies, ref, watch)
+    const near = nearNames(key, known)
+    if (!known.includes(key)) {
+      if (baseline !== undefined) mustBeOf(key, baseline)
+      for (const line of unknownYet(key, near)) report(line)
+    }
   }
   const nodesBefore = await watch.nodes()
   const deniedBefore = baseline && (await watch.denials(ref))
   return { watch, before, deniedBefore, nodesBefore, recordedBefore, endedAt: now() }
+}
+
+/** Rejects the baseline of another workload for a name of which nothing is known: it is a slip of the pen. @throws SeccoError */
+function mustBeOf(key: string, { path, owner }: NonNullable<LearnArgs['baseline']>): void {
+  if (owner === undefined || owner === key) return
+  throw new SeccoError('NOT_FOUND', `nothing is known of ${key}, and ${path} is of ${owner}`, {
+    hint: `correct the name (did you mean ${owner}?), or remove "profile" from ${path} if the workload has a new name`,
+    exitCode: 2
+  })
+}
+
+/** Says before the command runs what becomes of a name that nothing has. */
+function unknownYet(key: string, near: readonly string[]): string[] {
+  const meant = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`
+  return [
+    `no profile has the name ${key}, and no running container is learned into it${meant}`,
+    'the command runs now; unless it starts a container of this name, nothing is proven (exit code 5)'
+  ]
 }
 
 /** Lists the names of profiles, and of what running containers are learned into. */

@@ -9,6 +9,14 @@ import type { Recorded } from '../../webhook/hub/hub-types.js'
 import type { Hub } from '../hubs/hub.js'
 import type { Io } from '../lib/io.js'
 
+/** Baseline is what a file says that a workload may call. */
+interface Baseline {
+  path: string
+  set: SyscallSet
+  /** The profile that it was made of, as `namespace/name`, where the file says it. */
+  owner?: string | undefined
+}
+
 export interface LearnArgs {
   ref: ObjectRef
   /** The test command; empty: only checks the evidence. */
@@ -21,7 +29,7 @@ export interface LearnArgs {
   /** Time without new syscalls, in ms. */
   quietMs: number
   timeoutMs: number
-  baseline: { path: string; set: SyscallSet } | undefined
+  baseline: Baseline | undefined
   output: 'table' | 'json' | 'yaml'
 }
 
@@ -44,6 +52,8 @@ export interface Doubt {
   next: string
   /** For how long after the command what is missing may still come, in ms. */
   waitMs: number
+  /** A container failed under its own profile: whatever else is said, this comes first. */
+  hasFailed?: true
 }
 
 /** DeniedCall is a call that was made and that a filter denied, or logged because enforce would deny it. */

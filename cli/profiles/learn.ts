@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SeccoError } from '../../src/lib/errors.js'
 import { plain } from '../lib/io.js'
+import { failedInRun } from './learn-evidence.js'
 import { answerOf, printAnswer, verdictOf } from './learn-answer.js'
 import { deniedNow, doubtOf, type LearnRun, recordedNow, startRun } from './learn-run.js'
 import {
   type Doubt,
+  keyOf,
   type LearnArgs,
   type LearnDependencies,
   type LearnState,
@@ -22,7 +24,8 @@ function runOnce({ command, output }: LearnArgs, signal: AbortSignal): Promise<n
       signal
     })
     child.once('error', (cause) => {
-      reject(new SeccoError('COMMAND_NOT_STARTED', `${program}: ${cause.message}`, { cause }))
+      const what = `${program}: ${cause.message}`
+      reject(new SeccoError('COMMAND_NOT_STARTED', what, { cause, exitCode: 2 }))
     })
     child.once('close', (code) => resolve(code ?? 1))
   })
@@ -81,13 +84,25 @@ function waitsFor(
 async function failed(
   dependencies: LearnDependencies,
   args: LearnArgs,
-  { code, runs }: { code: number; runs: number }
+  { code, runs, run }: { code: number; runs: number; run: LearnRun }
 ): Promise<number> {
-  const reason = `the test command failed with ${code}; its syscalls are observed nevertheless`
-  dependencies.io.stderr(`${reason}\n`)
-  if (args.output === 'table') return code
-  const state = await stateOf(dependencies, args, { recorded: undefined, denied: noneAsked })
-  const judged = { verdict: 'CommandFailed', reason, next: '', exitCode: code } as const
+  const { io } = dependencies
+  // What the nodes know of the run: a container that failed under its profile is mostly the cause.
+  const recorded = await run.watch.recorded(args.ref)
+  const asked = { recorded, denied: noneAsked }
+  const state = await stateOf(dependencies, args, asked).catch(
+    (): LearnState => ({ profile: undefined, missing: [], ...asked })
+  )
+  const cause = failedInRun({ key: keyOf(args.ref), before: run.before, after: state.profile })
+  const what = `the test command failed with ${code}; its syscalls are observed nevertheless`
+  const reason = cause === undefined ? what : `${cause.reason}; ${what}`
+  const next = cause?.next ?? ''
+  io.stderr(`${plain(reason)}\n`)
+  if (args.output === 'table') {
+    if (next !== '') io.stderr(`  next: ${next}\n`)
+    return code
+  }
+  const judged = { verdict: 'CommandFailed', reason, next, exitCode: code } as const
   printAnswer(dependencies.io, args, answerOf(args, { ...state, runs, ...judged }))
   return code
 }
@@ -95,8 +110,9 @@ async function failed(
 /**
  * `secco learn WORKLOAD [--until-confident] [--fail-on-new FILE] -- COMMAND`: a gate for pipelines. It runs the test
  * command until the evidence is complete, and compares the result with a baseline.
- * @returns 0; the code of the command when it fails; 3: not confident in time; 4: syscalls beyond the baseline;
- *   5: nothing is proven, because the workload was not recorded, or not completely
+ * @returns 0; the code of the command when it fails; 2: a name, an option, the baseline or the command is wrong;
+ *   3: not confident in time; 4: syscalls beyond the baseline; 5: nothing is proven, because the workload was not recorded,
+ *   or not completely
  * @throws SeccoError UNAVAILABLE: no hub runs, so nothing can be proven
  */
 export async function runLearn(args: LearnArgs, dependencies: LearnDependencies): Promise<number> {
@@ -127,7 +143,7 @@ async function runInWatch(
       runs += 1
       const code = await runOnce(args, signal)
       run.endedAt = now()
-      if (code !== 0) return await failed(dependencies, args, { code, runs })
+      if (code !== 0) return await failed(dependencies, args, { code, runs, run })
     }
     settled = await settle(dependencies, args, run, end)
     const { missing: lacks } = settled.state

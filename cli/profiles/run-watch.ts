@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { toSeccoError } from '../../src/lib/errors.js'
+import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import type { ObjectRef } from '../../src/store/store.js'
 import type { ContainerList } from '../../webhook/confinement/containers/container-routes.js'
 import type { ContainerView } from '../../webhook/confinement/containers/container-view.js'
@@ -104,18 +104,24 @@ export class RunWatch {
     try {
       return await (await this.#options.open()).list<NodeView>('/api/v1/nodes')
     } catch (error) {
-      const { code, message } = toSeccoError(error)
-      if (code !== 'FORBIDDEN') this.#lost(message)
+      if (toSeccoError(error).code !== 'FORBIDDEN') this.#failed(error)
       return undefined
     }
   }
 
-  /** Asks for everything that was recorded until now; undefined also when no hub answers, which counts as away. */
-  async recorded(ref: ObjectRef): Promise<Recorded | undefined> {
+  /**
+   * Asks for everything that was recorded until now; undefined also when no hub answers, which counts as away.
+   * @param mustAnswer before the command runs, a hub that rejects the question is an error
+   */
+  async recorded(
+    ref: ObjectRef,
+    { mustAnswer = false }: { mustAnswer?: boolean } = {}
+  ): Promise<Recorded | undefined> {
     try {
       return await askRecorded(await this.#options.open(), ref)
     } catch (error) {
-      this.#lost(toSeccoError(error).message)
+      if (mustAnswer && toSeccoError(error).code !== 'UNAVAILABLE') throw error
+      this.#failed(error)
       return undefined
     }
   }
@@ -125,7 +131,7 @@ export class RunWatch {
     try {
       return await askDenials(await this.#options.open(), ref)
     } catch (error) {
-      this.#lost(toSeccoError(error).message)
+      this.#failed(error)
       return undefined
     }
   }
@@ -156,16 +162,26 @@ export class RunWatch {
       // Nothing was ever heard: the command does not run.
       if (failure !== undefined && !state.isOpen) throw failure
       if (isOver()) return
-      this.#lost(failure?.message ?? 'the hub ended the stream')
+      this.#failed(failure ?? new SeccoError('UNAVAILABLE', 'the hub ended the stream'))
       await delay(againMs, undefined, { signal }).catch(() => undefined)
       hub = await this.#options.open().catch(() => hub)
     }
   }
 
   #lost(reason: string): void {
+    this.#notHeard('went away', reason)
+  }
+
+  /** Notes an answer that did not come: a hub that runs may also reject a question. */
+  #failed(error: unknown): void {
+    const { code, message } = toSeccoError(error)
+    this.#notHeard(code === 'UNAVAILABLE' ? 'went away' : 'did not answer a question', message)
+  }
+
+  #notHeard(what: string, reason: string): void {
     if (this.#away !== undefined || this.#ended.signal.aborted) return
     const at = new Date(this.#options.now()).toISOString().slice(11, 19)
-    this.#away = `the hub went away during the run, at ${at} UTC (${reason}), so what ran then is not known`
+    this.#away = `the hub ${what} during the run, at ${at} UTC (${reason}), so what ran then is not known`
     this.#options.report(this.#away)
   }
 

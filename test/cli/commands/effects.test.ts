@@ -235,7 +235,7 @@ test('secco learn --fail-on-new: the baseline is read, and what is new fails', a
     stdout: /nothing beyond/
   })
   t.match(await learn('--fail-on-new', baseline(['read'])), { code: 4, stdout: /\+ write/ })
-  t.match(await learn('--fail-on-new', join(state, 'none.json')), { code: 1 })
+  t.match(await learn('--fail-on-new', join(state, 'none.json')), { code: 2 })
 })
 
 test('what only shows changes nothing; what changes says so', async (t) => {

@@ -3,7 +3,11 @@ import { t, test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { runLearn } from '../../../cli/profiles/learn.js'
-import { parseBaseline, parseRequired } from '../../../cli/profiles/learn-baseline.js'
+import {
+  baselineOwner,
+  parseBaseline,
+  parseRequired
+} from '../../../cli/profiles/learn-baseline.js'
 import type { LearnArgs } from '../../../cli/profiles/learn-state.js'
 import type { Hub } from '../../../cli/hubs/hub.js'
 import type { DenialView } from '../../../webhook/confinement/denials/denial-views.js'
@@ -169,12 +173,18 @@ test('the gate of a pipeline: its code says which way it went', async (t) => {
   t.match(await gate({ untilConfident: true, timeoutMs: 5000 }, { found: null }), {
     ...{ code: 3, stdout: /nothing was observed yet/ }
   })
-  await t.rejects(gate({ command: ['/absent/program'] }), { code: 'COMMAND_NOT_STARTED' })
+  await t.rejects(gate({ command: ['/absent/program'] }), {
+    ...{ code: 'COMMAND_NOT_STARTED', exitCode: 2 }
+  })
 })
 
 test('its answer is the next baseline', async (t) => {
   const { stdout } = await gate({ output: 'json' })
   t.same(parseBaseline(stdout, 'answer'), profile.status?.observed)
+  t.equal(baselineOwner(stdout), 'shop/web')
+  t.equal(baselineOwner(JSON.stringify(profile)), 'shop/web')
+  for (const text of ['{"x86_64": ["read"]}', '[]', 'null', '{"profile": 3}'])
+    t.equal(baselineOwner(text), undefined, text)
   t.same(parseBaseline('{"x86_64": ["write", "read"]}', 'short'), { x86_64: ['read', 'write'] })
   for (const text of ['', '[]', '{"x86_64": []}', 'null', '{"sparc": ["read"]}']) {
     t.throws(() => parseBaseline(text, 'wrong'), SeccoError, JSON.stringify(text))
@@ -359,6 +369,69 @@ test('0 is only for a workload that was recorded in the run, and completely', as
     t.equal(outcome.code, code, `${what}: ${answer.reason}`)
     t.match(answer, { verdict, reason, exitCode: code }, what)
   }
+})
+
+test('before the command runs, it is said what becomes of a name that nothing has', async (t) => {
+  const mark = `${t.testdir()}/ran`
+  const args = { command: ['touch', mark], quietMs: 1000, ref: { namespace: 'shop', name: 'wep' } }
+  const known = { found: null }
+  await t.rejects(gate({ ...args, baseline: { path: 'b', set, owner: 'shop/web' } }, known), {
+    ...{
+      code: 'NOT_FOUND',
+      exitCode: 2,
+      message: /nothing is known of shop\/wep, and b is of shop/
+    }
+  })
+  t.notOk(existsSync(mark), 'the command did not run')
+  for (const owner of [undefined, 'shop/wep']) {
+    const outcome = await gate({ ...args, baseline: { path: 'b', set, owner } }, known)
+    t.equal(outcome.code, 5)
+    t.match(
+      outcome.stderr,
+      /^no profile has the name shop\/wep.*did you mean shop\/web\?\nthe command runs now; unless/
+    )
+  }
+  const list = { items: [{ key: 'k', learned: 'shop/web', gaps: [] }] }
+  const own = await gate({ command: ['true'], quietMs: 1000 }, { list })
+  t.notMatch(own.stderr, /no profile has the name/, 'a running container is learned into it')
+})
+
+test('a hub that rejects the question before the command is an error, not one that went away', async (t) => {
+  const mark = `${t.testdir()}/ran`
+  const forbidden = new SeccoError('FORBIDDEN', 'ann may not read profiles')
+  const open = hubOf(
+    () => sent,
+    () => ({ knownSince: '', items: [] })
+  )
+  const hub = () => Promise.resolve({ ...open, ask: () => Promise.reject(forbidden) })
+  await t.rejects(gate({ command: ['touch', mark] }, { hub }), { code: 'FORBIDDEN' })
+  t.notOk(existsSync(mark))
+})
+
+test('a container that failed under its profile is named first', async (t) => {
+  const failed = ofRun({ denied: 1, events: ['start', 'killed SIGSYS'] })
+  const first = /^a container of shop\/web failed under its profile in this run/
+  // [what, arguments, what is known, exit code]
+  const table: [string, Partial<LearnArgs>, Known, number][] = [
+    ['nothing else', {}, {}, 5],
+    ['a node that is away', {}, { recorded: [{ ...sent, nodes: [] }] }, 5],
+    ['new calls', { baseline: { path: 'b', set: { x86_64: ['read'] } } }, {}, 4],
+    ['the test command fails', { command: ['false'] }, {}, 1],
+    ['not confident', { untilConfident: true, require: ['instances'] }, {}, 3]
+  ]
+  for (const [what, args, known, code] of table) {
+    const given = { command: ['true'], baseline, quietMs: 1000, timeoutMs: 5000, ...args }
+    const outcome = await gate({ ...given, output: 'json' }, { ...known, found: failed })
+    const answer = JSON.parse(outcome.stdout) as { reason: string; next: string }
+    t.equal(outcome.code, code, what)
+    t.match(answer.reason, first, what)
+    t.match(answer.next, /secco denials -n shop/, what)
+  }
+  const { stderr } = await gate({ command: ['false'] }, { found: failed })
+  t.match(
+    stderr,
+    /^a container of .* failed under[^]*failed with 1[^]*\n {2}next: see what was denied/
+  )
 })
 
 test('an error before the command ends the watch: nothing keeps the program', async (t) => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
@@ -151,6 +152,33 @@ test('the gate of a pipeline: learn', async (t) => {
     t.equal(found, code, `${what}: ${text}`)
     t.match(text, output, what)
   }
+})
+
+test('the gate of a pipeline: wrong words are told from a hub that does not run, before anything runs', async (t) => {
+  const state = await stateOf(t)
+  const ran = join(state, 'ran')
+  const baseline = join(state, 'baseline.json')
+  const list = join(state, 'list.json')
+  await writeFile(baseline, '{"x86_64": ["read"]}')
+  await writeFile(list, '[1')
+  const command = ['--', 'touch', ran]
+  // [what, words before the command, exit code, code of the error]
+  const table: [string, string[], number, RegExp][] = [
+    ['a name that no object can have', ['TYPO', '--fail-on-new', baseline], 2, /INVALID_NAME/],
+    ['a namespace that none can have', ['SHOP/web'], 2, /INVALID_NAME/],
+    ['no baseline', ['web', '--fail-on-new', '/absent.json'], 2, /absent/],
+    ['a baseline that is none', ['web', '--fail-on-new', list], 2, /INVALID_DOCUMENT/],
+    ['no evidence', ['web', '--require', 'strat'], 2, /INVALID_ARGUMENT/],
+    ['no duration', ['web', '--quiet', 'long'], 2, /INVALID_ARGUMENT/],
+    ['no option', ['web', '--quite', '1s'], 2, /INVALID_ARGUMENT/],
+    ['two workloads', ['web', 'db'], 2, /INVALID_ARGUMENT/],
+    ['no hub', ['web', '--fail-on-new', baseline], 1, /UNAVAILABLE/]
+  ]
+  for (const [what, words, code, says] of table) {
+    const outcome = await runHere(['learn', '--state', state, ...words, ...command])
+    t.match(outcome, { code, stderr: says }, what)
+  }
+  t.notOk(existsSync(ran), 'the command never ran')
 })
 
 interface Manifest {

@@ -162,8 +162,8 @@ export const cli = mutants('cli', [
     'fail-on-new',
     '--fail-on-new fails when a syscall is not in the baseline.',
     'cli/commands/learn-verb.ts',
-    'path === undefined\n          ? undefined',
-    'path !== undefined\n          ? undefined',
+    'path === undefined || text',
+    'path !== undefined || text',
     effects
   ],
   [
