@@ -1,9 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { SeccoError } from '../../src/lib/errors.js'
 import { createDurable } from '../../src/lib/durable-file.js'
 import { quoted } from '../../src/lib/shell-word.js'
+import {
+  isAlive,
+  isEnding,
+  isPidAlive,
+  type ProcessIdentity
+} from '../../src/lib/process-identity.js'
 import type { Io } from './io.js'
 import { readNodeRoots } from './node-roots.js'
 
@@ -63,6 +70,8 @@ export function statePaths(
 /** Addresses and process id of the running programs. */
 export interface Addresses {
   pid: number
+  /** Tells the process from a later one of its pid; absent: from an earlier version. */
+  identity?: ProcessIdentity
   webhook: string
   hub: string
   ui: string
@@ -80,20 +89,25 @@ export async function ensureUiToken(paths: StatePaths): Promise<string> {
   return (await readFile(paths.uiToken, 'utf8')).trim()
 }
 
+/** Reads what the last program wrote, which may have ended. */
+async function writtenAddresses(paths: StatePaths): Promise<Addresses> {
+  return JSON.parse(await readFile(paths.addresses, 'utf8')) as Addresses
+}
+
 /** Reads the addresses of the running programs. @throws SeccoError UNAVAILABLE with how to start them */
 export async function readAddresses(paths: StatePaths): Promise<ApiAccess> {
   const { options = '' } = (await readNodeRoots(paths)) ?? {}
   const hint = `start it with \`secco up --state ${quoted(paths.root)}${options === '' ? '' : ` ${options}`}\``
   let addresses: Addresses
   try {
-    addresses = JSON.parse(await readFile(paths.addresses, 'utf8')) as Addresses
+    addresses = await writtenAddresses(paths)
   } catch (cause) {
     throw new SeccoError('UNAVAILABLE', `no hub runs on the state folder ${paths.root}`, {
       hint,
       cause
     })
   }
-  if (!isAlive(addresses.pid)) {
+  if (!isRunning(addresses)) {
     throw new SeccoError(
       'UNAVAILABLE',
       `the hub on the state folder ${paths.root} (pid ${addresses.pid}) has ended`,
@@ -106,21 +120,24 @@ export async function readAddresses(paths: StatePaths): Promise<ApiAccess> {
   return { ...addresses, token: token.trim() }
 }
 
-/** True while a process of that id exists (kill(2) with signal 0). */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+/** Returns whether the program that wrote its addresses runs. */
+function isRunning({ pid, identity }: Addresses): boolean {
+  const known = identity === undefined ? 'unknown' : isAlive(identity)
+  // Of another pid namespace only the pid is known.
+  return known === 'unknown' ? isPidAlive(pid) : known
 }
+
+/** For a program that was killed: until the kernel has closed what it held, at most. */
+const endingMs = 10_000
 
 /**
  * Rejects a state folder that another running Secco uses. Two hubs on one folder do not harm the data, but two
  * satellites would compete for one socket. @throws SeccoError CONFLICT that names the process
  */
 export async function ensureRunnable(paths: StatePaths): Promise<void> {
+  const last = await writtenAddresses(paths).catch(() => undefined)
+  const until = Date.now() + endingMs
+  while (last !== undefined && isEnding(last.pid) && Date.now() < until) await delay(20)
   const running = await readAddresses(paths).catch(() => undefined)
   if (running === undefined || running.pid === process.pid) return
   throw new SeccoError(

@@ -7,6 +7,7 @@ import type { Hub } from '../../webhook/hub/hub.js'
 import { startWebhook } from '../../webhook/main.js'
 import { type Address, hostPort, type RunningWebhook } from '../../webhook/webhook-options.js'
 import type { Logger } from '../../src/lib/log.js'
+import { ownIdentity } from '../../src/lib/process-identity.js'
 import { openDirectoryStore } from '../../src/store/directory.js'
 import { writeDurable } from '../../src/lib/durable-file.js'
 import { toSeccoError } from '../../src/lib/errors.js'
@@ -262,7 +263,8 @@ export async function up(
     const running = await startAll(args, logger, closers)
     pinning = running.satellite.pinning
     await untilConnected(running, args.signal)
-    await writeDurable(args.paths.addresses, `${JSON.stringify(addressesOf(running))}\n`)
+    const addresses = { ...addressesOf(running), identity: ownIdentity() }
+    await writeDurable(args.paths.addresses, `${JSON.stringify(addresses)}\n`)
     closers.push(() => rm(args.paths.addresses, { force: true }))
     announce(io, args, running, auditFile)
     printPinning(io, args, pinning)

@@ -1,11 +1,12 @@
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type CompiledFilter, trialLoad, type TrialResult } from '../../native/trial-load.js'
 import type { Revision, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
 import { namePattern, namespacePattern } from '../../src/api/names.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { isPidAlive } from '../../src/lib/process-identity.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import { digestOf } from '../../src/lib/digest.js'
 import { type PlainFile, readPlainFile } from '../lib/plain-file.js'
@@ -255,7 +256,7 @@ export async function collectRevisions(
       for (const name of await readdir(folder).catch((): string[] => [])) {
         const hex = /^([0-9a-f]{64})\.json(?:\.(\d+)\.tmp)?$/.exec(name)
         if (hex?.[1] === undefined) continue
-        const left = hex[2] !== undefined && !(await isAlive(hex[2]))
+        const left = hex[2] !== undefined && !isPidAlive(Number(hex[2]))
         const relative = revisionPath(namespace, profile, `sha256:${hex[1]}`)
         const unwanted =
           hex[2] === undefined && !wanted.has(relative) && !referred.has(`sha256:${hex[1]}`)
@@ -267,11 +268,4 @@ export async function collectRevisions(
     }
   }
   return removed
-}
-
-async function isAlive(pid: string): Promise<boolean> {
-  return readFile(`/proc/${pid}/stat`).then(
-    () => true,
-    () => false
-  )
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,6 +7,7 @@ import type { Recorder, Slot } from '../../native/types.js'
 import type { Observation } from '../../src/api/gen/hub.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
+import { isPidAlive } from '../../src/lib/process-identity.js'
 import type { Abi } from '../../src/syscalls/abi.js'
 import { cgroupMount, pidsOfCgroup } from '../containers/processes.js'
 import { isSameRun } from '../containers/merge.js'
@@ -57,7 +57,7 @@ async function sweepCgroups(): Promise<void> {
   if (mount === undefined) return
   for (const name of await readdir(mount).catch((): string[] => [])) {
     const creator = /^secco-trace-(\d+)-/.exec(name)?.[1]
-    if (creator === undefined || existsSync(`/proc/${creator}`)) continue
+    if (creator === undefined || isPidAlive(Number(creator))) continue
     await rmdir(join(mount, name)).catch(() => undefined)
   }
 }

@@ -19,11 +19,37 @@ function read(path: string): string {
   }
 }
 
-function startOf(pid: number): string | undefined {
+/** Returns the fields of /proc/<pid>/stat from the third one on; none for a process that is gone. */
+function statOf(pid: number): string[] {
   const stat = read(`/proc/${pid}/stat`)
-  // comm may contain spaces and parentheses: count from the last one. A zombie holds nothing.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+  // comm may contain spaces and parentheses: count from the last one.
+  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+const isZombie = ([state]: readonly string[]): boolean => state === 'Z' || state === 'X'
+
+function startOf(pid: number): string | undefined {
+  const fields = statOf(pid)
+  // A zombie holds nothing.
+  return isZombie(fields) ? undefined : fields[19]
+}
+
+/**
+ * Returns whether a process of that pid runs, where nothing else is known of it. A zombie has ended, although signal 0 of
+ * kill(2) reaches it.
+ */
+export function isPidAlive(pid: number): boolean {
+  return startOf(pid) !== undefined
+}
+
+/** PF_EXITING of linux/sched.h. */
+const exitingFlag = 0x4
+
+/** Returns whether a process is on its way out: until its last thread has ended, it may hold sockets and locks. */
+export function isEnding(pid: number): boolean {
+  const fields = statOf(pid)
+  const threads = Number(fields[17])
+  return (Number(fields[6]) & exitingFlag) !== 0 && (!isZombie(fields) || threads > 1)
 }
 
 let self: ProcessIdentity | undefined

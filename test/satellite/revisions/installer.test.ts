@@ -11,6 +11,7 @@ import type { Revision } from '../../../src/api/gen/hub.js'
 import { revisionPath } from '../../../src/rules/profile-state.js'
 import { allowing, revisionOf, trialThatWorks } from '../revision-of.js'
 import { matchLists } from '../../helpers/match-lists.js'
+import { zombieOf } from '../../helpers/zombie.js'
 
 const web = revisionOf(allowing('read'))
 const job = revisionOf(allowing('write'), undefined, 'job')
@@ -96,7 +97,7 @@ test('only what nobody wants or uses is removed', async (t) => {
   const used = revisionOf(allowing('close'), undefined, 'used')
   for (const one of [web, job, used]) await installRevision(root, one, { trial: trialThatWorks })
   const folder = join(root, 'secco/shop/web')
-  const dead = `${pathOf(root, web)}.999999999.tmp`
+  const dead = `${pathOf(root, web)}.${await zombieOf(t)}.tmp`
   const own = `${pathOf(root, web)}.${process.pid}.tmp`
   for (const path of [dead, own, join(folder, 'notes.txt')]) writeFileSync(path, '')
   mkdirSync(join(root, 'secco/empty'))
