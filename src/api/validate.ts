@@ -7,7 +7,7 @@ import type { AnyObject, Kind } from './objects.js'
 import { describeMisleading, misleadingRules } from './misleading-rules.js'
 import { namePattern, namespacePattern, rootNamespace } from './names.js'
 import { SeccompProfile } from './seccomp-profile.js'
-import { SeccompRule } from './seccomp-rule.js'
+import { namedProfileText, SeccompRule } from './seccomp-rule.js'
 
 /** Returns the schema of a kind. A table of them would load both, and their package, for every command. */
 const schemaOf = (kind: Kind) => (kind === 'SeccompProfile' ? SeccompProfile : SeccompRule)
@@ -174,7 +174,14 @@ function checkProfile(profile: SeccompProfile, where: string): void {
 function checkRule(rule: SeccompRule, where: string): void {
   const { spec, metadata } = rule
   if (spec.mode !== 'learn' && spec.profile === undefined) {
-    throw invalidDocument(where, 'spec.profile', `is required with mode ${spec.mode}`)
+    const field = 'spec.profile'
+    throw new SeccoError(
+      'INVALID_DOCUMENT',
+      `${where}: ${field}: is required with mode ${spec.mode}`,
+      {
+        ...{ field, hint: `name a profile: ${namedProfileText}` }
+      }
+    )
   }
   if (spec.namespaceSelector !== undefined && metadata.namespace !== rootNamespace) {
     throw invalidDocument(

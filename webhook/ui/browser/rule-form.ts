@@ -1,3 +1,4 @@
+import { profileField } from '../model/rule-fields.js'
 import { ask, failureText, showForce } from './api.js'
 import { standing } from './fields.js'
 import { leave, reloadRegions } from './live.js'
@@ -96,8 +97,17 @@ async function saveRule(form: HTMLFormElement): Promise<void> {
   showForce(here, answer.failure)
 }
 
+/** Asks for a profile where the chosen mode needs one. */
+function followMode({ target }: Event): void {
+  if (!(target instanceof HTMLSelectElement) || target.name !== 'mode') return
+  if (target.form?.dataset['rule'] === undefined) return
+  const field = target.form.querySelector<HTMLInputElement>('input[name=profile]')
+  if (field !== null) Object.assign(field, profileField(target.value))
+}
+
 /** Starts the form of a rule and the test of a pod. Listeners are on the document, because live updates can replace the forms. */
 export function startRules(): void {
+  document.addEventListener('change', followMode)
   document.addEventListener('submit', (event) => {
     const form = event.target
     if (!(form instanceof HTMLFormElement)) return

@@ -3,10 +3,14 @@ import { rootNamespace } from '../../../src/api/names.js'
 import {
   type LabelSelector,
   modes,
+  namedProfileText,
   type SeccompRule,
   whenNotReadyChoices
 } from '../../../src/api/seccomp-rule.js'
+import { capitalised } from '../../../src/lib/printed-commands.js'
+import { profileField } from '../model/rule-fields.js'
 import { ForceIfAsked } from './forms.js'
+import { Sentence } from './panels.js'
 
 const namespaceName = 'kubernetes.io/metadata.name'
 
@@ -73,9 +77,16 @@ export function fieldsIn(query: Readonly<Record<string, string | undefined>>): F
 /** Attributes of a text field of the form. */
 interface TextAttributes {
   required?: boolean
+  'aria-describedby'?: string
   maxlength?: number
   placeholder?: string
   inputmode?: 'numeric'
+}
+
+/** Returns the attributes of the profile's field: only a rule that learns needs none. See followMode() of the browser. */
+function profileAttributes(mode: string): TextAttributes {
+  const { required, placeholder } = profileField(mode)
+  return { required, placeholder, 'aria-describedby': 'own-profile' }
 }
 
 /** A new rule, or the change of one that exists. */
@@ -109,7 +120,7 @@ export function RuleForm(props: {
           <label class="field">
             Mode<select name="mode">{modes.map((mode) => option(mode, fields.mode))}</select>
           </label>
-          {text('profile', 'Profile', { placeholder: 'its own' })}
+          {text('profile', 'Profile', profileAttributes(fields.mode))}
           <label class="field">
             When not ready
             <select name="whenNotReady">
@@ -118,6 +129,9 @@ export function RuleForm(props: {
           </label>
           {text('priority', 'Priority', { inputmode: 'numeric' })}
         </div>
+        <p class="small muted" id="own-profile">
+          <Sentence text={capitalised(`${namedProfileText}.`)} />
+        </p>
         <ForceIfAsked />
         <p class="form-error" role="alert"></p>
         <div class="row">

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { run } from '../../../../cli/main.js'
 import { getRules } from '../../../../cli/profiles/get.js'
 import { openDirectoryStore } from '../../../../src/store/directory.js'
 import { captureIo } from '../../../helpers/captured-io.js'
@@ -82,4 +83,28 @@ test('a test of a running pod is of that pod, and ticks only where every contain
   }
   for (const body of [{}, { pod: 'web-1', document: 'kind: Pod' }])
     t.match((await send('POST', '/api/v1/rules/test', body)).json(), { code: 'INVALID_ARGUMENT' })
+})
+
+test('the form of a rule offers "its own" for learn alone, and says why', async (t) => {
+  const { app, get } = await startUiRig({ objects: [profile] })
+  t.teardown(() => app.close())
+  const table: [what: string, query: string, required: boolean, placeholder: string][] = [
+    ['a new rule learns', '', false, 'its own'],
+    ['a filled one enforces', '?profile=web&mode=enforce', true, 'name of the profile'],
+    ['a filled one audits', '?profile=web&mode=audit', true, 'name of the profile']
+  ]
+  for (const [what, query, required, placeholder] of table) {
+    const { body } = await get(`/rules${query}`)
+    const [field = ''] = /<input type="text" name="profile"[^>]*>/.exec(body) ?? []
+    t.equal(/ required/.test(field), required, what)
+    t.match(field, `placeholder="${placeholder}"`, what)
+    t.match(body.replace(/<[^>]*>/g, ''), 'without one a rule learns each container', what)
+  }
+  for (const mode of ['audit', 'enforce']) {
+    const { io, printed } = captureIo()
+    const state = ['--state', t.testdir()]
+    await run(['rule', 'create', 'web', '-n', 'shop', '--mode', mode, ...state], io)
+    t.match(printed.stderr, `spec.profile: is required with mode ${mode}`)
+    t.match(printed.stderr, /name a profile: .*without one a rule learns .*secco .*promote/)
+  }
 })
