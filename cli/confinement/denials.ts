@@ -189,7 +189,7 @@ interface Allowed {
   patch?: string
   /** New pods get an earlier revision, whatever is allowed. */
   pin?: Pin
-  restart: { key: string; name: string; node: string; command: string }[]
+  restart: { key: string; name: string; node: string; command: string; state?: string }[]
 }
 
 /** Prints why new pods are denied the call all the same. */
@@ -253,8 +253,9 @@ export async function allowCall(
   io.stderr(`allowed in ${args.profile}; the hub renders and delivers the revision\n`)
   printPin(io, pin)
   printWait(io, args.profile, restart)
-  for (const { name, node, command } of restart) {
-    io.stderr(`  ${plain(name)} on ${node} keeps its filter until you run: ${plain(command)}\n`)
+  for (const { name, node, command, state } of restart) {
+    const runs = state === 'unconfined' ? 'runs without a filter' : 'keeps its filter'
+    io.stderr(`  ${plain(name)} on ${node} ${runs} until you run: ${plain(command)}\n`)
   }
   return 0
 }

@@ -134,7 +134,7 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
     `${emergencyLabel}, the profile of all blocks, changed; the hub renders and delivers every profile again\n`
   )
   io.stderr(
-    `  next: running containers keep their filter until they restart; \`secco block\` lists them\n`
+    `  next: running containers stay as they are until they restart; \`secco block\` lists them\n`
   )
   return 0
 }

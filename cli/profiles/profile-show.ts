@@ -1,3 +1,5 @@
+import { ruleModeOf } from '../../src/confinement/rule-mode.js'
+import { rulesFor } from '../../src/confinement/rules-for.js'
 import { firstPoints } from '../../src/seccomp/review/risk-score.js'
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
@@ -230,7 +232,11 @@ export async function showProfile(
   // A hub of an earlier version does not say which of them are open.
   const isKnown = denials?.every(({ state }) => (state as string | undefined) !== undefined)
   const denied = isKnown === true && denials !== undefined ? deniedCallsOf(denials) : undefined
-  const review = reviewOf(profile, args.now, resolve, riskOfProfile, denied, args.nodes)
+  const rules = await rulesFor(store, profile.metadata.namespace)
+  const review = reviewOf(
+    ...([profile, args.now, resolve, riskOfProfile] as const),
+    ...([denied, args.nodes, ruleModeOf(profile, rules)] as const)
+  )
   const explained = explainRendering(profile, resolve)
   const { rendered: made, ...rendering } = explained
   const size = sizeOfProfile(profile, made?.seccomp)

@@ -56,7 +56,7 @@ export const modeTexts: Readonly<Record<Mode, string>> = {
 /** Says why a rule that does not only learn names its profile, and how containers get the profiles of their own. */
 export const namedProfileText =
   'a rule of mode audit or enforce names its profile; without one a rule learns each container into a profile of its own, ' +
-  'which `secco promote` moves to audit and enforce for the pods of that rule'
+  'which people promote to audit and enforce for the pods of that rule'
 
 export const whenNotReadyChoices = ['RuntimeDefault', 'Previous', 'Deny'] as const
 export type WhenNotReady = (typeof whenNotReadyChoices)[number]

@@ -2,6 +2,8 @@ import { rootNamespace } from '../api/names.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import type { SeccompRule } from '../api/seccomp-rule.js'
 import { mayMove } from '../rules/resolve.js'
+import type { RuleIndex } from '../rules/rule-index.js'
+import { compileForSnapshot } from '../rules/snapshot.js'
 
 /** Returns the profile that a rule names, as `NAMESPACE/NAME`; undefined where the rule names none. */
 export function profileOfRule({ metadata, spec }: SeccompRule): string | undefined {
@@ -32,6 +34,27 @@ export function modeOfProfile(
     return `${mode} for ${canary.percent}%, ${others} for the others`
   }
   return mode === spec.mode ? undefined : mode
+}
+
+/** RuleMode is the mode of a rule that names a profile and does not only learn; undefined: no rule names it. */
+export type RuleMode = 'audit' | 'enforce' | undefined
+
+/** Returns the mode of a profile without a ladder, by the most important rule that names it. */
+export function ruleModeOf({ metadata }: SeccompProfile, rules: readonly SeccompRule[]): RuleMode {
+  const { namespace = rootNamespace, name } = metadata
+  const naming = rules.filter(({ spec }) => spec.profile?.name === name)
+  return naming.length === 0
+    ? undefined
+    : indexedMode(compileForSnapshot(naming).index, { namespace, name })
+}
+
+/** Returns the same from rules that are compiled already. */
+export function indexedMode(
+  rules: Pick<RuleIndex, 'giving'>,
+  { namespace, name }: { namespace: string; name: string }
+): RuleMode {
+  const mode = rules.giving(namespace, name)?.mode
+  return mode === 'learn' ? undefined : mode
 }
 
 /**

@@ -1,5 +1,7 @@
+import { rootNamespace } from '../api/names.js'
 import type { ImageRef } from './image.js'
 import { type CompiledRule, ruleMatches } from './rule.js'
+import { profileKey } from './profile-state.js'
 import type { Labels, LabelRequirement } from './selector.js'
 
 /** Finds the rules for a pod without looking at the others: 10,000 rules cost about what one costs. */
@@ -19,6 +21,8 @@ export interface RuleIndex {
     namespaceLabels: Labels,
     images: readonly ImageRef[] | undefined
   ): CompiledRule[]
+  /** Returns the most important rule that audits or enforces with a profile; undefined if none does. */
+  giving(namespace: string, name: string): CompiledRule | undefined
 }
 
 type Table = Map<string, Map<string, CompiledRule[]>>
@@ -45,6 +49,35 @@ function namespacesOf(rule: CompiledRule): ReadonlySet<string> | undefined {
   return rule.namespaceSelector.requirements.find(
     (r) => r.key === namespaceNameLabel && r.operator === 'In'
   )?.values
+}
+
+/**
+ * Returns the profiles that a rule means for pods of a namespace. A rule's profile is looked for in its own namespace; one of
+ * the root namespace also means the profile of that name in the pod's. Outside the root, only the own and the root namespace
+ * may be named.
+ */
+export function profilesOfRule(rule: CompiledRule, namespace: string): string[] {
+  if (rule.profile === undefined) return []
+  const { name, namespace: stated } = rule.profile
+  if (stated !== undefined) {
+    const reachable = rule.root || stated === rule.namespace || stated === rootNamespace
+    return reachable ? [profileKey(stated, name)] : []
+  }
+  const own = profileKey(rule.namespace, name)
+  return rule.root && namespace !== rule.namespace ? [own, profileKey(namespace, name)] : [own]
+}
+
+/** Returns a function that finds the most important rule which audits or enforces with a profile. */
+function givingRules(rules: readonly CompiledRule[]): RuleIndex['giving'] {
+  const byName = new Map<string, CompiledRule[]>()
+  for (const rule of rules) {
+    if (rule.mode !== 'learn' && rule.profile !== undefined) append(byName, rule.profile.name, rule)
+  }
+  return (namespace, name) =>
+    byName
+      .get(name)
+      ?.filter((rule) => profilesOfRule(rule, namespace).includes(profileKey(namespace, name)))
+      .sort((a, b) => a.order - b.order)[0]
 }
 
 /** How many rules share each `key = value`, namespace and image: the rarest makes the best anchor. */
@@ -125,6 +158,7 @@ export function buildRuleIndex(rules: readonly CompiledRule[]): RuleIndex {
     size: rules.length,
     unanchored: always.length,
     usesImages: usable.some((rule) => rule.images !== undefined),
+    giving: givingRules(usable),
     match(labels, namespace, namespaceLabels, images) {
       const found: CompiledRule[] = []
       const consider = (list: readonly CompiledRule[] | undefined): void => {

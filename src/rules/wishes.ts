@@ -13,6 +13,7 @@ import {
 } from './profile-label.js'
 import { profileKey, type ProfileState } from './profile-state.js'
 import type { CompiledRule } from './rule.js'
+import { profilesOfRule } from './rule-index.js'
 import type { Labels } from './selector.js'
 import type { Snapshot } from './snapshot.js'
 
@@ -61,21 +62,6 @@ export const strictness: Record<Mode, number> = { learn: 0, audit: 1, enforce: 2
 function boundedOfRule(rule: CompiledRule, namespace: string): string[] {
   if (!rule.root || rule.profile === undefined || rule.profile.namespace !== undefined) return []
   return namespace === rule.namespace ? [] : [profileKey(namespace, rule.profile.name)]
-}
-
-/**
- * A rule's profile is looked for in its own namespace; one of the root namespace also means the
- * profile of that name in the pod's. Outside the root, only the own and the root namespace may be named.
- */
-function profilesOfRule(rule: CompiledRule, namespace: string): string[] {
-  if (rule.profile === undefined) return []
-  const { name, namespace: stated } = rule.profile
-  if (stated !== undefined) {
-    const reachable = rule.root || stated === rule.namespace || stated === rootNamespace
-    return reachable ? [profileKey(stated, name)] : []
-  }
-  const own = profileKey(rule.namespace, name)
-  return rule.root && namespace !== rule.namespace ? [own, profileKey(namespace, name)] : [own]
 }
 
 function matcherOf({ matchesContainer, images }: CompiledRule): Wish['matches'] {

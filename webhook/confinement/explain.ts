@@ -14,7 +14,7 @@ import {
 } from './containers/container-view.js'
 import { findAmongReports } from './containers/found-among-reports.js'
 import { unlistedNodes } from './containers/missing-nodes.js'
-import { restartAfterDeletion, restartCommand } from './containers/restart-command.js'
+import { givenProfile, restartAfterDeletion, restartCommand } from './containers/restart-command.js'
 import { type ConfinementCall, type ConfinementRoute, textOf } from './containers/route.js'
 import { denialSentence } from './denials/denial-text.js'
 import { earlierDenials } from './denials/earlier-denials.js'
@@ -65,7 +65,11 @@ function isOfDeletedProfile(confinement: Confinement, view: ContainerView): bool
 }
 
 function deletedSentence(confinement: Confinement, view: ContainerView): string {
-  const restart = restartAfterDeletion(view, view.profile, confinement.profile(view.profile))
+  const restart = restartAfterDeletion(
+    view,
+    view.profile,
+    givenProfile(confinement, confinement.profile(view.profile))
+  )
   return `The profile ${view.profile} of ${revisionText(view)} was deleted: this container keeps its filter until: ${restart}.`
 }
 
@@ -147,7 +151,10 @@ function explain(confinement: Confinement, view: ContainerView) {
   const profile = confinement.profile(view.profile)
   // Outside Kubernetes the command names the profile: what a rule gives comes before what is learned.
   const given = view.unprotected === null ? undefined : confinement.profile(own?.profile ?? '')
-  const restart = restartCommand(view, given ?? profile ?? confinement.profile(view.learned))
+  const restart = restartCommand(
+    view,
+    givenProfile(confinement, given ?? profile ?? confinement.profile(view.learned))
+  )
   const pin = profile && pinOf(profile)
   const unexpected = denials.filter(({ expected }) => !expected)
   return {

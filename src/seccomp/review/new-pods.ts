@@ -16,12 +16,17 @@ interface AssignedProfile {
 export type ContainerFile = Pick<Ladder, 'mode' | 'revision'>
 
 /**
- * Returns the filter that a new container outside Kubernetes is to get by the ladder of its profile. Without a ladder that is
- * enforce, and audit where no start was recorded: the container might not start.
+ * Returns the filter that a new container outside Kubernetes is to get: by the ladder of its profile, else by the rule that
+ * names it. Without both that is enforce, and audit where no start was recorded: the container might not start.
+ * @param ruleMode see `ruleModeOf` of src/confinement/rule-mode.ts
  */
-export function containerFileOf(profile: SeccompProfile): ContainerFile {
+export function containerFileOf(
+  profile: SeccompProfile,
+  ruleMode: 'audit' | 'enforce' | undefined
+): ContainerFile {
   const { ladder } = profile.spec
-  if (ladder === undefined) return { mode: isStartUnseen(profile) ? 'audit' : 'enforce' }
+  if (ladder === undefined)
+    return { mode: ruleMode ?? (isStartUnseen(profile) ? 'audit' : 'enforce') }
   const { mode, revision } = ladder
   return { mode, ...(revision === undefined ? {} : { revision }) }
 }

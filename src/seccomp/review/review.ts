@@ -58,10 +58,13 @@ export function riskOfProfile(profile: SeccompProfile, resolve: Resolve): RiskOf
   }
 }
 
+/** The mode of a rule that names a profile (src/confinement/rule-mode.ts); undefined: none does. */
+type RuleMode = 'audit' | 'enforce' | undefined
+
 /** Evidence that many workloads can never give. */
 const optional: readonly string[] = ['nodes', 'kernels', 'image', 'probe']
 
-function nextStep(profile: SeccompProfile, { evidence }: Completeness): string {
+function nextStep(profile: SeccompProfile, { evidence }: Completeness, ruleMode: RuleMode): string {
   const { namespace = rootNamespace, name } = profile.metadata
   const full = `${namespace}/${name}`
   const { observed = {}, conditions = [], nodes } = profile.status ?? {}
@@ -92,7 +95,7 @@ function nextStep(profile: SeccompProfile, { evidence }: Completeness): string {
     return `${newPodsText(assigned, ladder)}; see what runs with \`${runningCommand(namespace)}\``
   // Outside Kubernetes nothing assigns a profile: a container has the file that it was created with.
   if (workload?.kind === 'Container') {
-    const file = containerFileOf(profile)
+    const file = containerFileOf(profile, ruleMode)
     // A profile that only learns goes to audit first.
     return newContainerText(assigned, file.mode === 'learn' ? { mode: 'audit' } : file)
   }
@@ -105,6 +108,7 @@ function nextStep(profile: SeccompProfile, { evidence }: Completeness): string {
 /**
  * Completeness, risk, policy and the next step of a profile. Pure; `now` in ms. `riskFor`: for those who
  * remember risks. `denied`: the calls that are denied now or would be, `nodes`: what nodes did not record, where that is known.
+ * `ruleMode`: the mode in which a rule gives the profile.
  */
 export function reviewOf(
   profile: SeccompProfile,
@@ -112,7 +116,8 @@ export function reviewOf(
   resolve: Resolve,
   riskFor = riskOfProfile,
   denied?: readonly DeniedCall[],
-  nodes?: readonly NodeLoss[]
+  nodes?: readonly NodeLoss[],
+  ruleMode?: RuleMode
 ): Review {
   const completeness = completenessOf(profile, now, denied, nodes)
   let risk: RiskOf | undefined
@@ -129,6 +134,6 @@ export function reviewOf(
     ...(problem === undefined ? {} : { problem }),
     ...(profile.spec.promote === undefined ? {} : { promotion: promotionOf(profile, now) }),
     lonely: singleSourceCalls(profile),
-    next: nextStep(profile, completeness)
+    next: nextStep(profile, completeness, ruleMode)
   }
 }

@@ -196,3 +196,25 @@ test('secco denials allow: the wait for the nodes comes before the roll', async 
     for (const [at, line] of lines.entries()) t.ok(line.endsWith(expected[at] ?? '?'), line)
   }
 })
+
+test('secco denials allow: a container without a filter keeps none', async (t) => {
+  const diff = {
+    added: ['mount'],
+    beyondRuntimeDefault: [],
+    revisionBefore: 'a',
+    revisionAfter: 'b'
+  }
+  for (const [state, says] of [
+    ['unconfined', /web on n1 runs without a filter until you run: /],
+    ['audit', /web on n1 keeps its filter until you run: /]
+  ] as const) {
+    const restart = [
+      { key: 'n1/web', name: 'web', node: 'n1', command: 'docker restart web', state }
+    ]
+    const hub = await hubWith(t, 'hub', { '/api/v1/allow': { diff, applied: true, restart } })
+    const { io, printed } = captureIo()
+    const args = { profile: 'shop/web', syscalls: ['mount'], reason: 'why', yes: true }
+    await allowCall(io, hubOf([hub]), { ...args, dryRun: false }, 'table')
+    t.match(printed.stderr, says, state)
+  }
+})

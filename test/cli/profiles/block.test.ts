@@ -57,7 +57,7 @@ test('secco block', { timeout: 600_000 }, async (t) => {
     code: 0,
     stdout: /block socket.*38/,
     stderr:
-      /secco-system\/emergency, the profile of all blocks, changed; [^]*running containers keep their filter until they restart/
+      /secco-system\/emergency, the profile of all blocks, changed; [^]*running containers stay as they are until they restart/
   })
   t.match(await secco('block', 'bpf'), { code: 0, stderr: /is blocked already/ })
   t.same(

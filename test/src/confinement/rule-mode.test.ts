@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { apiVersion } from '../../../src/api/names.js'
 import type { Ladder } from '../../../src/api/ladder.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { otherModeWords, profileOfRule } from '../../../src/confinement/rule-mode.js'
+import { otherModeWords, profileOfRule, ruleModeOf } from '../../../src/confinement/rule-mode.js'
 import { testRule } from '../../helpers/rules.js'
 
 const profile = (namespace: string, ladder?: Ladder): SeccompProfile => ({
@@ -75,5 +75,26 @@ test('a rule that names no profile says when promoted profiles have another mode
     )
     t.equal(otherModeWords(testRule('all', { mode: 'learn' }, home), known), expected, what)
   }
+  t.end()
+})
+
+test('the mode in which rules give a profile', (t) => {
+  const rule = (mode: 'learn' | 'audit' | 'enforce', namespace: string, more: object = {}) =>
+    testRule(`r-${mode}`, { mode, profile: { name: 'web' }, ...more }, namespace)
+  // [what, the rules, the mode]
+  const table: [string, Parameters<typeof ruleModeOf>[1], string | undefined][] = [
+    ['no rule', [], undefined],
+    ['a rule that learns', [rule('learn', 'shop')], undefined],
+    ['a rule in audit', [rule('audit', 'shop')], 'audit'],
+    [
+      'the rule that wins',
+      [rule('enforce', 'shop'), rule('audit', 'shop', { priority: 9 })],
+      'audit'
+    ],
+    ['a rule of root means it too', [rule('audit', 'secco-system')], 'audit'],
+    ['a rule of another namespace', [rule('audit', 'other')], undefined],
+    ['a rule for another profile', [rule('audit', 'shop', { profile: { name: 'x' } })], undefined]
+  ]
+  for (const [what, rules, mode] of table) t.equal(ruleModeOf(profile('shop'), rules), mode, what)
   t.end()
 })

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { buildSnapshot } from '../../../src/rules/snapshot.js'
 import { ContainerRef } from '../../../src/api/gen/hub.js'
 import { apiVersion } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
@@ -31,6 +32,7 @@ async function explained(
     profile: () => profile,
     sources: {
       pod: () => undefined,
+      snapshot: () => buildSnapshot({}),
       hub: {
         ...noProfiles.hub,
         ...{ denialRows: { list: () => [], listOf: () => [] }, readiness: () => readiness }
@@ -141,6 +143,7 @@ test('explain says why a profile that allows more than RuntimeDefault is not giv
     profile: () => undefined,
     sources: {
       pod: () => undefined,
+      snapshot: () => buildSnapshot({}),
       hub: { denialRows: { list: () => [], listOf: () => [] }, readiness: () => ({}) }
     },
     answers: { find: () => undefined }

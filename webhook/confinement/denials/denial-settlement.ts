@@ -18,7 +18,11 @@ import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import type { DenialRow } from '../../hub/denials/denial-row.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-view.js'
-import { restartAfterDeletion, restartCommand } from '../containers/restart-command.js'
+import {
+  givenProfile,
+  restartAfterDeletion,
+  restartCommand
+} from '../containers/restart-command.js'
 import type { BlockOfCall } from './blocked-call.js'
 import { argumentsIn } from './call-arguments.js'
 
@@ -192,6 +196,9 @@ function settledBeforeBlock(
   }
 }
 
+const given = (confinement: Confinement, key: string) =>
+  givenProfile(confinement, confinement.profile(key))
+
 /** Returns what is known of a denial of a deleted profile, in which nothing can be allowed. @param key the profile */
 export function settlementOfDeleted(
   confinement: Confinement,
@@ -203,7 +210,7 @@ export function settlementOfDeleted(
   if ('unknown' in fate)
     return { closedAt: '', hint: `${gone}, but ${row.node} ${fate.unknown}: secco get nodes` }
   if ('running' in fate) {
-    const restart = restartAfterDeletion(fate.running, key, confinement.profile(key))
+    const restart = restartAfterDeletion(fate.running, key, given(confinement, key))
     return { closedAt: '', hint: `${gone}, and the container keeps its filter until: ${restart}` }
   }
   return {
@@ -249,7 +256,7 @@ export function settlementOf(
     return { closedAt: '', hint: `${allows}, but ${row.node} ${fate.unknown}: ${seeNodes}` }
   }
   if ('running' in fate) {
-    const restart = restartCommand(fate.running, confinement.profile(key))
+    const restart = restartCommand(fate.running, given(confinement, key))
     return { closedAt: '', hint: `${allows}, and the container keeps its filter until: ${restart}` }
   }
   const since = laterTime(fate.ended, allowedSince(confinement, confinement.profile(key), row))

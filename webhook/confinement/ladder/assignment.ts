@@ -1,4 +1,6 @@
 import { rootNamespace } from '../../../src/api/names.js'
+import { indexedMode } from '../../../src/confinement/rule-mode.js'
+import type { GivenProfile } from '../containers/restart-command.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { containerOutcome } from '../../../src/rules/explain.js'
 import { authoredLabels } from './generated-labels.js'
@@ -45,9 +47,9 @@ export interface Assignment {
   command: string
 }
 
-/** Returns the mode of the rule that would give the profile to pods: the profile's own, else enforce. */
-export const ruleModeOf = ({ mode }: Pick<Assignment, 'mode'>): LadderMode =>
-  mode === '' ? 'enforce' : mode
+/** Returns the mode of the rule that would give the profile to pods: as for a new container outside Kubernetes. */
+export const newRuleMode = ({ profile, ruleMode }: GivenProfile): LadderMode =>
+  containerFileOf(profile, ruleMode).mode
 
 /** Returns labels as a command and a form take them: `app=shop,tier=web`. */
 export const labelPairs = (labels: Labels): string =>
@@ -88,11 +90,11 @@ function givenTo(
   key: string,
   view: ContainerView,
   { decision }: DecidedContainer,
-  profile: SeccompProfile
+  { profile, ruleMode }: GivenProfile
 ): Given {
   const { namespace = rootNamespace, name } = profile.metadata
   if (view.pod === '') {
-    const how = newContainerText({ namespace, name }, containerFileOf(profile))
+    const how = newContainerText({ namespace, name }, containerFileOf(profile, ruleMode))
     return { why: `outside Kubernetes nothing assigns a profile: ${how}` }
   }
   if (view.ephemeral) return { why: 'an ephemeral container gets RuntimeDefault' }
@@ -246,6 +248,8 @@ export function assignmentOf(
   const key = profileKey(namespace, name)
   const mode = profile.spec.ladder?.mode ?? ''
   const own = containersOf(confinement, key)
+  const ruleMode = indexedMode(confinement.sources.snapshot().rules, { namespace, name })
+  const asGiven = { profile, ruleMode }
   const profiles = new Map(confinement.sources.snapshot().profiles)
   profiles.set(key, stateWith(profiles.get(key), profile))
   const givenBy: Assignment['givenBy'] = []
@@ -255,7 +259,7 @@ export function assignmentOf(
   for (const { first, labels, containers } of alike(confinement, seen)) {
     const decided = confinement.views.decided(first.key, profiles)
     if (decided === undefined) continue
-    const given = givenTo(key, first, decided, profile)
+    const given = givenTo(key, first, decided, asGiven)
     if ('source' in given) {
       const isSame = (one: { source: string; mode: string }) =>
         one.source === given.source && one.mode === given.mode
@@ -275,6 +279,6 @@ export function assignmentOf(
     notGiven,
     hidden,
     labels,
-    command: ruleCommand(profile, ruleModeOf({ mode }), labels)
+    command: ruleCommand(profile, newRuleMode(asGiven), labels)
   }
 }

@@ -26,7 +26,7 @@ import {
 } from '../../../src/seccomp/review/allow.js'
 import { diffSeccomp } from '../../../src/seccomp/review/diff.js'
 import type { Confinement } from '../containers/confinement.js'
-import { containerRef } from '../containers/restart-command.js'
+import { containerRef, givenProfile } from '../containers/restart-command.js'
 import type { ConfinementCall } from '../containers/route.js'
 import type { DenialRow } from '../../hub/denials/denial-row.js'
 import { isOpen } from '../../views/denial-view.js'
@@ -140,7 +140,7 @@ export class LadderChanges {
         ...(pin === undefined ? {} : { pin }),
         restart: containersOf(this.#confinement, key)
           .filter(({ namespace }) => call.sees(namespace))
-          .map((view) => containerRef(view, after))
+          .map((view) => containerRef(view, givenProfile(this.#confinement, after)))
       }
     }
   }

@@ -7,13 +7,15 @@ import { unlistedNodes } from '../containers/missing-nodes.js'
 import type { ConfinementSources } from '../containers/sources.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-views.js'
-import { containerRef } from '../containers/restart-command.js'
+import { containerRef, givenProfile } from '../containers/restart-command.js'
 
 /** BlockSources is what a block's progress is computed from. */
 interface BlockSources {
   views: Pick<Confinement['views'], 'list' | 'decided'>
   profile: Confinement['profile']
-  sources: { hub: Pick<ConfinementSources['hub'], 'bytes' | 'inventory' | 'nodes'> }
+  sources: Pick<ConfinementSources, 'snapshot'> & {
+    hub: Pick<ConfinementSources['hub'], 'bytes' | 'inventory' | 'nodes'>
+  }
 }
 
 /** BlockProgress is how many running containers deny a blocked syscall, and who can still make it. */
@@ -118,7 +120,8 @@ export function createBlockProgress({ views, sources, profile }: BlockSources) {
       await slices.pause()
       const outcomeOf = () => views.decided(view.key)?.decision.containers[0]?.outcome
       const why = whyUnreached(view, sources.hub, outcomeOf)
-      const ref = containerRef(view, profile(view.profile === '' ? view.learned : view.profile))
+      const own = profile(view.profile === '' ? view.learned : view.profile)
+      const ref = containerRef(view, givenProfile({ sources }, own))
       if (why === undefined) restart.push(ref)
       else unreached.push({ ...ref, why })
     }

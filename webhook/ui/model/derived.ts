@@ -1,3 +1,4 @@
+import { ruleModeOf } from '../../../src/confinement/rule-mode.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import { oncePer } from '../../../src/lib/once-per.js'
@@ -189,6 +190,12 @@ function approvedRevision(profile: SeccompProfile, digestOf: Derived['digest']):
   }
 }
 
+/** Returns what nodes lost, as far as instances of the profile ran there. */
+function lossesAbout({ status }: SeccompProfile, lossy: ReturnType<typeof lossesOfNodes>) {
+  const used = new Set((status?.instances ?? []).map(({ node }) => node))
+  return lossy.filter(({ name }) => used.has(name))
+}
+
 /** Computes what pages need from the current profiles. Values of unchanged profiles are cached. */
 export function derivedOf(sources: UiSources, now: number): Derived {
   const [seen, every] = [sources.profiles(), sources.everyProfile()]
@@ -212,18 +219,19 @@ export function derivedOf(sources: UiSources, now: number): Derived {
   const deniedNow = deniedByProfile(sources.denials())
   const waiting = (profile: SeccompProfile) => deniedNow.get(keyOf(profile)) ?? []
   const known = (profile: SeccompProfile) => (isKnown ? waiting(profile) : undefined)
+  const rules = sources.rules()
   const lossy = lossesOfNodes(sources.nodes())
-  const nodesOf = ({ status }: SeccompProfile) => {
-    const used = new Set((status?.instances ?? []).map(({ node }) => node))
-    return lossy.filter(({ name }) => used.has(name))
-  }
+  const nodesOf = (profile: SeccompProfile) => lossesAbout(profile, lossy)
+  const about = (profile: SeccompProfile) =>
+    [known(profile), nodesOf(profile), ruleModeOf(profile, rules)] as const
   const lasting = (profile: SeccompProfile) => ({
     ...{ find, now, freshMs: reviewFreshMs },
     surroundings: JSON.stringify([
       known(profile) ?? null,
       nodesOf(profile),
       // A list that is kept must not say it of earlier.
-      quietText(quietOf(profile, now))
+      quietText(quietOf(profile, now)),
+      ruleModeOf(profile, rules) ?? null
     ])
   })
   const digest = (profile: SeccompProfile): string => {
@@ -248,7 +256,7 @@ export function derivedOf(sources: UiSources, now: number): Derived {
     unknown: isReadable(rootNamespace) ? '' : `what ${emergencyLabel} blocks is missing here`,
     review: (profile) =>
       remembered(reviews, profile, lasting(profile), (from) =>
-        reviewOf(profile, now, from, rememberedRisk, known(profile), nodesOf(profile))
+        reviewOf(profile, now, from, rememberedRisk, ...about(profile))
       ),
     completeness: (profile) =>
       remembered(completenesses, profile, lasting(profile), () =>

@@ -122,7 +122,7 @@ export function changesOf(
   const pin = pinOf(profile)
   const until =
     pin === undefined
-      ? 'allowed now; what runs keeps its filter until it restarts'
+      ? 'allowed now; what runs stays as it is until it restarts'
       : `approved, but new pods are ${pinWords(pin)}`
   const asked = knownOf(denied).map((one): Change => {
     const { name, call } = one

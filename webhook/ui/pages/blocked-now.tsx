@@ -96,7 +96,7 @@ interface BlockedNowProps {
 export function BlockedNow({ overlay, rules, equivalents, may }: BlockedNowProps): VNode {
   if (rules.length === 0) {
     const next =
-      'A block reaches new containers within seconds; running ones keep their filter until they restart.'
+      'A block reaches new containers within seconds; running ones stay as they are until they restart.'
     return <Empty what="Nothing is blocked." next={next} />
   }
   return (

@@ -53,7 +53,7 @@ function ShareField({ profile, total }: { profile: string; total: number }): VNo
       <small>
         A share of the {newPodsOf(profile)}. 100 %: all at once. Else the others follow when there
         were no denials and no restarts for as long as below, and it goes back by itself on a denial
-        or on restarts. Running pods keep their filter until they restart.
+        or on restarts. Running pods stay as they are until they restart.
       </small>
     </div>
   )

@@ -6,7 +6,7 @@ import { modes } from '../../../src/api/seccomp-rule.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
 import { containerFileOf, newContainerText } from '../../../src/seccomp/review/new-pods.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
-import { type Assignment, labelPairs, ruleModeOf } from '../../confinement/ladder/assignment.js'
+import { type Assignment, labelPairs } from '../../confinement/ladder/assignment.js'
 import { givenTexts, inForceMark, inForceText } from '../../confinement/ladder/assignment-words.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from './format.js'
@@ -64,7 +64,8 @@ function OutsideCanary({
     <p class="banner" data-canary>
       <b>Canary</b>: {percent} % in {mode}. Outside Kubernetes nothing assigns a profile, so whoever
       creates a container chooses its share:{' '}
-      <Sentence text={newContainerText({ namespace, name }, containerFileOf(profile))} />.
+      <Sentence text={newContainerText({ namespace, name }, containerFileOf(profile, undefined))} />
+      .
     </p>
   )
 }
@@ -143,7 +144,7 @@ function AssignmentView({
   const { namespace, name } = line.profile.metadata
   const fields = new URLSearchParams({
     ...{ profile: name, name, namespace: namespace ?? rootNamespace },
-    mode: ruleModeOf(assignment),
+    mode: / --mode (\w+)/.exec(command)?.[1] ?? 'enforce',
     labels: labelPairs(labels)
   })
   return (

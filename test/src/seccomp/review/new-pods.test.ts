@@ -29,20 +29,24 @@ test('how a container outside Kubernetes gets a profile: with the filter of the 
   t.end()
 })
 
-test('what a new container outside Kubernetes is to get, by the ladder of its profile', (t) => {
+test('what a new container outside Kubernetes is to get, by the ladder of its profile, then by its rule', (t) => {
   const started = seen([['read']])
   const late = instance(0, ['read'], { complete: false, events: [] })
   const unseen = profileOf({}, { ...started.status, instances: [late] })
   const revision = `sha256:${hex}`
-  for (const [what, given, ladder, file] of [
-    ['no ladder', started, undefined, { mode: 'enforce' }],
-    ['no ladder, no start seen', unseen, undefined, { mode: 'audit' }],
-    ['audit', started, { mode: 'audit' }, { mode: 'audit' }],
-    ['enforce, no start seen', unseen, { mode: 'enforce' }, { mode: 'enforce' }],
-    ['a pin', started, { mode: 'enforce', revision }, { mode: 'enforce', revision }]
+  const none = undefined
+  // [what, the profile, its ladder, the mode of the rule that names it, the file]
+  for (const [what, given, ladder, ruleMode, file] of [
+    ['no ladder', started, undefined, none, { mode: 'enforce' }],
+    ['no ladder, a rule in audit', started, undefined, 'audit', { mode: 'audit' }],
+    ['no ladder, no start seen', unseen, undefined, none, { mode: 'audit' }],
+    ['an enforcing rule, no start seen', unseen, undefined, 'enforce', { mode: 'enforce' }],
+    ['audit', started, { mode: 'audit' }, 'enforce', { mode: 'audit' }],
+    ['enforce, no start seen', unseen, { mode: 'enforce' }, none, { mode: 'enforce' }],
+    ['a pin', started, { mode: 'enforce', revision }, 'audit', { mode: 'enforce', revision }]
   ] as const) {
     const spec = { ...given.spec, ...(ladder === undefined ? {} : { ladder }) }
-    t.same(containerFileOf({ ...given, spec }), file, what)
+    t.same(containerFileOf({ ...given, spec }, ruleMode), file, what)
   }
   t.end()
 })

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { buildSnapshot } from '../../../../src/rules/snapshot.js'
 import { namesBeyondDefault } from '../../../../src/confinement/profile-kind.js'
 import { answersOf } from '../../../../src/seccomp/filter/filter-answers.js'
 import {
@@ -65,6 +66,7 @@ test('its state, its risk, and a block of what it allows', async (t) => {
     profile: () => undefined,
     views: { list: () => [view], decided: () => undefined },
     sources: {
+      snapshot: () => buildSnapshot({}),
       hub: {
         ...{ nodes: () => [], bytes: () => Promise.resolve(undefined) },
         inventory: { isComplete: () => true, get: () => running } as never

@@ -42,20 +42,24 @@ test('the command that restarts a container, with names that its author chose', 
   const exported = (mode: string) =>
     `${again}: \`secco profile export default/web --mode ${mode} --into BUNDLE/config.json\``
   const revision = `sha256:${'e'.repeat(64)}`
-  // [what, the state of the container, the ladder of its profile, how]
+  const none = undefined
+  // [what, the state of the container, the ladder of its profile, the mode of its rule, how]
   const files = [
-    ['it keeps its mode', 'audit', undefined, exported('audit')],
-    ['it keeps its mode', 'enforced', undefined, exported('enforce')],
-    ['its profile has a mode', 'enforced', { mode: 'audit' }, exported('audit')],
-    ['without a filter', 'unconfined', { mode: 'audit' }, exported('audit')],
+    ['it keeps its mode', 'audit', none, none, exported('audit')],
+    ['it keeps its mode', 'enforced', none, none, exported('enforce')],
+    ['a rule has a mode', 'enforced', none, 'audit', exported('audit')],
+    ['a rule has a mode', 'unconfined', none, 'audit', exported('audit')],
+    ['a rule has a mode', 'audit', none, 'audit', exported('audit')],
+    ['its profile has a mode', 'enforced', { mode: 'audit' }, 'enforce', exported('audit')],
+    ['without a filter', 'unconfined', { mode: 'audit' }, none, exported('audit')],
     [
-      ...(['a pin', 'enforced', { mode: 'enforce', revision }] as const),
+      ...(['a pin', 'enforced', { mode: 'enforce', revision }, none] as const),
       `${again}: the file ${'e'.repeat(64)}.json of its node`
     ]
   ] as const
-  for (const [what, state, ladder, how] of files) {
+  for (const [what, state, ladder, ruleMode, how] of files) {
     const profile = profileWith(ladder === undefined ? {} : { ladder })
-    t.equal(restartCommand({ ...plain, state }, profile), how, `${what}: ${state}`)
+    t.equal(restartCommand({ ...plain, state }, { profile, ruleMode }), how, `${what}: ${state}`)
   }
   t.end()
 })
@@ -80,7 +84,9 @@ test('a restart under the name of a deleted profile', (t) => {
     ['a rule decides', pod, again({}), restartCommand(pod)],
     ['a rule decides, and there is none', pod, undefined, restartCommand(pod)]
   ]
-  for (const [what, container, now, how] of table)
-    t.equal(restartAfterDeletion(container, 'default/web', now), how, what)
+  for (const [what, container, now, how] of table) {
+    const given = now === undefined ? undefined : { profile: now, ruleMode: undefined }
+    t.equal(restartAfterDeletion(container, 'default/web', given), how, what)
+  }
   t.end()
 })

@@ -1,6 +1,7 @@
 import { emptyOverlay, parseBlock, withBlock } from '../../../../src/seccomp/render/block.js'
 import { emergencyLabel } from '../../../../src/seccomp/render/emergency.js'
 import { test } from 'tap'
+import { buildSnapshot } from '../../../../src/rules/snapshot.js'
 import type {
   LinuxSeccomp,
   SeccompProfile,
@@ -137,7 +138,7 @@ async function shown(ground: Ground) {
   const revisionIndex = new RevisionIndex({ hub, profiles: () => (isGone ? [] : [profile]) })
   revisionIndex.refresh()
   const confinement = {
-    ...{ sources: { hub, isElsewhere: () => false } },
+    ...{ sources: { hub, isElsewhere: () => false, snapshot: () => buildSnapshot({}) } },
     profile: (key: string) =>
       ({ [emergencyLabel]: overlay, 'shop/web': isGone ? undefined : profile })[key],
     revisions: revisionIndex,

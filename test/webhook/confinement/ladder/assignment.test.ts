@@ -313,6 +313,16 @@ test('what gives a profile to pods, and where it is in force', (t) => {
       ''
     ],
     [
+      'outside Kubernetes, where a rule in audit names it',
+      { rules: [webRule('audit')], runs: [outside], sees: ['shop', 'default'] },
+      'in force: 0 of 1 running container',
+      [
+        'not given to new pods of 1 of 1 container: outside Kubernetes nothing assigns a profile: a new container gets it by ' +
+          '`secco profile export shop/web --mode audit --into BUNDLE/config.json`'
+      ],
+      ''
+    ],
+    [
       'the pod learns under RuntimeDefault',
       {
         rules: [testRule('all', { podSelector: {}, mode: 'learn' })],

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { buildSnapshot } from '../../../../src/rules/snapshot.js'
 import type { LinuxSeccomp, SeccompSyscall } from '../../../../src/api/seccomp-profile.js'
 import { ownProfile, type OwnProgram } from '../../../../src/seccomp/render/own.js'
 import { createBlockProgress } from '../../../../webhook/confinement/what-if/block-progress.js'
@@ -68,6 +69,7 @@ function progressWith(views: readonly ContainerView[], missing: readonly string[
           : undefined) as DecidedContainer | undefined
     },
     sources: {
+      snapshot: () => buildSnapshot({}),
       hub: {
         nodes: () => ['n1', ...missing].map((name) => ({ name }) as NodeState),
         inventory: {
@@ -228,6 +230,7 @@ test('the progress of a block leaves the event loop to others, however many cont
     profile: () => undefined,
     views: { list: () => many, decided: () => undefined },
     sources: {
+      snapshot: () => buildSnapshot({}),
       hub: {
         ...{ nodes: () => [], bytes: () => Promise.resolve(undefined) },
         inventory: {

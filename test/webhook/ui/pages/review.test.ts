@@ -314,7 +314,7 @@ test('review: what is approved or blocked by now is no denied call that waits fo
       now,
       {},
       [],
-      /approved[^]*allowed now; what runs keeps its filter until it restarts/,
+      /approved[^]*allowed now; what runs stays as it is until it restarts/,
       /1 is approved by now, 0 stay denied/,
       /Nothing waits/
     ],

@@ -105,6 +105,6 @@ test('the form of a rule offers "its own" for learn alone, and says why', async 
     const state = ['--state', t.testdir()]
     await run(['rule', 'create', 'web', '-n', 'shop', '--mode', mode, ...state], io)
     t.match(printed.stderr, `spec.profile: is required with mode ${mode}`)
-    t.match(printed.stderr, /name a profile: .*without one a rule learns .*secco .*promote/)
+    t.match(printed.stderr, /name a profile: .*without one a rule learns .*people promote/)
   }
 })
