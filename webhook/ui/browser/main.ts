@@ -1,5 +1,6 @@
 import { startActions } from './actions.js'
 import { startBlocked } from './blocked.js'
+import { startFormCommands } from './form-commands.js'
 import { startGrid } from './grid.js'
 import { startImport } from './import.js'
 import { startLive } from './live.js'
@@ -21,3 +22,4 @@ startSides()
 startSliders()
 startTour()
 startSimulation()
+startFormCommands()

@@ -1,7 +1,6 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
-import { quoted } from '../../../src/lib/shell-word.js'
 import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
 import { runtimeDefaultNames } from '../../../src/seccomp/policy/runtime-default.js'
@@ -17,6 +16,7 @@ import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
 import { diffAgainstObserved } from '../../../src/seccomp/review/diff.js'
 import { proposedProfile } from '../../../src/seccomp/review/proposed-profile.js'
 import { type Derived, keyOf } from './derived.js'
+import { formCommand, type FormValues } from './form-commands.js'
 
 /** One syscall whose treatment a review can change. */
 export interface Change {
@@ -174,16 +174,21 @@ export function approvalCommand(
   profile: SeccompProfile,
   changes: readonly Change[]
 ): string | undefined {
-  const key = keyOf(profile)
-  const allow = allowedBy(changes)
-  const isAll = changes.every(
-    ({ sign, included }) => included || sign === 'del' || sign === 'allowed'
-  )
-  const isStale = isApprovalStale(profile.spec)
-  if (isAll && (isStale || allow.length > 0)) return `secco profile approve ${key} --reason WHY`
-  if (isStale || allow.length === 0) return undefined
-  return `secco profile call ${key} --allow ${allow.map(quoted).join(',')} --reason WHY`
+  const values = { ...approvalFacts(profile, changes), allow: allowedBy(changes) }
+  const command = formCommand('approve', values)
+  return command === '' ? undefined : command
 }
+
+/** Returns what the command of a review needs beside what is ticked. */
+export function approvalFacts(profile: SeccompProfile, changes: readonly Change[]): FormValues {
+  const all = changes.filter(({ sign }) => sign !== 'del' && sign !== 'allowed').length
+  return { profile: keyOf(profile), all, isStale: isApprovalStale(profile.spec) }
+}
+
+/** Returns what is ticked before a person changes it. */
+export const approvalValues = (changes: readonly Change[]): FormValues => ({
+  allow: allowedBy(changes)
+})
 
 /** Returns what the proposed changes would make of the profile; the digest is what a person approves. */
 export function proposalOf(

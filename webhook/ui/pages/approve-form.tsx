@@ -83,6 +83,7 @@ export function ApproveForm(shown: Shown): VNode {
       url={`/api/v1/profiles/${line.key}/approve`}
       then="reload"
       label="Approve"
+      command="approve"
     >
       <input type="hidden" name="expect" value={digest} data-expect />
       <input type="hidden" name="seen" value={seen} data-seen />

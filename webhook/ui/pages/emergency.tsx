@@ -23,7 +23,14 @@ import { BlockedNow, blockUrl, ReasonField } from './blocked-now.js'
 import { ActionForm, FormError, Hidden, Of, TextField } from '../parts/forms.js'
 import { Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
-import { Command, CommandPanel, Empty, EmptyBody, InlineCommand, Panel } from '../parts/panels.js'
+import {
+  CommandPanel,
+  Empty,
+  EmptyBody,
+  FormCommand,
+  InlineCommand,
+  Panel
+} from '../parts/panels.js'
 import { type Row, Table } from '../parts/table.js'
 import { HistoryPanel } from '../parts/history-view.js'
 
@@ -108,7 +115,7 @@ function templateRow(template: EmergencyTemplate, overlay: SeccompProfile, may: 
 function OwnBlockPanel(): VNode {
   return (
     <Panel id="h-own" title="Another call">
-      <ActionForm class="body stack" url={blockUrl} then="reload">
+      <ActionForm class="body stack" url={blockUrl} then="reload" command="block">
         <TextField
           name="what"
           label="Syscall, with + all that do the same, or some of its arguments"
@@ -125,7 +132,7 @@ function OwnBlockPanel(): VNode {
             Block
           </button>
         </div>
-        <Command text="secco block socket:domain=AF_ALG --reason WHY --dry-run" />
+        <FormCommand kind="block" of="block" values={{}} />
       </ActionForm>
     </Panel>
   )

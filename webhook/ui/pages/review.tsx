@@ -11,13 +11,13 @@ import {
 import { seenOf } from '../../../src/seccomp/review/seen.js'
 import type { Call } from '../model/context.js'
 import { derivedOf, workloadHref } from '../model/derived.js'
-import { approvalCommand, changesOf, proposalOf } from '../model/proposal.js'
+import { approvalFacts, approvalValues, changesOf, proposalOf } from '../model/proposal.js'
 import { reachOf } from '../model/instances.js'
 import { titleOf, type WorkloadLine } from '../model/workloads.js'
 import { ChangeDocument, ChangeTable } from '../parts/change-table.js'
 import { ApprovedMark, CheckLine, DigestMark, LiveFact, Moment, Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
-import { Command, Facts, Panel } from '../parts/panels.js'
+import { Command, Facts, FormCommand, Panel } from '../parts/panels.js'
 import { Ladder, PromotePanel } from '../parts/promote-view.js'
 import { BadEvidence } from '../parts/evidence-view.js'
 import { RiskPanel } from '../parts/workload-parts.js'
@@ -118,7 +118,6 @@ function bodyOf(shown: Shown): VNode {
   const deniedStart = revision === undefined ? [] : deniedStartCalls(line.profile, revision)
   const unchanged = [...observed].filter((name) => approved.has(name)).length
   const instances = instancesOf(line).length
-  const approve = approvalCommand(line.profile, changes)
   return (
     <div class="cols">
       <div class="stack">
@@ -138,7 +137,12 @@ function bodyOf(shown: Shown): VNode {
           <div class="body stack">
             <h3>The same on the command line</h3>
             <Command text={`secco diff ${line.key}`} />
-            {approve !== undefined && <Command text={approve} />}
+            <FormCommand
+              kind="approve"
+              of="approve"
+              known={approvalFacts(line.profile, changes)}
+              values={approvalValues(changes)}
+            />
           </div>
         </Panel>
         <section class="panel" aria-label="Promote and roll back">

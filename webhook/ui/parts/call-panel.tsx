@@ -16,7 +16,7 @@ import type { Cell } from '../model/grid.js'
 import { ActionForm, ForceIfAsked, FormError, Hidden, NamedField } from './forms.js'
 import { blockedText } from './format.js'
 import { ContainerIdMark, Moment, Tag } from './marks.js'
-import { Command, Sentence } from './panels.js'
+import { Command, FormCommand, Sentence } from './panels.js'
 
 interface Props {
   profile: SeccompProfile
@@ -186,6 +186,7 @@ function DecideForm(shown: Shown): VNode | null {
       class="stack tight actions"
       url={`/api/v1/profiles/${keyOf(profile)}/calls`}
       then="reload"
+      command="calls"
     >
       <Hidden name={allowed ? 'deny' : 'allow'} kind="list" value={name} />
       <NamedField
@@ -220,15 +221,16 @@ function NoCall(): VNode {
   )
 }
 
-/** Returns the command that decides about the call; undefined where it would be rejected. */
-function commandOf(shown: Shown): string | undefined {
+/** The command that decides about the call; nothing where it would be rejected. */
+function DecideCommand(shown: Shown): VNode | null {
   const { profile, cell } = shown
   const block = blockOf(shown)
-  if (block === '') return 'secco block'
-  if (block !== undefined) return `secco block ${quoted(block)} --remove --reason WHY`
-  if (whyFixed(shown) !== undefined) return undefined
-  const flag = cell.allowed ? '--deny' : '--allow'
-  return `secco profile call ${keyOf(profile)} ${flag} ${cell.name} --reason WHY`
+  if (block === '') return <Command text="secco block" />
+  if (block !== undefined)
+    return <Command text={`secco block ${quoted(block)} --remove --reason WHY`} />
+  if (whyFixed(shown) !== undefined) return null
+  const values = { [cell.allowed ? 'deny' : 'allow']: [cell.name] }
+  return <FormCommand kind="calls" of="calls" known={{ profile: keyOf(profile) }} values={values} />
 }
 
 /** Who asks for a syscall, when, why it is treated as it is, and the way to change it. */
@@ -236,7 +238,6 @@ export function CallPanel(props: Props): VNode {
   const { cell, abi } = props
   if (cell === undefined) return <NoCall />
   const shown = { ...props, cell }
-  const command = commandOf(shown)
   return (
     <section
       class="panel call"
@@ -270,7 +271,7 @@ export function CallPanel(props: Props): VNode {
           </dd>
         </dl>
         <DecideForm {...shown} />
-        {command !== undefined && <Command text={command} />}
+        <DecideCommand {...shown} />
       </div>
     </section>
   )

@@ -66,6 +66,8 @@ export function ActionForm(props: {
   class?: string
   id?: string
   label?: string
+  /** The name by which a `FormCommand` finds it. */
+  command?: string
   children: ComponentChildren
 }): VNode {
   return (
@@ -77,6 +79,7 @@ export function ActionForm(props: {
       data-url={props.url}
       data-then={props.then}
       data-confirm={props.confirm}
+      data-command-form={props.command}
       aria-label={props.label}
     >
       {props.children}

@@ -1,6 +1,13 @@
 import { type ComponentChildren, createContext, type VNode } from 'preact'
 import { useContext } from 'preact/hooks'
 import { withOptionsInText } from '../../../src/lib/printed-commands.js'
+import {
+  commandParts,
+  type FormKind,
+  type FormValues,
+  formCommand,
+  placedCommand
+} from '../model/form-commands.js'
 import type { Content } from './render.js'
 
 /** A panel with a heading. With `body`, its children stand in a padded body of that class. */
@@ -48,15 +55,49 @@ export function InlineCommand({ text }: { text: string }): VNode {
 /** A command to copy that does the same as the page. A line breaks before an option, never within it. */
 export function Command({ text }: { text: string }): VNode {
   const whole = withOptions(text, useContext(CommandOptions))
-  const parts = whole.split(/(?<= )(?=-)|(?<= -\S*)(?= )/)
   return (
     <div class="cli">
+      <CommandText text={whole} />
+    </div>
+  )
+}
+
+function CommandText({ text }: { text: string }): VNode {
+  return (
+    <>
       <pre>
-        {parts.map((part) => (part.startsWith('-') ? <span class="word">{part}</span> : part))}
+        {commandParts(text).map((part) =>
+          part.startsWith('-') ? <span class="word">{part}</span> : part
+        )}
       </pre>
       <button class="btn s" type="button" data-copy>
         Copy
       </button>
+    </>
+  )
+}
+
+/** The command that does what a form does. The browser keeps it as the form is filled in (form-commands.ts). */
+export function FormCommand(props: {
+  kind: FormKind
+  /** The `command` of the form. */
+  of: string
+  /** What the page knows and the form does not send. */
+  known?: FormValues
+  /** What the form has before anybody fills it in. */
+  values: FormValues
+}): VNode {
+  const { kind, of, known = {}, values } = props
+  const text = formCommand(kind, { ...known, ...values })
+  return (
+    <div
+      class="cli"
+      data-form-command={kind}
+      data-of={of}
+      data-known={JSON.stringify(known)}
+      hidden={text === ''}
+    >
+      <CommandText text={placedCommand(text, useContext(CommandOptions))} />
     </div>
   )
 }

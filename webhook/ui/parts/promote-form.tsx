@@ -5,6 +5,7 @@ import { deniedStartText } from '../../../src/confinement/seen-start.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
 import { isStartUnseen } from '../../../src/seccomp/review/evidence.js'
 import { newPodsOf } from '../../../src/seccomp/review/new-pods.js'
+import type { FormValues } from '../model/form-commands.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
 
@@ -59,6 +60,19 @@ function ShareField({ profile, total }: { profile: string; total: number }): VNo
   )
 }
 
+/**
+ * Returns whether a step can begin with a share of new pods. Where enforce is reached, the others would get the revision before:
+ * there may be none.
+ */
+const hasShare = ({ mode, profile }: WorkloadLine): boolean =>
+  mode !== 'enforce' || previousRevisionOf(profile.status) !== undefined
+
+/** Returns what the form of the next mode has before anybody fills it in. */
+export const promoteValues = (line: WorkloadLine, next: Next): FormValues => ({
+  ...{ profile: line.key, mode: next, quietFor: '30m' },
+  ...(hasShare(line) ? { canary: 40 } : {})
+})
+
 /** The form of the next mode. A dry run needs no reason. */
 export function PromoteForm(props: {
   line: WorkloadLine
@@ -68,6 +82,7 @@ export function PromoteForm(props: {
 }): VNode {
   const { line, next, deniedStart } = props
   const enforced = line.mode === 'enforce'
+  const hasOthers = hasShare(line)
   const forced = [
     enforced && 'Also to a less strict mode, from enforce to audit',
     isStartUnseen(line.profile) && 'Enforce although no start was recorded',
@@ -75,10 +90,14 @@ export function PromoteForm(props: {
   ]
     .filter((text) => text !== false)
     .join('. ')
-  // Where enforce is reached, the other pods of a share would get the revision before: there may be none.
-  const hasOthers = !enforced || previousRevisionOf(line.profile.status) !== undefined
   return (
-    <ActionForm class="stack tight" url="/api/v1/promote" then="reload" label="Promote">
+    <ActionForm
+      class="stack tight"
+      url="/api/v1/promote"
+      then="reload"
+      label="Promote"
+      command="promote"
+    >
       <Hidden name="profile" value={line.key} />
       <ModeField next={next} enforced={enforced} />
       {forced !== '' && (
@@ -123,7 +142,13 @@ export function PromoteForm(props: {
 /** The form of the way back. */
 export function RollbackForm({ profile }: { profile: string }): VNode {
   return (
-    <ActionForm class="stack tight" url="/api/v1/rollback" then="reload" label="Roll back">
+    <ActionForm
+      class="stack tight"
+      url="/api/v1/rollback"
+      then="reload"
+      label="Roll back"
+      command="rollback"
+    >
       <Hidden name="profile" value={profile} />
       <NamedField id="back-why" name="reason" label="Roll back: reason" required maxlength={500} />
       <FormError />

@@ -12,8 +12,8 @@ import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from './format.js'
 import { Icon } from './icons.js'
 import { Moment } from './marks.js'
-import { Command, Sentence } from './panels.js'
-import { PromoteForm, RollbackForm } from './promote-form.js'
+import { Command, FormCommand, Sentence } from './panels.js'
+import { PromoteForm, promoteValues, RollbackForm } from './promote-form.js'
 
 const mostSteps = 5
 
@@ -242,7 +242,6 @@ export function PromotePanel(
   // Back from a canary, a mode or a revision.
   const mayGoBack =
     previousRevisionOf(profile.status) !== undefined || profile.spec.ladder !== undefined
-  const promote = `secco promote ${key} ${next} --canary 40% --reason WHY`
   if (profile.spec.seccomp === undefined && !mayGoBack) {
     return (
       <>
@@ -267,8 +266,8 @@ export function PromotePanel(
         {!may && <p class="muted">You may view this profile but not promote it.</p>}
         {may && <PromoteForm {...{ line, next, deniedStart }} />}
         {may && mayGoBack && <RollbackForm profile={key} />}
-        <Command text={promote} />
-        {mayGoBack && <Command text={`secco rollback ${key} --reason WHY`} />}
+        <FormCommand kind="promote" of="promote" values={promoteValues(line, next)} />
+        {mayGoBack && <FormCommand kind="rollback" of="rollback" values={{ profile: key }} />}
       </div>
       <StepList line={line} now={now} />
     </>

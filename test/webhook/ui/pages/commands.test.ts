@@ -84,8 +84,9 @@ const cases: readonly [what: string, SeccompProfile, url: string, decides: RegEx
 
 /** Returns the commands in the boxes of a page. */
 function commandsIn(body: string): string[] {
-  const boxes = [...body.matchAll(/<div class="cli"><pre>(.*?)<\/pre>/gs)]
-  return boxes.map(([, inner = '']) => inner.replace(/<[^>]*>/g, '').replaceAll('&quot;', '"'))
+  const boxes = [...body.matchAll(/<div class="cli"[^>]*><pre>(.*?)<\/pre>/gs)]
+  const texts = boxes.map(([, inner = '']) => inner.replace(/<[^>]*>/g, ''))
+  return texts.filter((text) => text !== '').map((text) => text.replaceAll('&quot;', '"'))
 }
 
 for (const [what, object, url, decides] of cases) {
