@@ -52,6 +52,10 @@ export function isOpen({ state }: Pick<DenialView, 'state'>): boolean {
   return state === 'open' || state === 'allowed'
 }
 
+/** Whether a call was only logged: it succeeded, and enforce would deny it. */
+export const isLogged = ({ action }: Pick<DenialView, 'action'>): boolean =>
+  action === 'SCMP_ACT_LOG'
+
 /** Returns the number of calls that wait for a person, also of those that a deleted profile's filter denies on. */
 export const openCalls = (denials: readonly Pick<DenialView, 'state' | 'count'>[]): number =>
   denials.reduce((sum, one) => sum + (isOpen(one) ? one.count : 0), 0)
@@ -147,7 +151,7 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
       group = {
         ...{ key, namespace, profile, syscall, abi, answer, expected, muted, state },
         ...{ closedAt: '', hint: '', block: undefined },
-        logged: denial.action === 'SCMP_ACT_LOG',
+        logged: isLogged(denial),
         isOfDeleted: isOfDeleted(denial),
         ...{ count: 0, succeeded: 0, instances: 0, node, container, comm: '', pid: 0, at: '' },
         ...{ callers: 0, seen: new Set(), names: new Set() }

@@ -12,6 +12,14 @@ export function allowedBy(seccomp: Pick<LinuxSeccomp, 'syscalls'> | undefined): 
   return new Set(rules.flatMap(({ names }) => names))
 }
 
+/** Returns the names that rules allow with any arguments, without logging them: an approval by name adds nothing to these. */
+export function whollyAllowed(seccomp: Pick<LinuxSeccomp, 'syscalls'> | undefined): Names {
+  const rules = (seccomp?.syscalls ?? []).filter(
+    ({ action, args = [] }) => action === 'SCMP_ACT_ALLOW' && args.length === 0
+  )
+  return new Set(rules.flatMap(({ names }) => names))
+}
+
 /** Returns the names that people approved: what the profile itself allows, without its parents and base. */
 export const approvedNames = ({ spec }: Pick<SeccompProfile, 'spec'>): Names =>
   allowedBy(spec.seccomp)

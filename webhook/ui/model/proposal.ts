@@ -36,6 +36,8 @@ export interface Change {
   seen: { count: number; instances: number; first: string | undefined } | undefined
   /** How often it is denied, and to whom; undefined for a call that is not denied now. */
   denied: DeniedCall | undefined
+  /** Whether base, families or parents allow it as it is: an approval adds its name and changes no filter. */
+  already?: boolean
   /** Of a call with the sign `allowed`: who is denied it all the same. */
   until?: string
 }
@@ -57,6 +59,8 @@ function rank({ name, sign }: Change): number {
 export interface ReviewCounts {
   /** Observed and not approved, without those that are denied now. */
   adds: number
+  /** Those of them that base, families or parents allow already. */
+  already: number
   /** Denied now, as long as nobody allows it: a call of two ABIs, or of two programs, is one. */
   denied: number
   /** Denied by an emergency block. */
@@ -88,7 +92,8 @@ function signOfDenied(
 /** Counts the lines that `changesOf` lists, apart from removals, for lists of many profiles. */
 export function reviewCounts(
   profile: SeccompProfile,
-  denied: readonly DeniedCall[] = []
+  denied: readonly DeniedCall[] = [],
+  allowed: ReadonlySet<string> = new Set()
 ): ReviewCounts {
   const signs = knownOf(denied).map((one) => [one, signOfDenied(profile, one, undefined)] as const)
   const asked = signs.flatMap(([one, sign]) => (sign === 'denied' ? [one] : []))
@@ -98,7 +103,8 @@ export function reviewCounts(
     ...asked.filter(({ call }) => isBeyondRuntimeDefault(parseAllow(call))),
     ...adds.filter((name) => !floor.has(name))
   ]
-  return { adds: adds.length, denied: asked.length, blocked, beyond: beyond.length }
+  const already = adds.filter((name) => allowed.has(name)).length
+  return { adds: adds.length, already, denied: asked.length, blocked, beyond: beyond.length }
 }
 
 /**
@@ -106,12 +112,14 @@ export function reviewCounts(
  * riskiest first.
  * @param denied the calls that are denied to it now
  * @param overlay the emergency overlay, as far as the person may read it
+ * @param allowed what the profile allows already; see `whollyAllowed`
  */
 export function changesOf(
   profile: SeccompProfile,
   counts: ReadonlyMap<string, number>,
   denied: readonly DeniedCall[] = [],
-  overlay?: SeccompProfile
+  overlay?: SeccompProfile,
+  allowed: ReadonlySet<string> = new Set()
 ): Change[] {
   const { toApprove, neverObserved } = diffAgainstObserved(profile)
   const sightings = sightingsOf(profile)
@@ -138,7 +146,8 @@ export function changesOf(
     const sign = !risky ? 'add' : isBlocked(name, overlay) ? 'blocked' : 'no'
     return {
       ...{ name, call: name, usual, sign, included: sign === 'add' },
-      ...{ seen: seenOf(name), denied: undefined }
+      ...{ seen: seenOf(name), denied: undefined },
+      ...(allowed.has(name) ? { already: true } : {})
     }
   })
   const removes = neverObserved

@@ -1,3 +1,4 @@
+import { plural } from '../../../src/lib/plural.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { openEntries } from '../../../src/seccomp/review/counted-instances.js'
@@ -267,7 +268,13 @@ export interface Needs {
   review: number
   denials: number
   nodes: number
+  /** Running containers without a filter. No rule asks for one, so nothing is wrong; an all-clear names them. */
+  unconfined: number
 }
+
+/** Returns what an all-clear leaves out; '' where there is nothing. */
+export const unconfinedText = ({ unconfined }: Pick<Needs, 'unconfined'>): string =>
+  unconfined === 0 ? '' : `${plural(unconfined, 'container runs', 'containers run')} unconfined`
 
 /** Counts what waits for a person. @param now in ms */
 export function needsOf(sources: UiSources, lines: readonly WorkloadLine[], now: number): Needs {
@@ -277,6 +284,7 @@ export function needsOf(sources: UiSources, lines: readonly WorkloadLine[], now:
   return {
     review: lines.filter(({ toReview }) => toReview > 0).length,
     denials: openGroups(sources.denials()).length,
-    nodes: nodes + drifted + unprotected
+    nodes: nodes + drifted + unprotected,
+    unconfined: sources.containers()?.counts().states.unconfined ?? 0
   }
 }

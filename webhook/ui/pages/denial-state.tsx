@@ -1,7 +1,13 @@
 import type { VNode } from 'preact'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
-import { type DenialGroup, openWord } from '../../views/denial-view.js'
-import { type BlockedBy, blockedText, counted } from '../parts/format.js'
+import {
+  type DenialGroup,
+  type DenialView,
+  isLogged,
+  openCalls,
+  openWord
+} from '../../views/denial-view.js'
+import { type BlockedBy, blockedText, counted, numberText } from '../parts/format.js'
 import { Moment, NotedTag } from '../parts/marks.js'
 
 /** Returns why the denial matters, without a command: the buttons are in the next cell. */
@@ -58,4 +64,11 @@ function OpenMark({ group, decision }: Omit<StateCellProps, 'now'>): VNode {
     case 'open':
       return <NotedTag text={text} tone="bad" note={reasonOf(group)} />
   }
+}
+
+/** Returns how many open calls were denied, and how many only logged: `6 calls denied, 2 logged`. */
+export function callsText(denials: readonly DenialView[]): string {
+  const logged = openCalls(denials.filter(isLogged))
+  const denied = counted(openCalls(denials) - logged, 'call')
+  return logged === 0 ? `${denied} denied` : `${denied} denied, ${numberText(logged)} logged`
 }

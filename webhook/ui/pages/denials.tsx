@@ -7,7 +7,7 @@ import type { Call, Ui } from '../model/context.js'
 import { derivedOf, isWorkload, planOf, unblockHref, workloadHref } from '../model/derived.js'
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
 import { ActionForm, Choice, Filters, FormError, Hidden, Of, TextField } from '../parts/forms.js'
-import { StateCell, type StateCellProps } from './denial-state.js'
+import { callsText, StateCell, type StateCellProps } from './denial-state.js'
 import { ContainerIdMark, Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody, Sentence } from '../parts/panels.js'
@@ -214,14 +214,13 @@ async function render({ ui, identity, query }: Call): Promise<View> {
   const approve = await identity.can('approve', 'seccompprofiles')
   const may = { approve, mute: approve && ui.offers('POST', '/api/v1/mute') }
   const now = ui.now()
-  const calls = denials.filter(isOpen).reduce((sum, { count }) => sum + count, 0)
   return {
     title: 'Denials',
     facts: [
       <span class="live" data-live-state>
         live
       </span>,
-      `${counted(openGroups(denials).length, 'open line')}, ${counted(calls, 'call')}`,
+      `${counted(openGroups(denials).length, 'open line')}, ${callsText(denials)}`,
       'counted in the kernel: none sampled',
       <>
         known since <Moment at={knownSince} now={now} never="an unknown time" />

@@ -1,5 +1,11 @@
 import type { VNode } from 'preact'
-import { type DenialView, groupDenials, isOpen } from '../../views/denial-view.js'
+import {
+  type DenialView,
+  groupDenials,
+  isLogged,
+  isOpen,
+  openCalls
+} from '../../views/denial-view.js'
 import { lostText, type NodeView } from '../../views/view.js'
 import type { Call, Ui } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
@@ -10,7 +16,7 @@ import {
   type Todo,
   todosOf
 } from '../model/fleet.js'
-import { detailOf, needsOf } from '../model/workloads.js'
+import { detailOf, type Needs, needsOf, unconfinedText } from '../model/workloads.js'
 import { StateBar } from '../parts/small-figures.js'
 import { clockText, counted, numberText } from '../parts/format.js'
 import { Icon, type Shape } from '../parts/icons.js'
@@ -55,10 +61,24 @@ function TodoLine({ kind, title, detail, href, verb }: Todo): VNode {
   )
 }
 
-function TodoList({ todos }: { todos: readonly Todo[] }): VNode {
+function TodoList({ todos, needs }: { todos: readonly Todo[]; needs: Needs }): VNode {
   if (todos.length === 0) {
+    const unconfined = unconfinedText(needs)
     const next = 'Denials, drift and calls to review turn up here.'
-    return <EmptyBody what="Nothing waits for you." next={next} />
+    return unconfined === '' ? (
+      <EmptyBody what="Nothing waits for you." next={next} />
+    ) : (
+      <EmptyBody
+        what={`Nothing waits for you, but ${unconfined}.`}
+        next={
+          <>
+            No rule asks for a filter for them: record{' '}
+            <a href="/nodes#containers">the containers</a>, then promote their profiles or make a
+            rule.
+          </>
+        }
+      />
+    )
   }
   return (
     <>
@@ -126,6 +146,12 @@ function groupsText(denials: readonly DenialView[]): string {
   return `${groups.filter(isOpen).length} different, ${explained} explained${rest}`
 }
 
+/** Returns how many calls were only logged, in words: they succeeded, and are no denials. */
+function loggedText(open: readonly DenialView[]): string {
+  const calls = openCalls(open.filter(isLogged))
+  return calls === 0 ? '' : `and ${counted(calls, 'call')} logged in audit, `
+}
+
 /** Says that a sum is not of all nodes, where that is so: the banner of the page names the others. */
 const reportingText = ({ sources }: Ui): string =>
   sources.missing().length === 0 ? '' : ', on the nodes that report'
@@ -166,8 +192,8 @@ function Figures({ ui, states }: { ui: Ui; states: StateCounts }): VNode {
         />
         <Figure
           term="Denials"
-          value={numberText(open.reduce((sum, { count }) => sum + count, 0))}
-          note={`${groupsText(denials)}, ${knownSinceText(ui)}`}
+          value={numberText(openCalls(open.filter((one) => !isLogged(one))))}
+          note={`${loggedText(open)}${groupsText(denials)}, ${knownSinceText(ui)}`}
         />
         <Figure
           term="Nodes that lost records"
@@ -222,7 +248,7 @@ function bodyOf(ui: Ui, states: StateCounts): VNode {
           </header>
           <div>
             <div>
-              <TodoList todos={todosOf(ui, lines)} />
+              <TodoList todos={todosOf(ui, lines)} needs={needs} />
             </div>
           </div>
         </section>

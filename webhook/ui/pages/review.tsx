@@ -6,7 +6,8 @@ import {
   approvedNames,
   observedNames,
   sizeOfProfile,
-  sizeText
+  sizeText,
+  whollyAllowed
 } from '../../../src/seccomp/review/profile-size.js'
 import { seenOf } from '../../../src/seccomp/review/seen.js'
 import type { Call } from '../model/context.js'
@@ -167,7 +168,9 @@ async function render(call: Call): Promise<View> {
   const derived = derivedOf(ui.sources, ui.now())
   const { counts } = ui.sources.discovery.of(line.namespace, profile.metadata.name)
   const overlay = derived.byKey.get(emergencyLabel)
-  const changes = changesOf(profile, counts, derived.denied(profile), overlay)
+  const rendered = derived.rendering(profile).rendering?.seccomp
+  const allowed = whollyAllowed(rendered)
+  const changes = changesOf(profile, counts, derived.denied(profile), overlay, allowed)
   const shown: Shown = {
     ...{ ui, line, changes },
     review: derived.review(profile),
@@ -188,7 +191,7 @@ async function render(call: Call): Promise<View> {
     facts: [
       <LiveFact name="approved">
         approved <ApprovedMark {...derived.approved(profile)} />,{' '}
-        {sizeText(sizeOfProfile(profile, derived.rendering(profile).rendering?.seccomp))}
+        {sizeText(sizeOfProfile(profile, rendered))}
       </LiveFact>,
       <>
         proposed <DigestMark digest={shown.proposal.digest} none="nothing" />

@@ -8,6 +8,8 @@ import { listPage, numberText } from '../parts/format.js'
 import { Of } from '../parts/forms.js'
 import { Icon } from '../parts/icons.js'
 import { Meter, StateMarks } from '../parts/marks.js'
+import { alreadyText } from '../parts/change-table.js'
+import { whollyAllowed } from '../../../src/seccomp/review/profile-size.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
@@ -18,7 +20,9 @@ const perPage = 50
 function rowOf(line: WorkloadLine, derived: Derived): Row {
   const { key, profile, toReview } = line
   const { evidence } = derived.completeness(profile)
-  const { adds, denied, blocked, beyond } = reviewCounts(profile, derived.denied(profile))
+  const allowed = whollyAllowed(derived.rendering(profile).rendering?.seccomp)
+  const counts = reviewCounts(profile, derived.denied(profile), allowed)
+  const { adds, already, denied, blocked, beyond } = counts
   return {
     key,
     attention: denied > 0 || isStartUnseen(profile) ? 'bad' : toReview > 0 ? 'warn' : '',
@@ -29,7 +33,9 @@ function rowOf(line: WorkloadLine, derived: Derived): Row {
       </>,
       <StateMarks states={line.states} />,
       <>
-        {adds} to add{denied > 0 && `, ${denied} denied now`}
+        {adds} to add
+        {alreadyText(already)}
+        {denied > 0 && `, ${denied} denied now`}
         {blocked > 0 && `, ${blocked} blocked in an emergency`}
         <span class={beyond > 0 ? 'sub warn' : 'sub'}>{beyond} that RuntimeDefault denies</span>
       </>,

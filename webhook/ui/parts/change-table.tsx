@@ -32,7 +32,7 @@ interface Props {
 }
 
 function Evidence(props: { change: Change; instances: number; now: number }): VNode {
-  const { seen, denied, until } = props.change
+  const { seen, denied, until, already } = props.change
   const { instances, now } = props
   if (denied !== undefined) {
     return (
@@ -56,6 +56,7 @@ function Evidence(props: { change: Change; instances: number; now: number }): VN
   return (
     <>
       {seen.count > 0 ? atLeast(seen.count) : 'seen'} in {seen.instances} of {instances} instances
+      {already === true && <span class="sub">allowed already by base, families or parents</span>}
       <span class="sub">
         first <Moment at={seen.first} now={now} never="unknown" />
       </span>
@@ -128,12 +129,17 @@ function rowOf(change: Change, { instances, now }: Omit<Props, 'changes'>): Row 
   }
 }
 
+/** Returns how many of the calls to add change no filter, in words. */
+export const alreadyText = (already: number): string =>
+  already === 0 ? '' : ` (${already} allowed already by base, families or parents)`
+
 /** Counts the changes. What is about denials follows the hub; nothing of it is ever ticked by itself. */
 function CountsNote({ changes, unchanged }: Pick<Props, 'changes' | 'unchanged'>): VNode {
   const count = (sign: Change['sign']) => changes.filter((each) => each.sign === sign).length
   const part = (sign: Change['sign'], one: string, many: string) =>
     count(sign) === 0 ? '' : `${plural(count(sign), one, many)}, `
   const denied = count('no') + count('denied')
+  const already = changes.filter((each) => each.sign === 'add' && each.already === true).length
   const stay = `${plural(denied, 'stays', 'stay')} denied unless you tick ${denied === 1 ? 'it' : 'them'}`
   return (
     <>
@@ -143,7 +149,7 @@ function CountsNote({ changes, unchanged }: Pick<Props, 'changes' | 'unchanged'>
         {part('allowed', 'is approved by now', 'are approved by now')}
         {stay}
       </LiveFact>
-      , {count('add')} to add, {count('del')} could go, {unchanged} unchanged
+      , {count('add')} to add{alreadyText(already)}, {count('del')} could go, {unchanged} unchanged
     </>
   )
 }

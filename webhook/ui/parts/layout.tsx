@@ -4,7 +4,7 @@ import {
   namedMissing
 } from '../../confinement/containers/missing-nodes.js'
 import type { ComponentChildren, VNode } from 'preact'
-import type { Needs } from '../model/workloads.js'
+import { type Needs, unconfinedText } from '../model/workloads.js'
 import { assetPaths } from './assets.js'
 import { plural } from '../../../src/lib/plural.js'
 import { Icon, Symbols } from './icons.js'
@@ -68,6 +68,17 @@ function Logo(): VNode {
   )
 }
 
+/** That nothing needs a person, and what that leaves out. */
+function AllClear(needs: Needs): VNode {
+  const unconfined = unconfinedText(needs)
+  return (
+    <span class="needs none">
+      <Icon name={unconfined === '' ? 'yes' : 'unconfined'} />
+      nothing needs you{unconfined !== '' && <>; {unconfined}</>}
+    </span>
+  )
+}
+
 function Header(chrome: Chrome): VNode {
   const { needs, place, user } = chrome
   const waiting = needs.review + needs.denials + needs.nodes
@@ -94,10 +105,7 @@ function Header(chrome: Chrome): VNode {
           </button>
           <span data-key="needs">
             {waiting === 0 ? (
-              <span class="needs none">
-                <Icon name="yes" />
-                nothing needs you
-              </span>
+              <AllClear {...needs} />
             ) : (
               <a class="needs" href="/#needs-you">
                 <Icon name="tri" />

@@ -1,6 +1,7 @@
 import { t, test } from 'tap'
 import { town } from '../../../browser/town.js'
-import { denial, startUiRig } from '../rig.js'
+import { denial, profile, startUiRig } from '../rig.js'
+import { runningItem } from '../running-item.js'
 
 // Other tests may have the machine at the same time.
 t.setTimeout(150_000)
@@ -81,4 +82,61 @@ test('a share of no containers is no number', async (t) => {
   const fleet = textOf((await get('/')).body)
   t.match(fleet, /Enforced none no container runs/)
   t.notMatch(fleet, /Enforced 0 %/)
+})
+
+test('a logged call is no denial, and stands beside the number of those', async (t) => {
+  const logged = { ...base, syscall: 'bpf', action: 'SCMP_ACT_LOG', errno: 0, answer: '', count: 7 }
+  for (const [what, all, fleet, list] of [
+    [
+      'both',
+      [...denials, logged],
+      /Denials 6 and 7 calls logged in audit, 4 different/,
+      /6 calls denied, 7 logged/
+    ],
+    [
+      'logged only',
+      [logged],
+      /Denials 0 and 7 calls logged in audit, 1 different/,
+      /0 calls denied, 7 logged/
+    ],
+    ['denied only', denials, /Denials 6 3 different/, /6 calls denied counted/]
+  ] as const) {
+    const { app, get } = await startUiRig({ ...town, denials: () => all })
+    t.teardown(() => app.close())
+    t.match(textOf((await get('/')).body), fleet, `${what}: fleet`)
+    t.match(textOf((await get('/denials')).body), list, `${what}: the page of denials`)
+  }
+})
+
+test('an all-clear names the containers without a filter', async (t) => {
+  for (const [state, says] of [
+    [
+      'unconfined',
+      /nothing needs you; 1 container runs unconfined .*Nothing waits for you, but 1 container runs unconfined\./
+    ],
+    ['runtime-default', /nothing needs you .*Nothing waits for you\./]
+  ] as const) {
+    const inventory = () => [{ ...runningItem('shop', 'web-1', 'app'), state }]
+    const { app, get } = await startUiRig({
+      objects: [],
+      denials: () => [],
+      nodes: () => [],
+      inventory
+    })
+    t.teardown(() => app.close())
+    t.match(textOf((await get('/')).body), says, state)
+  }
+})
+
+test('calls that the base allows already are counted apart', async (t) => {
+  const spec = { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls: [] } }
+  const status = { observed: { x86_64: ['exit_group', 'getsid', 'read'] } }
+  const object = { ...profile, spec: { ...profile.spec, ...spec }, status }
+  const { app, get } = await startUiRig({ objects: [object], denials: () => [] })
+  t.teardown(() => app.close())
+  const words = /3 to add \(2 allowed already by base, families or parents\)/
+  t.match(textOf((await get('/review')).body), words)
+  const page = textOf((await get('/review/shop/checkout.app')).body)
+  t.match(page, words)
+  t.match(page, /exit_group .*? allowed already by base, families or parents/)
 })
