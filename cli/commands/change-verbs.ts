@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { addForce } from '../../src/confinement/seen-start.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Kind } from '../../src/api/objects.js'
 import { parseRef } from '../lib/object-ref.js'
@@ -12,7 +11,8 @@ const listOf = (text: string | undefined): string[] =>
     .map((each) => each.trim())
     .filter((each) => each !== '')
 
-const forceHelp = 'change it although a rule enforces it at once and no start was recorded'
+const forceHelp =
+  'change it although it is enforced at once and no start was recorded, or a recorded start is denied'
 
 /** Adds `secco profile call NAME --allow A --deny B`, which does the same as a click in the grid of a page. */
 export function addCallVerb(profile: Command, context: VerbContext): void {
@@ -48,14 +48,11 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
         const { decideCalls } = await import('../../src/seccomp/review/decide-calls.js')
         const decision = { at: context.now().toISOString(), reason: options.reason, allow, deny }
         await withChanges(command, context, async (store, by) => {
-          const before = await store.get('SeccompProfile', ref)
-          const checkStart = await startCheck(store, before, {
-            force: options.force,
-            nevertheless: addForce
-          })
+          const checkStart = await startCheck(store, ref.namespace, { force: options.force })
           await store.update('SeccompProfile', ref, (profile) => {
-            checkStart(profile)
-            return decideCalls(profile, { ...decision, by })
+            const after = decideCalls(profile, { ...decision, by })
+            checkStart(profile, after)
+            return after
           })
           context.io.stderr(
             `${ref.namespace}/${ref.name}: decided; the hub renders and delivers the revision\n`
@@ -89,14 +86,11 @@ export function addExtendVerb(profile: Command, context: VerbContext): void {
         const [add, remove] = [listOf(options.add), listOf(options.remove)]
         await withChanges(command, context, async (store, by) => {
           const who = { by, at: context.now().toISOString() }
-          const before = await store.get('SeccompProfile', ref)
-          const checkStart = await startCheck(store, before, {
-            force: options.force,
-            nevertheless: addForce
-          })
+          const checkStart = await startCheck(store, ref.namespace, { force: options.force })
           const after = await store.update('SeccompProfile', ref, (profile) => {
-            checkStart(profile)
-            return withParents(profile, add, remove, who)
+            const changed = withParents(profile, add, remove, who)
+            checkStart(profile, changed)
+            return changed
           })
           context.io.stdout(
             `${ref.namespace}/${ref.name} extends ${after.spec.extends?.join(', ') ?? 'nothing'}\n`

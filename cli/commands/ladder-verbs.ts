@@ -65,7 +65,7 @@ export function addLadder(program: Command, context: VerbContext): void {
     )
     .option(
       '--force',
-      'accept a less strict mode (from enforce to audit), or enforce although no start was recorded'
+      'accept a less strict mode (from enforce to audit), or enforce although no start was recorded or a recorded one is denied'
     )
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (name: string, mode: string, options: PromoteOptions, command: Command) => {
@@ -94,11 +94,15 @@ export function addLadder(program: Command, context: VerbContext): void {
     .argument('<profile>', 'the profile that the workload is learned into: NAME or NAMESPACE/NAME')
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
     .requiredOption('--reason <text>', 'record this reason in the history')
+    .option(
+      '--force',
+      'enforce an earlier revision although no start was recorded or a recorded one is denied'
+    )
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(
       async (
         name: string,
-        options: { namespace: string; reason: string; output: string },
+        options: { namespace: string; reason: string; force?: boolean; output: string },
         command: Command
       ) => {
         const { rollbackWorkload } = await import('../confinement/ladder.js')
@@ -106,7 +110,10 @@ export function addLadder(program: Command, context: VerbContext): void {
           await rollbackWorkload(
             context.io,
             await hubOf(command, context),
-            { profile: keyOf(name, options.namespace), reason: options.reason },
+            {
+              ...{ profile: keyOf(name, options.namespace), reason: options.reason },
+              ...(options.force === true ? { force: true } : {})
+            },
             parseOutput(options.output, formats) as Format
           )
         )

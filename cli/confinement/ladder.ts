@@ -134,7 +134,7 @@ export async function promoteWorkload(
 export async function rollbackWorkload(
   io: Io,
   hub: Hub,
-  args: { profile: string; reason: string },
+  args: { profile: string; reason: string; force?: boolean },
   output: 'table' | 'json' | 'yaml'
 ): Promise<number> {
   const view = await hub.ask<LadderAnswer>('/api/v1/rollback', args)

@@ -1,4 +1,3 @@
-import { addForce } from '../../src/confinement/seen-start.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { rootNamespace } from '../../src/api/names.js'
 import { acceptProfile } from '../../src/seccomp/lint/accept.js'
@@ -13,7 +12,7 @@ import type { Io } from '../lib/io.js'
 import { printWarnings } from './lint.js'
 import { checkRule, startCheck } from './start-check.js'
 
-/** Checks that a document enforces no start that was not recorded. @throws SeccoError INVALID_ARGUMENT naming the field `force` */
+/** Checks that a document begins to enforce no start that can fail. @throws SeccoError INVALID_ARGUMENT naming the field `force` */
 async function checkStart(
   store: Store,
   placed: SeccompProfile | SeccompRule,
@@ -22,8 +21,8 @@ async function checkStart(
   if (placed.kind === 'SeccompRule') return checkRule(store, placed, force)
   const { namespace = rootNamespace, name } = placed.metadata
   const before = await store.get('SeccompProfile', { namespace, name })
-  const check = await startCheck(store, before, { force, nevertheless: addForce })
-  if (before !== undefined) check(before, placed)
+  const check = await startCheck(store, namespace, { force })
+  check(before, placed)
 }
 
 /**

@@ -4,7 +4,6 @@ import { apiVersion } from '../../src/api/names.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { applyProfile } from '../../src/confinement/approving-store.js'
 import { checkApproval } from '../../src/seccomp/policy/approval.js'
-import { addForce } from '../../src/confinement/seen-start.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
 import type { Format } from '../../src/seccomp/import/formats.js'
 import { type Imported, importSources, type Source } from '../../src/seccomp/import/import.js'
@@ -130,19 +129,19 @@ async function applyAll(
     const { status, ...rest } = profile
     const before = await store.get('SeccompProfile', ref)
     // A trace adds observations; only a profile, or an approval, changes what is approved.
-    const check = await startCheck(store, before, { force, nevertheless: addForce })
+    const check = await startCheck(store, ref.namespace, { force })
     if (kind === 'profile') {
-      if (before !== undefined) check(before, rest)
+      check(before, rest)
       await applyProfile(store, rest, { ...who, reason: 'imported' })
     } else {
-      if (before !== undefined && approve !== undefined) check(before)
       if (before === undefined) await store.apply('SeccompProfile', { ...rest, spec: {} })
       const observed = status?.observed ?? {}
-      await store.update('SeccompProfile', ref, (current) =>
-        approve === undefined
-          ? mergeObserved(current, observed)
-          : approveTrace(current, observed, approve)
-      )
+      await store.update('SeccompProfile', ref, (current) => {
+        if (approve === undefined) return mergeObserved(current, observed)
+        const approved = approveTrace(current, observed, approve)
+        check(current, approved)
+        return approved
+      })
     }
     const what = kind === 'profile' ? 'approved part' : 'observations'
     io.stderr(`seccompprofile.secco.dev/${ref.name}: ${what} applied in ${ref.namespace}\n`)

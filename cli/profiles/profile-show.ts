@@ -4,6 +4,7 @@ import { firstPoints } from '../../src/seccomp/review/risk-score.js'
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { pinOf, pinText } from '../../src/confinement/pin.js'
+import { startRiskOf } from '../../src/confinement/seen-start.js'
 import { seenOf } from '../../src/seccomp/review/seen.js'
 import { startupOnly } from '../../src/seccomp/review/startup-only.js'
 import { plural } from '../../src/lib/plural.js'
@@ -66,13 +67,18 @@ function describeParts(io: Io, profile: SeccompProfile): void {
 }
 
 /** Prints what new pods get by the profile's ladder. Without one its rules decide. */
-function describeLadder(io: Io, profile: SeccompProfile): void {
+function describeLadder(io: Io, profile: SeccompProfile, rendered: Rendered | undefined): void {
   const { ladder, workload } = profile.spec
   if (ladder === undefined) return
   const { namespace = rootNamespace, name } = profile.metadata
   const assigned = { namespace, name, workloadKind: workload?.kind ?? '' }
   line(io, 'New pods', newPodsText(assigned, ladder))
-  const pin = pinOf(profile)
+  // Without a rendering, only the profile itself says whether its start can fail.
+  const seccomp = rendered?.seccomp
+  const pin =
+    seccomp === undefined
+      ? pinOf(profile)
+      : pinOf(profile, () => startRiskOf(profile, seccomp, () => undefined))
   if (pin !== undefined) line(io, 'Pin', pinText(pin))
 }
 
@@ -97,7 +103,7 @@ function describe(
   const isPending = status?.approvals?.at(-1)?.revision === ''
   const pending = isPending ? ', until the hub has rendered the last approval' : ''
   line(io, 'Revision', status?.revision === undefined ? `none: ${none}` : status.revision + pending)
-  describeLadder(io, profile)
+  describeLadder(io, profile, rendered)
   line(
     io,
     'Nodes',

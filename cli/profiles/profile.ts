@@ -90,6 +90,10 @@ function printPlan(io: Io, profile: SeccompProfile, name: string): void {
   for (const note of notes) io.stderr(`${name}: ${note}\n`)
 }
 
+/** Returns how a person forces an approval. */
+const forcedApproval = (key: string): string =>
+  `run \`secco profile approve ${quoted(key)} --force --reason WHY\``
+
 /** Approves what was observed of one profile. Returns whether anything was approved. */
 async function approveOne(
   io: Io,
@@ -110,8 +114,9 @@ async function approveOne(
       }
     )
   }
-  const checkStart = await startCheck(store, before, { force: args.force })
-  checkStart(before)
+  const checkStart = await startCheck(store, ref.namespace, {
+    ...{ force: args.force, nevertheless: forcedApproval }
+  })
   const plan = planApproval(before)
   const decision = {
     by: args.by,
@@ -121,6 +126,7 @@ async function approveOne(
     ...(args.reason === undefined ? {} : { reason: args.reason })
   }
   const proposed = approveObserved(before, decision)
+  checkStart(before, proposed)
   checkDigest(proposed, args.digest)
   const isNew = proposed.spec !== before.spec
   if (!isNew && before.spec.seccomp !== undefined) {
@@ -139,11 +145,11 @@ async function approveOne(
     return false
   }
   const after = await store.update('SeccompProfile', ref, (profile) => {
-    checkStart(profile)
     // What was printed: observations and other approvals may arrive until now.
     checkSeen(profile, seenOf(before))
     const approved = approveObserved(profile, decision)
     checkDigest(approved, approvedDigest(proposed.spec))
+    checkStart(profile, approved)
     return approved
   })
   const count = plural(approvedNames(after).size, 'call')

@@ -1,8 +1,8 @@
 import { rootNamespace } from '../api/names.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
-import { quoted } from '../lib/shell-word.js'
 import { mayMove } from '../rules/resolve.js'
 import { shortRevision } from '../rules/revision-names.js'
+import { approvedStartRisk, promoteCommand, type StartRisk } from './seen-start.js'
 
 /** Pin says that new pods get an earlier revision of a profile, whatever people approve after it. */
 export interface Pin {
@@ -24,8 +24,15 @@ const notUnderEnforce = `but where a rule of ${rootNamespace} enforces`
 
 const enforcing = { platform: true, mode: 'enforce' } as const
 
-/** Returns the pin of a profile; undefined where new pods get the newest approved revision. */
-export function pinOf({ metadata, spec, status }: SeccompProfile): Pin | undefined {
+/**
+ * Returns the pin of a profile; undefined where new pods get the newest approved revision.
+ * @param riskNow returns why a start under what is approved can fail; default: as far as the profile alone says it
+ */
+export function pinOf(
+  profile: SeccompProfile,
+  riskNow = (): StartRisk => approvedStartRisk(profile, () => undefined)
+): Pin | undefined {
+  const { metadata, spec, status } = profile
   const { mode, revision } = spec.ladder ?? {}
   if (mode === undefined || mode === 'learn' || revision === undefined) return undefined
   const { namespace = rootNamespace, name } = metadata
@@ -36,7 +43,7 @@ export function pinOf({ metadata, spec, status }: SeccompProfile): Pin | undefin
     ...{ since: step?.at ?? '', by: step?.by ?? '' },
     newest: newest === undefined ? '' : shortRevision(name, newest),
     exception: mayMove(enforcing, { namespace }, mode) ? '' : notUnderEnforce,
-    leave: `secco promote ${quoted(`${namespace}/${name}`)} ${mode} --reason WHY`
+    leave: promoteCommand(profile, mode, riskNow())
   }
 }
 

@@ -1,192 +1,180 @@
 import { rootNamespace } from '../api/names.js'
 import type { LinuxSeccomp, SeccompProfile } from '../api/seccomp-profile.js'
-import type { SeccompRule } from '../api/seccomp-rule.js'
-import { SeccoError } from '../lib/errors.js'
 import { listed } from '../lib/plural.js'
+import { quoted } from '../lib/shell-word.js'
+import type { LadderMode } from '../rules/profile-state.js'
+import { extendsRef, type Resolve } from '../seccomp/render/approved.js'
+import { emergencyName, isBlocked } from '../seccomp/render/emergency.js'
+import { renderProfile } from '../seccomp/render/render.js'
 import { isStartUnseen, startUnseenNext, startUnseenText } from '../seccomp/review/evidence.js'
 import { isKnownSyscall } from '../syscalls/syscall-table.js'
-import { modeOfProfile } from './rule-mode.js'
 
-const keyOf = ({ metadata }: SeccompProfile): string =>
+/** Filter is the part of a revision that says what it denies. */
+export type Filter = Partial<Pick<LinuxSeccomp, 'defaultAction'>> & Pick<LinuxSeccomp, 'syscalls'>
+
+export const keyOfProfile = ({ metadata }: Pick<SeccompProfile, 'metadata'>): string =>
   `${metadata.namespace ?? rootNamespace}/${metadata.name}`
 
-/**
- * Rejects enforcing a profile of a workload whose start was not recorded, unless a person forces it: such a container can die
- * when it restarts.
- * @throws SeccoError INVALID_ARGUMENT naming the field `force`
- */
-export function mustHaveSeenStart(
-  profile: SeccompProfile,
-  { mode, force }: { mode: 'audit' | 'enforce'; force?: boolean | undefined }
-): void {
-  if (mode !== 'enforce' || force === true || !isStartUnseen(profile)) return
-  const key = keyOf(profile)
-  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(profile)}`, {
-    field: 'force',
-    hint:
-      `${startUnseenNext} with \`secco promote ${key} audit --reason WHY\`; to enforce it ` +
-      `nevertheless run \`secco promote ${key} enforce --force --reason WHY\``
-  })
-}
+const passes = (action: string | undefined): boolean =>
+  action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG'
 
 /** Returns the calls of recorded starts about which a revision says nothing, and so denies them; sorted. */
 export function deniedStartCalls(
   { status }: Pick<SeccompProfile, 'status'>,
-  revision: Pick<LinuxSeccomp, 'syscalls'>
+  revision: Filter
 ): string[] {
+  if (passes(revision.defaultAction)) return []
   const stated = new Set((revision.syscalls ?? []).flatMap(({ names }) => names))
   const started = new Set(Object.values(status?.startup ?? {}).flat())
   return [...started].filter((name) => isKnownSyscall(name) && !stated.has(name)).sort()
 }
 
+/** Returns a resolver to which a profile that the reader may not see is one that does not exist. */
+const readable =
+  (resolve: Resolve): Resolve =>
+  (namespace, name) => {
+    try {
+      return resolve(namespace, name)
+    } catch {
+      return undefined
+    }
+  }
+
+/**
+ * Returns what a profile renders to for enforce; undefined where it does not render: a parent is missing, or may not be
+ * read.
+ */
+export function renderedFilter(profile: SeccompProfile, resolve: Resolve): Filter | undefined {
+  try {
+    return renderProfile(profile, { mode: 'enforce', resolve: readable(resolve) }).seccomp
+  } catch {
+    return undefined
+  }
+}
+
+/** StartRisk is why a restart under a revision can fail. */
+export interface StartRisk {
+  /** No start was recorded. */
+  unseen: boolean
+  /** Calls of recorded starts that the revision denies, without those that are blocked. */
+  denied: readonly string[]
+  /** Calls of recorded starts that an emergency blocks. */
+  blocked: readonly string[]
+}
+
+export const noRisk: StartRisk = { unseen: false, denied: [], blocked: [] }
+
+export const isRisky = ({ unseen, denied, blocked }: StartRisk): boolean =>
+  unseen || denied.length + blocked.length > 0
+
+/** Returns the risk of starting under a revision. `revision` undefined: nobody knows what it denies. */
+export function startRiskOf(
+  profile: SeccompProfile,
+  revision: Filter | undefined,
+  resolve: Resolve
+): StartRisk {
+  const overlay = readable(resolve)(rootNamespace, emergencyName)
+  const calls = revision === undefined ? [] : deniedStartCalls(profile, revision)
+  return {
+    unseen: isStartUnseen(profile),
+    denied: calls.filter((name) => !isBlocked(name, overlay)),
+    blocked: calls.filter((name) => isBlocked(name, overlay))
+  }
+}
+
+/** Returns the risk of starting under what is approved now. */
+export function approvedStartRisk(profile: SeccompProfile, resolve: Resolve): StartRisk {
+  const { startup = {} } = profile.status ?? {}
+  const isRecorded = Object.keys(startup).length > 0
+  const revision = isRecorded ? renderedFilter(profile, resolve) : undefined
+  return startRiskOf(profile, revision, resolve)
+}
+
+/** Returns the same where profiles are found by their keys. */
+export function startRiskNow(
+  known: { profile(key: string): SeccompProfile | undefined },
+  profile: SeccompProfile
+): StartRisk {
+  return approvedStartRisk(profile, (namespace, name) => known.profile(`${namespace}/${name}`))
+}
+
 const mostNamed = 6
 
-/** Returns what it means that a revision denies calls of recorded starts; '' where it denies none. */
-export function deniedStartText(calls: readonly string[]): string {
-  if (calls.length === 0) return ''
-  const them = calls.length === 1 ? 'it' : 'them'
-  return `recorded starts called ${listed(calls, mostNamed)}, and its revision denies ${them}: a restart under it can fail`
+/** Returns what a risk means, as each place says it; '' where there is none. */
+export function startRiskText(profile: SeccompProfile, risk: StartRisk): string {
+  const { unseen, denied, blocked } = risk
+  const them = denied.length === 1 ? 'it' : 'them'
+  const are = blocked.length === 1 ? 'is' : 'are'
+  const texts = [
+    ...(unseen ? [startUnseenText(profile)] : []),
+    ...(denied.length === 0
+      ? []
+      : [
+          `recorded starts called ${listed(denied, mostNamed)}, and its revision denies ${them}: a restart under it can fail`
+        ]),
+    ...(blocked.length === 0
+      ? []
+      : [
+          `recorded starts called ${listed(blocked, mostNamed)}, which ${are} blocked in an emergency: ` +
+            'a restart can fail until the block ends'
+        ])
+  ]
+  return texts.join('; ')
 }
 
-/**
- * Rejects enforcing a revision that denies what recorded starts called, unless a person forces it: the start came after the
- * approval, or the person left the call out.
- * @param revision what would be enforced
- * @throws SeccoError INVALID_ARGUMENT naming the field `force`
- */
-export function mustAllowStart(
+/** Returns what ends a risk, with commands that work as they are. */
+export function startRiskNext(profile: SeccompProfile, risk: StartRisk, isWritten = true): string {
+  const { unseen, denied, blocked } = risk
+  const key = quoted(keyOfProfile(profile))
+  const allow = isWritten
+    ? `allow what it needs with \`secco profile call ${key} --allow ${denied.join(',')} --reason WHY\``
+    : `keep ${listed(denied, mostNamed)} allowed, or let one start in audit first`
+  const unblock = blocked.map((name) => `\`secco block ${name} --remove --reason WHY\``)
+  return [
+    ...(unseen ? [startUnseenNext] : []),
+    ...(denied.length === 0 ? [] : [allow]),
+    ...(blocked.length === 0 ? [] : [`end the block with ${unblock.join(' and ')}`])
+  ].join('; ')
+}
+
+/** Returns a resolver of profiles by their keys; what it does not find it looks for with another one. */
+export function resolverOf(
+  profiles: readonly SeccompProfile[],
+  others: Resolve = () => undefined
+): Resolve {
+  const known = new Map(profiles.map((one) => [keyOfProfile(one), one]))
+  return (namespace, name) => known.get(`${namespace}/${name}`) ?? readable(others)(namespace, name)
+}
+
+/** Returns whether a profile is one of the keys, or is built on one of them. */
+export function isBuiltOn(
   profile: SeccompProfile,
-  revision: Pick<LinuxSeccomp, 'syscalls'>,
-  { mode, force }: { mode: 'audit' | 'enforce'; force?: boolean | undefined }
-): void {
-  const calls = mode === 'enforce' && force !== true ? deniedStartCalls(profile, revision) : []
-  if (calls.length === 0) return
-  const key = keyOf(profile)
-  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${deniedStartText(calls)}`, {
-    field: 'force',
-    hint:
-      `review them with \`secco diff ${key}\` and approve what it needs; to enforce it nevertheless run ` +
-      `\`secco promote ${key} enforce --force --reason WHY\``
-  })
-}
-
-const isApproved = ({ spec }: SeccompProfile): boolean =>
-  spec.seccomp !== undefined || spec.extends !== undefined
-
-/** Returns whether a rule names the profile. One of the root namespace also means the profile of that name in the pod's. */
-function isNamedBy({ metadata }: SeccompProfile, { spec, metadata: own }: SeccompRule): boolean {
-  if (spec.profile?.name !== metadata.name) return false
-  const { namespace = own.namespace ?? rootNamespace } = spec.profile
-  const isAnywhere = spec.profile.namespace === undefined && namespace === rootNamespace
-  return isAnywhere || namespace === (metadata.namespace ?? rootNamespace)
-}
-
-/** Returns whether rules name the profile, and none of them enforces it. */
-export function isNotEnforcedByRules(
-  profile: SeccompProfile,
-  rules: readonly SeccompRule[]
+  keys: ReadonlySet<string>,
+  resolve: Resolve,
+  seen = new Set<string>()
 ): boolean {
-  const isNamed = rules.some((rule) => isNamedBy(profile, rule))
-  return isNamed && enforcingRule(profile, rules) === undefined
+  const key = keyOfProfile(profile)
+  if (keys.has(key)) return true
+  if (seen.has(key)) return false
+  seen.add(key)
+  return (profile.spec.extends ?? []).some((entry) => {
+    const { namespace, name } = extendsRef(entry, profile.metadata.namespace ?? rootNamespace)
+    if (keys.has(`${namespace}/${name}`)) return true
+    const parent = resolve(namespace, name)
+    return parent !== undefined && isBuiltOn(parent, keys, resolve, seen)
+  })
 }
 
-/** Returns the rule by which new pods are enforced under the profile as soon as it is approved; undefined if none does that. */
-export function enforcingRule(
+/**
+ * Returns the command that promotes a profile, and works as it is: with --force where a start was not recorded or is
+ * denied, because the promotion is rejected without it.
+ */
+export function promoteCommand(
   profile: SeccompProfile,
-  rules: readonly SeccompRule[]
-): string | undefined {
-  const found = rules.find(
-    (rule) =>
-      isNamedBy(profile, rule) &&
-      // Of a canary, either part counts.
-      (modeOfProfile(rule, profile) ?? rule.spec.mode).includes('enforce')
-  )
-  if (found === undefined) return undefined
-  return `${found.metadata.namespace ?? rootNamespace}/${found.metadata.name}`
-}
-
-/**
- * Returns the rule that a write has to be forced for: the profile is enforced at once after it, it was not before, and no start
- * was recorded. A later approval only adds to what is enforced already. Undefined: the write needs no force.
- * @param after what is written; default: an approval, which leaves the mode as it is
- */
-export function unseenStartEnforcedBy(
-  before: SeccompProfile,
-  rules: readonly SeccompRule[],
-  after?: SeccompProfile
-): string | undefined {
-  if (!isStartUnseen(before) || (after !== undefined && !isApproved(after))) return undefined
-  const isEnforced = isApproved(before) && enforcingRule(before, rules) !== undefined
-  return isEnforced ? undefined : enforcingRule(after ?? before, rules)
-}
-
-/** What is known of a write to a profile. */
-interface ProfileWrite {
-  force?: boolean | undefined
-  /** How a person forces it; default: by the verb that approves. */
-  nevertheless?: string | undefined
-  /** What is written; default: an approval. */
-  after?: SeccompProfile
-}
-
-/**
- * Rejects a write after which a rule enforces a profile at once although no start was recorded, unless a person forces it.
- * @throws SeccoError INVALID_ARGUMENT naming the field `force`
- */
-export function mustNotEnforceUnseenStart(
-  before: SeccompProfile,
-  rules: readonly SeccompRule[],
-  { force, nevertheless, after }: ProfileWrite
-): void {
-  const rule = force === true ? undefined : unseenStartEnforcedBy(before, rules, after)
-  if (rule === undefined) return
-  const key = keyOf(before)
-  const by = `the rule ${rule} enforces it as soon as it is approved`
-  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(before)}; ${by}`, {
-    field: 'force',
-    hint:
-      `restart one instance while its node records it, or set the rule ${rule} to mode audit first; to do it ` +
-      `nevertheless ${nevertheless ?? `run \`secco profile approve ${key} --force --reason WHY\``}`
-  })
-}
-
-/** How a person forces a change by the verb or the form that they used. */
-export const addForce = 'add `--force`, or tick the box'
-
-/** Returns the first of some profiles that a rule would enforce from now on although no start of it was recorded. */
-function newlyEnforcedBy(
-  rule: SeccompRule,
-  profiles: readonly SeccompProfile[],
-  rules: readonly SeccompRule[]
-): SeccompProfile | undefined {
-  return profiles.find(
-    (one) =>
-      isApproved(one) &&
-      isStartUnseen(one) &&
-      enforcingRule(one, [rule]) !== undefined &&
-      enforcingRule(one, rules) === undefined
-  )
-}
-
-/**
- * Rejects a rule that begins to enforce an approved profile although no start was recorded, unless a person forces it.
- * @param profiles all that the person may see: a rule of the root namespace also means profiles of others
- * @param rules those that are stored
- * @throws SeccoError INVALID_ARGUMENT naming the field `force`
- */
-export function mustNotBeginToEnforce(
-  rule: SeccompRule,
-  profiles: readonly SeccompProfile[],
-  { rules, force }: { rules: readonly SeccompRule[]; force?: boolean | undefined }
-): void {
-  const found = force === true ? undefined : newlyEnforcedBy(rule, profiles, rules)
-  if (found === undefined) return
-  const key = keyOf(found)
-  const by = 'this rule enforces it at once'
-  throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${startUnseenText(found)}; ${by}`, {
-    field: 'force',
-    hint:
-      'restart one instance while its node records it, or make the rule with mode audit first; to do it nevertheless ' +
-      addForce
-  })
+  mode: Exclude<LadderMode, 'learn'>,
+  risk: StartRisk,
+  options = ''
+): string {
+  const force = mode === 'enforce' && isRisky(risk) ? ' --force' : ''
+  return `secco promote ${quoted(keyOfProfile(profile))} ${mode}${options}${force} --reason WHY`
 }

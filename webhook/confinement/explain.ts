@@ -1,5 +1,6 @@
 import { assignedOf } from '../../src/confinement/assigned.js'
 import { type Pin, pinOf, pinText } from '../../src/confinement/pin.js'
+import { startRiskNow } from '../../src/confinement/seen-start.js'
 import { stateWords } from '../../src/confinement/state.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { plural } from '../../src/lib/plural.js'
@@ -155,7 +156,7 @@ function explain(confinement: Confinement, view: ContainerView) {
     view,
     givenProfile(confinement, given ?? profile ?? confinement.profile(view.learned))
   )
-  const pin = profile && pinOf(profile)
+  const pin = profile && pinOf(profile, () => startRiskNow(confinement, profile))
   const unexpected = denials.filter(({ expected }) => !expected)
   return {
     container: view,

@@ -15,6 +15,7 @@ test('approve approves what it printed, and no observation that arrives before i
     let stored = atWrite
     let printed = ''
     const store = {
+      list: () => Promise.resolve([]),
       get: () => Promise.resolve(seen(['read', 'write'])),
       update: (_kind: string, _ref: object, change: (one: SeccompProfile) => SeccompProfile) => {
         stored = change(stored)
@@ -48,6 +49,7 @@ const waits: [string, boolean, boolean, boolean][] = [
 for (const [where, bind, dryRun, isPrinted] of waits) {
   test(`approve prints the wait that allow prints: ${where}`, async (t) => {
     const store = {
+      list: () => Promise.resolve([]),
       get: () => Promise.resolve(seen(['read'])),
       list: () => Promise.resolve([]),
       update: (_kind: string, _ref: object, change: (one: SeccompProfile) => SeccompProfile) =>
@@ -69,6 +71,7 @@ test('approve prints one wait for all that it approved', async (t) => {
   }
   const stored = new Map(['web', 'db'].map((name) => [name, named(name)]))
   const store = {
+    list: () => Promise.resolve([]),
     get: (_kind: string, ref: { name: string }) => Promise.resolve(stored.get(ref.name)),
     list: () => Promise.resolve([]),
     update: (

@@ -14,13 +14,38 @@ import { runSecco } from '../../helpers/secco-command.js'
 
 const ref = { namespace: 'shop', name: 'web' }
 const seccomp = { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls: [] }
-const status = {
-  observed: { x86_64: ['read'] },
-  instances: [instance(0, ['read'], { complete: false })]
-}
-const learned = profileOf({}, status)
-const approved = profileOf({ seccomp }, status)
-const parent: SeccompProfile = { ...profileOf({ seccomp }), metadata: { ...ref, name: 'base' } }
+const observed = { x86_64: ['read'] }
+/** What was recorded of the workload, with the words of the rejection and of the next step. */
+const recordings = [
+  {
+    evidence: 'unseen',
+    status: { observed, instances: [instance(0, ['read'], { complete: false })] },
+    words: /force: shop\/web: No start was recorded.*enforces it/,
+    next: /next: restart one instance/
+  },
+  {
+    evidence: 'denied',
+    status: {
+      observed,
+      instances: [instance(0, ['read', 'acct'])],
+      startup: { x86_64: ['acct', 'read'] }
+    },
+    words: /force: shop\/web: recorded starts called acct, and its revision denies it.*enforces it/,
+    next: /next: (keep acct allowed|allow what it needs with .secco .*profile call shop\/web --allow acct)/
+  }
+]
+type Recording = (typeof recordings)[number]
+const learned = profileOf({})
+const approved = profileOf({ seccomp })
+const ofAcct = (spec: SeccompProfile['spec'] = {}) =>
+  profileOf({
+    ...{ seccomp: { ...seccomp, syscalls: [{ names: ['acct'], action: 'SCMP_ACT_ALLOW' }] } },
+    ...spec
+  })
+const parents: SeccompProfile[] = [
+  { ...profileOf({ seccomp }), metadata: { ...ref, name: 'base' } },
+  { ...ofAcct(), metadata: { ...ref, name: 'acct' } }
+]
 const rule: SeccompRule = {
   ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule' },
   metadata: { namespace: 'shop', name: 'r' },
@@ -44,9 +69,29 @@ interface Way {
   verb: string[]
   file?: string
   route: { operationId: string; body: object; params?: object }
+  /** Only where a recorded start is denied: what is enforced already is not begun. */
+  isEnforced?: true
 }
 const byRule = { profile: learned, rule }
+const denyAcct: Pick<Way, 'verb' | 'route' | 'isEnforced'> = {
+  verb: ['profile', 'call', 'shop/web', '--deny', 'acct', '--reason', 'x'],
+  route: { operationId: 'decideCalls', body: { reason: 'x', deny: ['acct'] } },
+  isEnforced: true
+}
 const ways: Way[] = [
+  { what: 'deny under a rule', before: { profile: ofAcct(), rule }, ...denyAcct },
+  {
+    what: 'deny on a ladder',
+    before: { profile: ofAcct({ ladder: { mode: 'enforce' } }) },
+    ...denyAcct
+  },
+  {
+    what: 'a parent less',
+    before: { profile: { ...approved, spec: { seccomp, extends: ['acct'] } }, rule },
+    verb: ['profile', 'extend', 'shop/web', '--remove', 'acct'],
+    route: { operationId: 'extendProfile', body: { remove: ['acct'] } },
+    isEnforced: true
+  },
   {
     ...{ what: 'approve', before: byRule },
     verb: ['profile', 'approve', 'shop/web', '--reason', 'x'],
@@ -96,9 +141,13 @@ const ways: Way[] = [
   }
 ]
 
-async function storeWith(folder: string, { profile, rule: given }: Way['before']) {
+async function storeWith(
+  folder: string,
+  { profile, rule: given }: Way['before'],
+  { status }: Pick<Recording, 'status'>
+) {
   const store = await openDirectoryStore(join(folder, 'objects'))
-  for (const one of [profile, parent]) {
+  for (const one of [...parents, profile]) {
     await store.apply('SeccompProfile', { ...one, status: undefined } as unknown as SeccompProfile)
   }
   await store.update('SeccompProfile', ref, (one) => ({ ...one, status }))
@@ -106,18 +155,24 @@ async function storeWith(folder: string, { profile, rule: given }: Way['before']
   return store
 }
 
-test('no verb enforces a start that was not recorded, unless it is forced', async (t) => {
-  for (const { what, before, verb, file } of ways) {
+const cases = recordings.flatMap((recording) =>
+  ways
+    .filter(({ isEnforced }) => isEnforced !== true || recording.evidence === 'denied')
+    .map((way) => ({ ...way, what: `${way.what}, ${recording.evidence}`, recording }))
+)
+
+test('no verb begins to enforce a start that can fail, unless it is forced', async (t) => {
+  for (const { what, before, verb, file, recording } of cases) {
     const folder = t.testdir({})
-    const store = await storeWith(folder, before)
+    const store = await storeWith(folder, before, recording)
     await store.close()
     await writeFile(join(folder, 'file.yaml'), file ?? '')
     const words = verb.map((word) => (word === 'FILE' ? join(folder, 'file.yaml') : word))
     const given = [...words, '--state', folder]
     const rejected = await runSecco(given)
     t.equal(rejected.code, 1, `${what}: ${rejected.stderr}`)
-    t.match(rejected.stderr, /force: shop\/web: No start was recorded.*enforces it/, what)
-    t.match(rejected.stderr, /next: restart one instance/, what)
+    t.match(rejected.stderr, recording.words, what)
+    t.match(rejected.stderr, recording.next, what)
     const forced = await runSecco([...given, '--force'])
     t.equal(forced.code, 0, `${what}, forced: ${forced.stderr}`)
   }
@@ -125,10 +180,10 @@ test('no verb enforces a start that was not recorded, unless it is forced', asyn
 
 test('nor does a route', async (t) => {
   const routes = [...approveRoutes, ...profileRoutes, ...ruleRoutes]
-  for (const { what, before, route } of ways) {
+  for (const { what, before, route, recording } of cases) {
     const found = routes.find(({ operationId }) => operationId === route.operationId)
     const ask = async (body: object) => {
-      const store = await storeWith(t.testdir({}), before)
+      const store = await storeWith(t.testdir({}), before, recording)
       const call = {
         ui: {
           ...{ store, now: () => 0, log: undefined },
@@ -137,8 +192,8 @@ test('nor does a route', async (t) => {
           },
           sources: {
             ...{
-              profiles: () => [parent, before.profile],
-              everyProfile: () => [parent],
+              profiles: () => [...parents, { ...before.profile, status: recording.status }],
+              everyProfile: () => parents,
               isReadable: () => true
             },
             ...{ rendering: () => ({}), denials: () => [], missing: () => [], nodes: () => [] },

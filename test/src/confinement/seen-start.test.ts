@@ -1,49 +1,24 @@
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { pinOf } from '../../../src/confinement/pin.js'
 import {
+  approvedStartRisk,
   deniedStartCalls,
-  mustAllowStart,
-  mustHaveSeenStart,
-  mustNotEnforceUnseenStart,
-  unseenStartEnforcedBy
+  isRisky,
+  promoteCommand,
+  startRiskNext,
+  startRiskText
 } from '../../../src/confinement/seen-start.js'
 import { instance, profileOf } from '../../helpers/instances.js'
 
 const late = instance(0, ['read'], { complete: false })
-const unseen = profileOf({}, { instances: [late] })
-const started = profileOf({}, { instances: [late, instance(1, ['read'])] })
-const seccomp = { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls: [] }
-
-test('a profile whose start was not recorded is enforced only by force', (t) => {
-  // [what, profile, options, is it rejected]
-  const table: [string, SeccompProfile, Parameters<typeof mustHaveSeenStart>[1], boolean][] = [
-    ['enforce', unseen, { mode: 'enforce' }, true],
-    ['force is off', unseen, { mode: 'enforce', force: false }, true],
-    ['forced', unseen, { mode: 'enforce', force: true }, false],
-    ['audit: the first start', unseen, { mode: 'audit' }, false],
-    ['an instance started since', started, { mode: 'enforce' }, false],
-    ['a written profile', profileOf({ seccomp }), { mode: 'enforce' }, false]
-  ]
-  for (const [what, profile, options, isRejected] of table) {
-    const promote = () => mustHaveSeenStart(profile, options)
-    if (!isRejected) t.doesNotThrow(promote, what)
-    else {
-      t.throws(
-        promote,
-        {
-          ...{ code: 'INVALID_ARGUMENT', field: 'force' },
-          message: /^force: shop\/web: No start was recorded: .* A restart under it can fail$/,
-          hint: /^restart one .* `secco promote shop\/web audit --reason WHY`; .* --force --reason WHY`$/
-        },
-        what
-      )
-    }
-  }
-  t.end()
+const allow = (...names: string[]) => ({
+  defaultAction: 'SCMP_ACT_ERRNO' as const,
+  syscalls: [{ names, action: 'SCMP_ACT_ALLOW' as const }]
 })
+const started = { startup: { x86_64: ['read', 'listen', 'bind', 'acct'] } }
 
-test('a revision that denies what recorded starts called is enforced only by force', (t) => {
+test('a revision denies the start calls of which it says nothing', (t) => {
   const revision = {
     syscalls: [
       { names: ['read', 'execve'], action: 'SCMP_ACT_ALLOW' as const },
@@ -51,95 +26,118 @@ test('a revision that denies what recorded starts called is enforced only by for
     ]
   }
   const startup = { x86_64: ['read', 'clone3', 'listen', 'bind', 'syscall_999'], i386: ['bind'] }
-  const profile = profileOf({ seccomp }, { startup })
+  const profile = profileOf({}, { startup })
   t.strictSame(deniedStartCalls(profile, revision), ['bind', 'listen'], 'a rule is a decision')
-  // [what, profile, options, is it rejected]
-  const whole = profileOf({ seccomp }, { startup: { x86_64: ['read', 'clone3'] } })
-  const decision = { by: 'ann', at: '2026-01-01T00:00:00Z' }
-  const mute = ['bind', 'listen'].map((syscall) => ({ syscall, ...decision }))
-  const muted = profileOf({ seccomp, mute }, { startup })
-  const table: [string, SeccompProfile, Parameters<typeof mustAllowStart>[2], boolean][] = [
-    ['enforce', profile, { mode: 'enforce' }, true],
-    ['forced', profile, { mode: 'enforce', force: true }, false],
-    ['audit', profile, { mode: 'audit' }, false],
-    ['a mute raises no alarm, and says nothing of a start', muted, { mode: 'enforce' }, true],
-    ['all approved', whole, { mode: 'enforce' }, false],
-    ['nothing recorded', profileOf({ seccomp }), { mode: 'enforce' }, false]
-  ]
-  for (const [what, one, options, isRejected] of table) {
-    const promote = () => mustAllowStart(one, revision, options)
-    if (!isRejected) t.doesNotThrow(promote, what)
-    else
-      t.throws(
-        promote,
-        {
-          message:
-            'force: shop/web: recorded starts called bind, listen, and its revision denies them: a restart under it can fail',
-          hint: /`secco diff shop\/web` .*`secco promote shop\/web enforce --force --reason WHY`/
-        },
-        what
-      )
-  }
+  const open = { ...revision, defaultAction: 'SCMP_ACT_LOG' as const }
+  t.strictSame(deniedStartCalls(profile, open), [], 'a default that passes denies nothing')
   t.end()
 })
 
-function ruleOf(
-  mode: Mode,
-  own: string,
-  profile: { namespace?: string; name: string } | undefined
-) {
-  return {
-    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule' },
-    metadata: { namespace: own, name: 'r' },
-    spec: { mode, ...(profile === undefined ? {} : { profile }) }
-  } as SeccompRule
-}
-
-test('the first approval of such a profile needs force where a rule enforces it at once', (t) => {
-  const name = 'web'
-  const enforce = ruleOf('enforce', 'shop', { name })
-  // [what, profile, rule, the rule that enforces it at once]
-  const table: [string, SeccompProfile, SeccompRule, string | undefined][] = [
-    ['a rule in enforce mode', unseen, enforce, 'shop/r'],
-    ['a rule in audit mode', unseen, ruleOf('audit', 'shop', { name }), undefined],
-    ['a rule that learns', unseen, ruleOf('learn', 'shop', { name }), undefined],
-    ['a rule for another profile', unseen, ruleOf('enforce', 'shop', { name: 'api' }), undefined],
-    ['a rule without a profile', unseen, ruleOf('enforce', 'shop', undefined), undefined],
-    ['a rule of another namespace', unseen, ruleOf('enforce', 'mail', { name }), undefined],
-    [
-      'a rule of the platform',
-      unseen,
-      ruleOf('enforce', 'secco-system', { name }),
-      'secco-system/r'
-    ],
-    [
-      'one that names another namespace',
-      unseen,
-      ruleOf('enforce', 'secco-system', { name, namespace: 'mail' }),
-      undefined
-    ],
-    ['its start was recorded', started, enforce, undefined],
-    ['approved before', { ...unseen, spec: { seccomp } }, enforce, undefined],
-    [
-      'people moved it to audit',
-      { ...unseen, spec: { ladder: { mode: 'audit' } } },
-      enforce,
-      undefined
-    ]
-  ]
-  for (const [what, profile, rule, by] of table) {
-    t.equal(unseenStartEnforcedBy(profile, [rule]), by, what)
-    const approve = (force?: boolean) => () => mustNotEnforceUnseenStart(profile, [rule], { force })
-    t.doesNotThrow(approve(true), `${what}: forced`)
-    if (by === undefined) t.doesNotThrow(approve(), what)
-    else {
-      const expected = {
-        ...{ code: 'INVALID_ARGUMENT', field: 'force' },
-        message: new RegExp(`the rule ${by} enforces it as soon as it is approved$`),
-        hint: /secco profile approve shop\/web --force --reason WHY/
-      }
-      t.throws(approve(), expected, what)
+const overlay: SeccompProfile = {
+  ...profileOf({
+    seccomp: {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      syscalls: [{ names: ['listen'], action: 'SCMP_ACT_ERRNO' }]
     }
+  }),
+  metadata: { namespace: 'secco-system', name: 'emergency' }
+}
+const base: SeccompProfile = {
+  ...profileOf({ seccomp: allow('bind', 'listen') }),
+  metadata: { namespace: 'shop', name: 'base' }
+}
+const resolveOf =
+  (...known: SeccompProfile[]) =>
+  (namespace: string, name: string) =>
+    known.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
+const mute = ['bind', 'listen'].map((syscall) => ({
+  syscall,
+  by: 'ann',
+  at: '2026-01-01T00:00:00Z'
+}))
+const denied =
+  /^recorded starts called bind, listen, and its revision denies them: a restart under it can fail$/
+const nothing = { unseen: false, denied: [], blocked: [] }
+
+test('why a start under what is approved can fail, in words and with what ends it', (t) => {
+  const spec = { seccomp: allow('read', 'acct') }
+  // [what, profile, the other profiles, the risk, its words, the next step]
+  const table = [
+    [
+      'no start',
+      profileOf(spec, { instances: [late] }),
+      [],
+      { ...nothing, unseen: true },
+      /^No start was recorded: /,
+      /^restart one/
+    ],
+    ['nothing recorded', profileOf(spec), [], nothing, /^$/, /^$/],
+    [
+      'calls that it lacks',
+      profileOf(spec, started),
+      [],
+      { ...nothing, denied: ['bind', 'listen'] },
+      denied,
+      /^allow what it needs with `secco profile call shop\/web --allow bind,listen --reason WHY`$/
+    ],
+    [
+      'a mute says nothing of a start',
+      profileOf({ ...spec, mute }, started),
+      [],
+      { ...nothing, denied: ['bind', 'listen'] },
+      denied,
+      /^allow/
+    ],
+    [
+      'a parent allows them',
+      profileOf({ ...spec, extends: ['base'] }, started),
+      [base],
+      nothing,
+      /^$/,
+      /^$/
+    ],
+    [
+      'a parent is missing',
+      profileOf({ ...spec, extends: ['base'] }, started),
+      [],
+      nothing,
+      /^$/,
+      /^$/
+    ],
+    [
+      'a block denies one',
+      profileOf({ ...spec, extends: ['base'] }, started),
+      [base, overlay],
+      { ...nothing, blocked: ['listen'] },
+      /^recorded starts called listen, which is blocked in an emergency: a restart can fail until the block ends$/,
+      /^end the block with `secco block listen --remove --reason WHY`$/
+    ],
+    [
+      'a block denies one, and the revision another',
+      profileOf(spec, started),
+      [overlay],
+      { ...nothing, denied: ['bind'], blocked: ['listen'] },
+      /called bind, and its revision denies it.*; recorded starts called listen, which is blocked/,
+      /--allow bind --reason WHY`; end the block with/
+    ]
+  ] as const
+  for (const [what, profile, others, expected, text, next] of table) {
+    const resolve = resolveOf(...others)
+    const risk = approvedStartRisk(profile, resolve)
+    t.strictSame(risk, expected, what)
+    t.match(startRiskText(profile, risk), text, `${what}: words`)
+    t.match(startRiskNext(profile, risk), next, `${what}: next step`)
+    const force = isRisky(risk) ? ' --force' : ''
+    const command = (mode: string, how = '') => `secco promote shop/web ${mode}${how} --reason WHY`
+    t.equal(promoteCommand(profile, 'enforce', risk), command('enforce', force), `${what}: promote`)
+    t.equal(promoteCommand(profile, 'audit', risk), command('audit'), `${what}: audit`)
+    const revision = `sha256:${'1'.repeat(64)}`
+    const pinned = {
+      ...profile,
+      spec: { ...profile.spec, ladder: { mode: 'enforce' as const, revision } }
+    }
+    const pin = pinOf(pinned, () => approvedStartRisk(pinned, resolve))
+    t.equal(pin?.leave, command('enforce', force), `${what}: the command that leaves a pin`)
   }
   t.end()
 })

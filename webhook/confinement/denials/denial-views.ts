@@ -2,6 +2,7 @@ import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
 import { isMuted } from '../../../src/confinement/ladder.js'
 import { modeOfRendering } from '../../../src/confinement/profile-kind.js'
 import { pinOf } from '../../../src/confinement/pin.js'
+import { startRiskNow } from '../../../src/confinement/seen-start.js'
 import { type DeniedCall, deniedCallsOf } from '../../../src/seccomp/review/denied-calls.js'
 import { hasContent } from '../../../src/seccomp/policy/approval.js'
 import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
@@ -114,7 +115,7 @@ function pinAmong(
 ): PinOfCall | undefined {
   for (const key of owners) {
     const profile = confinement.profile(key)
-    const pin = profile && pinOf(profile)
+    const pin = profile && pinOf(profile, () => startRiskNow(confinement, profile))
     if (pin !== undefined) return { ...pin, isApproved: isApprovedNow(confinement, key, row) }
   }
   return undefined

@@ -151,10 +151,10 @@ export function canaryState(
   confinement: Confinement,
   profile: SeccompProfile
 ): CanaryState | undefined {
-  const { canary, mode } = profile.spec.ladder ?? {}
+  const { canary, mode, revision } = profile.spec.ladder ?? {}
   const state = confinement.sources.hub.profiles().get(keyOfProfile(profile))
   if (canary === undefined || state === undefined || mode === undefined) return undefined
   const rendered = mode === 'learn' ? '' : (state[mode]?.digest ?? '')
-  const to = state.ladder?.revision?.digest ?? rendered
+  const to = revision ?? rendered
   return stateOfCanary(confinement, profile, { canary, mode, to })
 }

@@ -38,7 +38,9 @@ export const bodies = {
       closed
     )
   ),
-  rollback: Compile(Type.Object({ profile: Ref, reason: Reason }, closed)),
+  rollback: Compile(
+    Type.Object({ profile: Ref, reason: Reason, force: Type.Optional(Type.Boolean()) }, closed)
+  ),
   allow: Compile(
     Type.Object(
       {

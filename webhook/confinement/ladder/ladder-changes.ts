@@ -1,7 +1,5 @@
 import { refOfKey } from '../../../src/rules/profile-state.js'
-import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import {
   promoteLadder,
   rollbackLadder,
@@ -9,12 +7,7 @@ import {
   withStep
 } from '../../../src/confinement/ladder.js'
 import { pinOf } from '../../../src/confinement/pin.js'
-import { rulesFor } from '../../../src/confinement/rules-for.js'
-import {
-  isNotEnforcedByRules,
-  mustAllowStart,
-  mustHaveSeenStart
-} from '../../../src/confinement/seen-start.js'
+import { startRiskNow } from '../../../src/confinement/seen-start.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import { mustBeApproved } from '../../../src/seccomp/policy/approval.js'
@@ -36,6 +29,7 @@ import { containersOf } from './canary-figures.js'
 import { bodies, bodyOf } from './ladder-bodies.js'
 import { patchCommand } from './allow-patch.js'
 import { currentMode, evidenceText, ladderView } from './ladder-view.js'
+import { mustNotTighten, stepCheck } from './step-check.js'
 import { digestNow, nextDigest, renderedNow } from './rendered-digest.js'
 
 type Wanted = readonly ReturnType<typeof parseAllow>[]
@@ -56,11 +50,22 @@ export class LadderChanges {
     const current = this.#modeBefore(key, before, options.mode)
     const ground = ladderView(this.#confinement, before)
     const evidence = evidenceText(ground)
-    const edit = (profile: SeccompProfile) => {
-      mustHaveSeenStart(profile, options)
-      mustAllowStart(profile, renderedNow(this.#confinement, profile).seccomp, options)
+    const step = (profile: SeccompProfile) => {
+      // What does not render is promoted nowhere.
+      renderedNow(this.#confinement, profile)
       const at = this.#now()
       return promoteLadder(profile, { ...options, reason, by: call.actor, at, current, evidence })
+    }
+    const check = await stepCheck(this.#confinement, step(before), options.force)
+    const edit = (profile: SeccompProfile) => {
+      const promoted = step(profile)
+      // Who promotes to enforce decides about its start again, also where it is enforced already.
+      check.step(
+        options.mode === 'enforce' ? undefined : profile,
+        promoted,
+        (key) => `run \`secco promote ${quoted(key)} enforce --force --reason WHY\``
+      )
+      return promoted
     }
     const after = edit(before)
     // A dry run shows how it is, and apart from that the step that would be taken.
@@ -85,12 +90,20 @@ export class LadderChanges {
   }
 
   async rollback(call: ConfinementCall) {
-    const { profile: key, reason } = bodyOf(bodies.rollback, call)
+    const { profile: key, reason, force } = bodyOf(bodies.rollback, call)
     const before = this.#mustHave(key)
-    const rules = await rulesFor(this.#confinement.sources.store, refOfKey(key).namespace)
+    const step = (profile: SeccompProfile) =>
+      rollbackLadder(profile, { by: call.actor, at: this.#now(), reason })
+    const check = await stepCheck(this.#confinement, step(before), force)
     const written = await call.store.update('SeccompProfile', refOfKey(key), (profile) => {
-      mustNotTighten(profile, rules)
-      return rollbackLadder(profile, { by: call.actor, at: this.#now(), reason })
+      mustNotTighten(profile, check.rules)
+      const back = step(profile)
+      check.step(
+        profile,
+        back,
+        (label) => `run \`secco rollback ${quoted(label)} --force --reason WHY\``
+      )
+      return back
     })
     const lastStep = (profile: SeccompProfile) => profile.status?.history?.at(-1)?.at ?? ''
     if (lastStep(written) === lastStep(before)) {
@@ -121,7 +134,7 @@ export class LadderChanges {
     const revisionBefore = digestNow(this.#confinement, key) ?? old.digest
     if (applied) await call.store.update('SeccompProfile', refOfKey(key), edit)
     const isSame = old.digest === next.digest
-    const pin = pinOf(after)
+    const pin = pinOf(after, () => startRiskNow(this.#confinement, after))
     const delivered =
       applied && !isSame ? await nextDigest(this.#confinement, key, revisionBefore) : undefined
     return {
@@ -186,24 +199,6 @@ export class LadderChanges {
     const wasServed = profile.status?.previousRevision !== undefined
     return own.length === 0 && wasServed ? wanted : currentMode(this.#confinement, own)
   }
-}
-
-/**
- * Rejects a way back of a profile that only rules give to pods, in a less strict mode: the revision before it would come in
- * enforce mode.
- * @throws SeccoError INVALID_ARGUMENT
- */
-function mustNotTighten(profile: SeccompProfile, rules: readonly SeccompRule[]): void {
-  if (profile.spec.ladder !== undefined || !isNotEnforcedByRules(profile, rules)) return
-  const { namespace = rootNamespace, name } = profile.metadata
-  const key = `${namespace}/${name}`
-  throw new SeccoError(
-    'INVALID_ARGUMENT',
-    `${key}: its rules give it in a mode below enforce, and a way back would enforce the revision before`,
-    {
-      hint: `to change what it allows: secco profile call ${quoted(key)} --deny CALL --reason WHY`
-    }
-  )
 }
 
 /**

@@ -122,6 +122,13 @@ function wentBackText({ status }: SeccompProfile): string[] {
   return [`the last canary (${last.from}) went back by itself at ${last.at}${why}`]
 }
 
+/** Says that audit logged nothing, and what enforce denied of the same profile meanwhile: a canary that went back. */
+function noneLoggedText({ count, newest }: { count: number; newest: string }, since: string) {
+  if (count === 0) return `0 calls would have been denied since ${since}`
+  const denied = `${plural(count, 'call was', 'calls were')} denied in enforce`
+  return `audit logged 0 calls since ${since}, but ${denied}: ${newest}`
+}
+
 /** Returns what audit showed of a profile since it has been in audit with what is approved. */
 function auditGrounds(
   confinement: Confinement,
@@ -132,11 +139,13 @@ function auditGrounds(
   const state = confinement.sources.hub.profiles().get(keyOfProfile(profile))
   const digest = state?.audit?.digest ?? ''
   const { count, newest, first } = denialsOf(confinement, profile, digest, since)
+  // A canary, or enforce that was taken back: what it denied, nobody audits again.
+  const enforced = denialsOf(confinement, profile, state?.enforce?.digest ?? '', since)
   const known = new Date(Math.max(since, denialsKnownSince(confinement, profile))).toISOString()
   // When each call of a kind was made is not kept: calls of a kind that was made since then may be older.
   const evidence = [
     count === 0
-      ? `0 calls would have been denied since ${known}`
+      ? noneLoggedText(enforced, known)
       : `${plural(count, 'call')} would have been denied, of kinds that were made since ${known}; the first at ${first}`
   ]
   const reasons = count > 0 ? [`enforce would have denied ${plural(count, 'call')}: ${newest}`] : []
@@ -201,7 +210,8 @@ export function ladderView(
     namespace: profile.metadata.namespace ?? rootNamespace,
     profile: profile.metadata.name,
     workload: workload === undefined ? '' : `${workload.kind}/${workload.name}`,
-    ...{ mode, revision: state?.ladder?.revision?.digest ?? newest ?? '' },
+    // Of the profile as it is written: the hub's copy of it is a moment old.
+    ...{ mode, revision: ladder?.revision ?? newest ?? '' },
     running: containersOf(confinement, keyOfProfile(profile)).length,
     canary: canaryView(confinement, profile),
     ...{ evidence, next, history: profile.status?.history ?? [] }

@@ -7,8 +7,7 @@ import {
   rollbackLadder
 } from '../../../src/confinement/ladder.js'
 import { durationMs } from '../../../src/lib/duration.js'
-import { deniedStartCalls } from '../../../src/confinement/seen-start.js'
-import { isStartUnseen } from '../../../src/seccomp/review/evidence.js'
+import { isRisky, startRiskNow } from '../../../src/confinement/seen-start.js'
 import type { Confinement } from '../containers/confinement.js'
 import { isUnproven, recordedSince, wouldDeny } from './audit-conditions.js'
 import { createAuditTimes } from './audit-times.js'
@@ -20,7 +19,6 @@ import {
   keyOfProfile
 } from './canary-figures.js'
 import { ProfileSteps } from './profile-steps.js'
-import { renderedNow } from './rendered-digest.js'
 
 const scanEveryMs = 5000
 /** Denials are collected this long before a scan. */
@@ -115,12 +113,10 @@ class PolicyRounds {
     }
     if (count > 0 || wouldDeny(profile) || wait.wasRolledBack) return
     if (unrecorded !== undefined || isUnproven(profile)) return
-    // A container that starts under it can die: only a person enforces that.
-    if (isStartUnseen(profile)) return
     if (cleanSince === undefined) return
     if (this.#confinement.sources.now() - cleanSince < wait.waitMs) return
-    if (deniedStartCalls(profile, renderedNow(this.#confinement, profile).seccomp).length > 0)
-      return
+    // A container that starts under it can die: only a person enforces that.
+    if (isRisky(startRiskNow(this.#confinement, profile))) return
     await this.#enforce(profile, wait.enforceAfter)
   }
 

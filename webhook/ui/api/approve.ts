@@ -1,5 +1,4 @@
 import { Type } from 'typebox'
-import { addForce, mustNotEnforceUnseenStart } from '../../../src/confinement/seen-start.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { approveObserved } from '../../../src/seccomp/review/approve.js'
 import { checkSeen } from '../../../src/seccomp/review/seen.js'
@@ -8,6 +7,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
 import { Force, Reason, refOf, type Route, writing } from '../model/route.js'
+import { profileCheck } from '../model/start-check.js'
 
 /** A syscall, or one with arguments in the syntax of `secco denials allow`. */
 const Calls = Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}(:[a-z0-9_=,]{1,200})?$' }), {
@@ -31,6 +31,9 @@ function answerOf(profile: SeccompProfile) {
 function proposalDigest({ ui }: Call, proposal: SeccompProfile): string {
   return derivedOf(ui.sources, ui.now()).digest(proposal)
 }
+
+const forcedApproval = (key: string): string =>
+  `run \`secco profile approve ${key} --force --reason WHY\``
 
 function evidenceOf({ ui }: Call, profile: SeccompProfile) {
   return derivedOf(ui.sources, ui.now()).completeness(profile).evidence
@@ -69,16 +72,18 @@ export const approveRoutes: readonly Route[] = [
     response: Answer,
     async handle(call, { reason, allow, deny = [], force, expect, seen }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
-      const rules = call.ui.sources.rules()
+      const check = profileCheck(call.ui, {
+        ...{ force, nevertheless: forcedApproval }
+      })
       const decide = (profile: SeccompProfile) =>
         allow === undefined && deny.length === 0
           ? approveObserved(profile, decision)
           : decideCalls(profile, { ...decision, allow: allow ?? [], deny, whole: true })
       // The digest of what is written: observations may arrive until then.
       const decideShown = (profile: SeccompProfile) => {
-        mustNotEnforceUnseenStart(profile, rules, { force })
         if (seen !== undefined) checkSeen(profile, seen, evidenceOf(call, profile))
         const after = decide(profile)
+        check(profile, after)
         if (expect === undefined || expect === '' || proposalDigest(call, after) === expect)
           return after
         throw new SeccoError('CONFLICT', 'the observations changed since the page was loaded', {
@@ -106,12 +111,11 @@ export const approveRoutes: readonly Route[] = [
     response: Answer,
     async handle(call, { reason, allow = [], deny = [], force }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
-      const rules = call.ui.sources.rules()
+      const check = profileCheck(call.ui, { force })
       const after = await call.ui.store.update('SeccompProfile', refOf(call), (profile) => {
-        mustNotEnforceUnseenStart(profile, rules, {
-          ...{ force, nevertheless: addForce }
-        })
-        return decideCalls(profile, { ...decision, allow, deny })
+        const decided = decideCalls(profile, { ...decision, allow, deny })
+        check(profile, decided)
+        return decided
       })
       return answerOf(after)
     }

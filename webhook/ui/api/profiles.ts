@@ -5,7 +5,6 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { withParents } from '../../../src/seccomp/render/extend.js'
 import { exportSpo } from '../../../src/seccomp/export/spo.js'
-import { addForce, mustNotEnforceUnseenStart } from '../../../src/confinement/seen-start.js'
 import { applyProfile } from '../../../src/confinement/approving-store.js'
 import {
   mustBeApproved,
@@ -20,6 +19,7 @@ import type { Call } from '../model/context.js'
 import { compareSides } from '../model/compare.js'
 import { derivedOf } from '../model/derived.js'
 import { AnyObject, Force, reading, refOf, type Route, writing } from '../model/route.js'
+import { profileCheck } from '../model/start-check.js'
 import { mustBeAllowed } from '../sessions/permissions.js'
 
 function whoOf({ identity, ui }: Call) {
@@ -123,10 +123,7 @@ export const profileRoutes: readonly Route[] = [
       const parsed = await documents.read('profile', { text: document, name: ref.name })
       const placed = { ...parsed, metadata: { ...parsed.metadata, ...ref } }
       const before = await call.ui.store.get('SeccompProfile', ref)
-      if (before !== undefined)
-        mustNotEnforceUnseenStart(before, call.ui.sources.rules(), {
-          ...{ force, nevertheless: addForce, after: placed }
-        })
+      profileCheck(call.ui, { force })(before, placed)
       await applyProfile(call.ui.store, placed, {
         ...whoOf(call),
         reason: 'applied as a document'
@@ -165,11 +162,11 @@ export const profileRoutes: readonly Route[] = [
     async handle(call, { add = [], remove = [], force }) {
       const ref = refOf(call)
       const { resolve } = derivedOf(call.ui.sources, call.ui.now())
-      const rules = call.ui.sources.rules()
+      const check = profileCheck(call.ui, { force })
       await call.ui.store.update('SeccompProfile', ref, (profile) => {
-        mustNotEnforceUnseenStart(profile, rules, { force, nevertheless: addForce })
         const after = withParents(profile, add, remove, whoOf(call))
         checkParents(after, resolve)
+        check(profile, after)
         return after
       })
       return ref
@@ -234,10 +231,7 @@ export const profileRoutes: readonly Route[] = [
         const isThere = before !== undefined
         // The hub writes what was observed, with its own rights.
         if (isThere) await mustBeAllowed(identity, updating, ref)
-        if (before !== undefined && kind === 'profile')
-          mustNotEnforceUnseenStart(before, ui.sources.rules(), {
-            ...{ force, nevertheless: addForce, after: profile }
-          })
+        if (kind === 'profile') profileCheck(ui, { force })(before, profile)
         const decision = { ...whoOf(call), reason: 'imported' }
         if (kind === 'profile' || !isThere) await applyProfile(ui.store, profile, decision)
         if (seen !== undefined)

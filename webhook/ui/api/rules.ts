@@ -3,10 +3,11 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccompRule, SeccompRuleSpec } from '../../../src/api/seccomp-rule.js'
 import { apiVersion, namespacePattern } from '../../../src/api/names.js'
 import { profileOfRule } from '../../../src/confinement/rule-mode.js'
-import { mustNotBeginToEnforce } from '../../../src/confinement/seen-start.js'
+import { mustNotBeginToEnforce, withRule } from '../../../src/confinement/start-gate.js'
 import { refOfKey } from '../../../src/rules/profile-state.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { limits } from '../../../src/api/limits.js'
+import { derivedOf } from '../model/derived.js'
 import { checkedPods, checkedRunningPod } from '../model/checked-pods.js'
 import { AnyObject, Force, listOf, reading, refOf, type Route, writing } from '../model/route.js'
 
@@ -53,7 +54,9 @@ export const ruleRoutes: readonly Route[] = [
       const others = sources.profiles().filter(({ metadata }) => metadata.name === named?.name)
       const isOther = (one: SeccompProfile) => one.metadata.namespace !== named?.namespace
       const profiles = [...(profile === undefined ? [] : [profile]), ...others.filter(isOther)]
-      mustNotBeginToEnforce(rule, profiles, { rules: sources.rules(), force })
+      const before = { profiles, rules: sources.rules() }
+      const { resolve } = derivedOf(sources, call.ui.now())
+      mustNotBeginToEnforce(before, withRule(before, rule), { force, resolve })
       await store.apply('SeccompRule', rule)
       return ref
     }

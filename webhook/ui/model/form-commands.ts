@@ -10,7 +10,9 @@ const wordsOf = (value: unknown): string[] => (Array.isArray(value) ? value.map(
 const reasonOf = ({ reason }: FormValues): string =>
   `--reason ${textOf(reason) === '' ? 'WHY' : quoted(textOf(reason))}`
 
-const forceOf = ({ force }: FormValues): string => (force === true ? ' --force' : '')
+/** `isRisky`: the step is rejected without --force. A command that is shown works as it is, whatever is ticked. */
+const forceOf = ({ force, isRisky, mode }: FormValues): string =>
+  force === true || (isRisky === true && mode !== 'audit') ? ' --force' : ''
 
 function promoteCommand(values: FormValues): string {
   const { profile, mode, canary, quietFor } = values

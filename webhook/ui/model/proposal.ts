@@ -181,9 +181,10 @@ const allowedBy = (changes: readonly Change[]): string[] =>
  */
 export function approvalCommand(
   profile: SeccompProfile,
-  changes: readonly Change[]
+  changes: readonly Change[],
+  isForced = false
 ): string | undefined {
-  const values = { ...approvalFacts(profile, changes), allow: allowedBy(changes) }
+  const values = { ...approvalFacts(profile, changes), allow: allowedBy(changes), force: isForced }
   const command = formCommand('approve', values)
   return command === '' ? undefined : command
 }

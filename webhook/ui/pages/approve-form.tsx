@@ -1,4 +1,5 @@
 import type { VNode } from 'preact'
+import type { StartObstacle } from '../../../src/confinement/start-gate.js'
 import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
 import type { Review } from '../../../src/seccomp/review/review.js'
 import type { Ui } from '../model/context.js'
@@ -6,7 +7,7 @@ import { workloadHref } from '../model/derived.js'
 import type { Change, Proposal } from '../model/proposal.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { shortDigest } from '../parts/format.js'
-import { ForceUnseenStart } from '../parts/evidence-view.js'
+import { ForceRiskyStart } from '../parts/evidence-view.js'
 import { ActionForm, FormError } from '../parts/forms.js'
 import { Icon } from '../parts/icons.js'
 
@@ -22,6 +23,8 @@ export interface Shown {
   /** What the review shows, for the check of an approval. */
   seen: string
   may: boolean
+  /** Why the proposal has to be forced; undefined: it does not. */
+  obstacle: StartObstacle | undefined
 }
 
 export const metOf = ({ evidence }: Review) => evidence.filter(({ ok }) => ok).length
@@ -105,7 +108,7 @@ export function ApproveForm(shown: Shown): VNode {
           <a href={workloadHref(line.key)}>workload's page</a>.
         </p>
       )}
-      <ForceUnseenStart profile={line.profile} rules={shown.ui.sources.rules()} />
+      <ForceRiskyStart obstacle={shown.obstacle} />
       <FormError />
       <button class="btn" type="button" data-newer hidden>
         Show the newer list

@@ -1,6 +1,6 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
-import { deniedStartCalls } from '../../../src/confinement/seen-start.js'
+import { approvedStartRisk } from '../../../src/confinement/seen-start.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import {
   approvedNames,
@@ -13,6 +13,7 @@ import { seenOf } from '../../../src/seccomp/review/seen.js'
 import type { Call } from '../model/context.js'
 import { derivedOf, workloadHref } from '../model/derived.js'
 import { approvalFacts, approvalValues, changesOf, proposalOf } from '../model/proposal.js'
+import { obstacleToProposal } from '../model/start-check.js'
 import { reachOf } from '../model/instances.js'
 import { titleOf, type WorkloadLine } from '../model/workloads.js'
 import { ChangeDocument, ChangeTable } from '../parts/change-table.js'
@@ -115,8 +116,7 @@ function radiusView(shown: Shown): VNode {
 
 function bodyOf(shown: Shown): VNode {
   const { ui, line, review, changes, approved, observed, may } = shown
-  const revision = derivedOf(ui.sources, ui.now()).rendering(line.profile).rendering?.seccomp
-  const deniedStart = revision === undefined ? [] : deniedStartCalls(line.profile, revision)
+  const risk = approvedStartRisk(line.profile, derivedOf(ui.sources, ui.now()).resolve)
   const unchanged = [...observed].filter((name) => approved.has(name)).length
   const instances = instancesOf(line).length
   return (
@@ -141,7 +141,10 @@ function bodyOf(shown: Shown): VNode {
             <FormCommand
               kind="approve"
               of="approve"
-              known={approvalFacts(line.profile, changes)}
+              known={{
+                ...approvalFacts(line.profile, changes),
+                isRisky: shown.obstacle !== undefined
+              }}
               values={approvalValues(changes)}
             />
           </div>
@@ -152,7 +155,7 @@ function bodyOf(shown: Shown): VNode {
             may={may}
             offered={ui.offers('POST', '/api/v1/promote')}
             assignment={ui.sources.assignment?.(line.profile)}
-            deniedStart={deniedStart}
+            risk={risk}
             now={ui.now()}
           />
         </section>
@@ -171,12 +174,13 @@ async function render(call: Call): Promise<View> {
   const rendered = derived.rendering(profile).rendering?.seccomp
   const allowed = whollyAllowed(rendered)
   const changes = changesOf(profile, counts, derived.denied(profile), overlay, allowed)
+  const proposal = proposalOf(profile, changes, derived)
   const shown: Shown = {
-    ...{ ui, line, changes },
+    ...{ ui, line, changes, proposal },
+    obstacle: obstacleToProposal(ui, profile, proposal),
     review: derived.review(profile),
     approved: approvedNames(profile),
     observed: observedNames(profile),
-    proposal: proposalOf(profile, changes, derived),
     seen: seenOf(profile, derived.completeness(profile).evidence),
     may: await identity.can('approve', 'seccompprofiles', params['namespace'], params['name'])
   }

@@ -1,8 +1,9 @@
 import { isStartUnseen, startUnseenText } from '../../../src/seccomp/review/evidence.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
-import type { Call } from '../model/context.js'
+import type { Call, Ui } from '../model/context.js'
 import { type Derived, derivedOf } from '../model/derived.js'
-import { approvalCommand, changesOf, reviewCounts } from '../model/proposal.js'
+import { approvalCommand, changesOf, proposalOf, reviewCounts } from '../model/proposal.js'
+import { obstacleToProposal } from '../model/start-check.js'
 import type { WorkloadLine } from '../model/workloads.js'
 import { listPage, numberText } from '../parts/format.js'
 import { Of } from '../parts/forms.js'
@@ -61,7 +62,7 @@ function rowOf(line: WorkloadLine, derived: Derived): Row {
 }
 
 /** Returns the commands for the first line of the list: they approve what its button does, not every call that was observed. */
-function commandsOf(first: WorkloadLine | undefined, derived: Derived): string[] {
+function commandsOf(ui: Ui, first: WorkloadLine | undefined, derived: Derived): string[] {
   if (first === undefined) return ['secco get workloads -A']
   const { key, profile } = first
   const changes = changesOf(
@@ -70,7 +71,8 @@ function commandsOf(first: WorkloadLine | undefined, derived: Derived): string[]
     derived.denied(profile),
     derived.byKey.get(emergencyLabel)
   )
-  const approve = approvalCommand(profile, changes)
+  const obstacle = obstacleToProposal(ui, profile, proposalOf(profile, changes, derived))
+  const approve = approvalCommand(profile, changes, obstacle !== undefined)
   return [`secco diff ${key}`, ...(approve === undefined ? [] : [approve])]
 }
 
@@ -116,7 +118,7 @@ function render({ ui, query }: Call): View {
             </>
           )}
         </section>
-        <CommandPanel texts={commandsOf(items[0], derived)} />
+        <CommandPanel texts={commandsOf(ui, items[0], derived)} />
       </>
     )
   }

@@ -1,9 +1,9 @@
 import type { VNode } from 'preact'
-import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
-import { unseenStartEnforcedBy } from '../../../src/confinement/seen-start.js'
+import { startRiskText } from '../../../src/confinement/seen-start.js'
+import type { StartObstacle } from '../../../src/confinement/start-gate.js'
 import type { EvidenceItem } from '../../../src/seccomp/review/evidence-item.js'
 import type { Estimate } from '../../../src/seccomp/review/unseen.js'
+import { ForceIfAsked } from './forms.js'
 import { Icon } from './icons.js'
 import { Facts, Sentence } from './panels.js'
 
@@ -42,17 +42,18 @@ export function BadEvidence({ evidence }: { evidence: readonly EvidenceItem[] })
   )
 }
 
-/** The box by which a person approves what a rule enforces at once although no start was recorded. */
-export function ForceUnseenStart(props: {
-  profile: SeccompProfile
-  rules: readonly SeccompRule[]
-}): VNode | null {
-  const by = unseenStartEnforcedBy(props.profile, props.rules)
-  if (by === undefined) return null
+/** The box by which a person approves what is enforced at once although a start under it can fail. */
+export function ForceRiskyStart(props: { obstacle: StartObstacle | undefined }): VNode {
+  const { obstacle } = props
+  // Another proposal than the one that is shown can need it.
+  if (obstacle === undefined) return <ForceIfAsked />
+  const { profile, risk, by } = obstacle
   return (
     <label>
-      <input type="checkbox" name="force" data-kind="boolean" value="true" /> Approve although no
-      start was recorded: the rule <bdi>{by}</bdi> enforces it at once
+      <input type="checkbox" name="force" data-kind="boolean" value="true" /> Approve nevertheless:{' '}
+      <bdi>
+        {startRiskText(profile, risk)}; {by} enforces it at once
+      </bdi>
     </label>
   )
 }

@@ -49,8 +49,8 @@ export function FormError(): VNode {
 export function ForceIfAsked(): VNode {
   return (
     <label data-force hidden>
-      <input type="checkbox" name="force" data-kind="boolean" value="true" /> Do it although no
-      start was recorded
+      <input type="checkbox" name="force" data-kind="boolean" value="true" /> Do it although a start
+      under it can fail
     </label>
   )
 }

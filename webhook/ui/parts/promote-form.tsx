@@ -1,13 +1,12 @@
 import type { VNode } from 'preact'
 import { modeTexts } from '../../../src/api/seccomp-rule.js'
 import { plural } from '../../../src/lib/plural.js'
-import { deniedStartText } from '../../../src/confinement/seen-start.js'
+import { isRisky, type StartRisk, startRiskText } from '../../../src/confinement/seen-start.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
-import { isStartUnseen } from '../../../src/seccomp/review/evidence.js'
 import { newPodsOf } from '../../../src/seccomp/review/new-pods.js'
 import type { FormValues } from '../model/form-commands.js'
 import type { WorkloadLine } from '../model/workloads.js'
-import { ActionForm, FormError, Hidden, NamedField } from './forms.js'
+import { ActionForm, ForceIfAsked, FormError, Hidden, NamedField } from './forms.js'
 
 /** The modes that a person can promote to. */
 export type Next = 'audit' | 'enforce'
@@ -77,16 +76,15 @@ export const promoteValues = (line: WorkloadLine, next: Next): FormValues => ({
 export function PromoteForm(props: {
   line: WorkloadLine
   next: Next
-  /** Calls of recorded starts that its revision denies. */
-  deniedStart: readonly string[]
+  /** Why a start under what is approved can fail. */
+  risk: StartRisk
 }): VNode {
-  const { line, next, deniedStart } = props
+  const { line, next, risk } = props
   const enforced = line.mode === 'enforce'
   const hasOthers = hasShare(line)
   const forced = [
     enforced && 'Also to a less strict mode, from enforce to audit',
-    isStartUnseen(line.profile) && 'Enforce although no start was recorded',
-    deniedStart.length > 0 && `Enforce although ${deniedStartText(deniedStart)}`
+    isRisky(risk) && `Enforce nevertheless: ${startRiskText(line.profile, risk)}`
   ]
     .filter((text) => text !== false)
     .join('. ')
@@ -151,6 +149,7 @@ export function RollbackForm({ profile }: { profile: string }): VNode {
     >
       <Hidden name="profile" value={profile} />
       <NamedField id="back-why" name="reason" label="Roll back: reason" required maxlength={500} />
+      <ForceIfAsked />
       <FormError />
       <button class="btn danger" type="submit">
         Roll back

@@ -4,6 +4,7 @@ import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { modes } from '../../../src/api/seccomp-rule.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
+import { isRisky, type StartRisk } from '../../../src/confinement/seen-start.js'
 import { containerFileOf, newContainerText } from '../../../src/seccomp/review/new-pods.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
 import { type Assignment, labelPairs } from '../../confinement/ladder/assignment.js'
@@ -71,8 +72,8 @@ function OutsideCanary({
 }
 
 /** Says which earlier revision new pods get, and how to leave it. */
-function PinView({ line: { profile } }: Pick<LineProps, 'line'>): VNode | null {
-  const pin = pinOf(profile)
+function PinView({ profile, risk }: { profile: SeccompProfile; risk: StartRisk }): VNode | null {
+  const pin = pinOf(profile, () => risk)
   if (pin === undefined) return null
   return (
     <>
@@ -231,11 +232,11 @@ export function PromotePanel(
     offered: boolean
     /** Undefined where no hub follows the containers. */
     assignment: Assignment | undefined
-    /** Calls of recorded starts that its revision denies. */
-    deniedStart?: readonly string[]
+    /** Why a start under what is approved can fail. */
+    risk: StartRisk
   }
 ): VNode {
-  const { line, may, offered, assignment, now, deniedStart = [] } = props
+  const { line, may, offered, assignment, now, risk } = props
   const { key, profile, mode } = line
   if (!offered) return <RuleAdvice />
   const next = mode === 'audit' || mode === 'enforce' ? 'enforce' : 'audit'
@@ -261,12 +262,17 @@ export function PromotePanel(
         <h3>Promote</h3>
         {assignment !== undefined && <AssignmentView line={line} assignment={assignment} />}
         <CanaryView line={line} now={now} />
-        <PinView line={line} />
+        <PinView profile={profile} risk={risk} />
         <UnprovenView line={line} />
         {!may && <p class="muted">You may view this profile but not promote it.</p>}
-        {may && <PromoteForm {...{ line, next, deniedStart }} />}
+        {may && <PromoteForm {...{ line, next, risk }} />}
         {may && mayGoBack && <RollbackForm profile={key} />}
-        <FormCommand kind="promote" of="promote" values={promoteValues(line, next)} />
+        <FormCommand
+          kind="promote"
+          of="promote"
+          known={{ isRisky: isRisky(risk) }}
+          values={promoteValues(line, next)}
+        />
         {mayGoBack && <FormCommand kind="rollback" of="rollback" values={{ profile: key }} />}
       </div>
       <StepList line={line} now={now} />

@@ -6,6 +6,7 @@ import { buildSnapshot } from '../../../../src/rules/snapshot.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import { LadderChanges } from '../../../../webhook/confinement/ladder/ladder-changes.js'
 import type { Denial } from '../../../../webhook/hub/denials/denial.js'
+import { instance } from '../../../helpers/instances.js'
 import { noProfiles } from '../../../helpers/no-profiles.js'
 import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 
@@ -207,6 +208,63 @@ test('a dry run of a promotion needs no reason, and says nothing that was not do
   >
   t.match(done, { mode: 'enforce', changed: true, history: [would] })
   t.equal(done['would'], undefined)
+})
+
+/** What was recorded of a start that the revision of the profile denies, or that nobody saw. */
+const lateStart = { instances: [instance(0, ['read'], { complete: false })] }
+const startOf = (...names: string[]) => ({
+  ...{ instances: [instance(0, names)], startup: { x86_64: names } }
+})
+
+test('a step to enforce needs force where a start under it can fail, and says what ends that', async (t) => {
+  // [what, what was recorded, the words, the next step]
+  const table = [
+    ['no start', lateStart, /No start was recorded/, /^restart one instance/],
+    [
+      'a start that is denied',
+      ...[startOf('acct'), /recorded starts called acct, and its revision denies it/],
+      /^allow what it needs with `secco profile call shop\/web --allow acct --reason WHY`/
+    ],
+    [
+      'a start that a block denies',
+      ...[startOf('getppid'), /recorded starts called getppid, which is blocked in an emergency/],
+      /^end the block with `secco block getppid --remove --reason WHY`/
+    ]
+  ] as [string, SeccompProfile['status'], RegExp, RegExp][]
+  const previousRevision = `sha256:${'e'.repeat(64)}`
+  for (const [what, recorded, message, hint] of table) {
+    const object = { ...profile, status: { ...recorded, previousRevision } } as SeccompProfile
+    const { send, now, store } = await rig(t)
+    await store.update('SeccompProfile', ref, (one) => ({ ...one, status: object.status ?? {} }))
+    const rejection = { code: 'INVALID_ARGUMENT', field: 'force', message, hint }
+    const promote = { mode: 'enforce', reason: 'x' }
+    await t.rejects(send('promote', promote), rejection, what)
+    await t.rejects(send('promote', { ...promote, canary: 10 }), rejection, `${what}: a canary`)
+    await send('promote', { ...promote, mode: 'audit' })
+    t.equal((await now()).spec.ladder?.mode, 'audit', `${what}: audit`)
+    await send('promote', { ...promote, force: true })
+    t.equal((await now()).spec.ladder?.mode, 'enforce', `${what}: forced`)
+  }
+})
+
+test('a way back that begins to enforce an earlier revision needs force where no start was recorded', async (t) => {
+  const previousRevision = `sha256:${'e'.repeat(64)}`
+  const { send, now, store } = await rig(t)
+  await store.update('SeccompProfile', ref, (one) => ({
+    ...one,
+    status: { ...lateStart, previousRevision }
+  }))
+  await t.rejects(send('rollback', { reason: 'x' }), {
+    ...{ code: 'INVALID_ARGUMENT', field: 'force' },
+    hint: /nevertheless run `secco rollback shop\/web --force --reason WHY`$/
+  })
+  t.equal((await now()).spec.ladder, undefined)
+  const ladder = { mode: 'enforce', revision: previousRevision }
+  const done = await send('rollback', { reason: 'x', force: true })
+  t.strictSame((await now()).spec.ladder, ladder)
+  t.match(done, ladder, 'its answer names the revision of the profile as it is written')
+  const left = await send('promote', { mode: 'enforce', reason: 'x', force: true })
+  t.notMatch(left, { revision: previousRevision }, 'and that of leaving the pin does not')
 })
 
 test('a way back does not enforce what rules only audit', async (t) => {

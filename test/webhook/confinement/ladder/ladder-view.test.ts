@@ -136,6 +136,52 @@ test('calls in audit are said to be of kinds that were made since the last step,
   t.end()
 })
 
+test('what a canary that went back denied stands where audit logged nothing', (t) => {
+  const at = '2026-01-03T00:00:00.000Z'
+  const object: SeccompProfile = {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
+    metadata: { namespace: 'shop', name: 'web' },
+    spec: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' }, ladder: { mode: 'audit' } },
+    status: {
+      history: [
+        { at: '2026-01-02T00:00:00.000Z', by: 'ann', action: 'promote', from: '', to: 'audit' },
+        { at, by: 'secco', action: 'return', from: 'enforce for 10%', to: 'audit' }
+      ]
+    }
+  }
+  const row = {
+    ...{ key: 'k', node: 'n1', namespace: 'shop', profile: 'web', container: 'c', instance: 'i' },
+    ...{ syscall: 'getsid', abi: 'x86_64', arguments: '', action: 'SCMP_ACT_ERRNO', comm: 'app' },
+    ...{ errno: 1, signal: '', containerName: 'app', revision: 'sha256:e', expected: false },
+    ...{ succeeded: 0, count: 3, firstSeen: at, lastSeen: at }
+  } as unknown as DenialRow
+  const state = { audit: { digest: 'sha256:a' }, enforce: { digest: 'sha256:e' } }
+  const known = {
+    sources: {
+      ...{ ...noProfiles.sources, now: () => Date.parse(at) },
+      hub: {
+        ...noProfiles.hub,
+        profiles: () => new Map([[profile, state]]),
+        denialRows: { list: () => [row], knownSince: () => '2026-01-01T00:00:00.000Z' }
+      }
+    },
+    revisions: noProfiles.revisions,
+    views: { reachedBy: () => [], peekContainer: () => undefined },
+    profile: () => object
+  } as unknown as Confinement
+  const { evidence, next } = ladderView(known, object)
+  t.ok(
+    evidence.includes(
+      'audit logged 0 calls since 2026-01-02T00:00:00.000Z, but 3 calls were denied in enforce: ' +
+        'getsid (EPERM) by app in app on n1'
+    ),
+    evidence.join()
+  )
+  t.notOk(evidence.some((text) => text.startsWith('0 calls would have been denied')))
+  t.notOk(next.ready)
+  t.end()
+})
+
 test('audit counts from its last mode or approval: not from a mute, nor from a canary that went back', (t) => {
   const day = (number: number) => `2026-01-0${number}T00:00:00.000Z`
   const step = (action: LadderStep['action'], number: number): LadderStep => ({

@@ -1,5 +1,6 @@
 import { test } from 'tap'
 import { approveObserved } from '../../../../src/seccomp/review/approve.js'
+import { noRisk } from '../../../../src/confinement/seen-start.js'
 import type { WorkloadLine } from '../../../../webhook/ui/model/workloads.js'
 import { PromotePanel } from '../../../../webhook/ui/parts/promote-view.js'
 import { renderMarkup } from '../../../../webhook/ui/parts/render.js'
@@ -23,7 +24,7 @@ const leave = 'secco promote shop/checkout.app enforce --reason WHY'
 const told = renderMarkup(
   PromotePanel({
     line: { key: 'shop/checkout.app', profile: object, mode: 'enforce' } as unknown as WorkloadLine,
-    ...{ may: true, offered: true, assignment: undefined, now: 0 }
+    ...{ may: true, offered: true, assignment: undefined, now: 0, risk: noRisk }
   })
 )
 
@@ -69,7 +70,10 @@ test('pages say where a pin does not hold: a rule of the root namespace that enf
     mode: 'audit'
   } as unknown as WorkloadLine
   const panel = renderMarkup(
-    PromotePanel({ line, ...{ may: true, offered: true, assignment: undefined, now: 0 } })
+    PromotePanel({
+      line,
+      ...{ may: true, offered: true, assignment: undefined, now: 0, risk: noRisk }
+    })
   )
   t.match(
     panel.replace(/<[^>]*>/g, ''),

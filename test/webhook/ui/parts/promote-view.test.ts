@@ -1,5 +1,6 @@
 import { test } from 'tap'
 import { newPodsOf } from '../../../../src/seccomp/review/new-pods.js'
+import { noRisk } from '../../../../src/confinement/seen-start.js'
 import type { WorkloadLine } from '../../../../webhook/ui/model/workloads.js'
 import type { Assignment } from '../../../../webhook/confinement/ladder/assignment.js'
 import { Ladder, PromotePanel } from '../../../../webhook/ui/parts/promote-view.js'
@@ -29,7 +30,7 @@ test('promote panel: a canary on a node that does not record shows a warning', (
       profile: { ...profile, spec, status: { ...profile.status, conditions: [condition] } }
     } as unknown as WorkloadLine
     return renderMarkup(
-      PromotePanel({ line, may: true, offered: true, assignment: undefined, now: 0 })
+      PromotePanel({ line, may: true, offered: true, assignment: undefined, now: 0, risk: noRisk })
     )
   }
   t.match(panel('True'), /data-canary[^]*A node did not record denials[^]*n1: records nothing/)
@@ -50,7 +51,7 @@ test('promote panel: the share is of the pods that can get the profile', (t) => 
   } as unknown as WorkloadLine
   const { name } = profile.metadata
   const text = renderMarkup(
-    PromotePanel({ line, may: true, offered: true, assignment: undefined, now: 0 })
+    PromotePanel({ line, may: true, offered: true, assignment: undefined, now: 0, risk: noRisk })
   )
   t.match(text.replace(/\s+/g, ' '), `A share of the ${newPodsOf(name)}. 100 %: all at once.`)
   t.end()
@@ -73,7 +74,7 @@ test('promote panel: what gives the profile, and how to give it to pods that not
   const panel = renderMarkup(
     PromotePanel({
       line: { ...line, profile: approved } as WorkloadLine,
-      ...{ may: true, offered: true, assignment, now: 0 }
+      ...{ may: true, offered: true, assignment, now: 0, risk: noRisk }
     })
   )
   t.match(panel, /in force: 1 of 3 running containers \(enforce\)/)
