@@ -50,6 +50,7 @@ for (const [where, bind, dryRun, isPrinted] of waits) {
   test(`approve prints the wait that allow prints: ${where}`, async (t) => {
     const store = {
       get: () => Promise.resolve(seen(['read'])),
+      list: () => Promise.resolve([]),
       update: (_kind: string, _ref: object, change: (one: SeccompProfile) => SeccompProfile) =>
         Promise.resolve(change(seen(['read'])))
     } as unknown as Store
@@ -70,6 +71,7 @@ test('approve prints one wait for all that it approved', async (t) => {
   const stored = new Map(['web', 'db'].map((name) => [name, named(name)]))
   const store = {
     get: (_kind: string, ref: { name: string }) => Promise.resolve(stored.get(ref.name)),
+    list: () => Promise.resolve([]),
     update: (
       _kind: string,
       ref: { name: string },
