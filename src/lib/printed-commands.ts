@@ -32,10 +32,13 @@ export function capitalised(text: string): string {
 }
 
 /**
- * Returns a name that a container chose, such as that of a process, for a sentence: a space in it never makes it a command, to
- * which options would be added.
+ * Returns a name that a container chose, such as that of a process, for a sentence: neither a space in it nor the word after it
+ * makes it a command, to which options would be added.
  */
-export const foreignName = (name: string): string => name.replace(/\b(secco|kubectl) /g, '$1\\x20')
+export function foreignName(name: string): string {
+  const one = name.replace(/\b(secco|kubectl) /g, '$1\\x20')
+  return /\b(?:secco|kubectl)$/.test(one) ? `"${one}"` : one
+}
 
 /** Returns a text whose commands of Secco's and of kubectl name the installation, so that they work as printed. Pure. */
 export function withOptionsInText(text: string, options: PrintedOptions): string {

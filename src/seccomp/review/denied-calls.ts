@@ -1,4 +1,5 @@
 import { plural } from '../../lib/plural.js'
+import { foreignName } from '../../lib/printed-commands.js'
 import { type Abi, abis } from '../../syscalls/abi.js'
 import type { SyscallSet } from '../../syscalls/syscall-set.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
@@ -52,7 +53,10 @@ export function deniedCallsOf(denials: readonly Denied[]): DeniedCall[] {
 /** Returns how often a call was denied, and to whom: `3 times, by app`. */
 export function deniedText({ times, by }: Pick<DeniedCall, 'times' | 'by'>): string {
   const more = by.length - mostNamed
-  const names = [...by.slice(0, mostNamed), ...(more > 0 ? [`${more} more`] : [])].join(', ')
+  const names = [
+    ...by.slice(0, mostNamed).map(foreignName),
+    ...(more > 0 ? [`${more} more`] : [])
+  ].join(', ')
   return `${plural(times, 'time')}, by ${by.length === 0 ? 'an unknown process' : names}`
 }
 

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { withOptionsInText } from '../../../../src/lib/printed-commands.js'
+import { foreignName, withOptionsInText } from '../../../../src/lib/printed-commands.js'
 import { denialSentence } from '../../../../webhook/confinement/denials/denial-text.js'
 import type { DenialView } from '../../../../webhook/confinement/denials/denial-views.js'
 
@@ -60,5 +60,13 @@ test('a process whose name is a command gets no options of the installation', (t
     t.equal(printed, sentence.replace('secco ps', 'secco --state /s ps'), comm)
     t.match(printed, comm.replace(' ', '\\x20'), 'the name can still be read')
   }
+  for (const comm of ['secco', 'kubectl', '(secco', 'my kubectl'])
+    for (const words of ['needs it', '--state is given'])
+      t.equal(
+        withOptionsInText(`${foreignName(comm)} ${words}`, options),
+        `"${comm}" ${words}`,
+        'a name alone is no command, whatever follows it'
+      )
+  t.equal(foreignName('seccomp'), 'seccomp')
   t.end()
 })
