@@ -154,7 +154,7 @@ test('the truth about real containers', { skip }, async (t) => {
     t.match(ps, /enforced +n1 +enforced +web@[0-9a-f]{8} +yes/)
     const missed = await all.secco('explain', 'missed')
     t.match(missed, /Rules that match: secco-system\/guarded/)
-    t.match(missed, /secco .*profile export default\/web --mode enforce --into BUNDLE/)
+    t.match(missed, /secco .*profile export default\/web --mode enforce` prints/)
     const gone = /the file of deleted@.* is gone/
     const said = async () => gone.test(await all.secco('explain', 'deleted')) || undefined
     await whileDamaged(deleting, () => until('explain to say it', said, patience))

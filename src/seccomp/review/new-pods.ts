@@ -31,16 +31,18 @@ export function containerFileOf(
   return { mode, ...(revision === undefined ? {} : { revision }) }
 }
 
-/** Returns what has the filter of a new container outside Kubernetes: the command that writes it, or a file of the node. */
+/**
+ * Returns what has the filter of a new container outside Kubernetes: the command that prints it, or a file of the node. Nobody
+ * knows where the bundle of a container will be that does not exist yet.
+ */
 export function filterSource(
   { namespace, name }: Pick<AssignedProfile, 'namespace' | 'name'>,
   { mode, revision }: ContainerFile
 ): string {
-  const into = '--into BUNDLE/config.json'
-  if (mode === 'learn') return `\`secco render --learn ${into}\``
+  if (mode === 'learn') return 'the filter that `secco render --learn` prints'
   // The command exports what is approved now, and knows no earlier revision.
   if (revision !== undefined) return `the file ${revision.replace('sha256:', '')}.json of its node`
-  return `\`secco profile export ${quoted(`${namespace}/${name}`)} --mode ${mode} ${into}\``
+  return `the filter that \`secco profile export ${quoted(`${namespace}/${name}`)} --mode ${mode}\` prints`
 }
 
 /** Returns how a container outside Kubernetes gets a profile in a mode: nothing assigns one there. */
@@ -48,10 +50,8 @@ export function newContainerText(
   profile: Pick<AssignedProfile, 'namespace' | 'name'>,
   file: ContainerFile
 ): string {
-  const source = filterSource(profile, file)
-  return file.mode === 'learn'
-    ? `a new container is only recorded with ${source}`
-    : `a new container gets it by ${source}`
+  const gets = file.mode === 'learn' ? 'is only recorded' : 'gets it'
+  return `a new container ${gets} with ${filterSource(profile, file)} (linux.seccomp of its config.json)`
 }
 
 /** Returns in words which new pods a profile is for: a mode and a canary are about these, and about no other pods. */

@@ -34,7 +34,7 @@ test('promote says which new pods get the mode, and where their containers are',
       'box',
       canary,
       own,
-      /nothing assigns a profile: .*`secco profile export box\/web --mode enforce --into/
+      /nothing assigns a profile: .*`secco profile export box\/web --mode enforce` prints/
     ]
   ] as const) {
     const answer = {

@@ -89,8 +89,8 @@ test('explain of a container under the revision of a deleted profile', async (t)
     [
       ...(['outside of pods, with another one'] as const),
       ...([outside, later] as const),
-      `${keeps} until: ${approve} create c again with the file of the revision: ` +
-        '`secco profile export shop/web --mode enforce --into BUNDLE/config.json`.'
+      `${keeps} until: ${approve} create c again with the filter that ` +
+        '`secco profile export shop/web --mode enforce` prints.'
     ]
   ]
   for (const [what, running, profile, sentence] of table) {
@@ -122,8 +122,8 @@ test('explain outside Kubernetes promises no profile, and says how to get the ne
   )
   t.match(
     text,
-    'Its profile is at web@bbbbbbbb now; this container keeps its own until: create c again with the file of the ' +
-      'revision: `secco profile export shop/web --mode audit --into BUNDLE/config.json`.'
+    'Its profile is at web@bbbbbbbb now; this container keeps its own until: create c again with the filter ' +
+      'that `secco profile export shop/web --mode audit` prints.'
   )
   t.notMatch(text, /new container would get|No rule matches|own configuration/)
 })

@@ -47,15 +47,15 @@ export function restartAfterDeletion(
 
 /** Returns how to create a container outside Kubernetes with the filter that its profile has for new containers. */
 function createWithFile({ id, state }: ContainerView, given: GivenProfile | undefined): string {
-  const how = `${createAgain(id)} with the file of the revision`
-  if (given === undefined) return how
+  const how = `${createAgain(id)} with`
+  if (given === undefined) return `${how} the file of the revision`
   const { profile, ruleMode } = given
   const { namespace = rootNamespace, name } = profile.metadata
   // Without a ladder and a rule a container keeps its mode.
   const isDecided = profile.spec.ladder !== undefined || ruleMode !== undefined
   const isKept = !isDecided && (state === 'audit' || state === 'enforced')
   const kept = { mode: state === 'audit' ? 'audit' : 'enforce' } as const
-  return `${how}: ${filterSource({ namespace, name }, isKept ? kept : containerFileOf(profile, ruleMode))}`
+  return `${how} ${filterSource({ namespace, name }, isKept ? kept : containerFileOf(profile, ruleMode))}`
 }
 
 /**

@@ -4,25 +4,26 @@ import { instance, profileOf, seen } from '../../../helpers/instances.js'
 
 const profile = { namespace: 'shop', name: 'web' }
 const exported = 'secco profile export shop/web'
+const into = ' (linux.seccomp of its config.json)'
 const hex = 'e'.repeat(64)
 
 test('how a container outside Kubernetes gets a profile: with the filter of the mode', (t) => {
   for (const [file, text] of [
     [
       { mode: 'enforce' },
-      `a new container gets it by \`${exported} --mode enforce --into BUNDLE/config.json\``
+      `a new container gets it with the filter that \`${exported} --mode enforce\` prints${into}`
     ],
     [
       { mode: 'audit' },
-      `a new container gets it by \`${exported} --mode audit --into BUNDLE/config.json\``
+      `a new container gets it with the filter that \`${exported} --mode audit\` prints${into}`
     ],
     [
       { mode: 'enforce', revision: `sha256:${hex}` },
-      `a new container gets it by the file ${hex}.json of its node`
+      `a new container gets it with the file ${hex}.json of its node${into}`
     ],
     [
       { mode: 'learn' },
-      'a new container is only recorded with `secco render --learn --into BUNDLE/config.json`'
+      `a new container is only recorded with the filter that \`secco render --learn\` prints${into}`
     ]
   ] as const)
     t.equal(newContainerText(profile, file), text, JSON.stringify(file))

@@ -40,7 +40,7 @@ test('the command that restarts a container, with names that its author chose', 
     spec
   })
   const exported = (mode: string) =>
-    `${again}: \`secco profile export default/web --mode ${mode} --into BUNDLE/config.json\``
+    `create web again with the filter that \`secco profile export default/web --mode ${mode}\` prints`
   const revision = `sha256:${'e'.repeat(64)}`
   const none = undefined
   // [what, the state of the container, the ladder of its profile, the mode of its rule, how]
@@ -54,7 +54,7 @@ test('the command that restarts a container, with names that its author chose', 
     ['without a filter', 'unconfined', { mode: 'audit' }, none, exported('audit')],
     [
       ...(['a pin', 'enforced', { mode: 'enforce', revision }, none] as const),
-      `${again}: the file ${'e'.repeat(64)}.json of its node`
+      `create web again with the file ${'e'.repeat(64)}.json of its node`
     ]
   ] as const
   for (const [what, state, ladder, ruleMode, how] of files) {
@@ -73,7 +73,7 @@ test('a restart under the name of a deleted profile', (t) => {
   })
   const approved = again({ seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } })
   const ofRevision =
-    'create web again with the file of the revision: `secco profile export default/web --mode enforce --into BUNDLE/config.json`'
+    'create web again with the filter that `secco profile export default/web --mode enforce` prints'
   const first = 'secco profile approve default/web (nothing is approved in the new one yet), then '
   // [what, the container, the profile of the name, how]
   const table: [string, typeof plain, SeccompProfile | undefined, string][] = [

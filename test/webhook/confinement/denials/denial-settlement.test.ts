@@ -198,8 +198,8 @@ test('a denial of a deleted profile stays, and offers nothing to allow', async (
       },
       ...(['open', '', second(30)] as const),
       `${gone}, and the container keeps its filter until: secco profile approve shop/web ` +
-        '(nothing is approved in the new one yet), then create c again with the file of the revision: ' +
-        '`secco profile export shop/web --mode enforce --into BUNDLE/config.json`'
+        '(nothing is approved in the new one yet), then create c again with the filter that ' +
+        '`secco profile export shop/web --mode enforce` prints'
     ],
     [
       'what is muted in another one',
