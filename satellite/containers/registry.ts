@@ -228,7 +228,6 @@ class Registry implements ContainerRegistry {
    * asked for by its id before the folders are read, nothing reports the end of the one before.
    */
   #endBefore({ id, pid }: Container): void {
-    if (pid === 0) return
     for (const one of this.#index.withId(id)) {
       if (one.pid !== 0 && one.pid !== pid && !hasProcess(one)) this.#stop(one)
     }
@@ -237,7 +236,8 @@ class Registry implements ContainerRegistry {
   /** A container that a runtime's folder reported; without a process if its folder is gone. */
   #taken(container: Container): void {
     this.#remember(container)
-    if (container.pid > 0) return this.#endBefore(container)
+    this.#endBefore(container)
+    if (container.pid > 0) return
     for (const one of this.#index.withId(container.id)) {
       if (one.firstPid === container.firstPid) this.#stop(one)
     }
