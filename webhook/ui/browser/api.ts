@@ -1,4 +1,5 @@
 import { capitalised, withOptionsInText } from '../../../src/lib/printed-commands.js'
+import { plainTimes } from '../model/plain-times.js'
 import { isAnythingTyped } from './fields.js'
 
 /** An error of the server, or that it did not answer. */
@@ -47,7 +48,7 @@ export async function ask(method: string, url: string, body?: unknown): Promise<
 /** Returns a sentence of Secco's own, whose commands reach the hub of the page: see `Sentence` of the parts. */
 export function sentence(text: string): string {
   const secco = document.getElementById('main')?.dataset['commandOptions'] ?? ''
-  return withOptionsInText(text, { secco, kubectl: '' })
+  return plainTimes(withOptionsInText(text, { secco, kubectl: '' }))
 }
 
 export function failureText({ code, message, hint }: Failure): string {

@@ -3,6 +3,7 @@ import {
   type RadiusSummary,
   radiusWords
 } from '../../confinement/what-if/radius-words.js'
+import { plainTimes } from '../model/plain-times.js'
 import { bodyOf } from './actions.js'
 import { type Answer, ask } from './api.js'
 import { newestAnswer } from './newest-answer.js'
@@ -30,7 +31,7 @@ function shownOf(answer: Answer | undefined): Shown {
   const calls = names.length === 0 ? [] : [`Calls: ${names.join(', ')}.`]
   return {
     hit: hit > 0 || isHarmless(radius) ? String(hit) : 'not known',
-    words: [...radiusWords(radius), ...calls].join(' ')
+    words: plainTimes([...radiusWords(radius), ...calls].join(' '))
   }
 }
 

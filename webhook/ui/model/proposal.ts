@@ -15,6 +15,7 @@ import type { DeniedCall } from '../../../src/seccomp/review/denied-calls.js'
 import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
 import { diffAgainstObserved } from '../../../src/seccomp/review/diff.js'
 import { proposedProfile } from '../../../src/seccomp/review/proposed-profile.js'
+import { plainTimes } from './plain-times.js'
 import { type Derived, keyOf } from './derived.js'
 import { formCommand, type FormValues } from './form-commands.js'
 
@@ -131,7 +132,7 @@ export function changesOf(
   const until =
     pin === undefined
       ? 'allowed now; what runs stays as it is until it restarts'
-      : `approved, but new pods are ${pinWords(pin)}`
+      : `approved, but new pods are ${plainTimes(pinWords(pin))}`
   const asked = knownOf(denied).map((one): Change => {
     const { name, call } = one
     const usual = !isBeyondRuntimeDefault(parseAllow(call))

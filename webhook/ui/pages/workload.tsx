@@ -22,6 +22,7 @@ import type { Call, Ui } from '../model/context.js'
 import { derivedOf, profileHref } from '../model/derived.js'
 import { abiOf, type Area, gridOf } from '../model/grid.js'
 import { heardOf } from '../model/instances.js'
+import { plainTimes } from '../model/plain-times.js'
 import { titleOf, type WorkloadLine } from '../model/workloads.js'
 import { CallPanel } from '../parts/call-panel.js'
 import { CurveView } from '../parts/curve-view.js'
@@ -273,7 +274,7 @@ async function render(call: Call): Promise<View> {
     facts: [
       containersText(line),
       <>
-        {pin === undefined ? 'revision ' : `new pods ${pinWords(pin)}: `}
+        {pin === undefined ? 'revision ' : `new pods ${plainTimes(pinWords(pin))}: `}
         <DigestMark digest={revision} />
         {nodes !== undefined && ` on ${nodes.ready} of ${plural(nodes.total, 'node')}`}
       </>,

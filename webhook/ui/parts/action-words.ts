@@ -90,10 +90,20 @@ export function resultWords({ status, dryRun }: { status: number; dryRun?: boole
   return dryRun === true ? 'dry run, nothing changed' : 'done'
 }
 
-/** Returns what the trail keeps of a body: its reason, with the call that it is about, else its beginning. Never a token. */
+/** Returns the step of a promotion: the mode, and the share of new pods that gets it first. */
+function stepText({ mode, canary }: Record<string, unknown>): string {
+  if (typeof mode !== 'string' || mode === '') return ''
+  const share =
+    typeof canary === 'number' && canary < 100 ? ` for ${canary}% of new pods first` : ''
+  return `to ${mode}${share}: `
+}
+
+/** Returns what the trail keeps of a body: its reason, with the call or the mode that it is about, else its beginning. Never a token. */
 export function detailOf(body: unknown): string {
   if (typeof body !== 'object' || body === null) return ''
   const { reason, syscall } = body as Record<string, unknown>
   const call = typeof syscall === 'string' && syscall !== '' ? `${syscall}: ` : ''
-  return typeof reason === 'string' ? `${call}${reason}` : membersOf(body)
+  return typeof reason === 'string'
+    ? `${stepText(body as Record<string, unknown>)}${call}${reason}`
+    : membersOf(body)
 }

@@ -13,6 +13,7 @@ import { isBlocked } from '../../../src/seccomp/render/emergency.js'
 import type { DenialView } from '../../views/denial-view.js'
 import { keyOf } from '../model/derived.js'
 import type { Cell } from '../model/grid.js'
+import { plainTimes } from '../model/plain-times.js'
 import { ActionForm, ForceIfAsked, FormError, Hidden, NamedField } from './forms.js'
 import { blockedText } from './format.js'
 import { ContainerIdMark, Moment, Tag } from './marks.js'
@@ -120,7 +121,7 @@ function Why({ profile, cell }: Shown): VNode {
       <ul>
         {cell.reasons.map((reason) => (
           <li>
-            <bdi>{reasonLine(reason)}</bdi>
+            <bdi>{plainTimes(reasonLine(reason))}</bdi>
           </li>
         ))}
       </ul>

@@ -8,6 +8,7 @@ import {
   formCommand,
   placedCommand
 } from '../model/form-commands.js'
+import { plainTimes } from '../model/plain-times.js'
 import type { Content } from './render.js'
 
 /** A panel with a heading. With `body`, its children stand in a padded body of that class. */
@@ -44,7 +45,7 @@ export function withOptions(text: string, options: string): string {
 /** A sentence of Secco's own, whose commands reach the hub of the page. What people wrote does not belong here. */
 export function Sentence({ text }: { text: string }): VNode {
   const secco = useContext(CommandOptions)
-  return <>{withOptionsInText(text, { secco, kubectl: '' })}</>
+  return <>{plainTimes(withOptionsInText(text, { secco, kubectl: '' }))}</>
 }
 
 /** A command in running text, which reaches the hub of the page. */

@@ -10,6 +10,7 @@ import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
 import { type Assignment, labelPairs } from '../../confinement/ladder/assignment.js'
 import { givenTexts, inForceMark, inForceText } from '../../confinement/ladder/assignment-words.js'
 import type { WorkloadLine } from '../model/workloads.js'
+import { plainTimes } from '../model/plain-times.js'
 import { shortDigest } from './format.js'
 import { Icon } from './icons.js'
 import { Moment } from './marks.js'
@@ -79,7 +80,7 @@ function PinView({ profile, risk }: { profile: SeccompProfile; risk: StartRisk }
     <>
       <p class="banner" data-pin>
         <b>{pin.exception === '' ? 'New pods do not' : 'Not all new pods'} get what is approved</b>:{' '}
-        <bdi>{pinWords(pin)}</bdi>. Leave the pin with:
+        <bdi>{plainTimes(pinWords(pin))}</bdi>. Leave the pin with:
       </p>
       <Command text={pin.leave} />
     </>

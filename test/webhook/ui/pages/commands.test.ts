@@ -283,6 +283,11 @@ test('a command in running text names the hub, as one in a box does', async (t) 
     ]) {
       for (const role of ['admin', 'viewer'] as const) {
         const { body } = await rig.get(path, { cookie: rig.cookie(role) })
+        const raw = /.{0,60}\b\d{4}-\d\d-\d\dT\d\d:.{0,20}/.exec(
+          // A document is shown as it is stored.
+          textOf(body.replace(/<pre class="doc"[^]*?<\/pre>/g, ''))
+        )?.[0]
+        t.equal(raw, undefined, `${what}: ${path} as ${role}: times are written for people`)
         const plain = textOf(body).replaceAll('&quot;', '"').replaceAll('&#39;', "'")
         for (const command of commandsOfText(plain).filter((one) => one.program === 'secco')) {
           parsed += 1

@@ -27,6 +27,10 @@ test('how an action ended: done, only asked, or rejected', (t) => {
 
 test('the reason alone is kept, without options', (t) => {
   t.equal(detailOf({ what: 'bpf', reason: 'CVE', dryRun: true, force: true }), 'CVE')
+  const promote = { profile: 'shop/web', mode: 'enforce', quietFor: '10m', reason: 'quiet' }
+  t.equal(detailOf(promote), 'to enforce: quiet')
+  t.equal(detailOf({ ...promote, canary: 25 }), 'to enforce for 25% of new pods first: quiet')
+  t.equal(detailOf({ ...promote, canary: 100 }), 'to enforce: quiet')
   t.equal(detailOf({ profile: 'shop/web', yes: false }), '')
   t.equal(detailOf({ syscall: 'mkdir', reason: 'logs', yes: true }), 'mkdir: logs')
   const files = ['a.json', 'b.json'].map((name) => ({ name, text: '{"syscalls":[]}' }))
