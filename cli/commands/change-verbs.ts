@@ -11,8 +11,9 @@ const listOf = (text: string | undefined): string[] =>
     .map((each) => each.trim())
     .filter((each) => each !== '')
 
-const forceHelp =
-  'change it although it is enforced at once and no start was recorded, or a recorded start is denied'
+/** The help of --force where a write can begin to enforce a start that can fail. */
+export const forceHelp =
+  'also where a start that was not recorded, or is denied, is enforced at once'
 
 /** Adds `secco profile call NAME --allow A --deny B`, which does the same as a click in the grid of a page. */
 export function addCallVerb(profile: Command, context: VerbContext): void {

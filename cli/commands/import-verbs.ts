@@ -4,6 +4,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { formats } from '../../src/seccomp/import/formats.js'
 import type { ImportArgs } from '../profiles/import.js'
 import { parseOutput } from '../lib/output-format.js'
+import { forceHelp } from './change-verbs.js'
 import type { VerbContext } from './context.js'
 import { withChanges } from './who-acts.js'
 
@@ -102,7 +103,7 @@ function addImport(program: Command, context: VerbContext): void {
       'with --approve: approve also these syscalls, which RuntimeDefault denies'
     )
     .option('--apply', 'apply the result to the store (observations are added, never replaced)')
-    .option('--force', 'also where a start that was not recorded is enforced at once')
+    .option('--force', forceHelp)
     .action(async (options: ImportOptions, command: Command) => {
       const { importFiles } = await import('../profiles/import.js')
       const { io, user } = context

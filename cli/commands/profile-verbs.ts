@@ -9,7 +9,7 @@ import { queryOf } from '../hubs/hub-api.js'
 import { whoActs, withChanges } from './who-acts.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
-import { addCallVerb, addDelete, addExtendVerb } from './change-verbs.js'
+import { addCallVerb, addDelete, addExtendVerb, forceHelp } from './change-verbs.js'
 import { addExportVerb } from './export-verb.js'
 import { hubOf } from './hub-of.js'
 import { noteWithoutHub } from './hub-note.js'
@@ -81,10 +81,7 @@ function addApprove(profile: Command, context: VerbContext): void {
       'allow these syscalls with their learned arguments only: a comma-separated list, or default'
     )
     .option('--digest <digest>', 'approve only if the result has this digest (see --dry-run)')
-    .option(
-      '--force',
-      'approve although a rule enforces it at once and no start was recorded; needs --reason'
-    )
+    .option('--force', `${forceHelp}; needs --reason`)
     .action(
       async (
         names: string[],
@@ -175,7 +172,7 @@ export function addApply(
     .description(`create or change every ${kind} of a YAML file`)
     .requiredOption('-f, --file <file>', "read this YAML file, '-' for standard input")
     .option('-n, --namespace <namespace>', 'use this namespace for documents that name none')
-    .option('--force', 'also where a start that was not recorded is enforced at once')
+    .option('--force', forceHelp)
     .option('--dry-run', 'check the documents and change nothing')
     .action(
       async (

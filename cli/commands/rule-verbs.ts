@@ -11,7 +11,7 @@ import type { Hub } from '../hubs/hub.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { hubOf } from './hub-of.js'
 import { rootNamespace } from '../../src/api/names.js'
-import { addDelete } from './change-verbs.js'
+import { addDelete, forceHelp } from './change-verbs.js'
 import { parseRef } from '../lib/object-ref.js'
 import { addApply } from './profile-verbs.js'
 
@@ -103,7 +103,7 @@ function addCreate(rule: Command, context: VerbContext): void {
       '--when-not-ready <choice>',
       'what a pod gets while a node lacks the file: RuntimeDefault, Previous or Deny'
     )
-    .option('--force', 'enforce the profile although no start was recorded')
+    .option('--force', forceHelp)
     .option('--dry-run', 'check the rule and create nothing')
     .option('-o, --output <format>', 'print as table, json or yaml', 'table')
     .action(async (name: string, options: RuleCreateOptions, command: Command) => {

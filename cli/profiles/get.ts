@@ -250,7 +250,10 @@ export function getNodes(io: Io, nodes: readonly NodeView[], args: GetArgs): num
         { title: 'RECORDING', value: recordingOf },
         { title: 'REVISIONS', value: (node) => String(node.revisions) },
         { title: 'KERNEL', value: (node) => node.kernel },
-        { title: 'LAST SEEN', value: (node) => age(node.lastSeen, args.now) },
+        {
+          title: 'LAST seccomp/review/start-risk.js',
+          value: (node) => age(node.lastSeen, args.now)
+        },
         { title: 'HOLDS UP', value: ({ holdsUp }: Partial<NodeView>) => heldUpText(holdsUp ?? []) },
         { title: 'RUNTIMES', value: (node) => node.runtimes, wide: true },
         { title: 'LOST', value: (node) => lostText(node) || '-', wide: true },

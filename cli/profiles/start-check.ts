@@ -9,7 +9,7 @@ import {
   withRule
 } from '../../src/confinement/start-gate.js'
 import { rulesFor } from '../../src/confinement/rules-for.js'
-import { keyOfProfile, resolverOf } from '../../src/confinement/seen-start.js'
+import { keyOfProfile, resolverOf } from '../../src/seccomp/review/start-risk.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import { extendsRef } from '../../src/seccomp/render/approved.js'
 import { emergencyName } from '../../src/seccomp/render/emergency.js'

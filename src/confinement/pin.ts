@@ -2,7 +2,7 @@ import { rootNamespace } from '../api/names.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { mayMove } from '../rules/resolve.js'
 import { shortRevision } from '../rules/revision-names.js'
-import { approvedStartRisk, promoteCommand, type StartRisk } from './seen-start.js'
+import { ownStartRisk, promoteCommand, type StartRisk } from '../seccomp/review/start-risk.js'
 
 /** Pin says that new pods get an earlier revision of a profile, whatever people approve after it. */
 export interface Pin {
@@ -30,7 +30,7 @@ const enforcing = { platform: true, mode: 'enforce' } as const
  */
 export function pinOf(
   profile: SeccompProfile,
-  riskNow = (): StartRisk => approvedStartRisk(profile, () => undefined)
+  riskNow = (): StartRisk => ownStartRisk(profile)
 ): Pin | undefined {
   const { metadata, spec, status } = profile
   const { mode, revision } = spec.ladder ?? {}

@@ -16,7 +16,7 @@ import {
   startRiskOf,
   startRiskText,
   type StartRisk
-} from './seen-start.js'
+} from '../seccomp/review/start-risk.js'
 
 /** StoredObjects are the profiles and rules of one moment: as they are stored, or as a write would leave them. */
 export interface StoredObjects {

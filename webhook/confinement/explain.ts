@@ -1,6 +1,6 @@
 import { assignedOf } from '../../src/confinement/assigned.js'
 import { type Pin, pinOf, pinText } from '../../src/confinement/pin.js'
-import { startRiskNow } from '../../src/confinement/seen-start.js'
+import { startRiskNow } from '../../src/seccomp/review/start-risk.js'
 import { stateWords } from '../../src/confinement/state.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { plural } from '../../src/lib/plural.js'

@@ -2,7 +2,7 @@ import type { Ladder } from '../../api/ladder.js'
 import { labels, rootNamespace } from '../../api/names.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { quoted } from '../../lib/shell-word.js'
-import { isStartUnseen } from './evidence.js'
+import { isRisky, ownStartRisk, type StartRisk } from './start-risk.js'
 
 /** AssignedProfile is a profile whose revisions pods or containers get. */
 interface AssignedProfile {
@@ -17,16 +17,17 @@ export type ContainerFile = Pick<Ladder, 'mode' | 'revision'>
 
 /**
  * Returns the filter that a new container outside Kubernetes is to get: by the ladder of its profile, else by the rule that
- * names it. Without both that is enforce, and audit where no start was recorded: the container might not start.
+ * names it. Without both that is enforce, and audit where a start under it can fail: the container might not start.
  * @param ruleMode see `ruleModeOf` of src/confinement/rule-mode.ts
  */
 export function containerFileOf(
   profile: SeccompProfile,
-  ruleMode: 'audit' | 'enforce' | undefined
+  ruleMode: 'audit' | 'enforce' | undefined,
+  riskNow = (): StartRisk => ownStartRisk(profile)
 ): ContainerFile {
   const { ladder } = profile.spec
   if (ladder === undefined)
-    return { mode: ruleMode ?? (isStartUnseen(profile) ? 'audit' : 'enforce') }
+    return { mode: ruleMode ?? (isRisky(riskNow()) ? 'audit' : 'enforce') }
   const { mode, revision } = ladder
   return { mode, ...(revision === undefined ? {} : { revision }) }
 }

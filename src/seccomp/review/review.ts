@@ -12,6 +12,7 @@ import { type SingleSource, singleSourceCalls } from './quorum.js'
 import { renderProfile } from '../render/render.js'
 import { type RiskReport, riskReport } from './risk-score.js'
 import { whyLines } from '../policy/why.js'
+import { approvedStartRisk } from './start-risk.js'
 import { abis } from '../../syscalls/abi.js'
 
 export type RiskOf = RiskReport & { of: 'approved' | 'observed' }
@@ -64,7 +65,11 @@ type RuleMode = 'audit' | 'enforce' | undefined
 /** Evidence that many workloads can never give. */
 const optional: readonly string[] = ['nodes', 'kernels', 'image', 'probe']
 
-function nextStep(profile: SeccompProfile, { evidence }: Completeness, ruleMode: RuleMode): string {
+function nextStep(
+  profile: SeccompProfile,
+  { evidence }: Completeness,
+  { ruleMode, resolve }: { ruleMode: RuleMode; resolve: Resolve }
+): string {
   const { namespace = rootNamespace, name } = profile.metadata
   const full = `${namespace}/${name}`
   const { observed = {}, conditions = [], nodes } = profile.status ?? {}
@@ -95,7 +100,7 @@ function nextStep(profile: SeccompProfile, { evidence }: Completeness, ruleMode:
     return `${newPodsText(assigned, ladder)}; see what runs with \`${runningCommand(namespace)}\``
   // Outside Kubernetes nothing assigns a profile: a container has the file that it was created with.
   if (workload?.kind === 'Container') {
-    const file = containerFileOf(profile, ruleMode)
+    const file = containerFileOf(profile, ruleMode, () => approvedStartRisk(profile, resolve))
     // A profile that only learns goes to audit first.
     return newContainerText(assigned, file.mode === 'learn' ? { mode: 'audit' } : file)
   }
@@ -134,6 +139,6 @@ export function reviewOf(
     ...(problem === undefined ? {} : { problem }),
     ...(profile.spec.promote === undefined ? {} : { promotion: promotionOf(profile, now) }),
     lonely: singleSourceCalls(profile),
-    next: nextStep(profile, completeness, ruleMode)
+    next: nextStep(profile, completeness, { ruleMode, resolve })
   }
 }

@@ -7,7 +7,7 @@ import {
   withStep
 } from '../../../src/confinement/ladder.js'
 import { pinOf } from '../../../src/confinement/pin.js'
-import { startRiskNow } from '../../../src/confinement/seen-start.js'
+import { startRiskNow } from '../../../src/seccomp/review/start-risk.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import { mustBeApproved } from '../../../src/seccomp/policy/approval.js'

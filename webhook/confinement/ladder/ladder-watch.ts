@@ -7,7 +7,7 @@ import {
   rollbackLadder
 } from '../../../src/confinement/ladder.js'
 import { durationMs } from '../../../src/lib/duration.js'
-import { isRisky, startRiskNow } from '../../../src/confinement/seen-start.js'
+import { isRisky, startRiskNow } from '../../../src/seccomp/review/start-risk.js'
 import type { Confinement } from '../containers/confinement.js'
 import { isUnproven, recordedSince, wouldDeny } from './audit-conditions.js'
 import { createAuditTimes } from './audit-times.js'

@@ -1,5 +1,5 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { keyOfProfile } from '../../../src/confinement/seen-start.js'
+import { keyOfProfile } from '../../../src/seccomp/review/start-risk.js'
 import {
   type GateOptions,
   mustNotBeginToEnforce,

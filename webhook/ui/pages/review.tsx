@@ -1,6 +1,6 @@
 import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
-import { approvedStartRisk } from '../../../src/confinement/seen-start.js'
+import { approvedStartRisk } from '../../../src/seccomp/review/start-risk.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import {
   approvedNames,

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact'
-import { startRiskText } from '../../../src/confinement/seen-start.js'
+import { startRiskText } from '../../../src/seccomp/review/start-risk.js'
 import type { StartObstacle } from '../../../src/confinement/start-gate.js'
 import type { EvidenceItem } from '../../../src/seccomp/review/evidence-item.js'
 import type { Estimate } from '../../../src/seccomp/review/unseen.js'

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact'
 import { modeTexts } from '../../../src/api/seccomp-rule.js'
 import { plural } from '../../../src/lib/plural.js'
-import { isRisky, type StartRisk, startRiskText } from '../../../src/confinement/seen-start.js'
+import { isRisky, type StartRisk, startRiskText } from '../../../src/seccomp/review/start-risk.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
 import { newPodsOf } from '../../../src/seccomp/review/new-pods.js'
 import type { FormValues } from '../model/form-commands.js'

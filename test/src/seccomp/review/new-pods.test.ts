@@ -34,6 +34,11 @@ test('what a new container outside Kubernetes is to get, by the ladder of its pr
   const started = seen([['read']])
   const late = instance(0, ['read'], { complete: false, events: [] })
   const unseen = profileOf({}, { ...started.status, instances: [late] })
+  const startup = { x86_64: ['acct', 'read'] }
+  const denied = profileOf(
+    { seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] } },
+    { ...started.status, startup }
+  )
   const revision = `sha256:${hex}`
   const none = undefined
   // [what, the profile, its ladder, the mode of the rule that names it, the file]
@@ -41,6 +46,8 @@ test('what a new container outside Kubernetes is to get, by the ladder of its pr
     ['no ladder', started, undefined, none, { mode: 'enforce' }],
     ['no ladder, a rule in audit', started, undefined, 'audit', { mode: 'audit' }],
     ['no ladder, no start seen', unseen, undefined, none, { mode: 'audit' }],
+    ['no ladder, a start that is denied', denied, undefined, none, { mode: 'audit' }],
+    ['no ladder, nothing is approved', { ...denied, spec: {} }, undefined, none, { mode: 'enforce' }],
     ['an enforcing rule, no start seen', unseen, undefined, 'enforce', { mode: 'enforce' }],
     ['audit', started, { mode: 'audit' }, 'enforce', { mode: 'audit' }],
     ['enforce, no start seen', unseen, { mode: 'enforce' }, none, { mode: 'enforce' }],

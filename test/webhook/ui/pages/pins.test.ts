@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { approveObserved } from '../../../../src/seccomp/review/approve.js'
-import { noRisk } from '../../../../src/confinement/seen-start.js'
+import { noRisk } from '../../../../src/seccomp/review/start-risk.js'
 import type { WorkloadLine } from '../../../../webhook/ui/model/workloads.js'
 import { PromotePanel } from '../../../../webhook/ui/parts/promote-view.js'
 import { renderMarkup } from '../../../../webhook/ui/parts/render.js'

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { newPodsOf } from '../../../../src/seccomp/review/new-pods.js'
-import { noRisk } from '../../../../src/confinement/seen-start.js'
+import { noRisk } from '../../../../src/seccomp/review/start-risk.js'
 import type { WorkloadLine } from '../../../../webhook/ui/model/workloads.js'
 import type { Assignment } from '../../../../webhook/confinement/ladder/assignment.js'
 import { Ladder, PromotePanel } from '../../../../webhook/ui/parts/promote-view.js'

@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { pinOf } from '../../../src/confinement/pin.js'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import { pinOf } from '../../../../src/confinement/pin.js'
 import {
   approvedStartRisk,
   deniedStartCalls,
@@ -8,8 +8,8 @@ import {
   promoteCommand,
   startRiskNext,
   startRiskText
-} from '../../../src/confinement/seen-start.js'
-import { instance, profileOf } from '../../helpers/instances.js'
+} from '../../../../src/seccomp/review/start-risk.js'
+import { instance, profileOf } from '../../../helpers/instances.js'
 
 const late = instance(0, ['read'], { complete: false })
 const allow = (...names: string[]) => ({

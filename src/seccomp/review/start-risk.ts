@@ -1,13 +1,14 @@
-import { rootNamespace } from '../api/names.js'
-import type { LinuxSeccomp, SeccompProfile } from '../api/seccomp-profile.js'
-import { listed } from '../lib/plural.js'
-import { quoted } from '../lib/shell-word.js'
-import type { LadderMode } from '../rules/profile-state.js'
-import { extendsRef, type Resolve } from '../seccomp/render/approved.js'
-import { emergencyName, isBlocked } from '../seccomp/render/emergency.js'
-import { renderProfile } from '../seccomp/render/render.js'
-import { isStartUnseen, startUnseenNext, startUnseenText } from '../seccomp/review/evidence.js'
-import { isKnownSyscall } from '../syscalls/syscall-table.js'
+import { rootNamespace } from '../../api/names.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../api/seccomp-profile.js'
+import { oncePer } from '../../lib/once-per.js'
+import { listed } from '../../lib/plural.js'
+import { quoted } from '../../lib/shell-word.js'
+import { extendsRef, type Resolve } from '../render/approved.js'
+import { hasContent } from '../policy/approval.js'
+import { emergencyName, isBlocked } from '../render/emergency.js'
+import { renderProfile } from '../render/render.js'
+import { isStartUnseen, startUnseenNext, startUnseenText } from './evidence.js'
+import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 
 /** Filter is the part of a revision that says what it denies. */
 export type Filter = Partial<Pick<LinuxSeccomp, 'defaultAction'>> & Pick<LinuxSeccomp, 'syscalls'>
@@ -85,10 +86,16 @@ export function startRiskOf(
 /** Returns the risk of starting under what is approved now. */
 export function approvedStartRisk(profile: SeccompProfile, resolve: Resolve): StartRisk {
   const { startup = {} } = profile.status ?? {}
-  const isRecorded = Object.keys(startup).length > 0
-  const revision = isRecorded ? renderedFilter(profile, resolve) : undefined
+  // Where nothing is approved there is no revision that could deny anything.
+  const isKnown = Object.keys(startup).length > 0 && hasContent(profile.spec)
+  const revision = isKnown ? renderedFilter(profile, resolve) : undefined
   return startRiskOf(profile, revision, resolve)
 }
+
+/** Returns the same as far as the profile alone says it: without its parents, and without what is blocked. */
+export const ownStartRisk: (profile: SeccompProfile) => StartRisk = oncePer((profile) =>
+  approvedStartRisk(profile, () => undefined)
+)
 
 /** Returns the same where profiles are found by their keys. */
 export function startRiskNow(
@@ -171,7 +178,7 @@ export function isBuiltOn(
  */
 export function promoteCommand(
   profile: SeccompProfile,
-  mode: Exclude<LadderMode, 'learn'>,
+  mode: 'audit' | 'enforce',
   risk: StartRisk,
   options = ''
 ): string {
