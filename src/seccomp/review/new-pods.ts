@@ -26,8 +26,7 @@ export function containerFileOf(
   riskNow = (): StartRisk => ownStartRisk(profile)
 ): ContainerFile {
   const { ladder } = profile.spec
-  if (ladder === undefined)
-    return { mode: ruleMode ?? (isRisky(riskNow()) ? 'audit' : 'enforce') }
+  if (ladder === undefined) return { mode: ruleMode ?? (isRisky(riskNow()) ? 'audit' : 'enforce') }
   const { mode, revision } = ladder
   return { mode, ...(revision === undefined ? {} : { revision }) }
 }

@@ -8,8 +8,11 @@ import type { DiscoveryEvent } from '../../hub/observations/discovery.js'
 import { Moment } from './marks.js'
 import { Empty, EmptyBody, Facts } from './panels.js'
 import { Table } from './table.js'
-import { servingText, startupOnlyText } from '../../../src/seccomp/review/serving-words.js'
-import { startupOnly } from '../../../src/seccomp/review/startup-only.js'
+import {
+  servingText,
+  startupOnly,
+  startupOnlyText
+} from '../../../src/seccomp/review/startup-only.js'
 import { firstPoints } from '../../../src/seccomp/review/risk-score.js'
 
 const eventWords: Readonly<Record<string, string>> = {

@@ -47,7 +47,13 @@ test('what a new container outside Kubernetes is to get, by the ladder of its pr
     ['no ladder, a rule in audit', started, undefined, 'audit', { mode: 'audit' }],
     ['no ladder, no start seen', unseen, undefined, none, { mode: 'audit' }],
     ['no ladder, a start that is denied', denied, undefined, none, { mode: 'audit' }],
-    ['no ladder, nothing is approved', { ...denied, spec: {} }, undefined, none, { mode: 'enforce' }],
+    [
+      'no ladder, nothing is approved',
+      { ...denied, spec: {} },
+      undefined,
+      none,
+      { mode: 'enforce' }
+    ],
     ['an enforcing rule, no start seen', unseen, undefined, 'enforce', { mode: 'enforce' }],
     ['audit', started, { mode: 'audit' }, 'enforce', { mode: 'audit' }],
     ['enforce, no start seen', unseen, { mode: 'enforce' }, none, { mode: 'enforce' }],
