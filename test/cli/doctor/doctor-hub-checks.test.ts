@@ -4,6 +4,7 @@ import type { checksOf } from '../../../webhook/ui/model/doctor.js'
 import { captureIo } from '../../helpers/captured-io.js'
 import { hubOf, hubWith } from '../../helpers/hub-answers.js'
 import { startUiRig } from '../../webhook/ui/rig.js'
+import { runningItem } from '../../webhook/ui/running-item.js'
 
 test('the command prints the checks of the page, in its words', async (t) => {
   const rig = await startUiRig()
@@ -49,4 +50,26 @@ test('where no hub was found, no check of it is printed', async (t) => {
   const { io, printed } = captureIo()
   printHubChecks(io, await hubChecks(noHub))
   t.equal(printed.stdout, '')
+})
+
+test('containers that run another revision than new ones get are a warning, with their number', async (t) => {
+  const item = runningItem('shop', 'web-1', 'app')
+  const what = 'Containers run what a new one would get'
+  // [how many are stale, what the check finds]
+  const table: [number, { verdict: string; found: string }][] = [
+    [0, { verdict: 'good', found: 'all' }],
+    [1, { verdict: 'warn', found: '1 container runs another revision' }],
+    [2, { verdict: 'warn', found: '2 containers run another revision' }]
+  ]
+  for (const [stale, expected] of table) {
+    const items = [0, 1, 2].map((at) => ({ ...item, key: `n/${at}`, stale: at < stale }))
+    const rig = await startUiRig({ inventory: () => items })
+    const answer = (await rig.get('/api/v1/doctor')).json<{ items: ReturnType<typeof checksOf> }>()
+    t.match(
+      answer.items.find((one) => one.what === what),
+      expected,
+      `${stale} of 3`
+    )
+    await rig.app.close()
+  }
 })
