@@ -256,7 +256,7 @@ export const rules = mutants('rules', [
   [
     'foreign-namespace',
     'Outside the root namespace a rule may not name a profile of a foreign namespace.',
-    'src/rules/wishes.ts',
+    'src/rules/rule-index.ts',
     'return reachable ? [profileKey(stated, name)] : []',
     'return [profileKey(stated, name)]',
     decide

@@ -149,10 +149,7 @@ function gridRow(shown: Shown): VNode {
       >
         <CallPanel
           profile={line.profile}
-          cell={cell}
-          abi={abi}
-          denials={denials}
-          mayDecide={mayDecide}
+          {...{ cell, abi, denials, mayDecide }}
           overlay={shown.overlay}
           now={call.ui.now()}
         />
