@@ -5,6 +5,8 @@ import { stateWords } from '../../src/confinement/state.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import { plural } from '../../src/lib/plural.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
+import { filterSource } from '../../src/seccomp/review/new-pods.js'
+import { learnNext } from '../../src/seccomp/review/review.js'
 import { shortRevision } from '../../src/rules/revision-names.js'
 import type { Confinement } from './containers/confinement.js'
 import { findContainers, notRunning } from './containers/container-names.js'
@@ -15,7 +17,12 @@ import {
 } from './containers/container-view.js'
 import { findAmongReports } from './containers/found-among-reports.js'
 import { unlistedNodes } from './containers/missing-nodes.js'
-import { givenProfile, restartAfterDeletion, restartCommand } from './containers/restart-command.js'
+import {
+  createAgain,
+  givenProfile,
+  restartAfterDeletion,
+  restartCommand
+} from './containers/restart-command.js'
 import { type ConfinementCall, type ConfinementRoute, textOf } from './containers/route.js'
 import { denialSentence } from './denials/denial-text.js'
 import { earlierDenials } from './denials/earlier-denials.js'
@@ -109,6 +116,21 @@ function unprotectedSentences(
     : [should, `A new container gets it: ${restart}.`]
 }
 
+/** Returns the next step for a container without a filter that nothing promises one. Its profile knows what is missing. */
+function unconfinedSentences(confinement: Confinement, view: ContainerView): string[] {
+  const { state, unprotected, drift, learned, pod, ephemeral } = view
+  if (state !== 'unconfined' || unprotected !== null || drift.length > 0 || ephemeral) return []
+  if (confinement.profile(learned) !== undefined)
+    return [
+      `Next: \`secco profile show ${quoted(learned)}\` shows what is known of it, and how it gets a filter.`
+    ]
+  if (pod !== '') return [`Next: ${learnNext}.`]
+  const [namespace = '', name = ''] = learned.split('/')
+  return [
+    `Next: ${createAgain(view.id)} with ${filterSource({ namespace, name }, { mode: 'learn' })}.`
+  ]
+}
+
 function revisionSentences(
   confinement: Confinement,
   view: ContainerView,
@@ -134,6 +156,7 @@ function sentencesOf(
     ...(unprotected === null ? [] : unprotectedSentences(unprotected, decided, restart)),
     ruleSentence(view, decided),
     ...widerSentences(decided),
+    ...unconfinedSentences(confinement, view),
     ...revisionSentences(confinement, view, nodes),
     ...(view.stale ? [staleSentence(view, decided, restart)] : []),
     ...(pin === undefined ? [] : [`${view.profile} is ${pinText(pin)}.`]),
@@ -202,9 +225,9 @@ export function explainRoutes(confinement: Confinement): ConfinementRoute[] {
         )
         if (found.length === 0) {
           const missingNodes = unlistedNodes(confinement.sources)
-          const place = namespace === undefined ? '' : ` -n ${quoted(namespace)}`
-          const command = `secco why-eperm ${quoted(name)}${place}`
-          throw notRunning(name, command, { namespace, missingNodes })
+          const ended = earlierDenials(confinement, name, namespace)
+          const hasDenials = ended.some(({ home }) => call.sees(home))
+          throw notRunning(name, { namespace, missingNodes, hasDenials })
         }
         return { items: found.map((view) => explain(confinement, view)) }
       }

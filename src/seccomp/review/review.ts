@@ -65,6 +65,10 @@ type RuleMode = 'audit' | 'enforce' | undefined
 /** Evidence that many workloads can never give. */
 const optional: readonly string[] = ['nodes', 'kernels', 'image', 'probe']
 
+/** The next step where nothing was recorded. */
+export const learnNext =
+  'label its pods secco.dev/learn: "true" (or write a rule with mode: learn) and let the workload run'
+
 function nextStep(
   profile: SeccompProfile,
   { evidence }: Completeness,
@@ -77,7 +81,7 @@ function nextStep(
     abis.every((abi) => (observed[abi] ?? []).length === 0) &&
     profile.spec.seccomp === undefined
   ) {
-    return 'label its pods secco.dev/learn: "true" (or write a rule with mode: learn) and let the workload run'
+    return learnNext
   }
   const missing =
     evidence.find(({ bad }) => bad === true) ??

@@ -44,7 +44,7 @@ async function verbs(): Promise<string[][]> {
 
 /** The exit code that says "error" for a verb: 1 has another meaning for these. */
 const errorCode = (verb: readonly string[]) =>
-  ['diff', 'migrate', 'profile diff'].includes(verb.join(' ')) ? 2 : 1
+  ['diff', 'learn', 'migrate', 'profile diff'].includes(verb.join(' ')) ? 2 : 1
 
 type Expected = 'help' | 'version' | 'error'
 /** Where the words of a verb stand among options: [what, arguments, expected]. */

@@ -34,7 +34,7 @@ async function stateOf(t: Test): Promise<string> {
       lastNew: '2026-01-01T00:00:00.000Z',
       instances: [
         {
-          ...{ id: 'n1/boot/1.2.3', node: 'n1', complete: true, ended: true },
+          ...{ id: 'n1/boot/1.2.3', node: 'n1', complete: true, ended: false },
           lastSeen: '2026-01-01T00:00:00.000Z'
         }
       ]

@@ -71,7 +71,7 @@ test('apply warns of what lint warns of, in the same words', async (t) => {
   await t.test('the error of a baseline names its option', async (t) => {
     const path = join(env.SECCO_STATE, 'absent.json')
     const gate = await runSecco(['learn', 'web', '--fail-on-new', path, '--', 'true'], { env })
-    t.equal(gate.code, 1)
+    t.equal(gate.code, 2)
     t.match(gate.stderr, /next: check the path given with --fail-on-new/)
   })
 })

@@ -128,6 +128,51 @@ test('explain outside Kubernetes promises no profile, and says how to get the ne
   t.notMatch(text, /new container would get|No rule matches|own configuration/)
 })
 
+test('explain of an unconfined container has a next step', async (t) => {
+  const readiness = { ready: 0, total: 0, waiting: [], failed: [] }
+  const plain = { mode: 0, declared: 'none', checked: 'none' }
+  const outside = { container: ContainerRef.fromPartial({ id: 'c', name: 'app' }) }
+  const known = profileOf('2025-01-01T00:00:00Z', {})
+  // [what, the container, its profile, the next step]
+  const table: [string, Partial<Running>, SeccompProfile | undefined, RegExp | undefined][] = [
+    ['with a profile', plain, known, /^Next: `secco profile show \S+` shows/],
+    ['without one, in a pod', plain, undefined, /^Next: label its pods secco\.dev\/learn/],
+    [
+      'without one, outside of pods',
+      { ...plain, ...outside },
+      undefined,
+      /^Next: create c again with the filter that `secco render --learn` prints\.$/
+    ],
+    ['one that should have a filter', { ...plain, declared: 'revision' }, known, undefined],
+    ['one that has a filter', {}, known, undefined]
+  ]
+  for (const [what, change, profile, next] of table) {
+    const found = await explained(builtView(runningUnder('', change)), { profile, readiness })
+    const line = found?.words.find((word) => word.startsWith('Next: '))
+    if (next === undefined) t.equal(line, undefined, what)
+    else t.match(line, next, what)
+  }
+})
+
+test('a name that nothing has leads to no other error of the kind', async (t) => {
+  const confinement = {
+    views: { list: () => [] },
+    revisions: { settled: () => Promise.resolve(false) },
+    sources: {
+      hub: { ...noProfiles.hub, denialRows: { list: () => [], listOf: () => [] } }
+    }
+  } as unknown as Confinement
+  const call = { query: { name: 'gone' }, body: {}, actor: 'ann', sees: () => true }
+  for (const route of explainRoutes(confinement)) {
+    const answer = Promise.resolve(route.handle({ ...call, store: {} as never }))
+    await t.rejects(
+      answer,
+      { code: 'CONTAINER_NOT_FOUND', hint: /`secco history gone`$/ },
+      route.url
+    )
+  }
+})
+
 test('explain says why a profile that allows more than RuntimeDefault is not given', async (t) => {
   const view = builtView(runningUnder('', { declared: 'runtime-default' }))
   const own = { container: 'app', outcome: 'runtime-default', reason: 'wider', profile: 'shop/web' }

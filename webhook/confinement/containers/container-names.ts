@@ -62,14 +62,26 @@ export function placeOf(name: string, namespace?: string): string {
   return home === undefined ? '-A' : `-n ${quoted(home)}`
 }
 
-/** @param command shows the denials of containers that have ended */
+/**
+ * Returns the error of a name that no running container has. Its next step never leads to the same error.
+ * @param hasDenials whether denials of ended containers of the name are known
+ */
 export function notRunning(
   name: string,
-  command: string,
-  { namespace, missingNodes }: { namespace: string | undefined; missingNodes: number }
+  {
+    namespace,
+    missingNodes,
+    hasDenials
+  }: { namespace: string | undefined; missingNodes: number; hasDenials: boolean }
 ): SeccoError {
   const list = `list them with \`secco ps ${placeOf(name, namespace)} -o wide\``
-  return new SeccoError('CONTAINER_NOT_FOUND', `${name}: ${noneRunning(missingNodes)}`, {
-    hint: `${list}; denials of ended containers: \`${command}\``
+  const place = namespace === undefined ? '' : ` -n ${quoted(namespace)}`
+  const which = `${quoted(name)}${place}`
+  const ended = hasDenials
+    ? `denials of ended containers: \`secco why-eperm ${which}\``
+    : `what happened to one that has ended: \`secco history ${which}\``
+  const denials = hasDenials ? '' : ', and no denial of an ended one is known'
+  return new SeccoError('CONTAINER_NOT_FOUND', `${name}: ${noneRunning(missingNodes)}${denials}`, {
+    hint: `${list}; ${ended}`
   })
 }

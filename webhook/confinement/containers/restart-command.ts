@@ -26,7 +26,8 @@ export function givenProfile(
   return { profile, ruleMode: indexedMode(sources.snapshot().rules, { namespace, name }) }
 }
 
-const createAgain = (id: string): string => `create ${id.slice(0, 64)} again`
+/** Returns how a container outside Kubernetes is made again. */
+export const createAgain = (id: string): string => `create ${id.slice(0, 64)} again`
 
 /**
  * Returns how to restart a container under the filter of a deleted profile: without a rule or a pod it gets the file that it

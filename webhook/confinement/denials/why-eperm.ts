@@ -1,11 +1,9 @@
-import { SeccoError } from '../../../src/lib/errors.js'
-import { quoted } from '../../../src/lib/shell-word.js'
 import type { LadderMode } from '../../../src/rules/profile-state.js'
 import type { ContainerView } from '../containers/container-view.js'
 import { type DenialView, denialsOfRun } from './denial-views.js'
 import { denialSentence } from './denial-text.js'
 import { filterModeOf } from '../containers/filter-mode.js'
-import { findContainers, noneRunning, placeOf } from '../containers/container-names.js'
+import { findContainers, notRunning } from '../containers/container-names.js'
 import { unlistedNodes } from '../containers/missing-nodes.js'
 import { type EarlierDenial, earlierDenials } from './earlier-denials.js'
 import type { Confinement } from '../containers/confinement.js'
@@ -94,15 +92,8 @@ export function whyEperm(
   const found = findContainers(confinement, name, namespace).filter((one) => sees(one.namespace))
   const before = earlierDenials(confinement, name, namespace).filter((one) => sees(one.namespace))
   const missingNodes = unlistedNodes(confinement.sources)
-  if (found.length + before.length === 0) {
-    const place = namespace === undefined ? '' : ` -n ${quoted(namespace)}`
-    const absent = `${name}: ${noneRunning(missingNodes)}, and no denial of an ended one is known`
-    throw new SeccoError('CONTAINER_NOT_FOUND', absent, {
-      hint:
-        `list them with \`secco ps ${placeOf(name, namespace)} -o wide\`; ` +
-        `what happened to one that has ended: \`secco history ${quoted(name)}${place}\``
-    })
-  }
+  if (found.length + before.length === 0)
+    throw notRunning(name, { namespace, missingNodes, hasDenials: false })
   return {
     items: found.map((view) => ofRunning(confinement, view)),
     before: before.map((row) => ({ ...row, words: denialSentence(row) })),

@@ -6,9 +6,9 @@ export type FormValues = Readonly<Record<string, unknown>>
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.trim() : '')
 const wordsOf = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
 
-/** Returns the option for a reason: WHY where none is entered yet. */
+/** Returns the reason as a word of a command: WHY where none is entered yet. */
 const reasonOf = ({ reason }: FormValues): string =>
-  `--reason ${textOf(reason) === '' ? 'WHY' : quoted(textOf(reason))}`
+  textOf(reason) === '' ? 'WHY' : quoted(textOf(reason))
 
 /** `isRisky`: the step is rejected without --force. A command that is shown works as it is, whatever is ticked. */
 const forceOf = ({ force, isRisky, mode }: FormValues): string =>
@@ -20,18 +20,18 @@ function promoteCommand(values: FormValues): string {
     typeof canary === 'number' && canary < 100
       ? ` --canary ${canary}% --quiet-for ${textOf(quietFor)}`
       : ''
-  return `secco promote ${textOf(profile)} ${textOf(mode)}${share}${forceOf(values)} ${reasonOf(values)}`
+  return `secco promote ${textOf(profile)} ${textOf(mode)}${share}${forceOf(values)} --reason ${reasonOf(values)}`
 }
 
 const rollbackCommand = (values: FormValues): string =>
-  `secco rollback ${textOf(values['profile'])} ${reasonOf(values)}`
+  `secco rollback ${textOf(values['profile'])} --reason ${reasonOf(values)}`
 
 /** Until what is blocked and why are entered, the command only shows what an example reaches. */
 function blockCommand(values: FormValues): string {
   const [what, reason] = [textOf(values['what']), textOf(values['reason'])]
   const call = what === '' ? 'socket:domain=AF_ALG' : quoted(what)
   const dry = what === '' || reason === '' ? ' --dry-run' : ''
-  return `secco block ${call} ${reasonOf(values)}${dry}`
+  return `secco block ${call} --reason ${reasonOf(values)}${dry}`
 }
 
 function callsCommand(values: FormValues): string {
@@ -41,7 +41,7 @@ function callsCommand(values: FormValues): string {
   }
   const decisions = `${option('allow')}${option('deny')}`
   if (decisions === '') return ''
-  return `secco profile call ${textOf(values['profile'])}${decisions}${forceOf(values)} ${reasonOf(values)}`
+  return `secco profile call ${textOf(values['profile'])}${decisions}${forceOf(values)} --reason ${reasonOf(values)}`
 }
 
 /**
@@ -52,7 +52,7 @@ function approveCommand(values: FormValues): string {
   const { profile, all, isStale, allow, deny } = values
   const isAll = wordsOf(allow).length === all && wordsOf(deny).length === 0
   if (isAll && (isStale === true || wordsOf(allow).length > 0))
-    return `secco profile approve ${textOf(profile)}${forceOf(values)} ${reasonOf(values)}`
+    return `secco profile approve ${textOf(profile)}${forceOf(values)} --reason ${reasonOf(values)}`
   return isStale === true ? '' : callsCommand(values)
 }
 
@@ -75,7 +75,7 @@ export const formCommand = (kind: string, values: FormValues): string =>
 
 /** Returns a command with the options that reach a hub. */
 export const placedCommand = (text: string, options: string): string =>
-  options === '' ? text : text.replace(/^secco (?=[a-z])/, () => `secco ${options} `)
+  options === '' ? text : text.replace(/^secco (?=[a-z])/, (program) => `${program}${options} `)
 
 /** Returns the parts of a command between which a line may break: before an option, never within it. */
 export const commandParts = (text: string): string[] => text.split(/(?<= )(?=-)|(?<= -\S*)(?= )/)

@@ -12,6 +12,7 @@ import {
 } from '../../../src/seccomp/review/profile-size.js'
 import { trailOf } from '../../../src/seccomp/review/trail.js'
 import type { Call } from '../model/context.js'
+import { plainTimes } from '../model/plain-times.js'
 import {
   type ApprovedRevision,
   derivedOf,
@@ -160,7 +161,7 @@ function factsOf(
   const revision = approved ?? { digest: profile.status?.revision, isPending: false }
   return [
     <LiveFact name="revision">
-      {pin === undefined ? 'revision ' : `new pods ${pinWords(pin)}: `}
+      {pin === undefined ? 'revision ' : `new pods ${plainTimes(pinWords(pin))}: `}
       <ApprovedMark {...revision} />
       {/* A state of delivery is about the revision of the status. */}
       {!revision.isPending && (

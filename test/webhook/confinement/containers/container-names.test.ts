@@ -45,16 +45,19 @@ test('the names that mean a container', (t) => {
 })
 
 test('an error about a container that does not run has a command', (t) => {
-  const command = 'secco why-eperm web'
-  const whole = { namespace: undefined, missingNodes: 0 }
-  t.match(notRunning('web', command, whole), {
+  const whole = { namespace: undefined, missingNodes: 0, hasDenials: true }
+  t.match(notRunning('web', whole), {
     ...{ code: 'CONTAINER_NOT_FOUND', message: /^web: no running container has this name$/ },
-    hint: /secco ps -A.*`secco why-eperm web`/
+    hint: /secco ps -A.*`secco why-eperm web`$/
   })
-  t.match(notRunning('web', command, { ...whole, missingNodes: 2 }), {
+  t.match(notRunning('web', { ...whole, missingNodes: 2 }), {
     message:
       /^web: no known container has this name, and 2 nodes have not reported what runs there$/
   })
+  const without = notRunning('web', { ...whole, namespace: 'shop', hasDenials: false })
+  t.match(without.message, /name, and no denial of an ended one is known$/)
+  t.match(without.hint, /: `secco history web -n shop`$/)
+  t.notMatch(without.hint, /why-eperm/, 'it would lead to the same error')
   // [name, namespace, where to look]
   const table: [string, string | undefined, string][] = [
     ['web', undefined, '-A'],
@@ -67,7 +70,7 @@ test('an error about a container that does not run has a command', (t) => {
   ]
   for (const [name, namespace, place] of table) {
     t.equal(placeOf(name, namespace), place, name)
-    const { hint } = notRunning(name, 'x', { namespace, missingNodes: 0 })
+    const { hint } = notRunning(name, { ...whole, namespace })
     t.match(hint, `\`secco ps ${place} -o wide\``)
   }
   t.end()

@@ -317,8 +317,8 @@ test('what gives a profile to pods, and where it is in force', (t) => {
       { rules: [webRule('audit')], runs: [outside], sees: ['shop', 'default'] },
       'in force: 0 of 1 running container',
       [
-        'not given to new pods of 1 of 1 container: outside Kubernetes nothing assigns a profile: a new container gets it by ' +
-          '`secco profile export shop/web --mode audit --into BUNDLE/config.json`'
+        'not given to new pods of 1 of 1 container: outside Kubernetes nothing assigns a profile: a new container gets it with ' +
+          'the filter that `secco profile export shop/web --mode audit` prints (linux.seccomp of its config.json)'
       ],
       ''
     ],

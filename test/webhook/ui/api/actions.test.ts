@@ -128,7 +128,7 @@ test('what somebody did has words and an object, and who only asked did nothing'
     .list()
     .map(({ action, object, detail, dryRun = false }) => [action, object, detail, dryRun])
   t.same(list.reverse(), [
-    ['postPromote', profile, 'a quiet week', false],
+    ['postPromote', profile, 'to enforce: a quiet week', false],
     ['postUnmute', profile, 'syscall: mount', false],
     ['postBlock', 'af-alg', 'CVE', true],
     ['startTrace', 'web', '', false]

@@ -23,7 +23,7 @@ test('who may read one profile reads no revision of another one by its digest', 
     ...{ profiles: () => [app], everyProfile: () => [app], isReadable: () => true },
     ...{ states: () => [], rendering: () => ({}), revision: bytes },
     ...{ denialsKnownSince: nothing, denialViews: () => [], denials: () => [], nodes: () => [] },
-    missing: () => []
+    ...{ missing: () => [], rules: () => [] }
   } as unknown as UiSources
   const compare = (text: string) =>
     compareSides(sources, derivedOf(sources, 0), 'RuntimeDefault', text)

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import type { Assignment } from '../../../../webhook/confinement/ladder/assignment.js'
 import type { InventoryItem } from '../../../../webhook/ui/model/inventory.js'
 import { runningItem } from '../running-item.js'
 import { profile, type RigOptions, startUiRig } from '../rig.js'
@@ -106,18 +107,33 @@ test('a workload is found by the state of each of its containers', async (t) => 
 const written = { ...approved, spec: { ...approved.spec, ladder: { mode: 'enforce' as const } } }
 const other = { ...own, key: 'other', state: 'other' as const }
 
-/** The mode that the ladder frames, and how many containers have it. */
-const framed: [string, readonly InventoryItem[], typeof profile, string | undefined][] = [
+const givenTo = (inForce: number, containers: number): Assignment => ({
+  ...{ mode: 'enforce', containers, inForce, others: [], givenBy: [], notGiven: [] },
+  ...{ hidden: 0, labels: {}, command: '' }
+})
+
+/** The mode that the ladder frames, and how many containers have it: as `secco promote` says it. */
+const framed: [
+  string,
+  readonly InventoryItem[],
+  typeof profile,
+  string | undefined,
+  Assignment?
+][] = [
   ['learned, and nothing is approved', [], ended, 'learn'],
   ['approved, and nothing gives it to pods', [], approved, undefined],
   ['a container under another filter', [other], approved, undefined],
-  ['promoted, and no container has it', [own], written, 'enforce 0 of 1 in force'],
-  ['promoted, and one of two has it', [own, enforced], written, 'enforce 1 of 2 in force']
+  ['promoted, and nobody follows the containers', [own], written, 'enforce'],
+  ['promoted, and no container has it', [own], written, 'enforce 0 of 1 in force', givenTo(0, 1)],
+  ['promoted, and one of two has it', [own], written, 'enforce 1 of 2 in force', givenTo(1, 2)]
 ]
 
-for (const [what, items, object, expected] of framed) {
+for (const [what, items, object, expected, assignment] of framed) {
   test(`the mode of a workload: ${what}`, async (t) => {
-    const { app, get } = await startUiRig({ inventory: () => items, objects: [object] })
+    const { app, get } = await startUiRig({
+      ...{ inventory: () => items, objects: [object] },
+      ...(assignment === undefined ? {} : { assignment: () => assignment })
+    })
     t.teardown(() => app.close())
     const { body } = await get('/workloads/shop/checkout.app')
     const [, now] = /<li class="now"[^>]*>([^]*?)<\/li>/.exec(body) ?? []

@@ -285,7 +285,7 @@ test('a command in running text names the hub, as one in a box does', async (t) 
         const { body } = await rig.get(path, { cookie: rig.cookie(role) })
         const raw = /.{0,60}\b\d{4}-\d\d-\d\dT\d\d:.{0,20}/.exec(
           // A document is shown as it is stored.
-          textOf(body.replace(/<pre class="doc"[^]*?<\/pre>/g, ''))
+          textOf(body.replace(/<(pre class="doc|textarea)[^]*?<\/(pre|textarea)>/g, ''))
         )?.[0]
         t.equal(raw, undefined, `${what}: ${path} as ${role}: times are written for people`)
         const plain = textOf(body).replaceAll('&quot;', '"').replaceAll('&#39;', "'")

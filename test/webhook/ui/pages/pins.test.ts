@@ -18,7 +18,7 @@ const object = {
   }
 }
 const pinned =
-  'pinned to checkout.app@11111111 since 2026-01-01T00:00:00Z, by ann; the newest approved is checkout.app@22222222'
+  'pinned to checkout.app@11111111 since 2026-01-01 00:00:00 UTC, by ann; the newest approved is checkout.app@22222222'
 const leave = 'secco promote shop/checkout.app enforce --reason WHY'
 
 const told = renderMarkup(
