@@ -251,7 +251,7 @@ export function getNodes(io: Io, nodes: readonly NodeView[], args: GetArgs): num
         { title: 'REVISIONS', value: (node) => String(node.revisions) },
         { title: 'KERNEL', value: (node) => node.kernel },
         {
-          title: 'LAST seccomp/review/start-risk.js',
+          title: 'LAST SEEN',
           value: (node) => age(node.lastSeen, args.now)
         },
         { title: 'HOLDS UP', value: ({ holdsUp }: Partial<NodeView>) => heldUpText(holdsUp ?? []) },

@@ -56,7 +56,7 @@ export async function tellStory(t: Test, between?: 'SIGKILL and start'): Promise
     )
   const done = async (action: string, detail: string) => {
     const { items } = await api<{ items: AuditEntry[] }>('audit')
-    const found = items.find((one) => one.action === action && one.detail === detail)
+    const found = items.find((one) => one.action === action && one.detail.endsWith(detail))
     t.match(
       found,
       { status: 200, object: /story|getpgid/ },

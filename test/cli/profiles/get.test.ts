@@ -102,5 +102,6 @@ test('secco get nodes: an away node was recording', (t) => {
   getNodes(io, [on, off], args)
   t.match(printed.stdout, /off +Away +was tp_btf/)
   t.match(printed.stdout, /on +Connected +tp_btf/)
+  t.match(printed.stdout.split('\n')[0], /^NAME +[A-Z ]+ LAST SEEN [A-Z ]+$/, 'names of columns')
   t.end()
 })
