@@ -96,7 +96,8 @@ export async function stateOf(
       missing: [{ item: 'abis', ok: false, detail: 'nothing was observed yet', next }]
     }
   }
-  const missing = evidenceOf(profile, now()).filter(
+  // What was denied and lost in the run is judged apart (learn-evidence.ts).
+  const missing = evidenceOf(profile, now(), [], []).filter(
     ({ item, ok }) => !ok && args.require.includes(item)
   )
   const last = lastNewMs(profile)

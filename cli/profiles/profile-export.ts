@@ -19,6 +19,14 @@ import {
 } from '../../src/seccomp/export/admission-policy.js'
 import { exportArtifact } from '../../src/seccomp/export/oci-artifact.js'
 import { exportSpo } from '../../src/seccomp/export/spo.js'
+import {
+  isRisky,
+  keyOfProfile,
+  type StartRisk,
+  startRiskOf,
+  startRiskText
+} from '../../src/seccomp/review/start-risk.js'
+import { quoted } from '../../src/lib/shell-word.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { ensureFolder, writeDurable } from '../../src/lib/durable-file.js'
@@ -168,6 +176,16 @@ async function emitArtifact(
   )
 }
 
+/** Warns that a container that gets this file can fail to start: outside Kubernetes nothing else asks before it is enforced. */
+function warnOfStart(io: Io, profile: SeccompProfile, risk: StartRisk): void {
+  if (!isRisky(risk)) return
+  const key = quoted(keyOfProfile(profile))
+  io.stderr(
+    `warning: ${plain(startRiskText(profile, risk))}\n` +
+      `  next: let one start in audit first: secco profile export ${key} --mode audit\n`
+  )
+}
+
 /** `secco profile export NAME`: exports the rendered profile for other tools, or the document for another installation. */
 export async function exportProfile(
   io: Io,
@@ -190,13 +208,12 @@ export async function exportProfile(
     return 0
   }
   mustBeApproved(profile, noneStarts)
+  const resolve = await storeResolver(io, store, profile)
   const delivered =
     args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
-  const bytes =
-    delivered ??
-    renderProfile(profile, { mode: args.mode, resolve: await storeResolver(io, store, profile) })
-      .json
+  const bytes = delivered ?? renderProfile(profile, { mode: args.mode, resolve }).json
   const seccomp = JSON.parse(bytes) as LinuxSeccomp
+  if (args.mode === 'enforce') warnOfStart(io, profile, startRiskOf(profile, seccomp, resolve))
   switch (format) {
     case 'oci':
       // Delivered bytes are printed exactly as the digest names them; others end with a newline.

@@ -11,6 +11,7 @@ import {
   isRisky,
   keyOfProfile,
   noRisk,
+  ownLadder,
   resolverOf,
   startRiskNext,
   startRiskOf,
@@ -72,7 +73,7 @@ export function enforcementsOf(
   const byLadder = places.flatMap((place) => {
     if (place?.mode !== 'enforce') return []
     const { revision } = place
-    return [{ by: 'its ladder', ...(revision === undefined ? {} : { revision }) }]
+    return [{ by: ownLadder, ...(revision === undefined ? {} : { revision }) }]
   })
   const byRules = rules
     .filter((rule) => isNamedBy(profile, rule) && isEnforcedDespiteLadder(profile, rule))
@@ -231,6 +232,6 @@ export function mustNotBeginToEnforce(
   const text = `${startRiskText(profile, risk)}; ${by} enforces it at once`
   throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${text}`, {
     field: 'force',
-    hint: `${startRiskNext(profile, risk, isStored)}; to do it nevertheless ${nevertheless?.(key) ?? addForce}`
+    hint: `${startRiskNext(profile, risk, { isWritten: isStored, by })}; to do it nevertheless ${nevertheless?.(key) ?? addForce}`
   })
 }

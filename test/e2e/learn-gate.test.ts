@@ -55,7 +55,10 @@ test('the gate of a pipeline, with real containers', { skip }, async (t) => {
     ...{ code: 5, answer: { verdict: 'NotProven', reason: /is from before/ } }
   })
   t.match(await gate('gaet', runs(bundle)), {
-    ...{ code: 5, stderr: /nothing is known of default\/gaet yet; there is default\/gate/ },
+    ...{
+      code: 5,
+      stderr: /no profile has the name default\/gaet, [^]*did you mean default\/gate\?/
+    },
     answer: { reason: /did you mean default\/gate\?/ }
   })
   t.match(await gate('gate', runs(more)), {

@@ -13,7 +13,7 @@ import {
 } from './counted-instances.js'
 import type { EvidenceItem, Instance } from './evidence-item.js'
 import { killingSignal } from '../../history/endings.js'
-import { lossEvidence, type NodeLoss } from './lost-calls.js'
+import { askAgain, lossEvidence, type NodeLoss } from './lost-calls.js'
 import { isQuietFor, quietOf, quietText } from './quiet.js'
 import { leastInstances } from './unseen.js'
 
@@ -216,10 +216,11 @@ function ofPhases(profile: SeccompProfile): EvidenceItem[] {
 }
 
 /** A profile that denies what the workload asks for, or would in enforce mode, is not complete. */
-function ofDenied(denied: readonly DeniedCall[] | undefined): EvidenceItem[] {
-  if (denied === undefined) return []
+function ofDenied(denied: readonly DeniedCall[] | undefined): EvidenceItem {
+  if (denied === undefined)
+    return item('denied', false, 'what is denied to it is not known', askAgain)
   const next = 'review each: allow it, mute it, or fix the program'
-  return [item('denied', denied.length === 0, deniedWords(denied), next)]
+  return item('denied', denied.length === 0, deniedWords(denied), next)
 }
 
 /**
@@ -249,13 +250,15 @@ export function evidenceOf(
       'let the workload run under a satellite that records'
     ),
     ...ofPhases(profile),
-    ...ofDenied(denied),
+    ofDenied(denied),
     lossEvidence((profile.status?.instances ?? []).filter(isEntry), nodes),
     item(
       'quiet',
-      isQuietFor(quiet, hour),
-      quietText(quiet),
-      'let it run until nothing new appears: at least an hour, better through its busiest day'
+      nodes !== undefined && isQuietFor(quiet, hour),
+      nodes === undefined ? 'how long it was recorded is not known' : quietText(quiet),
+      nodes === undefined
+        ? askAgain
+        : 'let it run until nothing new appears: at least an hour, better through its busiest day'
     )
   ]
 }

@@ -54,6 +54,9 @@ export function livesOf(instances: readonly Instance[]): Life[] {
   return [...lives.values()]
 }
 
+/** The next step where nobody answered that knows. */
+export const askAgain = 'ask again while a hub runs'
+
 /**
  * Returns whether calls of these instances were lost: those that were counted, and those of times in which their node
  * recorded nothing. What else their nodes lost is quoted: nobody knows whose it was.
@@ -61,24 +64,28 @@ export function livesOf(instances: readonly Instance[]): Life[] {
  */
 export function lossEvidence(
   instances: readonly Instance[],
-  nodes: readonly NodeLoss[] = []
+  nodes?: readonly NodeLoss[]
 ): EvidenceItem {
   const lost = instances.reduce((sum, one) => sum + (one.lost ?? 0), 0)
   const lives = livesOf(instances)
-  const missed = nodes.some(({ name, gaps }) =>
+  const missed = nodes?.some(({ name, gaps }) =>
     lives.some(({ node, from, to }) => node === name && gapsWithin(gaps, from, to).length > 0)
   )
   const used = new Set(instances.map(({ node }) => node))
-  const quoted = nodes
+  const quoted = (nodes ?? [])
     .filter(({ name, text }) => used.has(name) && text !== '')
     .map(({ name, text }) => `${name}: ${text}`)
   const own = [
     lost > 0 && `${plural(lost, 'event')} lost`,
-    missed && 'calls were not recorded'
+    missed === true && 'calls were not recorded',
+    nodes === undefined && 'what its nodes did not record is not known'
   ].filter((text) => text !== false)
   const none = quoted.length === 0 ? 'nothing lost' : 'no loss is known to be of its instances'
   const detail = [own.join(', ') || none, ...quoted].join('; ')
   if (own.length === 0) return { item: 'lost', ok: true, detail }
-  const next = 'see `secco get nodes -o wide` for the reason, and let it run again'
+  const next =
+    nodes === undefined
+      ? askAgain
+      : 'see `secco get nodes -o wide` for the reason, and let it run again'
   return { item: 'lost', ok: false, detail, next }
 }

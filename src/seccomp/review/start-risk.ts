@@ -129,16 +129,28 @@ export function startRiskText(profile: SeccompProfile, risk: StartRisk): string 
   return texts.join('; ')
 }
 
-/** Returns what ends a risk, with commands that work as they are. */
-export function startRiskNext(profile: SeccompProfile, risk: StartRisk, isWritten = true): string {
+/** What enforces a profile that was promoted. */
+export const ownLadder = 'its ladder'
+
+/**
+ * Returns what ends a risk, with commands that work as they are.
+ * @param by what enforces the profile: `its ladder`, or a rule
+ */
+export function startRiskNext(
+  profile: SeccompProfile,
+  risk: StartRisk,
+  { isWritten, by }: { isWritten: boolean; by: string }
+): string {
   const { unseen, denied, blocked } = risk
   const key = quoted(keyOfProfile(profile))
+  const first =
+    by === ownLadder ? `with \`secco promote ${key} audit --reason WHY\`` : `by the mode of ${by}`
   const allow = isWritten
     ? `allow what it needs with \`secco profile call ${key} --allow ${denied.join(',')} --reason WHY\``
     : `keep ${listed(denied, mostNamed)} allowed, or let one start in audit first`
   const unblock = blocked.map((name) => `\`secco block ${name} --remove --reason WHY\``)
   return [
-    ...(unseen ? [startUnseenNext] : []),
+    ...(unseen ? [`${startUnseenNext} ${first}`] : []),
     ...(denied.length === 0 ? [] : [allow]),
     ...(blocked.length === 0 ? [] : [`end the block with ${unblock.join(' and ')}`])
   ].join('; ')

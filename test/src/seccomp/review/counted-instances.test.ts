@@ -33,7 +33,7 @@ test('runs that fail under their profile raise no evidence', (t) => {
   const before = profileOf({}, { instances: [late], observed: { x86_64: ['read'] } })
   const after = { ...before, status: { ...before.status, instances: [late, ...failed] } }
   const items = (profile: typeof before) =>
-    evidenceOf(profile, start + hour).map(({ item, ok }) => `${item} ${ok}`)
+    evidenceOf(profile, start + hour, [], []).map(({ item, ok }) => `${item} ${ok}`)
   t.same(items(after), items(before))
   t.ok(isStartUnseen(after), 'its start is still unseen')
   t.equal(lastNewMs(after), lastNewMs(before), 'nor do they move the quiet time')

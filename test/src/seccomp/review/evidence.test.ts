@@ -11,13 +11,13 @@ import { seen, start, profileOf, instance, hour } from '../../../helpers/instanc
 
 test('evidence, item by item', (t) => {
   const items = (profile: SeccompProfile, now = start + 2 * hour) =>
-    Object.fromEntries(evidenceOf(profile, now).map((each) => [each.item, each]))
+    Object.fromEntries(evidenceOf(profile, now, [], []).map((each) => [each.item, each]))
   const bare = items(profileOf({}))
   t.same(
     Object.values(bare)
       .filter(({ ok }) => ok)
       .map(({ item }) => item),
-    ['lost'],
+    ['denied', 'lost'],
     'nothing seen speaks for nothing'
   )
   for (const { ok, next, item } of Object.values(bare))

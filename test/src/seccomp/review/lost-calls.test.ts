@@ -13,7 +13,14 @@ const gap = (from: string, to: string, name = 'node-1'): NodeLoss => ({
 })
 const again = { id: 'node-1/boot+2/1.2.9', complete: false }
 
-const rows: [string, Instance[], NodeLoss[], boolean, string][] = [
+const rows: [string, Instance[], NodeLoss[] | undefined, boolean, string][] = [
+  [
+    'nobody knows',
+    [instance({ lost: 2 })],
+    undefined,
+    false,
+    '2 events lost, what its nodes did not record is not known'
+  ],
   ['nothing', [instance()], [], true, 'nothing lost'],
   ['what was counted', [instance({ lost: 2 })], [], false, '2 events lost'],
   [

@@ -5,6 +5,7 @@ import {
   approvedStartRisk,
   deniedStartCalls,
   isRisky,
+  ownLadder,
   promoteCommand,
   startRiskNext,
   startRiskText
@@ -126,7 +127,10 @@ test('why a start under what is approved can fail, in words and with what ends i
     const risk = approvedStartRisk(profile, resolve)
     t.strictSame(risk, expected, what)
     t.match(startRiskText(profile, risk), text, `${what}: words`)
-    t.match(startRiskNext(profile, risk), next, `${what}: next step`)
+    const byLadder = startRiskNext(profile, risk, { isWritten: true, by: ownLadder })
+    t.match(byLadder, next, `${what}: next step`)
+    const audit = /audit first with `secco promote shop\/web audit --reason WHY`/
+    if (risk.unseen) t.match(byLadder, audit, `${what}: the command of a first start`)
     const force = isRisky(risk) ? ' --force' : ''
     const command = (mode: string, how = '') => `secco promote shop/web ${mode}${how} --reason WHY`
     t.equal(promoteCommand(profile, 'enforce', risk), command('enforce', force), `${what}: promote`)
