@@ -1,14 +1,7 @@
 /** How long a slot may wait for a runtime to name it; afterwards the name of its cgroup is used. */
 export const graceMs = 3000
 /** Time between two questions to the runtimes about one slot's container. */
-const askEveryMs = 500
-/** The same for a live container that no runtime had when it was waited for: one may be asked that was away. */
-const askUnknownMs = 10_000
-
-/** Milliseconds until the runtimes are asked again about a slot's container. */
-export const askMs = ({ isUnknown }: { isUnknown: boolean }): number =>
-  isUnknown ? askUnknownMs : askEveryMs
-
+export const askEveryMs = 500
 /** After a process ended: by then other processes that were ending have ended too. */
 export const recheckMs = 1000
 /** After a failure, other slots are visited first. */

@@ -5,7 +5,7 @@ import { isSandbox } from '../../containers/labels.js'
 import { cgroupMount } from '../../containers/processes.js'
 import type { ContainerRegistry } from '../../containers/registry.js'
 import type { Container } from '../../containers/runtime.js'
-import { askMs, graceMs } from './slot-intervals.js'
+import { askEveryMs, graceMs } from './slot-intervals.js'
 import type { NamedSlot, TrackedSlot } from './tracked-slot.js'
 
 export interface SlotNamingOptions {
@@ -36,21 +36,13 @@ export class SlotNaming {
     return this.#unidentified
   }
 
-  /**
-   * Names the slot, or ignores it. Returns true when that is decided; with `last` it is, except for a container that lived for
-   * long and that no runtime has: it is below a folder that is not followed, and neither listed nor learned from.
-   */
+  /** Names the slot, or ignores it. Returns true when that is decided; with `last` it always is. */
   async name(tracked: TrackedSlot, last: boolean): Promise<boolean> {
     if (tracked.ignored || tracked.container !== undefined) return true
     const found = await this.#find(tracked, last)
     const isWhole = found !== undefined && !this.#lacksLabels(found)
     if (!isWhole && !last && performance.now() - tracked.firstSeenAt < graceMs) return false
     const identity = identityOf(tracked.slot, found)
-    if (found === undefined && identity.kind === 'container' && (tracked.isUnknown || !last)) {
-      this.#noteUnknown(tracked, identity.container)
-      return false
-    }
-    tracked.isUnknown = false
     if (identity.kind === 'other' && isNamelessContainer(tracked.slot)) {
       this.#unidentified += 1
       const { mntns } = tracked.slot
@@ -89,24 +81,12 @@ export class SlotNaming {
     return true
   }
 
-  /** Counts a live container that no runtime has, and says once that nothing is learned from it. */
-  #noteUnknown(tracked: TrackedSlot, { id }: Container): void {
-    if (tracked.isUnknown) return
-    tracked.isUnknown = true
-    this.#unidentified += 1
-    this.#options.logger.warn(
-      { container: id, cgroup: tracked.slot.cgroupName, pid: tracked.slot.pid },
-      'no runtime of this node has this container: it is not listed, and nothing is learned from it; ' +
-        'if it is of runc with another --root, name that with --runc-root'
-    )
-  }
-
   async #find(tracked: TrackedSlot, last: boolean): Promise<Container | undefined> {
     const { registry } = this.#options
     const found = registry.find(tracked.slot)
     if (found !== undefined && !lacksEngineName(found) && !this.#lacksLabels(found)) return found
     const now = performance.now()
-    if (!last && now - tracked.askedAt < askMs(tracked)) return found
+    if (!last && now - tracked.askedAt < askEveryMs) return found
     tracked.askedAt = now
     // With a unified cgroup hierarchy, a process in its root is in no container.
     const isHost = tracked.slot.cgroupId <= 1n && cgroupMount() !== undefined

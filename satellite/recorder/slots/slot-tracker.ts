@@ -8,7 +8,14 @@ import { addBlockedCalls, noBlockedCalls } from './blocked-calls.js'
 import { DueSlots } from './due-slots.js'
 import { EndedSlots } from './ended-slots.js'
 import { resendInexact, resendObservations } from './resend.js'
-import { aliveMs, askMs, recheckMs, reportAfterMs, retryMs, settleMs } from './slot-intervals.js'
+import {
+  aliveMs,
+  askEveryMs,
+  recheckMs,
+  reportAfterMs,
+  retryMs,
+  settleMs
+} from './slot-intervals.js'
 import { SlotNaming, type SlotNamingOptions } from './slot-naming.js'
 import { SlotObserver, type SlotObserverOptions } from './slot-observer.js'
 import { isSlotAlive, isSlotAliveNow, pidsOfSlot } from './slot-processes.js'
@@ -160,7 +167,7 @@ export class SlotTracker {
     for (const tracked of [...this.#tracked.values()]) {
       await slices.pause()
       if (tracked.ended || tracked.ignored) continue
-      if (!(await this.#naming.name(tracked, !onlyNews)) || !isNamed(tracked)) continue
+      if (!(await this.#naming.name(tracked, true)) || !isNamed(tracked)) continue
       if (!this.#naming.update(tracked)) continue
       if (tracked.superseded || !(await this.#isAlive(tracked))) {
         await this.#end(tracked)
@@ -251,7 +258,7 @@ export class SlotTracker {
   #dueAt(tracked: TrackedSlot): number {
     if (tracked.ignored) return tracked.checkAt
     const now = performance.now()
-    if (!isNamed(tracked)) return Math.min(tracked.checkAt, now + askMs(tracked))
+    if (!isNamed(tracked)) return Math.min(tracked.checkAt, now + askEveryMs)
     const readyAt = now + this.#observer.readyInMs(tracked.slot)
     return Math.min(tracked.checkAt, tracked.settleAt, readyAt)
   }

@@ -18,8 +18,6 @@ export interface TrackedSlot extends SlotPlace {
   inexact: boolean
   /** The container is known by the name of its cgroup only. */
   byName: boolean
-  /** It lived for long, and no runtime has its container: nothing is learned from it. */
-  isUnknown: boolean
   /** Losses of the whole recorder before the slot was first seen: later ones may concern this slot. */
   lostBefore: number
   /** Undefined for the many slots that end before a scan for blocked calls. */
@@ -62,7 +60,6 @@ export function trackSlot(
     inexact,
     lostBefore,
     byName: false,
-    isUnknown: false,
     sequence,
     firstSeenAt: at,
     ignored: slot.ignored,

@@ -62,41 +62,6 @@ test('a container known only by its cgroup is counted, and gets its name when a 
   }
 })
 
-test('nothing is learned from a container that lives and that no runtime has, until one has it', async (t) => {
-  const known: { container?: Container } = {}
-  const registry = {
-    hasPodLabels: false,
-    find: () => known.container,
-    ask: () => Promise.resolve()
-  } as unknown as ContainerRegistry
-  const recorder = { ignore: () => t.fail('a runtime may have it later') } as unknown as Recorder
-  const { logger, lines } = collectLog()
-  const naming = new SlotNaming({ recorder, registry, logger })
-  const track = (firstSeenAt: number) =>
-    trackSlot(slotOf('web'), 0, firstSeenAt, { inexact: false, lostBefore: 0 })
-  const longAgo = performance.now() - 60_000
-  const said = () => lines.filter((line) => JSON.stringify(line).includes('--runc-root')).length
-
-  const young = track(performance.now())
-  t.notOk(await naming.name(young, false))
-  t.notOk(young.isUnknown, 'a runtime may be slow')
-  const one = track(longAgo)
-  for (const last of [false, false, true]) {
-    t.notOk(await naming.name(one, last))
-    t.notOk(isNamed(one), 'also at its end')
-  }
-  t.same([naming.unidentified, said()], [1, 1], 'said once')
-  const late = track(longAgo)
-  t.notOk(await naming.name(late, false))
-  known.container = plain({})
-  t.ok(await naming.name(late, false))
-  t.ok(isNamed(late) && !late.isUnknown, 'a runtime that was away has it')
-  delete known.container
-  const short = track(longAgo)
-  t.ok(await naming.name(short, true))
-  t.ok(isNamed(short), 'one that ended before it was seen has the name of its cgroup')
-})
-
 test('labels of a pod are waited for only if a runtime has them', async (t) => {
   const half = plain({
     id: hex,
