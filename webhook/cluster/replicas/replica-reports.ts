@@ -111,13 +111,16 @@ export class ReplicaReports {
   readonly #pods = new Map<string, boolean>()
   readonly #renewMs: number
   readonly #stops: (() => void)[]
-  /** The silent replicas that listeners know. */
+  /** What listeners know about replicas that serve nothing. */
   #silent = ''
+  /** When this hub began, or became the active one. */
+  #activeSince: number
 
   constructor(options: ReplicaReportsOptions) {
     const { view, renewMs = defaultRenewMs } = options
     this.#options = options
     this.#renewMs = renewMs
+    this.#activeSince = this.#now()
     for (const pod of view.pods().values()) this.#note(pod)
     const timer = setInterval(() => this.#age(), renewMs / 3)
     timer.unref()
@@ -143,6 +146,7 @@ export class ReplicaReports {
     )
     return {
       ...{ waiting, silent, total: ready.length },
+      ...(this.#isStarting(ready) && { isStarting: true }),
       unready: this.#pods.size - ready.length,
       serving: ready.length - waiting.length - silent.length
     }
@@ -164,6 +168,7 @@ export class ReplicaReports {
   /** This hub has become the active one: what it could not see before says nothing about the replicas. */
   restart(): void {
     for (const report of this.#reports.values()) report.seenAt = this.#now()
+    this.#activeSince = this.#now()
   }
 
   close(): void {
@@ -184,11 +189,24 @@ export class ReplicaReports {
   }
 
   #silentNow(): string {
-    return this.#silentOf(this.#ready()).join()
+    const ready = this.#ready()
+    return this.#isStarting(ready) ? 'starting' : this.#silentOf(ready).join()
+  }
+
+  /**
+   * Returns whether no replica is ready, and that may be because all of them begin: a hub that was active before them could say
+   * nothing while it was away, so it would announce their absence when it ends.
+   */
+  #isStarting(ready: readonly string[]): boolean {
+    return ready.length === 0 && this.#pods.size > 0 && !this.#isLate(this.#activeSince)
+  }
+
+  #isLate(at: number): boolean {
+    return this.#now() - at > 3 * this.#renewMs
   }
 
   #isOld(report: Report | undefined): boolean {
-    return report === undefined || this.#now() - report.seenAt > 3 * this.#renewMs
+    return report === undefined || this.#isLate(report.seenAt)
   }
 
   /** Returns whether a report has other content than before. */

@@ -33,6 +33,8 @@ export interface ReplicaReadiness {
   silent: readonly string[]
   /** Number of replicas that are not ready: they get no reviews. */
   unready: number
+  /** No replica is ready, and the active hub has begun too lately to say that this lasts: replicas begin when it does. */
+  isStarting?: boolean
 }
 
 /** FleetState is the fleet at one moment, as renderings and readiness need it. */
@@ -84,6 +86,11 @@ const hasNoReplica = ({ total, unready }: ReplicaReadiness): boolean => total ==
 export function isServed({ replicas }: Readiness): boolean {
   if (replicas === undefined) return true
   return replicas.serving === replicas.total && !hasNoReplica(replicas)
+}
+
+/** Returns the readiness without what is not known yet of replicas that begin: what was said of them before is left as it is. */
+export function withoutStarting(readiness: Readiness): Readiness {
+  return readiness.replicas?.isStarting === true ? { ...readiness, replicas: undefined } : readiness
 }
 
 const mostNamed = 3

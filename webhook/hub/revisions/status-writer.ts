@@ -44,7 +44,8 @@ function urgentPartOf(outcome: ProfileOutcome): unknown {
   if (outcome.state !== 'rendered') return [outcome.state, parents]
   const { digest, audit, approved, readiness } = outcome
   const isComplete = isReady(readiness) && isServed(readiness)
-  return [digest, audit, approved, isComplete, readiness.failed, parents]
+  const isStarting = readiness.replicas?.isStarting === true
+  return [digest, audit, approved, isComplete, isStarting, readiness.failed, parents]
 }
 
 function contentOf(outcome: ProfileOutcome): unknown {

@@ -5,7 +5,7 @@ import type { SeccoError } from '../../../src/lib/errors.js'
 import { sameJson } from '../../../src/lib/same-json.js'
 import { recordedApprovals } from '../../../src/seccomp/policy/approval.js'
 import { setCondition } from './conditions.js'
-import { readyCondition, type Readiness } from '../nodes/readiness.js'
+import { readyCondition, type Readiness, withoutStarting } from '../nodes/readiness.js'
 import { revisionsAfter } from './status-revisions.js'
 import { withSummary } from './summary.js'
 
@@ -89,6 +89,18 @@ function learningOf(
 const withoutReady = (conditions: readonly Condition[]): readonly Condition[] =>
   conditions.filter(({ type, status }) => type !== 'Ready' || status !== 'True')
 
+/** Returns the outcome, where Ready is true of this revision, without what replicas that begin do not serve yet. */
+function whileStarting<One extends ProfileOutcome>(
+  outcome: One,
+  conditions: readonly Condition[],
+  generation: number
+): One {
+  const before = conditions.find(({ type }) => type === 'Ready')
+  if (outcome.state !== 'rendered') return outcome
+  if (before?.status !== 'True' || before.observedGeneration !== generation) return outcome
+  return { ...outcome, readiness: withoutStarting(outcome.readiness) }
+}
+
 /**
  * Returns the profile with the outcome in its status: revision, the previous one, nodes, approvals, Ready (always
  * present, so that `kubectl wait` works) and summary. Returns the same object when nothing changes.
@@ -133,9 +145,10 @@ export function withOutcome(
   const conditions = before.conditions ?? []
   const generation = profile.metadata.generation ?? 1
   const isOther = before.revision !== undefined && before.revision !== status.revision
+  const kept = isOther ? withoutReady(conditions) : conditions
   const set = setCondition(
-    learningOf(isOther ? withoutReady(conditions) : conditions, observed),
-    conditionOf(outcome, generation, isOwnWorkload(profile)),
+    learningOf(kept, observed),
+    conditionOf(whileStarting(outcome, kept, generation), generation, isOwnWorkload(profile)),
     now
   )
   if (set !== conditions) status.conditions = [...set]

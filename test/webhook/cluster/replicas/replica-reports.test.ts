@@ -126,7 +126,11 @@ for (const [what, given, [serving, total, waiting, silent, unready = 0]] of tabl
   test(`who serves a revision: ${what}`, (t) => {
     const { reports } = rig(t, given)
     const expected = { serving, total, waiting, silent, unready }
-    t.strictSame(reports.of({ enforce: wanted }), expected)
+    const isStarting = total === 0 && unready > 0
+    t.strictSame(reports.of({ enforce: wanted }), {
+      ...expected,
+      ...(isStarting && { isStarting })
+    })
     t.end()
   })
 }
@@ -166,6 +170,28 @@ test('a report that is not renewed is not believed, and one that is stays', (t) 
   t.equal(reports.of({ enforce: wanted }).total, 1)
   view.removePod('a')
   t.equal(reports.of({ enforce: wanted }).total, 0)
+  t.end()
+})
+
+test('that no replica is ready is said once it lasts: all begin when the hub does', (t) => {
+  const { reports, settle, clock, news, view } = rig(t, {
+    a: { ready: 'False', report: served(wanted) }
+  })
+  const isStarting = () => reports.of({ enforce: wanted }).isStarting
+  clock.at = 44_000
+  t.equal(isStarting(), true)
+  const before = news()
+  clock.at = 46_000
+  t.equal(isStarting(), undefined, 'after 45 s')
+  settle('2', { a: served(wanted) })
+  t.equal(news(), before + 1, 'listeners are told')
+  reports.restart()
+  t.equal(isStarting(), true, 'another hub has become the active one')
+  view.putPod(readPod(podOf('a', { ready: 'True' })))
+  t.equal(isStarting(), undefined, 'one is ready')
+  clock.at = 100_000
+  view.putPod(readPod(podOf('a', { ready: 'False' })))
+  t.equal(isStarting(), undefined, 'one that ends while the hub is active is seen')
   t.end()
 })
 

@@ -53,6 +53,38 @@ test('what was observed holds for the next generation, too: its condition is not
   t.end()
 })
 
+test('replicas that begin with the hub leave Ready as it was of this revision, and of no other', (t) => {
+  const digests = ['a', 'b'].map((letter) => `sha256:${letter.repeat(64)}`)
+  const outcomeOf = (at: 0 | 1, total: number, isStarting?: boolean): ProfileOutcome => ({
+    ...{ state: 'rendered', digest: digests[at] ?? '', audit: digests[at] ?? '' },
+    readiness: {
+      ...{ ready: 2, total: 2, waiting: [], failed: [] },
+      replicas: {
+        ...{ serving: total, total, waiting: [], silent: [], unready: 1 - total },
+        ...(isStarting && { isStarting })
+      }
+    }
+  })
+  const profileAt = (generation: number, status?: SeccompProfile['status']): SeccompProfile => ({
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile', spec: {} },
+    metadata: { namespace: 'shop', name: 'web', generation },
+    ...(status && { status })
+  })
+  const readyOf = ({ status }: SeccompProfile) =>
+    status?.conditions?.find(({ type }) => type === 'Ready')?.status
+  const served = withOutcome(profileAt(1), outcomeOf(0, 1), now)
+  t.equal(readyOf(served), 'True')
+  t.equal(withOutcome(served, outcomeOf(0, 0, true), 'later'), served, 'nothing changes')
+  const lasting = withOutcome(served, outcomeOf(0, 0), 'later')
+  t.equal(readyOf(lasting), 'False', 'it lasts')
+  t.equal(readyOf(withOutcome(lasting, outcomeOf(0, 0, true), 'later')), 'False', 'it was said')
+  t.equal(readyOf(withOutcome(profileAt(1), outcomeOf(0, 0, true), now)), 'False', 'a new profile')
+  t.equal(readyOf(withOutcome(served, outcomeOf(1, 0, true), now)), 'False', 'another revision')
+  const edited = profileAt(2, served.status)
+  t.equal(readyOf(withOutcome(edited, outcomeOf(0, 0, true), now)), 'False', 'another mode')
+  t.end()
+})
+
 test('a status keeps earlier revisions, and those that the ladder names for as long as it does', (t) => {
   const readiness = { ready: 1, total: 1, waiting: [], failed: [] }
   const digestAt = (at: number) => `sha256:${at.toString(16).padStart(64, '0')}`
