@@ -15,6 +15,7 @@ interface ExportOptions {
   into?: string
   matchLabels?: string
   approvedBy?: string
+  force?: boolean
 }
 
 /** Reads labels from `app=web,tier=front`. */
@@ -41,6 +42,7 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
     .option('-o, --output <format>', `export as ${formats}`, 'oci')
     .option('--format <format>', 'do the same as -o')
     .option('--mode <mode>', 'render for audit or enforce', 'enforce')
+    .option('--force', 'export for enforce although no start was recorded, or its calls are denied')
     .option('--out <dir>', 'write into this folder (required for oci-artifact)')
     .option(
       '--into <config.json>',
@@ -55,7 +57,7 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
       'yaml: approve the content in the name of this user, who is to apply the document: a GitOps tool, for example'
     )
     .action(async (name: string, options: ExportOptions, command: Command) => {
-      const { out, into, matchLabels, approvedBy } = options
+      const { out, into, matchLabels, approvedBy, force } = options
       const option = options.format === undefined ? '-o' : '--format'
       const format = parseOutput(options.format ?? options.output, exportFormats, option)
       const mode = parseOutput(options.mode, ['audit', 'enforce'], '--mode') as ExportArgs['mode']
@@ -78,6 +80,7 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
             inCluster: kubeconfigOf(command) !== undefined,
             revisions: pathsOf(command, context).revisions,
             ...(out === undefined ? {} : { out }),
+            ...(force === undefined ? {} : { force }),
             ...(approvedBy === undefined ? {} : { approvedBy }),
             ...(matchLabels === undefined ? {} : { matchLabels: labelsOf(matchLabels) })
           })

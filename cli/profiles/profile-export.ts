@@ -4,6 +4,7 @@ import { labels, rootNamespace } from '../../src/api/names.js'
 import type { AnyObject } from '../../src/api/objects.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { pinOf, pinText } from '../../src/confinement/pin.js'
+import { mustBeExportable } from '../../src/confinement/start-gate.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { revisionPath } from '../../src/rules/profile-state.js'
 import {
@@ -21,12 +22,10 @@ import { exportArtifact } from '../../src/seccomp/export/oci-artifact.js'
 import { exportSpo } from '../../src/seccomp/export/spo.js'
 import {
   isRisky,
-  keyOfProfile,
   type StartRisk,
   startRiskOf,
   startRiskText
 } from '../../src/seccomp/review/start-risk.js'
-import { quoted } from '../../src/lib/shell-word.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { ensureFolder, writeDurable } from '../../src/lib/durable-file.js'
@@ -35,6 +34,7 @@ import { printLosses } from '../lib/losses.js'
 import type { ExportFormat } from './export-formats.js'
 import { mustGetProfile } from './profile.js'
 import { storeResolver } from '../lib/store-resolver.js'
+import { rulesOf } from './start-check.js'
 
 /**
  * Returns the bytes that the nodes have, if the hub has rendered the current profile. The hub knows the runtimes of its
@@ -57,6 +57,8 @@ export interface ExportArgs {
   format: ExportFormat
   mode: 'audit' | 'enforce'
   revisions: string
+  /** Export for enforce although a start under it can fail. */
+  force?: boolean
   /** Write into this folder instead of stdout; an artifact needs one. */
   out?: string
   /** `map`: select pods with these labels; default `secco.dev/profile: NAME`. */
@@ -176,14 +178,16 @@ async function emitArtifact(
   )
 }
 
-/** Warns that a container that gets this file can fail to start: outside Kubernetes nothing else asks before it is enforced. */
-function warnOfStart(io: Io, profile: SeccompProfile, risk: StartRisk): void {
+/** Rejects a file that enforces a start that can fail, unless it is forced or enforced already; then it warns. */
+async function checkStart(
+  io: Io,
+  store: Store,
+  profile: SeccompProfile,
+  { risk, force }: { risk: StartRisk; force: boolean | undefined }
+): Promise<void> {
   if (!isRisky(risk)) return
-  const key = quoted(keyOfProfile(profile))
-  io.stderr(
-    `warning: ${plain(startRiskText(profile, risk))}\n` +
-      `  next: let one start in audit first: secco profile export ${key} --mode audit\n`
-  )
+  mustBeExportable(profile, risk, { rules: await rulesOf(store, profile), force })
+  io.stderr(`warning: ${plain(startRiskText(profile, risk))}\n`)
 }
 
 /** `secco profile export NAME`: exports the rendered profile for other tools, or the document for another installation. */
@@ -213,7 +217,10 @@ export async function exportProfile(
     args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
   const bytes = delivered ?? renderProfile(profile, { mode: args.mode, resolve }).json
   const seccomp = JSON.parse(bytes) as LinuxSeccomp
-  if (args.mode === 'enforce') warnOfStart(io, profile, startRiskOf(profile, seccomp, resolve))
+  if (args.mode === 'enforce') {
+    const risk = startRiskOf(profile, seccomp, resolve)
+    await checkStart(io, store, profile, { risk, force: args.force })
+  }
   switch (format) {
     case 'oci':
       // Delivered bytes are printed exactly as the digest names them; others end with a newline.

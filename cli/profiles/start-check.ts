@@ -74,6 +74,10 @@ async function rulesAround(
   return [...byKey.values()]
 }
 
+/** Returns the rules that can give a profile to pods, as far as the person may read them. */
+export const rulesOf = (store: Reader, profile: SeccompProfile): Promise<SeccompRule[]> =>
+  rulesAround(store, [profile], homeOf(profile))
+
 interface CheckOptions {
   force: boolean | undefined
   nevertheless?: (key: string) => string

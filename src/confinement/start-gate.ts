@@ -6,6 +6,7 @@ import { mayMove } from '../rules/resolve.js'
 import type { Resolve } from '../seccomp/render/approved.js'
 import {
   approvedStartRisk,
+  exportedFile,
   type Filter,
   isBuiltOn,
   isRisky,
@@ -233,5 +234,38 @@ export function mustNotBeginToEnforce(
   throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${text}`, {
     field: 'force',
     hint: `${startRiskNext(profile, risk, { isWritten: isStored, by })}; to do it nevertheless ${nevertheless?.(key) ?? addForce}`
+  })
+}
+
+/**
+ * Returns why a file that enforces a profile has to be forced: a start under it can fail, and neither its ladder nor a rule
+ * enforces the newest revision yet. Undefined where it has not: outside Kubernetes the file is what enforces.
+ */
+export function obstacleToExport(
+  profile: SeccompProfile,
+  risk: StartRisk,
+  rules: readonly SeccompRule[]
+): string | undefined {
+  const isEnforced = enforcementsOf(profile, rules).some(({ revision }) => revision === undefined)
+  if (!isRisky(risk) || isEnforced) return undefined
+  return startRiskText(profile, risk)
+}
+
+/**
+ * Rejects to hand out such a file, unless a person forces it.
+ * @throws SeccoError INVALID_ARGUMENT naming the field `force`
+ */
+export function mustBeExportable(
+  profile: SeccompProfile,
+  risk: StartRisk,
+  { rules, force }: { rules: readonly SeccompRule[]; force: boolean | undefined }
+): void {
+  const why = force === true ? undefined : obstacleToExport(profile, risk, rules)
+  if (why === undefined) return
+  const text = `${why}; a container with this file is enforced from its start`
+  const next = startRiskNext(profile, risk, { isWritten: true, by: exportedFile })
+  throw new SeccoError('INVALID_ARGUMENT', `force: ${keyOfProfile(profile)}: ${text}`, {
+    field: 'force',
+    hint: `${next}; to do it nevertheless add \`--force\``
   })
 }

@@ -13,7 +13,10 @@ interface AssignedProfile {
 }
 
 /** ContainerFile says which filter of a profile a new container outside Kubernetes is to get: the newest of a mode, or a revision. */
-export type ContainerFile = Pick<Ladder, 'mode' | 'revision'>
+export type ContainerFile = Pick<Ladder, 'mode' | 'revision'> & {
+  /** Whether it is exported for enforce only if that is forced: a start under it can fail, and nobody decided to enforce it. */
+  isForced?: boolean
+}
 
 /**
  * Returns the filter that a new container outside Kubernetes is to get: by the ladder of its profile, else by the rule that
@@ -37,12 +40,13 @@ export function containerFileOf(
  */
 export function filterSource(
   { namespace, name }: Pick<AssignedProfile, 'namespace' | 'name'>,
-  { mode, revision }: ContainerFile
+  { mode, revision, isForced }: ContainerFile
 ): string {
   if (mode === 'learn') return 'the filter that `secco render --learn` prints'
   // The command exports what is approved now, and knows no earlier revision.
   if (revision !== undefined) return `the file ${revision.replace('sha256:', '')}.json of its node`
-  return `the filter that \`secco profile export ${quoted(`${namespace}/${name}`)} --mode ${mode}\` prints`
+  const force = isForced === true ? ' --force' : ''
+  return `the filter that \`secco profile export ${quoted(`${namespace}/${name}`)} --mode ${mode}${force}\` prints`
 }
 
 /** Returns how a container outside Kubernetes gets a profile in a mode: nothing assigns one there. */

@@ -132,9 +132,19 @@ export function startRiskText(profile: SeccompProfile, risk: StartRisk): string 
 /** What enforces a profile that was promoted. */
 export const ownLadder = 'its ladder'
 
+/** What enforces a profile where no webhook gives it: the file that a container is created with. */
+export const exportedFile = 'the exported file'
+
+/** Returns how one start is let run in audit, after `let one start in audit first`. */
+function auditFirst(key: string, by: string): string {
+  if (by === ownLadder) return `with \`secco promote ${key} audit --reason WHY\``
+  if (by === exportedFile) return `with \`secco profile export ${key} --mode audit\``
+  return `by the mode of ${by}`
+}
+
 /**
  * Returns what ends a risk, with commands that work as they are.
- * @param by what enforces the profile: `its ladder`, or a rule
+ * @param by what enforces the profile: `its ladder`, `the exported file`, or a rule
  */
 export function startRiskNext(
   profile: SeccompProfile,
@@ -143,14 +153,12 @@ export function startRiskNext(
 ): string {
   const { unseen, denied, blocked } = risk
   const key = quoted(keyOfProfile(profile))
-  const first =
-    by === ownLadder ? `with \`secco promote ${key} audit --reason WHY\`` : `by the mode of ${by}`
   const allow = isWritten
     ? `allow what it needs with \`secco profile call ${key} --allow ${denied.join(',')} --reason WHY\``
     : `keep ${listed(denied, mostNamed)} allowed, or let one start in audit first`
   const unblock = blocked.map((name) => `\`secco block ${name} --remove --reason WHY\``)
   return [
-    ...(unseen ? [`${startUnseenNext} ${first}`] : []),
+    ...(unseen ? [`${startUnseenNext} ${auditFirst(key, by)}`] : []),
     ...(denied.length === 0 ? [] : [allow]),
     ...(blocked.length === 0 ? [] : [`end the block with ${unblock.join(' and ')}`])
   ].join('; ')

@@ -1,11 +1,12 @@
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { exportProfile } from '../../../cli/profiles/profile-export.js'
 import type { Store } from '../../../src/store/store.js'
 import { captureIo } from '../../helpers/captured-io.js'
 import { instance, profileOf } from '../../helpers/instances.js'
 
-test('an export warns of a start that can fail, and only where it is enforced', async (t) => {
+test('a file that enforces a start that can fail is forced, unless people enforce it already', async (t) => {
   const spec = {
     seccomp: {
       defaultAction: 'SCMP_ACT_ERRNO' as const,
@@ -16,30 +17,52 @@ test('an export warns of a start that can fail, and only where it is enforced', 
   const unseen = profileOf(spec, { instances: [late] })
   const seen = profileOf(spec, { instances: [instance(0, ['read'])] })
   const denied = { ...seen, status: { ...seen.status, startup: { x86_64: ['acct', 'read'] } } }
-  // [what, the profile, the mode, what is said]
-  const table: [string, SeccompProfile, 'audit' | 'enforce', RegExp][] = [
-    ['no start was recorded', unseen, 'enforce', /^warning: No start .*was recorded/],
-    ['a call of the start is denied', denied, 'enforce', /^warning: recorded starts called acct/],
-    ['in audit nothing is denied', denied, 'audit', /^$/],
-    ['a start was recorded, and nothing of it is denied', seen, 'enforce', /^$/]
+  const enforced = { ...unseen, spec: { ...unseen.spec, ladder: { mode: 'enforce' as const } } }
+  const inAudit = { ...unseen, spec: { ...unseen.spec, ladder: { mode: 'audit' as const } } }
+  const key = `${unseen.metadata.namespace ?? ''}/${unseen.metadata.name}`
+  const rule = (mode: 'audit' | 'enforce'): SeccompRule => ({
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule' },
+    metadata: { namespace: unseen.metadata.namespace ?? '', name: 'r' },
+    spec: { podSelector: {}, profile: { name: unseen.metadata.name }, mode }
+  })
+  const audit = `let one start in audit first with \`secco profile export ${key} --mode audit\``
+  const forced = `to do it nevertheless add \`--force\``
+  type Row = [SeccompProfile, { mode: 'audit' | 'enforce'; force?: true; rules?: SeccompRule[] }]
+  // [what, the profile and how it is exported, why it is rejected, what is said where it is not]
+  const table: [string, Row, RegExp | undefined, RegExp][] = [
+    ['no start was recorded', [unseen, { mode: 'enforce' }], /No start .*was recorded/, /^$/],
+    ['its calls are denied', [denied, { mode: 'enforce' }], /recorded starts called acct/, /^$/],
+    ['forced', [unseen, { mode: 'enforce', force: true }], undefined, /^warning: No start /],
+    ['in audit nothing is denied', [denied, { mode: 'audit' }], undefined, /^$/],
+    ['its start may run', [seen, { mode: 'enforce' }], undefined, /^$/],
+    ['its ladder enforces it', [enforced, { mode: 'enforce' }], undefined, /^warning: No start /],
+    ['its ladder does not', [inAudit, { mode: 'enforce' }], /No start/, /^$/],
+    [
+      'a rule enforces it',
+      [unseen, { mode: 'enforce', rules: [rule('enforce')] }],
+      ...([undefined, /^warning: No start /] as const)
+    ],
+    ['a rule does not', [unseen, { mode: 'enforce', rules: [rule('audit')] }], /No start/, /^$/]
   ]
-  for (const [what, profile, mode, said] of table) {
+  for (const [what, [profile, { rules = [], ...how }], rejected, said] of table) {
     const { io, printed } = captureIo()
     const store = {
       get: (_kind: string, { name }: { name: string }) =>
         Promise.resolve(name === profile.metadata.name ? profile : undefined),
-      list: () => Promise.resolve([])
+      list: (kind: string) => Promise.resolve(kind === 'SeccompRule' ? rules : [])
     } as unknown as Store
     const { namespace = '', name } = profile.metadata
-    const args = { format: 'oci', mode, revisions: t.testdir({}) } as const
-    t.equal(await exportProfile(io, store, { namespace, name }, args), 0, what)
+    const args = { format: 'oci', revisions: t.testdir({}), ...how } as const
+    const exported = exportProfile(io, store, { namespace, name }, args)
+    if (rejected === undefined) {
+      t.equal(await exported, 0, what)
+      t.match(JSON.parse(printed.stdout), { syscalls: [{}] }, what)
+    } else {
+      const error = { code: 'INVALID_ARGUMENT', field: 'force', message: rejected }
+      const hint = profile === denied ? forced : new RegExp(`${audit}.*${forced}`)
+      await t.rejects(exported, { ...error, hint }, what)
+      t.equal(printed.stdout, '', `${what}: nothing is exported`)
+    }
     t.match(printed.stderr, said, what)
-    if (printed.stderr !== '')
-      t.match(
-        printed.stderr,
-        `next: let one start in audit first: secco profile export ${namespace}/${name} --mode audit`,
-        what
-      )
-    t.match(JSON.parse(printed.stdout), { syscalls: [{}] }, `${what}: it is printed all the same`)
   }
 })

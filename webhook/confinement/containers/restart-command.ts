@@ -2,6 +2,7 @@ import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import { containerFileOf, filterSource } from '../../../src/seccomp/review/new-pods.js'
+import { isRisky, ownStartRisk } from '../../../src/seccomp/review/start-risk.js'
 import { hasContent } from '../../../src/seccomp/policy/approval.js'
 import { indexedMode, type RuleMode } from '../../../src/confinement/rule-mode.js'
 import type { ContainerView } from './container-view.js'
@@ -55,7 +56,10 @@ function createWithFile({ id, state }: ContainerView, given: GivenProfile | unde
   // Without a ladder and a rule a container keeps its mode.
   const isDecided = profile.spec.ladder !== undefined || ruleMode !== undefined
   const isKept = !isDecided && (state === 'audit' || state === 'enforced')
-  const kept = { mode: state === 'audit' ? 'audit' : 'enforce' } as const
+  const kept =
+    state === 'audit'
+      ? ({ mode: 'audit' } as const)
+      : ({ mode: 'enforce', isForced: isRisky(ownStartRisk(profile)) } as const)
   return `${how} ${filterSource({ namespace, name }, isKept ? kept : containerFileOf(profile, ruleMode))}`
 }
 

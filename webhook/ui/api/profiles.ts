@@ -5,6 +5,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { withParents } from '../../../src/seccomp/render/extend.js'
 import { exportSpo } from '../../../src/seccomp/export/spo.js'
+import { mustBeExportable } from '../../../src/confinement/start-gate.js'
 import { applyProfile } from '../../../src/confinement/approving-store.js'
 import {
   mustBeApproved,
@@ -13,6 +14,7 @@ import {
 } from '../../../src/seccomp/policy/approval.js'
 import type { Resolve } from '../../../src/seccomp/render/approved.js'
 import { mergeObserved } from '../../../src/seccomp/review/merge.js'
+import { startRiskOf } from '../../../src/seccomp/review/start-risk.js'
 import { serializeDocument } from '../../../src/api/parse.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'
 import type { Call } from '../model/context.js'
@@ -63,14 +65,28 @@ async function exported(call: Call): Promise<unknown> {
   mustBeApproved(profile, noneStarts)
   if (result.rendering === undefined) throw new SeccoError('INVALID_DOCUMENT', result.problem)
   const { namespace = '', name } = profile.metadata
+  const isAudit = call.query['mode'] === 'audit'
+  const rendering = isAudit
+    ? renderProfile(profile, {
+        ...call.ui.sources.rendering(),
+        mode: 'audit',
+        resolve: derived.resolve
+      })
+    : result.rendering
+  if (!isAudit) {
+    const risk = startRiskOf(profile, rendering.seccomp, derived.resolve)
+    const force = call.query['force'] === 'true'
+    mustBeExportable(profile, risk, { rules: call.ui.sources.rules(), force })
+  }
   if (format === 'spo') {
-    const { object } = exportSpo(result.rendering.seccomp, { name, namespace })
+    const { object } = exportSpo(rendering.seccomp, { name, namespace })
     return { file: `${name}.spo.yaml`, text: stringify(object) }
   }
+  if (isAudit) return { file: `${name}.audit.json`, text: rendering.json }
   const { revision } = profile.status ?? {}
   const isOpen = revision !== undefined && !derived.hasHiddenParent(profile)
   const bytes = !isOpen ? undefined : await call.ui.sources.revision(revision)
-  return { file: `${name}.json`, text: bytes?.toString() ?? result.rendering.json }
+  return { file: `${name}.json`, text: bytes?.toString() ?? rendering.json }
 }
 
 /** Endpoints of one profile: read, write, extend, export, import, compare. */
@@ -179,7 +195,11 @@ export const profileRoutes: readonly Route[] = [
     needs: { verb: 'get', resource: 'seccompprofiles' },
     cli: 'secco profile export NAME',
     pages: ['/profiles/:namespace/:name'],
-    query: Type.Object({ format: Type.Optional(Type.Enum(['oci', 'yaml', 'spo'])) }),
+    query: Type.Object({
+      format: Type.Optional(Type.Enum(['oci', 'yaml', 'spo'])),
+      mode: Type.Optional(Type.Enum(['audit', 'enforce'])),
+      force: Type.Optional(Type.Enum(['true', 'false']))
+    }),
     response: Type.Object({ file: Type.String(), text: Type.String() }),
     handle: exported
   }),

@@ -2,6 +2,7 @@ import type { VNode } from 'preact'
 import { serializeDocument } from '../../../src/api/parse.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
+import { obstacleToExport } from '../../../src/confinement/start-gate.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { builtinProfile, builtinProfiles } from '../../../src/seccomp/render/builtin.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
@@ -10,6 +11,7 @@ import {
   sizeOfProfile,
   sizeText
 } from '../../../src/seccomp/review/profile-size.js'
+import { startRiskOf } from '../../../src/seccomp/review/start-risk.js'
 import { trailOf } from '../../../src/seccomp/review/trail.js'
 import type { Call } from '../model/context.js'
 import { plainTimes } from '../model/plain-times.js'
@@ -222,6 +224,8 @@ async function render({ ui, identity, params }: Call): Promise<View> {
     .slice(0, mostParents)
   const shown = { key, profile, possible, mayUpdate: await may('update') }
   const mayDelete = await may('delete')
+  const risk = startRiskOf(profile, rendering?.seccomp, derived.resolve)
+  const exportWhy = obstacleToExport(profile, risk, ui.sources.rules())
   return {
     title: key,
     still: true,
@@ -256,7 +260,7 @@ async function render({ ui, identity, params }: Call): Promise<View> {
           <Provenance rendering={rendering} />
         )}
         {documentPanel(shown)}
-        <ExportPanel profile={key} />
+        <ExportPanel profile={key} why={exportWhy} />
         {mayDelete && <DeletePanel profile={key} name={profile.metadata.name} />}
         <CommandPanel texts={commandsOf(key, profile, own === undefined)} />
       </>

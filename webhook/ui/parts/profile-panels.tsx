@@ -1,6 +1,7 @@
 import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { plural } from '../../../src/lib/plural.js'
+import { quoted } from '../../../src/lib/shell-word.js'
 import { allowedBy } from '../../../src/seccomp/review/profile-size.js'
 import { bySeverity } from '../../../src/seccomp/lint/lint-finding.js'
 import { lintSeccomp } from '../../../src/seccomp/lint/lint.js'
@@ -93,19 +94,35 @@ const formats = [
   ['spo', 'for the operator']
 ] as const
 
-/** Buttons that download the profile in each format. */
-export function ExportPanel({ profile }: { profile: string }): VNode {
+/**
+ * Buttons that download the profile in each format.
+ * @param why why a file for enforce has to be forced, where it has to: then the files are for audit
+ */
+export function ExportPanel(props: { profile: string; why: string | undefined }): VNode {
+  const { profile, why } = props
+  const [more, note] = why === undefined ? ['', ''] : ['&mode=audit', ', for audit']
   return (
-    <Panel id="h-exp" title="Export" class="no-print" body="row">
-      {formats.map(([format, word]) => (
-        <button
-          class="btn"
-          type="button"
-          data-export={`/api/v1/profiles/${profile}/export?format=${format}`}
-        >
-          {word}
-        </button>
-      ))}
+    <Panel id="h-exp" title="Export" class="no-print" body="stack">
+      <div class="row">
+        {formats.map(([format, word]) => {
+          const [query, what] = format === 'yaml' ? ['', ''] : [more, note]
+          return (
+            <button
+              class="btn"
+              type="button"
+              data-export={`/api/v1/profiles/${profile}/export?format=${format}${query}`}
+            >
+              {`${word}${what}`}
+            </button>
+          )
+        })}
+      </div>
+      {why !== undefined && (
+        <p class="small muted">
+          <Sentence text={why} />. For enforce all the same:{' '}
+          <InlineCommand text={`secco profile export ${quoted(profile)} --force`} />
+        </p>
+      )}
     </Panel>
   )
 }

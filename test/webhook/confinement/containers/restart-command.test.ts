@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { instance, profileOf } from '../../../helpers/instances.js'
 import { apiVersion } from '../../../../src/api/names.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import {
@@ -61,6 +62,17 @@ test('the command that restarts a container, with names that its author chose', 
     const profile = profileWith(ladder === undefined ? {} : { ladder })
     t.equal(restartCommand({ ...plain, state }, { profile, ruleMode }), how, `${what}: ${state}`)
   }
+  const { status } = profileOf({}, { instances: [instance(0, ['read'], { complete: false })] })
+  const unseen: SeccompProfile = { ...profileWith({}), ...(status && { status }) }
+  // [the state of the container, the mode of its rule, how, where no start was recorded]
+  const risky = [
+    ['enforced', none, exported('enforce --force')],
+    ['enforced', 'enforce', exported('enforce')],
+    ['audit', none, exported('audit')],
+    ['unconfined', none, exported('audit')]
+  ] as const
+  for (const [state, ruleMode, how] of risky)
+    t.equal(restartCommand({ ...plain, state }, { profile: unseen, ruleMode }), how, state)
   t.end()
 })
 
