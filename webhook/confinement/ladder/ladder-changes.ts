@@ -46,7 +46,7 @@ export class LadderChanges {
   async promote(call: ConfinementCall) {
     const { profile: key, dryRun, reason = '', ...options } = bodyOf(bodies.promote, call)
     if (dryRun !== true) mustHaveReason(reason)
-    const before = this.#mustHave(key)
+    const before = await this.#mustHave(key)
     const current = this.#modeBefore(key, before, options.mode)
     const ground = ladderView(this.#confinement, before)
     const evidence = evidenceText(ground)
@@ -91,7 +91,7 @@ export class LadderChanges {
 
   async rollback(call: ConfinementCall) {
     const { profile: key, reason, force } = bodyOf(bodies.rollback, call)
-    const before = this.#mustHave(key)
+    const before = await this.#mustHave(key)
     const step = (profile: SeccompProfile) =>
       rollbackLadder(profile, { by: call.actor, at: this.#now(), reason })
     const check = await stepCheck(this.#confinement, step(before), force)
@@ -119,7 +119,7 @@ export class LadderChanges {
   async allow(call: ConfinementCall) {
     const { profile: key, syscall, syscalls = [], reason = '', yes } = bodyOf(bodies.allow, call)
     const wanted = wantedOf([...(syscall === undefined ? [] : [syscall]), ...syscalls])
-    const before = this.#mustHave(key)
+    const before = await this.#mustHave(key)
     mustBeApproved(before, 'one syscall alone would start no container')
     mustNotBeBlocked(key, wanted, this.#confinement.profile(emergencyLabel))
     const by = { by: call.actor, at: this.#now(), reason: reason === '' ? 'denied' : reason }
@@ -160,7 +160,7 @@ export class LadderChanges {
 
   async mute(call: ConfinementCall) {
     const { profile: key, reason, remove = false, ...mute } = bodyOf(bodies.mute, call)
-    this.#mustHave(key)
+    await this.#mustHave(key)
     if (!remove) mustReach(this.#confinement, key, mute)
     const decision = { by: call.actor, at: this.#now(), reason }
     const mutes = remove || mute.comm !== undefined ? [mute] : this.#mutesOf(key, mute.syscall)
@@ -184,8 +184,9 @@ export class LadderChanges {
     return new Date(this.#confinement.sources.now()).toISOString()
   }
 
-  #mustHave(key: string): SeccompProfile {
-    const profile = this.#confinement.profile(key)
+  /** Returns the profile as it is stored: what this process follows may be older than what a person wrote a moment ago. */
+  async #mustHave(key: string): Promise<SeccompProfile> {
+    const profile = await this.#confinement.sources.store.get('SeccompProfile', refOfKey(key))
     if (profile !== undefined) return profile
     throw new SeccoError('NOT_FOUND', `SeccompProfile ${key} does not exist`, {
       hint: `list them with \`secco get profiles -n ${quoted(refOfKey(key).namespace)}\``

@@ -134,6 +134,22 @@ test('a mute in a profile is rejected where only a deleted profile of its name d
   t.match(await send('mute', body), { muted: [{ syscall: 'keyctl' }] }, 'its own denial')
 })
 
+test('a step is of the profile that is stored, also where this process has read an older one', async (t) => {
+  const { send, store } = await rig(t)
+  await store.update('SeccompProfile', ref, (stored) => ({ ...stored, spec: {} }))
+  const rejection = { message: /nothing is approved yet/ }
+  await t.rejects(send('promote', { mode: 'audit', reason: 'why' }), rejection)
+  await t.rejects(send('allow', { syscalls: ['getsid'], reason: 'why' }), {
+    code: 'APPROVAL_INVALID'
+  })
+  await store.apply('SeccompProfile', profile)
+  t.match(await send('promote', { mode: 'audit', reason: 'why' }), { changed: true })
+  await store.delete('SeccompProfile', ref)
+  const gone = { code: 'NOT_FOUND' }
+  await t.rejects(send('rollback', { reason: 'why' }), gone)
+  await t.rejects(send('mute', { syscall: 'keyctl', reason: 'why' }), gone)
+})
+
 test('several syscalls are shown as one difference', async (t) => {
   const { send, now } = await rig(t)
   const before = await now()
