@@ -189,7 +189,15 @@ interface Allowed {
   patch?: string
   /** New pods get an earlier revision, whatever is allowed. */
   pin?: Pin
-  restart: { key: string; name: string; node: string; command: string; state?: string }[]
+  /** `pod`: empty outside Kubernetes; a hub of an earlier version says nothing. */
+  restart: {
+    key: string
+    name: string
+    node: string
+    command: string
+    state?: string
+    pod?: string
+  }[]
 }
 
 /** Prints why new pods are denied the call all the same. */
@@ -253,9 +261,11 @@ export async function allowCall(
   io.stderr(`allowed in ${args.profile}; the hub renders and delivers the revision\n`)
   printPin(io, pin)
   printWait(io, args.profile, restart)
-  for (const { name, node, command, state } of restart) {
+  for (const { name, node, command, state, pod } of restart) {
     const runs = state === 'unconfined' ? 'runs without a filter' : 'keeps its filter'
-    io.stderr(`  ${plain(name)} on ${node} ${runs} until you run: ${plain(command)}\n`)
+    // No command of Secco makes a container outside Kubernetes again: the text says how.
+    const until = pod === '' ? 'until you' : 'until you run:'
+    io.stderr(`  ${plain(name)} on ${node} ${runs} ${until} ${plain(command)}\n`)
   }
   return 0
 }

@@ -50,12 +50,7 @@ function printCanary(io: Io, canary: NonNullable<LadderView['canary']>): void {
   )
 }
 
-function printLadder(
-  io: Io,
-  view: LadderAnswer,
-  output: 'table' | 'json' | 'yaml',
-  step: 'promote' | 'rollback'
-): void {
+function printLadder(io: Io, view: LadderAnswer, output: 'table' | 'json' | 'yaml'): void {
   if (output !== 'table') {
     printObject(io, output, view)
     return
@@ -64,8 +59,8 @@ function printLadder(
   const now = mode === '' ? 'as its rules say' : mode
   io.stdout(`${namespace}/${profile}: ${now} ${revision.slice(0, 19)}\n`)
   if (canary !== null) printCanary(io, canary)
-  // Who promotes sees the evidence on which the step was taken, which is kept with it.
-  if (step === 'promote' && would === undefined && evidence.length > 0) {
+  // Who takes a step sees the evidence on which it was taken.
+  if (would === undefined && evidence.length > 0) {
     io.stdout('evidence, as it was before the step:\n')
   }
   for (const line of evidence) io.stdout(`  ${plain(line)}\n`)
@@ -120,7 +115,7 @@ export async function promoteWorkload(
     ...(quietFor === undefined ? {} : { quietFor })
   }
   const view = await hub.ask<LadderAnswer>('/api/v1/promote', body)
-  printLadder(io, view, output, 'promote')
+  printLadder(io, view, output)
   if (args.dryRun && output === 'table') io.stderr(`${args.mode}: ${modeTexts[args.mode]}\n`)
   if (args.dryRun) io.stderr('dry run: nothing was changed\n')
   else if (output === 'table') {
@@ -138,7 +133,7 @@ export async function rollbackWorkload(
   output: 'table' | 'json' | 'yaml'
 ): Promise<number> {
   const view = await hub.ask<LadderAnswer>('/api/v1/rollback', args)
-  printLadder(io, view, output, 'rollback')
+  printLadder(io, view, output)
   if (output === 'table') printWait(io, view)
   return 0
 }

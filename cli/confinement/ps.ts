@@ -57,7 +57,7 @@ function columns(now: number, away: ReadonlySet<string>): Column<ContainerView>[
     { title: 'REVISION', value: (view) => (view.revision === '' ? '-' : revisionText(view)) },
     { title: 'STALE', value: ({ stale }) => (stale ? 'yes' : '-') },
     { title: 'DENIALS', value: ({ denials }) => String(denials) },
-    { title: 'RISK', value: ({ risk }) => `${risk} ${riskWord(risk)}` },
+    { title: 'RISK', value: riskText },
     { title: 'AGE', value: ({ startedAt }) => age(startedAt, now), wide: true },
     { title: 'RESTARTS', value: ({ restarts }) => String(restarts), wide: true },
     { title: 'CALLS MADE', value: ({ syscalls }) => syscallsText(syscalls), wide: true },
@@ -67,6 +67,10 @@ function columns(now: number, away: ReadonlySet<string>): Column<ContainerView>[
     { title: 'WHY', value: whyText, wide: true }
   ]
 }
+
+/** Formats a risk; that of a container that starts is not known. */
+const riskText = ({ risk, state }: ContainerView) =>
+  state === 'starting' ? '-' : `${risk} ${riskWord(risk)}`
 
 /** Formats a number of calls. A hub of an earlier version says 0 where it does not know it yet. */
 const syscallsText = (syscalls: number | null) =>
@@ -130,6 +134,13 @@ function printAway(io: Io, away: readonly AwayNode[], now: number): void {
 const isPartial = ({ missingNodes = 0, notReporting = [], awayNodes = [] }: Coverage): boolean =>
   missingNodes + notReporting.length + awayNodes.length > 0
 
+/** Says that containers run without a filter where nothing gives them one: such a container is as it should be. */
+function unaskedText(views: readonly ContainerView[]): string {
+  const open = views.filter(({ state }) => state === 'unconfined').length
+  const run = plural(open, 'container runs', 'containers run')
+  return open === 0 ? '' : ` ${run} without a filter, and nothing gives one: see \`secco ps\`.`
+}
+
 /** Says that no container is wrong: only of the nodes that report, where others do not. */
 function noneWrongText(coverage: Coverage): string {
   const none = 'No container differs from what it should be'
@@ -168,7 +179,9 @@ export async function listContainers(io: Io, hub: Hub, args: PsArgs): Promise<nu
     const code = printListing(io, args.output, {
       what: 'containers',
       rows,
-      ...(args.wrong && (views.length > 0 || !isKnown) ? { none: noneWrongText(coverage) } : {}),
+      ...(args.wrong && (views.length > 0 || !isKnown)
+        ? { none: noneWrongText(coverage) + unaskedText(views) }
+        : {}),
       columns: columns(args.now(), new Set(away.map(({ name }) => name))),
       name: ({ namespace, name, id }) => `container/${namespace}/${name}/${id}`,
       object: (view) => view,

@@ -1,6 +1,7 @@
 import type { Ladder } from '../../api/ladder.js'
 import { labels, rootNamespace } from '../../api/names.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
+import { revisionPath } from '../../rules/profile-state.js'
 import { quoted } from '../../lib/shell-word.js'
 import { isRisky, ownStartRisk, type StartRisk } from './start-risk.js'
 
@@ -44,7 +45,8 @@ export function filterSource(
 ): string {
   if (mode === 'learn') return 'the filter that `secco render --learn` prints'
   // The command exports what is approved now, and knows no earlier revision.
-  if (revision !== undefined) return `the file ${revision.replace('sha256:', '')}.json of its node`
+  if (revision !== undefined)
+    return `the file ${revisionPath(namespace, name, revision)} below the seccomp folder of its node`
   const force = isForced === true ? ' --force' : ''
   return `the filter that \`secco profile export ${quoted(`${namespace}/${name}`)} --mode ${mode}${force}\` prints`
 }

@@ -204,12 +204,13 @@ test('secco denials allow: a container without a filter keeps none', async (t) =
     revisionBefore: 'a',
     revisionAfter: 'b'
   }
-  for (const [state, says] of [
-    ['unconfined', /web on n1 runs without a filter until you run: /],
-    ['audit', /web on n1 keeps its filter until you run: /]
+  for (const [state, pod, says] of [
+    ['unconfined', 'web-1', /web on n1 runs without a filter until you run: docker /],
+    ['audit', 'web-1', /web on n1 keeps its filter until you run: docker /],
+    ['audit', '', /web on n1 keeps its filter until you docker /]
   ] as const) {
     const restart = [
-      { key: 'n1/web', name: 'web', node: 'n1', command: 'docker restart web', state }
+      { key: 'n1/web', name: 'web', node: 'n1', command: 'docker restart web', state, pod }
     ]
     const hub = await hubWith(t, 'hub', { '/api/v1/allow': { diff, applied: true, restart } })
     const { io, printed } = captureIo()

@@ -54,7 +54,7 @@ test('promote says which new pods get the mode, and where their containers are',
   }
 })
 
-test('promote says what is of before the step, and leaves no space at the end of a line', async (t) => {
+test('a step says what is of before it, and leaves no space at the end of a line', async (t) => {
   const evidence = ['1 container running: 1 enforced, 0 in audit']
   const answer = {
     ...{ namespace: 'shop', profile: 'web', workload: 'Deployment/web', mode: 'enforce' },
@@ -71,7 +71,7 @@ test('promote says what is of before the step, and leaves no space at the end of
   for (const [step, isBefore] of [
     ['promote', true],
     ['dry run', false],
-    ['rollback', false]
+    ['rollback', true]
   ] as const) {
     const { io, printed } = captureIo()
     const promoted = step === 'dry run' ? tried : answer

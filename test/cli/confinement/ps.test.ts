@@ -11,6 +11,13 @@ const rows = [
     true,
     [view('n1', 'a')],
     'No container differs from what it should be.\n'
+  ],
+  [
+    'ps --wrong, one is unconfined, and nothing asks for more',
+    true,
+    [view('n1', 'a'), view('n1', 'b', { state: 'unconfined' })],
+    'No container differs from what it should be. ' +
+      '1 container runs without a filter, and nothing gives one: see `secco ps`.\n'
   ]
 ] as const
 
@@ -28,12 +35,15 @@ test('ps names states and risks as the pages do', async (t) => {
   const items = [
     view('n1', 'a', { state: 'runtime-default', risk: 46 }),
     view('n1', 'b', { state: 'unconfined', risk: 100, unprotected }),
+    view('n1', 'd', { state: 'starting', risk: 0 }),
     view('n1', 'c', { risk: 20, revision: `sha256:${'a'.repeat(64)}`, profile: 'shop/web' })
   ]
   const hub = await hubWith(t, 'hub-a', { '/api/v1/containers': { items } })
   const { io, printed } = captureIo()
   await listContainers(io, hubOf([hub]), { ...psArgs, output: 'table', wrong: false })
   t.match(printed.stdout, /RuntimeDefault .* 46 medium *$/m)
+  t.match(printed.stdout, /starting .* - *$/m)
+  t.notMatch(printed.stdout, / 0 low/)
   t.match(printed.stdout, /unconfined \(not protected\) .* 100 high *$/m)
   t.match(printed.stdout, /enforced +web@aaaaaaaa .* 20 low *$/m)
 })

@@ -94,6 +94,7 @@ export class LadderChanges {
     const before = await this.#mustHave(key)
     const step = (profile: SeccompProfile) =>
       rollbackLadder(profile, { by: call.actor, at: this.#now(), reason })
+    const { evidence } = ladderView(this.#confinement, before)
     const check = await stepCheck(this.#confinement, step(before), force)
     const written = await call.store.update('SeccompProfile', refOfKey(key), (profile) => {
       mustNotTighten(profile, check.rules)
@@ -112,7 +113,7 @@ export class LadderChanges {
       })
     }
     const assignment = assignmentOf(this.#confinement, written, call.sees)
-    return { ...ladderView(this.#confinement, written), assignment, changed: true }
+    return { ...ladderView(this.#confinement, written), evidence, assignment, changed: true }
   }
 
   /** Returns what a profile would allow in addition; with `yes` it allows it. */
