@@ -5,7 +5,7 @@ import { planApproval } from './approve.js'
 import type { Resolve } from '../render/approved.js'
 import { type Completeness, completenessOf } from './completeness.js'
 import type { DeniedCall } from './denied-calls.js'
-import type { NodeLoss } from './lost-calls.js'
+import { askAgain, type NodeLoss } from './lost-calls.js'
 import { containerFileOf, newContainerText, newPodsText, runningCommand } from './new-pods.js'
 import { type Promotion, promotionOf } from './promotion.js'
 import { type SingleSource, singleSourceCalls } from './quorum.js'
@@ -98,6 +98,26 @@ function nextStep(
   if (ready.status !== 'True' || nodes === undefined || nodes.total === 0) {
     return `see how many nodes lack the revision with \`secco get profiles -n ${namespace}\``
   }
+  return deniedFirst(namespace, evidence) + whoGetsIt(profile, { ruleMode, resolve })
+}
+
+/** Returns what comes before anything else where denied calls wait for a decision. */
+function deniedFirst(namespace: string, evidence: Completeness['evidence']): string {
+  const denied = evidence.find(
+    ({ item, ok, next }) => item === 'denied' && !ok && next !== askAgain
+  )
+  return denied === undefined
+    ? ''
+    : `decide about each denied call with \`${runningCommand(namespace, 'secco denials')}\` (${denied.detail}); `
+}
+
+/** Returns which new pods or containers get an approved profile that the nodes have, and how others do. */
+function whoGetsIt(
+  profile: SeccompProfile,
+  { ruleMode, resolve }: { ruleMode: RuleMode; resolve: Resolve }
+): string {
+  const { namespace = rootNamespace, name } = profile.metadata
+  const full = `${namespace}/${name}`
   const { ladder, workload } = profile.spec
   const assigned = { namespace, name, workloadKind: workload?.kind ?? '' }
   if (ladder !== undefined && ladder.mode !== 'learn')

@@ -1,5 +1,6 @@
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import type { DeniedCall } from '../../../../src/seccomp/review/denied-calls.js'
 import { reviewOf } from '../../../../src/seccomp/review/review.js'
 import { seen, at, start, profileOf, hour } from '../../../helpers/instances.js'
 import { nothing } from '../../../helpers/seccomp-profiles.js'
@@ -42,6 +43,14 @@ test('the review of a profile', (t) => {
     }
   }
   t.match(review(ready).next, /secco\.dev\/profile: web/)
+  const waiting = { call: 'mount', name: 'mount', times: 3, by: ['web'], logged: false }
+  const decided = (denied: DeniedCall[]) =>
+    reviewOf(ready, start + 2 * hour, nothing, undefined, denied).next
+  t.match(decided([]), /^pods that are learned/)
+  t.match(
+    decided([waiting]),
+    /^decide about each denied call with `secco denials -n shop` \(denied: mount \(3 times, by web\)\); pods that are learned/
+  )
   const plain = { ...ready.spec, workload: { kind: 'Container' as const, name: 'web' } }
   t.match(
     review({ ...ready, spec: plain }).next,
