@@ -132,10 +132,12 @@ export async function tellStory(t: Test, between?: 'SIGKILL and start'): Promise
     await until('a call that the page does not show', () =>
       Promise.resolve(observed().includes('getrusage') ? true : undefined)
     )
+    const newer = page.getByRole('button', { name: 'Show the newer list' })
+    t.notOk(await newer.isVisible(), 'no newer list is known')
     await page.keyboard.press('Enter')
     await untilSaid(page, /changed since it was shown, and nothing was approved[^]*getrusage/)
     t.equal(profile()?.spec.seccomp, undefined, 'an older list approves nothing')
-    await page.getByRole('button', { name: 'Show the newer list' }).click()
+    await newer.click()
     await page.getByLabel('Include getrusage').waitFor()
     t.equal(await page.locator('#why').inputValue(), 'a week of staging', 'what was typed stays')
     await page.getByRole('button', { name: /^Approve/ }).click()
