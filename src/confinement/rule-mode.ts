@@ -13,6 +13,26 @@ export function profileOfRule({ metadata, spec }: SeccompRule): string | undefin
 }
 
 /**
+ * Returns the profile that a rule names and that does not exist, as `NAMESPACE/NAME`. A rule of the root namespace without a
+ * namespace of its profile means the profile of that name in each pod's namespace, so nothing is known to be missing.
+ * @param exists whether there is a profile of that key, or nobody may say that there is none
+ */
+export function missingProfileOf(
+  rule: SeccompRule,
+  exists: (namespace: string, name: string) => boolean
+): string | undefined {
+  const { mode, profile } = rule.spec
+  const { namespace: own = rootNamespace } = rule.metadata
+  if (mode === 'learn' || profile === undefined) return undefined
+  if (profile.namespace === undefined && own === rootNamespace) return undefined
+  return exists(profile.namespace ?? own, profile.name) ? undefined : profileOfRule(rule)
+}
+
+/** Returns what is wrong with a rule that names a missing profile: its pods do not get it. */
+export const missingProfileText = (key: string): string =>
+  `its profile ${key} does not exist: no pod gets it`
+
+/**
  * Returns the mode of the rule's profile where new pods get that and not the mode of the rule: people promoted the
  * profile. Undefined where the mode of the rule is used.
  */

@@ -208,7 +208,7 @@ export async function tellStory(t: Test, between?: 'SIGKILL and start'): Promise
     const [audit, enforce] = [await revision('audit'), await revision('enforce')]
     await admitted(audit.path)
     await open(`/review/${key}`)
-    await untilSaid(page, /Nothing would have been denied to 1 running container/)
+    await untilSaid(page, /Nothing else would have been denied to 1 running container/)
     const simulated = await runSecco(['simulate', key, '-o', 'json', '--state', secco.state])
     t.match(JSON.parse(simulated.stdout), { considered: 1, hit: 0 })
 

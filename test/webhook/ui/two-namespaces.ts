@@ -177,7 +177,15 @@ export async function startTwoNamespaces(t: Test) {
       }
     ],
     isElsewhere: () => false,
-    store: { update: () => Promise.resolve({}), list: () => Promise.resolve([]) }
+    store: {
+      ...{ update: () => Promise.resolve({}), list: () => Promise.resolve([]) },
+      get: (_kind: string, { namespace, name }: { namespace: string; name: string }) =>
+        Promise.resolve(
+          profiles.find(
+            ({ metadata }) => metadata.namespace === namespace && metadata.name === name
+          )
+        )
+    }
   } as unknown as ConfinementSources
   const confinement = startConfinement(sources)
   const containers = [

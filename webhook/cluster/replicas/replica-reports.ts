@@ -113,14 +113,14 @@ export class ReplicaReports {
   readonly #stops: (() => void)[]
   /** What listeners know about replicas that serve nothing. */
   #silent = ''
-  /** When this hub began, or became the active one. */
-  #activeSince: number
+  /** When this process began to follow the replicas' pods. */
+  readonly #followedSince: number
 
   constructor(options: ReplicaReportsOptions) {
     const { view, renewMs = defaultRenewMs } = options
     this.#options = options
     this.#renewMs = renewMs
-    this.#activeSince = this.#now()
+    this.#followedSince = this.#now()
     for (const pod of view.pods().values()) this.#note(pod)
     const timer = setInterval(() => this.#age(), renewMs / 3)
     timer.unref()
@@ -168,7 +168,6 @@ export class ReplicaReports {
   /** This hub has become the active one: what it could not see before says nothing about the replicas. */
   restart(): void {
     for (const report of this.#reports.values()) report.seenAt = this.#now()
-    this.#activeSince = this.#now()
   }
 
   close(): void {
@@ -194,11 +193,11 @@ export class ReplicaReports {
   }
 
   /**
-   * Returns whether no replica is ready, and that may be because all of them begin: a hub that was active before them could say
-   * nothing while it was away, so it would announce their absence when it ends.
+   * Returns whether no replica is ready, and that may be because all of them began with this process: it would announce an
+   * outage when it ends.
    */
   #isStarting(ready: readonly string[]): boolean {
-    return ready.length === 0 && this.#pods.size > 0 && !this.#isLate(this.#activeSince)
+    return ready.length === 0 && this.#pods.size > 0 && !this.#isLate(this.#followedSince)
   }
 
   #isLate(at: number): boolean {
@@ -219,14 +218,14 @@ export class ReplicaReports {
     return before?.text !== text
   }
 
-  /** Notes a pod; returns whether that changes which replicas are ready. */
+  /** Notes a pod; returns whether that changes which replicas there are, or which are ready. */
   #note(pod: ClusterPod | undefined, isGone = false): boolean {
     if (pod?.namespace !== this.#options.namespace || pod.labels[admissionRole] !== 'true')
       return false
-    const before = this.#pods.get(pod.name) === true
+    const before = this.#pods.get(pod.name)
     if (isGone) this.#pods.delete(pod.name)
     else this.#pods.set(pod.name, pod.isReplicaReady === true)
-    return before !== (this.#pods.get(pod.name) === true)
+    return before !== this.#pods.get(pod.name)
   }
 
   /** Reports become old without an event. */

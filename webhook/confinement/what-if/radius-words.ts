@@ -80,7 +80,7 @@ function earlierWords({ earlier = 0, unread = 0, unplaced = 0 }: RadiusSummary):
 
 /** Returns the sentences about a simulation: what would have been denied, and what is not known. */
 export function radiusWords(radius: RadiusSummary): string[] {
-  const { considered, without, hit, knownSince, missingNodes = 0 } = radius
+  const { considered, without, hit, knownSince, missingNodes = 0, denied = [] } = radius
   const some = plural(considered, 'running container')
   const limits = [
     ...(missingNodes === 0 ? [] : [`${missingNodesText(missingNodes)}.`]),
@@ -98,6 +98,7 @@ export function radiusWords(radius: RadiusSummary): string[] {
     return [`No ${isWhole ? 'running' : 'known'} container is affected.`, ...limits]
   if (considered === 0) return limits
   if (hit > 0) return [`${hit} of ${some} would have had denials.`, ...limits]
-  const what = isWhole ? 'Nothing' : 'Nothing of what is known'
+  const nothing = denied.length === 0 ? 'Nothing' : 'Nothing else'
+  const what = isWhole ? nothing : `${nothing} of what is known`
   return [`${what} would have been denied to ${some}.`, ...limits]
 }

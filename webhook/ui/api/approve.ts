@@ -72,7 +72,7 @@ export const approveRoutes: readonly Route[] = [
     response: Answer,
     async handle(call, { reason, allow, deny = [], force, expect, seen }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
-      const check = profileCheck(call.ui, {
+      const check = await profileCheck(call.ui, {
         ...{ force, nevertheless: forcedApproval }
       })
       const decide = (profile: SeccompProfile) =>
@@ -111,7 +111,7 @@ export const approveRoutes: readonly Route[] = [
     response: Answer,
     async handle(call, { reason, allow = [], deny = [], force }) {
       const decision = { by: call.identity.user, at: new Date(call.ui.now()).toISOString(), reason }
-      const check = profileCheck(call.ui, { force })
+      const check = await profileCheck(call.ui, { force })
       const after = await call.ui.store.update('SeccompProfile', refOf(call), (profile) => {
         const decided = decideCalls(profile, { ...decision, allow, deny })
         check(profile, decided)

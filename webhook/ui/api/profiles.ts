@@ -21,7 +21,7 @@ import type { Call } from '../model/context.js'
 import { compareSides } from '../model/compare.js'
 import { derivedOf } from '../model/derived.js'
 import { AnyObject, Force, reading, refOf, type Route, writing } from '../model/route.js'
-import { profileCheck } from '../model/start-check.js'
+import { profileCheck, rulesNow } from '../model/start-check.js'
 import { mustBeAllowed } from '../sessions/permissions.js'
 
 function whoOf({ identity, ui }: Call) {
@@ -76,7 +76,7 @@ async function exported(call: Call): Promise<unknown> {
   if (!isAudit) {
     const risk = startRiskOf(profile, rendering.seccomp, derived.resolve)
     const force = call.query['force'] === 'true'
-    mustBeExportable(profile, risk, { rules: call.ui.sources.rules(), force })
+    mustBeExportable(profile, risk, { rules: await rulesNow(call.ui), force })
   }
   if (format === 'spo') {
     const { object } = exportSpo(rendering.seccomp, { name, namespace })
@@ -139,7 +139,8 @@ export const profileRoutes: readonly Route[] = [
       const parsed = await documents.read('profile', { text: document, name: ref.name })
       const placed = { ...parsed, metadata: { ...parsed.metadata, ...ref } }
       const before = await call.ui.store.get('SeccompProfile', ref)
-      profileCheck(call.ui, { force })(before, placed)
+      const check = await profileCheck(call.ui, { force })
+      check(before, placed)
       await applyProfile(call.ui.store, placed, {
         ...whoOf(call),
         reason: 'applied as a document'
@@ -178,7 +179,7 @@ export const profileRoutes: readonly Route[] = [
     async handle(call, { add = [], remove = [], force }) {
       const ref = refOf(call)
       const { resolve } = derivedOf(call.ui.sources, call.ui.now())
-      const check = profileCheck(call.ui, { force })
+      const check = await profileCheck(call.ui, { force })
       await call.ui.store.update('SeccompProfile', ref, (profile) => {
         const after = withParents(profile, add, remove, whoOf(call))
         checkParents(after, resolve)
@@ -251,7 +252,7 @@ export const profileRoutes: readonly Route[] = [
         const isThere = before !== undefined
         // The hub writes what was observed, with its own rights.
         if (isThere) await mustBeAllowed(identity, updating, ref)
-        if (kind === 'profile') profileCheck(ui, { force })(before, profile)
+        if (kind === 'profile') (await profileCheck(ui, { force }))(before, profile)
         const decision = { ...whoOf(call), reason: 'imported' }
         if (kind === 'profile' || !isThere) await applyProfile(ui.store, profile, decision)
         if (seen !== undefined)

@@ -6,6 +6,7 @@ import {
 import { plainTimes } from '../model/plain-times.js'
 import { bodyOf } from './actions.js'
 import { type Answer, ask } from './api.js'
+import { replaced } from './live.js'
 import { newestAnswer } from './newest-answer.js'
 
 /** The choice that an approval would make. */
@@ -35,22 +36,38 @@ function shownOf(answer: Answer | undefined): Shown {
   }
 }
 
-/** Asks what a proposal would have denied, after the page is shown and after each tick. */
+/** Returns the choice of the ticks of a form. */
+function ticked(form: HTMLFormElement): Proposal {
+  const { allow = [], deny = [] } = bodyOf(form, null)
+  return { allow, deny }
+}
+
+/** Asks what a proposal would have denied, after the page is shown, after each tick, and when the page has loaded itself again. */
 export function startSimulation(): void {
   const place = document.querySelector<HTMLElement>('[data-simulate]')
   if (place === null) return
-  const words = document.querySelector('[data-simulate-words]')
   const { simulate: profile, allow = '' } = place.dataset
+  let proposal: Proposal = { allow: allow.split(' ').filter(Boolean), deny: [] }
+  /** The answer to an older choice is not shown; one to the same choice is, until a newer one is there. */
+  let isSame = false
   const simulate = newestAnswer(
-    (proposal: Proposal) => ask('POST', '/api/v1/simulate', { profile, proposal }),
+    (asked: Proposal) => ask('POST', '/api/v1/simulate', { profile, proposal: asked }),
     (answer) => {
+      if (answer === undefined && isSame) return
       const shown = shownOf(answer)
-      place.textContent = shown.hit
-      if (words !== null) words.textContent = shown.words
+      const [number, words] = ['[data-simulate]', '[data-simulate-words]'].map((selector) =>
+        document.querySelector(selector)
+      )
+      if (number) number.textContent = shown.hit
+      if (words) words.textContent = shown.words
     }
   )
-  void simulate({ allow: allow.split(' ').filter(Boolean), deny: [] })
+  void simulate(proposal)
   let wait: ReturnType<typeof setTimeout> | undefined
+  document.addEventListener(replaced, () => {
+    isSame = true
+    void simulate(proposal)
+  })
   document.addEventListener('change', (event) => {
     const field = event.target
     if (!(field instanceof HTMLInputElement) || field.type !== 'checkbox') return
@@ -58,8 +75,9 @@ export function startSimulation(): void {
     if (form === null || form.querySelector('[data-expect]') === null) return
     clearTimeout(wait)
     wait = setTimeout(() => {
-      const { allow: ticked = [], deny = [] } = bodyOf(form, null)
-      void simulate({ allow: ticked, deny })
+      isSame = false
+      proposal = ticked(form)
+      void simulate(proposal)
     }, settleMs)
   })
 }

@@ -1,7 +1,10 @@
 import { holdsUpNext } from '../../../src/api/node-condition-reasons.js'
 import { plural } from '../../../src/lib/plural.js'
 import type { ContainerCounts } from './containers.js'
+import { missingProfileOf, missingProfileText } from '../../../src/confinement/rule-mode.js'
+import { rootNamespace } from '../../../src/api/names.js'
 import { givenRevisions } from '../../../src/rules/resolve.js'
+import { existsFor } from './rules.js'
 import type { UiSources } from './sources.js'
 import { type NodeProblem, nodeProblems } from '../../views/node-problems.js'
 import { unidentifiedNext } from '../../views/unidentified.js'
@@ -183,9 +186,17 @@ function objectChecks(sources: UiSources, nodes: readonly NodeView[]): Check[] {
   )
   const problems = sources.problems().map(({ where, message }) => ({ name: where, message }))
   const { problems: wrong, rules } = sources.snapshot()
-  const wrongRules = wrong
-    .filter(({ rule }) => sources.isReadable(rule.split('/')[0] ?? ''))
-    .map(({ rule, message }) => ({ name: rule, message }))
+  const exists = existsFor(sources)
+  const wrongRules = [
+    ...wrong
+      .filter(({ rule }) => sources.isReadable(rule.split('/')[0] ?? ''))
+      .map(({ rule, message }) => ({ name: rule, message })),
+    ...sources.rules().flatMap((rule) => {
+      const missing = missingProfileOf(rule, exists)
+      const name = `${rule.metadata.namespace ?? rootNamespace}/${rule.metadata.name}`
+      return missing === undefined ? [] : [{ name, message: missingProfileText(missing) }]
+    })
+  ]
   return [
     ofNodes(
       nodes,
@@ -233,7 +244,7 @@ function enforcementChecks(
     newest,
     stale === 0,
     stale === 0 ? 'all' : `${plural(stale, 'container runs', 'containers run')} another revision`,
-    'secco ps -A --wrong lists them with the revision of each: restart them'
+    'secco ps -A --wrong lists them with the revision of each: restart pods, and create others again with the newer filter'
   )
   return [
     check(

@@ -1,7 +1,9 @@
 import type { LabelSelector, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../../src/api/names.js'
+import { missingProfileOf, missingProfileText } from '../../../src/confinement/rule-mode.js'
 import { oncePer } from '../../../src/lib/once-per.js'
 import { compileRules } from '../../../src/rules/rule.js'
+import type { UiSources } from './sources.js'
 
 /** A rule in its order, with its problems. */
 export interface RuleLine {
@@ -53,8 +55,15 @@ function shadows(first: SeccompRule, later: SeccompRule): boolean {
   )
 }
 
-/** Lists rules in the order in which they are asked, and marks those that can never win. Pure. */
-export function ruleLines(rules: readonly SeccompRule[]): RuleLine[] {
+/**
+ * Lists rules in the order in which they are asked, and marks those that can never win or name a profile that does not exist.
+ * Pure.
+ * @param exists see `missingProfileOf`
+ */
+export function ruleLines(
+  rules: readonly SeccompRule[],
+  exists: Parameters<typeof missingProfileOf>[1] = () => true
+): RuleLine[] {
   const byKey = new Map(
     rules.map((rule) => [`${rule.metadata.namespace ?? rootNamespace}/${rule.metadata.name}`, rule])
   )
@@ -67,12 +76,16 @@ export function ruleLines(rules: readonly SeccompRule[]): RuleLine[] {
     const shadow = neighbours.find((first) => shadows(first, rule))
     neighbours.push(rule)
     before.set(homeOf(rule), neighbours)
+    const missing = missingProfileOf(rule, exists)
     return [
       {
         key,
         rule,
         shadowedBy: shadow?.metadata.name,
-        problems: problems.filter((one) => one.rule === key).map(({ message }) => message)
+        problems: [
+          ...problems.filter((one) => one.rule === key).map(({ message }) => message),
+          ...(missing === undefined ? [] : [missingProfileText(missing)])
+        ]
       }
     ]
   })
@@ -94,4 +107,15 @@ export function selectorText(selector: LabelSelector | undefined): string {
   )
   const all = [...labels, ...expressions]
   return all.length === 0 ? 'every pod' : all.join(', ')
+}
+
+/** Returns whether there is a profile of a key, or its namespace is one that the person may not read. */
+export function existsFor({
+  profiles,
+  isReadable
+}: Pick<UiSources, 'profiles' | 'isReadable'>): Parameters<typeof missingProfileOf>[1] {
+  const keys = new Set(
+    profiles().map(({ metadata }) => `${metadata.namespace ?? rootNamespace}/${metadata.name}`)
+  )
+  return (namespace, name) => keys.has(`${namespace}/${name}`) || !isReadable(namespace)
 }

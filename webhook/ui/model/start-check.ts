@@ -1,3 +1,5 @@
+import { rootNamespace } from '../../../src/api/names.js'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { keyOfProfile } from '../../../src/seccomp/review/start-risk.js'
 import {
@@ -15,27 +17,40 @@ import type { Proposal } from './proposal.js'
 /** Returns the objects before and after a write, among the profiles and rules that the person may read. */
 function sidesOf(
   { sources }: Pick<Ui, 'sources'>,
+  rules: readonly SeccompRule[],
   before: SeccompProfile | undefined,
   after: SeccompProfile
 ) {
   const others = sources.profiles().filter((one) => keyOfProfile(one) !== keyOfProfile(after))
   const stored = {
     profiles: before === undefined ? others : [...others, before],
-    rules: sources.rules()
+    rules
   }
   return [stored, withProfile(stored, after)] as const
 }
 
 /**
+ * Returns the rules that are stored now and that the person may read: the watch of this process hears of one that was just
+ * written a moment later. Without an answer of the store, the rules are those that the process knows.
+ */
+export async function rulesNow({ sources }: Pick<Ui, 'sources'>): Promise<readonly SeccompRule[]> {
+  const stored = await sources.storedRules().catch(() => undefined)
+  const isReadable = ({ metadata: { namespace = rootNamespace } }: SeccompRule) =>
+    sources.isReadable(namespace)
+  return stored?.filter(isReadable) ?? sources.rules()
+}
+
+/**
  * Returns a check of what is about to be written: it does not begin to enforce a start that can fail, unless it is forced.
  */
-export function profileCheck(
+export async function profileCheck(
   ui: Pick<Ui, 'sources' | 'now'>,
   options: Pick<GateOptions, 'force' | 'nevertheless'>
-): (before: SeccompProfile | undefined, after: SeccompProfile) => void {
+): Promise<(before: SeccompProfile | undefined, after: SeccompProfile) => void> {
+  const rules = await rulesNow(ui)
   const { resolve } = derivedOf(ui.sources, ui.now())
   return (before, after) => {
-    mustNotBeginToEnforce(...sidesOf(ui, before, after), { ...options, resolve })
+    mustNotBeginToEnforce(...sidesOf(ui, rules, before, after), { ...options, resolve })
   }
 }
 
@@ -48,7 +63,7 @@ export function obstacleToProposal(
   const { resolve } = derivedOf(ui.sources, ui.now())
   try {
     const after = proposedProfile(profile, { allow })
-    return obstacleToStart(...sidesOf(ui, profile, after), { resolve })
+    return obstacleToStart(...sidesOf(ui, ui.sources.rules(), profile, after), { resolve })
   } catch {
     return undefined
   }

@@ -12,6 +12,7 @@ import {
   sizeText
 } from '../../../src/seccomp/review/profile-size.js'
 import { startRiskOf } from '../../../src/seccomp/review/start-risk.js'
+import { hasContent } from '../../../src/seccomp/policy/approval.js'
 import { trailOf } from '../../../src/seccomp/review/trail.js'
 import type { Call } from '../model/context.js'
 import { plainTimes } from '../model/plain-times.js'
@@ -186,7 +187,8 @@ function commandsOf(key: string, profile: SeccompProfile, isBuiltin: boolean): s
   // The verbs of profiles read the store, which has none that ships with Secco.
   if (isBuiltin) return [`secco get profiles ${profile.metadata.name} --builtin -o yaml`]
   const pin = pinOf(profile)
-  const own = [`secco profile show ${key}`, `secco profile export ${key}`]
+  const exported = hasContent(profile.spec) ? [`secco profile export ${key}`] : []
+  const own = [`secco profile show ${key}`, ...exported]
   return pin === undefined ? own : [...own, pin.leave]
 }
 
@@ -260,7 +262,7 @@ async function render({ ui, identity, params }: Call): Promise<View> {
           <Provenance rendering={rendering} />
         )}
         {documentPanel(shown)}
-        <ExportPanel profile={key} why={exportWhy} />
+        <ExportPanel profile={key} why={exportWhy} isApproved={hasContent(profile.spec)} />
         {mayDelete && <DeletePanel profile={key} name={profile.metadata.name} />}
         <CommandPanel texts={commandsOf(key, profile, own === undefined)} />
       </>

@@ -9,7 +9,7 @@ import type { Containers } from '../model/containers.js'
 import type { Call } from '../model/context.js'
 import { type Derived, derivedOf, profileHref } from '../model/derived.js'
 import type { InventoryItem } from '../model/inventory.js'
-import { type RuleLine, ruleLines, selectorText } from '../model/rules.js'
+import { type RuleLine, existsFor, ruleLines, selectorText } from '../model/rules.js'
 import { counted, listPage } from '../parts/format.js'
 import { ActionForm, Of } from '../parts/forms.js'
 import { ModeMark, NotedTag, Tag } from '../parts/marks.js'
@@ -216,7 +216,7 @@ async function decide(call: Call, picked: InventoryItem | undefined): Promise<Te
 
 async function render(call: Call): Promise<View> {
   const { ui, identity, query } = call
-  const lines = ruleLines(ui.sources.rules())
+  const lines = ruleLines(ui.sources.rules(), existsFor(ui.sources))
   const { byKey } = derivedOf(ui.sources, ui.now())
   const may = {
     write: await identity.can('update', 'seccomprules'),

@@ -10,7 +10,7 @@ import type { Rendering } from '../../../src/seccomp/render/render.js'
 import { keyOf } from '../model/derived.js'
 import { ActionForm, FormError } from './forms.js'
 import { Tag } from './marks.js'
-import { Empty, InlineCommand, Panel, Sentence } from './panels.js'
+import { Command, Empty, InlineCommand, Panel, Sentence } from './panels.js'
 import { Table } from './table.js'
 
 const mostFindings = 20
@@ -94,34 +94,45 @@ const formats = [
   ['spo', 'for the operator']
 ] as const
 
-/**
- * Buttons that download the profile in each format.
- * @param why why a file for enforce has to be forced, where it has to: then the files are for audit
- */
-export function ExportPanel(props: { profile: string; why: string | undefined }): VNode {
-  const { profile, why } = props
+interface ExportProps {
+  profile: string
+  /** Why a file for enforce has to be forced, where it has to: then the files are for audit. */
+  why: string | undefined
+  /** Whether something is approved: else there is no file yet, only the document. */
+  isApproved: boolean
+}
+
+/** Buttons that download the profile in each format. */
+export function ExportPanel({ profile, why, isApproved }: ExportProps): VNode {
   const [more, note] = why === undefined ? ['', ''] : ['&mode=audit', ', for audit']
   return (
     <Panel id="h-exp" title="Export" class="no-print" body="stack">
       <div class="row">
-        {formats.map(([format, word]) => {
-          const [query, what] = format === 'yaml' ? ['', ''] : [more, note]
-          return (
-            <button
-              class="btn"
-              type="button"
-              data-export={`/api/v1/profiles/${profile}/export?format=${format}${query}`}
-            >
-              {`${word}${what}`}
-            </button>
-          )
-        })}
+        {formats
+          .filter(([format]) => isApproved || format === 'yaml')
+          .map(([format, word]) => {
+            const [query, what] = format === 'yaml' ? ['', ''] : [more, note]
+            return (
+              <button
+                class="btn"
+                type="button"
+                data-export={`/api/v1/profiles/${profile}/export?format=${format}${query}`}
+              >
+                {`${word}${what}`}
+              </button>
+            )
+          })}
       </div>
-      {why !== undefined && (
-        <p class="small muted">
-          <Sentence text={why} />. For enforce all the same:{' '}
-          <InlineCommand text={`secco profile export ${quoted(profile)} --force`} />
-        </p>
+      {!isApproved && (
+        <p class="small muted">Nothing is approved: there is no file for a runtime yet.</p>
+      )}
+      {isApproved && why !== undefined && (
+        <>
+          <p class="small muted">
+            <Sentence text={why} />. For enforce all the same:
+          </p>
+          <Command text={`secco profile export ${quoted(profile)} --force`} />
+        </>
       )}
     </Panel>
   )

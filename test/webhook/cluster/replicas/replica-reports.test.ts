@@ -186,12 +186,17 @@ test('that no replica is ready is said once it lasts: all begin when the hub doe
   settle('2', { a: served(wanted) })
   t.equal(news(), before + 1, 'listeners are told')
   reports.restart()
-  t.equal(isStarting(), true, 'another hub has become the active one')
+  t.equal(isStarting(), undefined, 'who becomes the active one has seen the pods before')
   view.putPod(readPod(podOf('a', { ready: 'True' })))
   t.equal(isStarting(), undefined, 'one is ready')
   clock.at = 100_000
   view.putPod(readPod(podOf('a', { ready: 'False' })))
   t.equal(isStarting(), undefined, 'one that ends while the hub is active is seen')
+  view.removePod('a')
+  const without = news()
+  view.putPod(readPod(podOf('b', { ready: 'False' })))
+  t.equal(news(), without + 1, 'a pod that is not ready comes where there was none')
+  t.match(reports.of({ enforce: wanted }), { total: 0, unready: 1 })
   t.end()
 })
 

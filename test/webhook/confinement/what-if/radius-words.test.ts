@@ -35,13 +35,13 @@ test('a simulation says that nothing is denied only of what is known', (t) => {
       'something is denied already',
       { denied: ['keyctl', 'mount'] },
       true,
-      /^Nothing would .* What is denied already is not simulated: keyctl, mount\.$/
+      /^Nothing else would .* What is denied already is not simulated: keyctl, mount\.$/
     ],
     [
       'something is denied already, and a part of it would be still',
       { denied: ['keyctl', 'mount', 'socket:0=0x26'], still: ['socket:0=0x26'] },
       true,
-      /^Nothing .* Denied now, and allowed then: keyctl, mount\. Denied now, and denied still: socket:0=0x26\.$/
+      /^Nothing else would .* Denied now, and allowed then: keyctl, mount\. Denied now, and denied still: socket:0=0x26\.$/
     ],
     [
       'all of it still',

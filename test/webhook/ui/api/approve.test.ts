@@ -19,7 +19,7 @@ test('an approval of what was shown takes no observation that arrives before it 
     ...{ profiles: () => [shown], everyProfile: () => [shown], isReadable: () => true },
     ...{ rendering: () => ({}), denials: () => [], denialViews: () => [], onChange: () => nothing },
     ...{ denialsKnownSince: nothing, missing: () => [], nodes: () => [], states: () => [] },
-    rules: () => []
+    ...{ rules: () => [], storedRules: () => Promise.resolve([]) }
   } as unknown as UiSources
   const decision = { by: 'olga', at: new Date(now).toISOString(), reason: 'seen' }
   const expect = derivedOf(sources, now).digest(approveObserved(shown, decision))

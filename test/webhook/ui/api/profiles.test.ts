@@ -1,5 +1,6 @@
 import { t, test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import type { SeccompRule } from '../../../../src/api/seccomp-rule.js'
 import { instance, profileOf } from '../../../helpers/instances.js'
 import { startUiRig } from '../rig.js'
 
@@ -47,10 +48,67 @@ for (const [what, profile, isForced] of table) {
     t.notOk(forced.includes('SCMP_ACT_LOG'), 'they are denied')
     t.equal((await get(url('?format=yaml'))).statusCode, 200, 'a document enforces nothing')
     const page = (await get(`/profiles/${key}`)).body
-    t.equal(page.includes(`secco profile export ${key} --force`), isForced)
+    const said = page.replaceAll(/<[^>]+>/g, '')
+    t.equal(said.includes(`secco profile export ${key} --force`), isForced)
     t.equal(page.includes('OCI JSON, for audit'), isForced)
     const shown = /data-export="([^"]*format=(?:oci|spo)[^"]*)"/g
     for (const [, href = ''] of page.matchAll(shown))
       t.equal((await get(href.replaceAll('&amp;', '&'))).statusCode, 200, 'each button works')
   })
 }
+
+test('of a profile with nothing approved the page offers its document, and no command that would be rejected', async (t) => {
+  const { status = {} } = unseen
+  const learned: SeccompProfile = {
+    ...profileOf({}, {}),
+    status: { ...status, startup: { x86_64: ['acct', 'read'] } }
+  }
+  const { app, get } = await startUiRig({ objects: [learned] })
+  t.teardown(() => app.close())
+  const page = (await get(`/profiles/${key}`)).body
+  t.match(page, /Nothing is approved: there is no file for a runtime yet/)
+  t.same(
+    [...page.matchAll(/data-export="[^"]*format=(\w+)/g)].map(([, format]) => format),
+    ['yaml']
+  )
+  t.notMatch(page, /secco profile export|its revision denies/)
+})
+
+test('a rule that was just written counts, also where this process has not heard of it', async (t) => {
+  const rule: SeccompRule = {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule' },
+    metadata: { namespace: unseen.metadata.namespace ?? '', name: 'r' },
+    spec: { podSelector: {}, mode: 'enforce', profile: { name: unseen.metadata.name } }
+  }
+  const learned: SeccompProfile = {
+    ...unseen,
+    spec: {},
+    status: { ...unseen.status, observed: { x86_64: ['read'] } }
+  }
+  const rig = await startUiRig({ objects: [learned, rule], rules: () => [] })
+  t.teardown(() => rig.app.close())
+  const url = `/api/v1/profiles/${key}/approve`
+  t.match((await rig.send('POST', url, { reason: 'x' })).json(), {
+    ...{ code: 'INVALID_ARGUMENT', message: /^force: .*the rule .*\/r enforces it at once/ }
+  })
+  t.equal((await rig.send('POST', url, { reason: 'x', force: true })).statusCode, 200)
+})
+
+test('a rule that names a profile which does not exist is a problem, on its page and of the doctor', async (t) => {
+  const ruleOf = (namespace: string, name: string, profile: { name: string }): SeccompRule => ({
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompRule', metadata: { namespace, name } },
+    spec: { podSelector: { matchLabels: { app: name } }, mode: 'enforce', profile }
+  })
+  const missing = 'its profile shop/nope does not exist: no pod gets it'
+  const rules = [
+    ruleOf('shop', 'typo', { name: 'nope' }),
+    ruleOf('shop', 'right', { name: unseen.metadata.name }),
+    ruleOf('secco-system', 'each', { name: 'nope' })
+  ]
+  const rig = await startUiRig({ objects: [unseen, ...rules] })
+  t.teardown(() => rig.app.close())
+  for (const path of ['/rules', '/doctor']) {
+    const said = (await rig.get(path)).body.replaceAll(/<[^>]+>/g, '')
+    t.equal(said.split(missing).length - 1, 1, path)
+  }
+})
