@@ -50,7 +50,12 @@ async function deliveredBytes(
   if (revision === undefined || ready?.observedGeneration !== profile.metadata.generation)
     return undefined
   const file = join(revisions, `${revision.replace('sha256:', '')}.json`)
-  return io.readFile(file).catch(() => undefined)
+  const bytes = await io.readFile(file).catch(() => undefined)
+  if (bytes === undefined || digestOf(bytes) === revision) return bytes
+  io.stderr(
+    `warning: ${plain(file)} is not what its name says: it was changed, and is not exported\n`
+  )
+  return undefined
 }
 
 export interface ExportArgs {

@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { exportProfile } from '../../../cli/profiles/profile-export.js'
 import type { Store } from '../../../src/store/store.js'
+import { digestOf } from '../../../src/lib/digest.js'
 import { captureIo } from '../../helpers/captured-io.js'
 import { instance, profileOf } from '../../helpers/instances.js'
 
@@ -63,6 +65,43 @@ test('a file that enforces a start that can fail is forced, unless people enforc
       await t.rejects(exported, { ...error, hint }, what)
       t.equal(printed.stdout, '', `${what}: nothing is exported`)
     }
+    t.match(printed.stderr, said, what)
+  }
+})
+
+test('a revision whose file was changed is rendered again, and the change is said', async (t) => {
+  const seccomp = { defaultAction: 'SCMP_ACT_ERRNO' as const }
+  const learned = profileOf({ seccomp }, { instances: [instance(0, ['read'])] })
+  const { namespace = '', name } = learned.metadata
+  const whole = JSON.stringify({ defaultAction: 'SCMP_ACT_KILL' })
+  const hex = (text: string) => digestOf(text).replace('sha256:', '')
+  const revisions = t.testdir({
+    [`${hex(whole)}.json`]: whole,
+    [`${'e'.repeat(64)}.json`]: JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW' })
+  })
+  // [what, the revision that the hub delivers, what is exported, what is said]
+  const table: [string, string, RegExp, RegExp][] = [
+    ['as it was delivered', hex(whole), /SCMP_ACT_KILL/, /^$/],
+    ['changed', 'e'.repeat(64), /"defaultAction": ?"SCMP_ACT_ERRNO"/, /^warning: .*was changed/]
+  ]
+  for (const [what, digest, exported, said] of table) {
+    const status = {
+      ...learned.status,
+      revision: `sha256:${digest}`,
+      conditions: [
+        { type: 'Ready', status: 'True', reason: 'x', message: '', lastTransitionTime: '' } as const
+      ]
+    }
+    const { io, printed } = captureIo()
+    const store = {
+      get: (_kind: string, asked: { name: string }) =>
+        Promise.resolve(asked.name === name ? { ...learned, status } : undefined),
+      list: () => Promise.resolve([])
+    } as unknown as Store
+    const files = { ...io, readFile: (path: string) => readFile(path, 'utf8') }
+    const args = { format: 'oci', mode: 'enforce', revisions } as const
+    t.equal(await exportProfile(files, store, { namespace, name }, args), 0, what)
+    t.match(printed.stdout, exported, what)
     t.match(printed.stderr, said, what)
   }
 })
