@@ -1,11 +1,10 @@
 import { machine } from 'node:os'
-import { rootNamespace } from '../../src/api/names.js'
+import { rootNamespace, revisionPath } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import {
   learnedFrom,
   type ProfileState,
-  type RevisionState,
-  revisionPath
+  type RevisionState
 } from '../../src/rules/profile-state.js'
 import { previousRevisionOf } from '../../src/rules/previous-revision.js'
 import { buildSnapshot, type Snapshot } from '../../src/rules/snapshot.js'

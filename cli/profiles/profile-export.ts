@@ -1,12 +1,11 @@
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
-import { labels, rootNamespace } from '../../src/api/names.js'
+import { labels, rootNamespace, revisionPath } from '../../src/api/names.js'
 import type { AnyObject } from '../../src/api/objects.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { pinOf, pinText } from '../../src/confinement/pin.js'
 import { mustBeExportable } from '../../src/confinement/start-gate.js'
 import { SeccoError } from '../../src/lib/errors.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
 import {
   approvedAs,
   mustBeApproved,

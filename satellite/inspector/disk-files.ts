@@ -1,7 +1,7 @@
+import { revisionPath } from '../../src/api/names.js'
 import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import type { RevisionRef } from '../../src/api/gen/hub.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
 import { digestOf } from '../../src/lib/digest.js'
 import { readPlainFileSync } from '../lib/plain-file.js'
 

@@ -1,7 +1,7 @@
+import { revisionPath } from '../../src/api/names.js'
 import type { Revision, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
 import { TaskQueue } from '../lib/task-queue.js'
 
 export interface RevisionHandlers {

@@ -1,3 +1,4 @@
+import { revisionPath } from '../../src/api/names.js'
 import type {
   Collect,
   Condition,
@@ -12,7 +13,6 @@ import type {
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import { version } from '../../src/lib/version.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
 import { bootId } from '../lib/boot-id.js'
 import { type Backlog, openBacklog } from './backlog.js'
 import type { HubAddress, UplinkTls } from './hub-client.js'

@@ -39,3 +39,8 @@ export const mirrorAnnotation = 'kubernetes.io/config.mirror'
 /** RFC 1123 subdomain without '/', also the only thing that may become a path segment. */
 export const namePattern = '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$'
 export const namespacePattern = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'
+
+/** Path of a revision's file below the kubelet's seccomp root. */
+export function revisionPath(namespace: string, name: string, digest: string): string {
+  return `secco/${namespace}/${name}/${digest.replace(/^sha256:/, '')}.json`
+}

@@ -52,11 +52,6 @@ export function refOfKey(key: string): { namespace: string; name: string } {
   return { namespace, name }
 }
 
-/** Path of a revision's file below the kubelet's seccomp root. */
-export function revisionPath(namespace: string, name: string, digest: string): string {
-  return `secco/${namespace}/${name}/${digest.replace(/^sha256:/, '')}.json`
-}
-
 /** Returns the part of a profile's state that says which workload and container it was learned from. */
 export function learnedFrom({
   spec

@@ -1,3 +1,4 @@
+import { revisionPath } from '../../src/api/names.js'
 /**
  * A server to measure, in a process of its own: `floor` is a bare Node https server that drains the
  * body and answers a constant, the others are the webhook with so many rules. Told by IPC.
@@ -7,7 +8,6 @@ import { openSync } from 'node:fs'
 import { pino } from 'pino'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { createLogger } from '../../src/lib/log.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
 import { createAdmissionServer } from '../../webhook/server.js'
 

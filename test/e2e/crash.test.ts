@@ -1,3 +1,4 @@
+import { revisionPath } from '../../src/api/names.js'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
@@ -13,7 +14,6 @@ import {
   signalContainer,
   startContainer
 } from '../../cli/walk-through/container.js'
-import { revisionPath } from '../../src/rules/profile-state.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
 import { abisOfMachine } from '../../src/syscalls/abi.js'
 import { freePorts } from '../helpers/child-program.js'

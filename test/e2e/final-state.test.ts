@@ -1,5 +1,5 @@
+import { revisionPath } from '../../src/api/names.js'
 import { test } from 'tap'
-import { revisionPath } from '../../src/rules/profile-state.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
 import {
   containerLabelPolicy,

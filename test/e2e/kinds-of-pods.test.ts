@@ -1,7 +1,7 @@
+import { revisionPath } from '../../src/api/names.js'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { revisionPath } from '../../src/rules/profile-state.js'
 import { buildSnapshot } from '../../src/rules/snapshot.js'
 import { testRule } from '../helpers/rules.js'
 import { findApiServer } from '../helpers/api-server-programs.js'

@@ -1,5 +1,6 @@
+import { revisionPath } from '../../src/api/names.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
-import { type ProfileState, revisionPath } from '../../src/rules/profile-state.js'
+import type { ProfileState } from '../../src/rules/profile-state.js'
 
 /** A rule document; in the root namespace unless said otherwise. */
 export function testRule(

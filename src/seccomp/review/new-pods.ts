@@ -1,7 +1,6 @@
 import type { Ladder } from '../../api/ladder.js'
-import { labels, rootNamespace } from '../../api/names.js'
+import { labels, rootNamespace, revisionPath } from '../../api/names.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
-import { revisionPath } from '../../rules/profile-state.js'
 import { quoted } from '../../lib/shell-word.js'
 import { isRisky, ownStartRisk, type StartRisk } from './start-risk.js'
 

@@ -1,3 +1,4 @@
+import { revisionPath } from '../../../src/api/names.js'
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,7 +14,6 @@ import {
 import { parsePair } from '../../../certs/authority.js'
 import { newHubClient, type UplinkTls } from '../../../satellite/uplink/hub-client.js'
 import { type Body, connectMethod, encodeBody } from '../../../satellite/uplink/messages.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import { until } from '../../helpers/until.js'
 import { nodeStatus } from '../../webhook/hub/rig.js'
 

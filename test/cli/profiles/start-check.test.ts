@@ -199,7 +199,8 @@ test('nor does a route', async (t) => {
             ...{ rendering: () => ({}), denials: () => [], missing: () => [], nodes: () => [] },
             rules: () => (before.rule === undefined ? [] : [before.rule]),
             ...{ states: () => [], onChange: () => () => undefined },
-            denialsKnownSince: () => undefined
+            denialsKnownSince: () => undefined,
+            storedRules: () => Promise.resolve(before.rule === undefined ? [] : [before.rule])
           }
         },
         ...{

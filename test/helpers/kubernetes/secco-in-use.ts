@@ -1,5 +1,5 @@
+import { revisionPath } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import type { Json } from '../kube.js'
 import { runSecco } from '../secco-command.js'
 import { until } from '../until.js'

@@ -1,3 +1,4 @@
+import { revisionPath } from '../../../src/api/names.js'
 import { execFile } from 'node:child_process'
 import { mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -6,7 +7,6 @@ import { promisify } from 'node:util'
 import { test } from 'tap'
 import { openStateWatch } from '../../../native/state-watch.js'
 import { runcRuntime } from '../../../satellite/containers/runc.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import { digestOf } from '../../../src/lib/digest.js'
 
 const run = promisify(execFile)

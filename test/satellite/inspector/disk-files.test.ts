@@ -1,8 +1,8 @@
+import { revisionPath } from '../../../src/api/names.js'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'tap'
 import { createDiskFiles } from '../../../satellite/inspector/disk-files.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import { allowing, revisionOf } from '../revision-of.js'
 
 test('the file of a revision is there, is gone, or is not what its name says', (t) => {

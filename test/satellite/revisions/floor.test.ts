@@ -1,3 +1,4 @@
+import { revisionPath } from '../../../src/api/names.js'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -13,7 +14,6 @@ import type {
   SeccompProfile,
   SeccompSyscall
 } from '../../../src/api/seccomp-profile.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'
 import { originOf } from '../../../webhook/hub/revisions/revision-origin.js'
 import { testSeccompProfile } from '../../helpers/misleading.js'

@@ -1,3 +1,4 @@
+import { revisionPath } from '../../../src/api/names.js'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +9,6 @@ import {
   verifyInstalled
 } from '../../../satellite/revisions/installer.js'
 import type { Revision } from '../../../src/api/gen/hub.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import { allowing, revisionOf, trialThatWorks } from '../revision-of.js'
 import { matchLists } from '../../helpers/match-lists.js'
 import { zombieOf } from '../../helpers/zombie.js'

@@ -1,10 +1,10 @@
+import { revisionPath } from '../../../src/api/names.js'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import { digestOf } from '../../../src/lib/digest.js'
 import {
   appendProblem,

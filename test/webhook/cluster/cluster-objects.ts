@@ -1,4 +1,4 @@
-import { revisionPath } from '../../../src/rules/profile-state.js'
+import { revisionPath } from '../../../src/api/names.js'
 import type { ClusterNode } from '../../../webhook/cluster/watch/cluster-view.js'
 import type { NodeState } from '../../../webhook/hub/nodes/node-state.js'
 

@@ -1,6 +1,6 @@
+import { revisionPath } from '../../../src/api/names.js'
 import { test } from 'tap'
 import { ContainerRef, RevisionOrigin } from '../../../src/api/gen/hub.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import { Fleet } from '../../../webhook/hub/fleet.js'
 import type { Nodes } from '../../../webhook/hub/nodes/nodes.js'
 import type { Revisions } from '../../../webhook/hub/revisions/revisions.js'

@@ -1,3 +1,4 @@
+import { revisionPath } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { digestsOf } from '../../../src/rules/digest-prefix.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
@@ -5,7 +6,6 @@ import {
   learnedFrom,
   profileKey,
   type ProfileState,
-  revisionPath,
   type RevisionState
 } from '../../../src/rules/profile-state.js'
 import { blockDigest, isEmergency } from '../../../src/seccomp/render/emergency.js'

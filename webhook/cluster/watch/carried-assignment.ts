@@ -1,5 +1,5 @@
+import { revisionPath } from '../../../src/api/names.js'
 import { type Assigned, assignedOf } from '../../../src/confinement/assigned.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import type { ClusterPod } from './cluster-view.js'
 
 /**

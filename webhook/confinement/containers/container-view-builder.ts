@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { rootNamespace } from '../../../src/api/names.js'
+import { rootNamespace, revisionPath } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { type Assigned, assignedOf } from '../../../src/confinement/assigned.js'
 import {
@@ -13,7 +13,7 @@ import {
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import { decide } from '../../../src/rules/decide.js'
 import type { ContainerDecision } from '../../../src/rules/decision.js'
-import { profileKey, revisionPath } from '../../../src/rules/profile-state.js'
+import { profileKey } from '../../../src/rules/profile-state.js'
 import { modesInUse } from '../../../src/rules/resolve.js'
 import { namedRevision, shortRevision } from '../../../src/rules/revision-names.js'
 import { type OwnProfile, ownProfileOf } from '../../../src/seccomp/render/own.js'

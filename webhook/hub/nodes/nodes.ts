@@ -1,6 +1,6 @@
+import { revisionPath } from '../../../src/api/names.js'
 import type { Hello, NodeStatus, RevisionStatus } from '../../../src/api/gen/hub.js'
 import { cutText } from '../../../src/lib/cut-text.js'
-import { revisionPath } from '../../../src/rules/profile-state.js'
 import { type CarriedLosses, carriedLosses, withCarried } from './carried-losses.js'
 import { CountedNodes } from './counted-nodes.js'
 import { type FleetParts, partsOf } from './fleet-parts.js'

@@ -1,3 +1,4 @@
+import { revisionPath } from '../../../src/api/names.js'
 import type { RevisionRef } from '../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { digestsOf } from '../../../src/rules/digest-prefix.js'
@@ -6,7 +7,6 @@ import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
 import {
   learnedFrom,
   type ProfileState,
-  revisionPath,
   type RevisionState
 } from '../../../src/rules/profile-state.js'
 import { type FleetState, isReady, readinessOfProfile } from '../nodes/readiness.js'

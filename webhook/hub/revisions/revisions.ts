@@ -1,6 +1,7 @@
+import { revisionPath } from '../../../src/api/names.js'
 import type { RevisionOrigin, RevisionRef } from '../../../src/api/gen/hub.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { profileKey, type ProfileState, revisionPath } from '../../../src/rules/profile-state.js'
+import { profileKey, type ProfileState } from '../../../src/rules/profile-state.js'
 import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
 import { blockDigest, emergencyLabel } from '../../../src/seccomp/render/emergency.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'

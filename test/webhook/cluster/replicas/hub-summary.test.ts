@@ -1,9 +1,9 @@
+import { revisionPath } from '../../../../src/api/names.js'
 import { createHash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { NodeStatus } from '../../../../src/api/gen/hub.js'
-import { revisionPath } from '../../../../src/rules/profile-state.js'
 import {
   decodeSummary,
   encodeSummary,

@@ -5,8 +5,12 @@ import { test } from 'tap'
 import { ensureCertificates, ensureClientLeaf } from '../../../../certs/files.js'
 import { loadKubeconfig } from '../../../../cli/lib/open-store.js'
 import { customResourceDefinitions } from '../../../../src/api/crd.js'
-import { admissionRole, apiVersion, rootNamespace } from '../../../../src/api/names.js'
-import { revisionPath } from '../../../../src/rules/profile-state.js'
+import {
+  admissionRole,
+  apiVersion,
+  rootNamespace,
+  revisionPath
+} from '../../../../src/api/names.js'
 import { openKubernetesStore } from '../../../../src/store/kubernetes.js'
 import { startUplink } from '../../../../satellite/uplink/uplink.js'
 import { startWebhook } from '../../../../webhook/main.js'

@@ -1,6 +1,6 @@
+import { revisionPath } from '../../../../src/api/names.js'
 import { test } from 'tap'
 import type { RevisionRef } from '../../../../src/api/gen/hub.js'
-import { revisionPath } from '../../../../src/rules/profile-state.js'
 import { LateRevisions } from '../../../../webhook/hub/nodes/late-revisions.js'
 import type { NodeState } from '../../../../webhook/hub/nodes/node-state.js'
 import { allowing, profileOf } from '../../../helpers/seccomp-profiles.js'
