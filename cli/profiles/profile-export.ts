@@ -52,7 +52,7 @@ async function deliveredBytes(
   const bytes = await io.readFile(file).catch(() => undefined)
   if (bytes === undefined || digestOf(bytes) === revision) return bytes
   io.stderr(
-    `warning: ${plain(file)} is not what its name says: it was changed, and is not exported\n`
+    `warning: ${plain(file)} was changed: its bytes are not those of its name; the profile is rendered again\n`
   )
   return undefined
 }

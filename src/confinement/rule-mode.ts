@@ -12,15 +12,14 @@ export function profileOfRule({ metadata, spec }: SeccompRule): string | undefin
   return `${namespace}/${name}`
 }
 
+/** ProfileExists says whether there is a profile of a key; also where nobody may say that there is none. */
+export type ProfileExists = (namespace: string, name: string) => boolean
+
 /**
  * Returns the profile that a rule names and that does not exist, as `NAMESPACE/NAME`. A rule of the root namespace without a
  * namespace of its profile means the profile of that name in each pod's namespace, so nothing is known to be missing.
- * @param exists whether there is a profile of that key, or nobody may say that there is none
  */
-export function missingProfileOf(
-  rule: SeccompRule,
-  exists: (namespace: string, name: string) => boolean
-): string | undefined {
+export function missingProfileOf(rule: SeccompRule, exists: ProfileExists): string | undefined {
   const { mode, profile } = rule.spec
   const { namespace: own = rootNamespace } = rule.metadata
   if (mode === 'learn' || profile === undefined) return undefined

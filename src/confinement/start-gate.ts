@@ -239,7 +239,7 @@ export function mustNotBeginToEnforce(
 
 /**
  * Returns why a file that enforces a profile has to be forced: a start under it can fail, and neither its ladder nor a rule
- * enforces the newest revision yet. Undefined where it has not: outside Kubernetes the file is what enforces.
+ * enforces the newest revision yet. Outside Kubernetes the file is what enforces. Undefined where nobody has to force it.
  */
 export function obstacleToExport(
   profile: SeccompProfile,
@@ -252,7 +252,7 @@ export function obstacleToExport(
 }
 
 /**
- * Rejects to hand out such a file, unless a person forces it.
+ * Rejects the export of such a file, unless a person forces it.
  * @throws SeccoError INVALID_ARGUMENT naming the field `force`
  */
 export function mustBeExportable(

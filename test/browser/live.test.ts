@@ -177,6 +177,7 @@ test('live: typed text, open details and focus survive, wherever the focus is', 
     await page.getByLabel('Pod labels').fill('app=mine, canary')
     await page.getByLabel('Namespaces').fill('shop, bank, team=web')
     await page.getByLabel('Mode').selectOption('audit')
+    await page.getByLabel('Profile', { exact: true }).fill('web')
     await page.getByLabel('Priority').fill('7')
     await page.getByRole('button', { name: 'Save the rule' }).focus()
     await rig.ui.store.apply('SeccompRule', rule)
@@ -192,7 +193,7 @@ test('live: typed text, open details and focus survive, wherever the focus is', 
     await says(page, 'main', /app: mine[^]*audit/)
     t.match(await rig.ui.store.get('SeccompRule', { namespace: 'secco-system', name: 'mine' }), {
       spec: {
-        ...{ mode: 'audit', priority: 7 },
+        ...{ mode: 'audit', priority: 7, profile: { name: 'web' } },
         podSelector: {
           matchLabels: { app: 'mine' },
           matchExpressions: [{ key: 'canary', operator: 'Exists' }]

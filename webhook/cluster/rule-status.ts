@@ -2,6 +2,7 @@ import { listed } from '../../src/lib/plural.js'
 import { rootNamespace } from '../../src/api/names.js'
 import type { Condition } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
+import { missingProfileOf } from '../../src/confinement/rule-mode.js'
 import { type ProfileState, profileKey } from '../../src/rules/profile-state.js'
 import { modesInUse } from '../../src/rules/resolve.js'
 import { setCondition } from '../hub/status/conditions.js'
@@ -47,8 +48,7 @@ function ready(
   }
   const state = states.get(key)
   if (state === undefined) {
-    const home = rule.metadata.namespace ?? rootNamespace
-    if (profile.namespace === undefined && home === rootNamespace) {
+    if (missingProfileOf(rule, () => false) === undefined) {
       const message = `${key} does not exist: each pod gets ${profile.name} of its own namespace`
       return { ...base, status: 'Unknown', reason: 'PerNamespace', message }
     }

@@ -6,6 +6,8 @@ import { type Difference, differences, type Facts, isMoving, nothing, printed } 
 /** Figures of the whole installation: each profile and container counts in them. */
 const totals: readonly RegExp[] = [
   /doctor .* \/ (Approved profiles are on all nodes|All rules can be used) \/ found$/,
+  // The number of stale containers, which the summary and the metric below have as well, with what follows from it.
+  /doctor .* \/ Containers run what a new one would get \/ (found|next|verdict)$/,
   /nodes.* \/ (n1|node-1) \/ revisions$/,
   /^GET \/api\/v1\/summary \/ body \/ (stale|denials)$/,
   /^(GET \/api\/v1\/denials \/ body|secco denials -o json \/ stdout) \/ closed$/,

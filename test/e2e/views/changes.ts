@@ -212,7 +212,7 @@ const containerChanges: readonly Change[] = [
     what: 'dryRun',
     run: (actor) =>
       actor.send('POST', '/api/v1/promote', {
-        ...{ profile: 'default/job', mode: 'enforce', reason, dryRun: true }
+        ...{ profile: 'default/job', mode: 'enforce', reason, force: true, dryRun: true }
       }),
     must: audit,
     about: []
@@ -221,7 +221,8 @@ const containerChanges: readonly Change[] = [
     of: 'POST /api/v1/promote',
     run: (actor) =>
       actor.send('POST', '/api/v1/promote', {
-        ...{ profile: 'default/job', mode: 'enforce', reason }
+        // Its start called what it is denied.
+        ...{ profile: 'default/job', mode: 'enforce', reason, force: true }
       }),
     must: [...audit, ...listed, 'GET /api/v1/ladder'],
     about: ['job']
@@ -234,7 +235,7 @@ const containerChanges: readonly Change[] = [
   },
   {
     of: 'secco promote',
-    run: (actor) => actor.secco('promote job enforce --reason why'),
+    run: (actor) => actor.secco('promote job enforce --force --reason why'),
     must: [...audit, ...listed, 'GET /api/v1/ladder'],
     about: ['job']
   },

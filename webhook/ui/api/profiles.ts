@@ -21,7 +21,8 @@ import type { Call } from '../model/context.js'
 import { compareSides } from '../model/compare.js'
 import { derivedOf } from '../model/derived.js'
 import { AnyObject, Force, reading, refOf, type Route, writing } from '../model/route.js'
-import { profileCheck, rulesNow } from '../model/start-check.js'
+import { rulesNow } from '../model/rules.js'
+import { profileCheck } from '../model/start-check.js'
 import { mustBeAllowed } from '../sessions/permissions.js'
 
 function whoOf({ identity, ui }: Call) {
@@ -76,7 +77,8 @@ async function exported(call: Call): Promise<unknown> {
   if (!isAudit) {
     const risk = startRiskOf(profile, rendering.seccomp, derived.resolve)
     const force = call.query['force'] === 'true'
-    mustBeExportable(profile, risk, { rules: await rulesNow(call.ui), force })
+    const { readable: rules } = await rulesNow(call.ui.sources)
+    mustBeExportable(profile, risk, { rules, force })
   }
   if (format === 'spo') {
     const { object } = exportSpo(rendering.seccomp, { name, namespace })
@@ -235,6 +237,7 @@ export const profileRoutes: readonly Route[] = [
       const sources = files.map((file) => ({ where: file.name, text: file.text, words: file.name }))
       const given = { namespace, ...(name === undefined || name === '' ? {} : { name }) }
       const { imported, losses } = await ui.documents.read('imports', { sources, ...given })
+      const check = await profileCheck(ui, { force })
       const results = []
       for (const { profile, kind } of imported) {
         const names = new Set((profile.spec.seccomp?.syscalls ?? []).flatMap((rule) => rule.names))
@@ -252,7 +255,7 @@ export const profileRoutes: readonly Route[] = [
         const isThere = before !== undefined
         // The hub writes what was observed, with its own rights.
         if (isThere) await mustBeAllowed(identity, updating, ref)
-        if (kind === 'profile') (await profileCheck(ui, { force }))(before, profile)
+        if (kind === 'profile') check(before, profile)
         const decision = { ...whoOf(call), reason: 'imported' }
         if (kind === 'profile' || !isThere) await applyProfile(ui.store, profile, decision)
         if (seen !== undefined)

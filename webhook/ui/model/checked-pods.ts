@@ -8,6 +8,7 @@ import { type CheckResult, checkObject } from '../../admission/check-pod.js'
 import { forbidden } from '../../access/forbidden.js'
 import { checkRunningPod, podManifest } from '../../confinement/containers/pod-manifest.js'
 import type { Call } from './context.js'
+import { rulesNow } from './rules.js'
 
 type Asked = Pick<Call, 'ui' | 'identity'>
 
@@ -28,17 +29,11 @@ function sameRules(left: readonly SeccompRule[], right: readonly SeccompRule[]):
   )
 }
 
-/**
- * Returns the snapshot of admission with the rules that are stored now: the watch of this process hears of a rule that was
- * just written a moment later. Without an answer of the store, the rules are those that the process knows.
- */
+/** Returns the snapshot of admission with the rules that are stored now. */
 async function snapshotNow({ ui }: Pick<Asked, 'ui'>): Promise<Snapshot> {
-  const stored = await ui.sources.storedRules().catch(() => undefined)
+  const { stored, readable } = await rulesNow(ui.sources)
   const snapshot = ui.sources.snapshot()
-  const readable = stored?.filter(({ metadata: { namespace = rootNamespace } }) =>
-    ui.sources.isReadable(namespace)
-  )
-  if (stored === undefined || sameRules(readable ?? [], ui.sources.rules())) return snapshot
+  if (stored === undefined || sameRules(readable, ui.sources.rules())) return snapshot
   return { ...snapshot, rules: compileForSnapshot(stored).index }
 }
 

@@ -1,6 +1,10 @@
 import type { LabelSelector, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { rootNamespace } from '../../../src/api/names.js'
-import { missingProfileOf, missingProfileText } from '../../../src/confinement/rule-mode.js'
+import {
+  missingProfileOf,
+  missingProfileText,
+  type ProfileExists
+} from '../../../src/confinement/rule-mode.js'
 import { oncePer } from '../../../src/lib/once-per.js'
 import { compileRules } from '../../../src/rules/rule.js'
 import type { UiSources } from './sources.js'
@@ -62,7 +66,7 @@ function shadows(first: SeccompRule, later: SeccompRule): boolean {
  */
 export function ruleLines(
   rules: readonly SeccompRule[],
-  exists: Parameters<typeof missingProfileOf>[1] = () => true
+  exists: ProfileExists = () => true
 ): RuleLine[] {
   const byKey = new Map(
     rules.map((rule) => [`${rule.metadata.namespace ?? rootNamespace}/${rule.metadata.name}`, rule])
@@ -109,11 +113,23 @@ export function selectorText(selector: LabelSelector | undefined): string {
   return all.length === 0 ? 'every pod' : all.join(', ')
 }
 
+/**
+ * Returns the rules that are stored now, and those of them that the person may read: the watch of this process hears of one that
+ * was just written a moment later. Without an answer of the store, `stored` is absent and the others are those that are known.
+ */
+export async function rulesNow(
+  sources: Pick<UiSources, 'storedRules' | 'isReadable' | 'rules'>
+): Promise<{ stored?: readonly SeccompRule[]; readable: readonly SeccompRule[] }> {
+  const stored = await sources.storedRules().catch(() => undefined)
+  if (stored === undefined) return { readable: sources.rules() }
+  return { stored, readable: stored.filter((rule) => sources.isReadable(homeOf(rule))) }
+}
+
 /** Returns whether there is a profile of a key, or its namespace is one that the person may not read. */
 export function existsFor({
   profiles,
   isReadable
-}: Pick<UiSources, 'profiles' | 'isReadable'>): Parameters<typeof missingProfileOf>[1] {
+}: Pick<UiSources, 'profiles' | 'isReadable'>): ProfileExists {
   const keys = new Set(
     profiles().map(({ metadata }) => `${metadata.namespace ?? rootNamespace}/${metadata.name}`)
   )

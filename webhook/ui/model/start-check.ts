@@ -1,4 +1,3 @@
-import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { keyOfProfile } from '../../../src/seccomp/review/start-risk.js'
@@ -13,6 +12,7 @@ import { proposedProfile } from '../../../src/seccomp/review/proposed-profile.js
 import type { Ui } from './context.js'
 import { derivedOf } from './derived.js'
 import type { Proposal } from './proposal.js'
+import { rulesNow } from './rules.js'
 
 /** Returns the objects before and after a write, among the profiles and rules that the person may read. */
 function sidesOf(
@@ -30,24 +30,13 @@ function sidesOf(
 }
 
 /**
- * Returns the rules that are stored now and that the person may read: the watch of this process hears of one that was just
- * written a moment later. Without an answer of the store, the rules are those that the process knows.
- */
-export async function rulesNow({ sources }: Pick<Ui, 'sources'>): Promise<readonly SeccompRule[]> {
-  const stored = await sources.storedRules().catch(() => undefined)
-  const isReadable = ({ metadata: { namespace = rootNamespace } }: SeccompRule) =>
-    sources.isReadable(namespace)
-  return stored?.filter(isReadable) ?? sources.rules()
-}
-
-/**
  * Returns a check of what is about to be written: it does not begin to enforce a start that can fail, unless it is forced.
  */
 export async function profileCheck(
   ui: Pick<Ui, 'sources' | 'now'>,
   options: Pick<GateOptions, 'force' | 'nevertheless'>
 ): Promise<(before: SeccompProfile | undefined, after: SeccompProfile) => void> {
-  const rules = await rulesNow(ui)
+  const { readable: rules } = await rulesNow(ui.sources)
   const { resolve } = derivedOf(ui.sources, ui.now())
   return (before, after) => {
     mustNotBeginToEnforce(...sidesOf(ui, rules, before, after), { ...options, resolve })
