@@ -30,6 +30,7 @@ export interface UplinkHandlers {
   onRoom: (ids: readonly string[]) => void
   /** Sends what was recorded until now; resolves when all of it was offered. */
   onCollect: () => Promise<void>
+  onResend: (containers: readonly string[]) => void
   /** Returns the bytes of a revision that this node holds. */
   onSendRevision: (ref: RevisionRef) => Promise<Uint8Array | undefined>
   /** The hub starts a trace, or renews its lease. */

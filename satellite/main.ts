@@ -166,6 +166,7 @@ function uplinkHandlers(parts: SatelliteParts): UplinkHandlers {
     holding: () => revisions.holding(),
     onWelcome: () => sendEverything(parts),
     onRoom: (ids) => recording.resend(ids),
+    onResend: (containers) => recording.resend(containers),
     onCollect: () => recording.collect(),
     onSendRevision: (ref) => revisions.read(ref),
     onStartTrace: (request) => traces.start(request),

@@ -58,6 +58,8 @@ export interface UplinkOptions extends HubAddress, RevisionHandlers {
   onRoom?: (ids: readonly string[]) => void
   /** Offers what was recorded until now; without this the satellite cannot be asked for it. */
   onCollect?: () => Promise<void>
+  /** The hub asks for what was recorded of these containers, although nothing changed. */
+  onResend?: (containers: readonly string[]) => void
   /** Returns the bytes of a revision that this node holds; the hub has asked for them. */
   onSendRevision?: (ref: RevisionRef) => Promise<Uint8Array | undefined>
   /** The hub starts a trace, or renews its lease; without this the satellite takes no traces. */
@@ -228,6 +230,7 @@ export class Uplink {
     else if (body.$case === 'revision') this.#deliveries.revision(body.value)
     else if (body.$case === 'desired') this.#deliveries.desired(body.value.revisions)
     else if (body.$case === 'startTrace') this.#options.onStartTrace?.(body.value)
+    else if (body.$case === 'resend') this.#options.onResend?.(body.value.containers)
     else if (body.$case === 'collect') void this.#collect(body.value)
     else if (body.$case === 'sendRevision') void this.#sendRevision(body.value)
     else if (body.$case === 'stopTrace') this.#options.onStopTrace?.(body.value.id)

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { t, test } from 'tap'
 import { probeTracing } from '../../native/recorder.js'
@@ -102,4 +102,42 @@ test('a profile whose start was not seen is enforced after a first start in audi
     `${detail(before)}; 1 run that failed under the profile is not counted`,
     JSON.stringify(after.status?.instances)
   )
+})
+
+test('a profile that is deleted and applied again learns what runs, and asks as before', {
+  skip
+}, async (t) => {
+  const rig = await everything({ pin: 'off' })
+  t.teardown(() => rig.dispose())
+  const profile = () => rig.json<SeccompProfile>('profile', 'show', key)
+  const learned = (what: string) =>
+    until(
+      what,
+      async () => {
+        const one = await profile().catch(() => undefined)
+        return one?.status?.observed?.x86_64?.includes('getsid') === true ? one : undefined
+      },
+      patience
+    )
+  await rig.halt()
+  await rig.start('web', ['getsid'], { again: true })
+  await rig.restart()
+  const before = await learned('web')
+  await rig.secco('profile', 'approve', key, ...why)
+  const document = join(t.testdir(), 'web.yaml')
+  await writeFile(document, await rig.secco('profile', 'export', key, '-o', 'yaml'))
+  // It makes no new call, so nothing else would make its node send it.
+  for (const restart of [false, true]) {
+    await rig.secco('profile', 'delete', key)
+    if (restart) {
+      await rig.halt()
+      await rig.restart()
+    }
+    await rig.secco('profile', 'apply', '-f', document)
+    const after = await learned(restart ? 'after a restart' : 'again')
+    t.same(after.status?.observed, before.status?.observed)
+    t.ok(after.status?.instances?.every(({ complete }) => !complete))
+    const promoted = await runSecco(['promote', key, 'enforce', ...why, '--state', rig.state])
+    t.match(promoted, { code: 1, stderr: /No start was recorded/ })
+  }
 })

@@ -68,6 +68,11 @@ export class Fleet {
     return true
   }
 
+  /** Sends a message to a node, if it is connected. */
+  send(node: string, message: Buffer): void {
+    this.#sessions.get(node)?.outbox.send(message)
+  }
+
   /** Sends every satellite the list of desired revisions, and the bytes that it lacks. */
   distribute(): void {
     this.#round += 1

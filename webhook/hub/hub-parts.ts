@@ -27,6 +27,7 @@ import { ObservationWriter } from './observations/observation-writer.js'
 import { PodCheck } from './observations/pod-check.js'
 import { HeldRevisions } from './revisions/held-revisions.js'
 import { createPromotions, type Promotions } from './revisions/promotions.js'
+import { type Relearning, relearningOf } from './observations/relearning.js'
 import { Revisions } from './revisions/revisions.js'
 import { SatelliteMessages } from './satellite-messages.js'
 import { type HubServer, openHubServer } from './stream/hub-server.js'
@@ -45,6 +46,7 @@ export class HubParts {
   readonly fleet: Fleet
   readonly promotions: Promotions
   readonly writer: ObservationWriter
+  readonly relearning: Relearning
   readonly traces: FleetTraces
   readonly disconnected: DisconnectedNodes
   readonly late: LateRevisions
@@ -74,6 +76,7 @@ export class HubParts {
     this.fleet = new Fleet({ nodes: records.nodes, revisions: this.revisions, logger })
     this.promotions = this.#createPromotions()
     this.writer = this.#createWriter()
+    this.relearning = relearningOf(this, this.#learnedFrom, (uid) => cluster?.podOf(uid))
     this.traces = new FleetTraces({ timing: this.#timing, logger })
     this.#gate = this.#createGate()
     this.messages = this.#createMessages()
@@ -120,9 +123,10 @@ export class HubParts {
     if (event.type === 'applied' && event.object.kind === 'SeccompProfile') {
       const { namespace = '', name } = event.object.metadata
       this.#cardinality.known(profileKey(namespace, name))
+      this.relearning.applied(event.object)
     } else if (event.type === 'deleted' && event.kind === 'SeccompProfile') {
       this.#cardinality.gone(profileKey(event.ref.namespace, event.ref.name))
-      noteDeleted(this.records, event)
+      noteDeleted({ ...this.records, relearning: this.relearning }, event)
     }
     this.records.history.stored(event)
     this.revisions.event(event)
@@ -149,8 +153,8 @@ export class HubParts {
   #createPodCheck(): PodCheck | undefined {
     const { pods, plainContainers: plain = 'reject' } = this.#options
     if (pods === undefined) return undefined
-    const profileOf = this.#learnedFrom
-    return new PodCheck({ pods, plain, waitMs: this.#timing.podWaitMs, profileOf })
+    const waitMs = this.#timing.podWaitMs
+    return new PodCheck({ pods, plain, waitMs, profileOf: this.#learnedFrom })
   }
 
   #createWriter(): ObservationWriter {
@@ -196,13 +200,10 @@ export class HubParts {
   #createMessages(): SatelliteMessages {
     const { logger, cluster } = this.#options
     const { nodes, denials, denialRows, denialSaver, inventory, sets, runs, history } = this.records
-    const { rejections, fleet } = this
+    const { podCheck, rejections, fleet } = this
     const podOf = (uid: string) => cluster?.podOf(uid)
     const profileOf = this.#learnedFrom
-    const shared = {
-      ...{ denials, rejections, podOf, profileOf },
-      ...(this.podCheck && { podCheck: this.podCheck })
-    }
+    const shared = { denials, rejections, podOf, profileOf, ...(podCheck && { podCheck }) }
     const observe = createObservationReceiver({
       ...{ ...shared, runs, writer: this.writer, cardinality: this.#cardinality, logger },
       status: (node) => nodes.get(node)?.status,

@@ -169,6 +169,7 @@ class RunningHub implements Hub {
   async #close(): Promise<void> {
     const parts = this.#parts
     parts.traces.close()
+    parts.relearning.close()
     parts.disconnected.close()
     parts.podCheck?.close()
     parts.stopCluster?.()

@@ -4,6 +4,7 @@ import type { DeletedEvent } from '../../src/store/store.js'
 import type { DenialRows } from './denials/denial-rows.js'
 import type { HistoryRecorder } from './history/history-recorder.js'
 import type { IsGone } from './history/missed-deletions.js'
+import type { Relearning } from './observations/relearning.js'
 import type { KnownRuns } from './observations/known-runs.js'
 
 interface Records {
@@ -14,10 +15,16 @@ interface Records {
 
 /** Notes that a profile counts as deleted. Its denials are those of a deleted profile only when it is known to be gone. */
 export function noteDeleted(
-  { denialRows, denialSaver, runs }: Records,
+  {
+    denialRows,
+    denialSaver,
+    runs,
+    relearning
+  }: Records & { relearning: Pick<Relearning, 'deleted'> },
   { ref: { namespace, name }, isUnreadable, at }: DeletedEvent
 ): void {
   runs.forget(namespace, name)
+  relearning.deleted({ namespace, name })
   if (isUnreadable === true) return
   // The same time as in the history.
   denialRows.profileDeleted(namespace, name, knownTime(at) || new Date().toISOString())

@@ -19,7 +19,10 @@ export function resendInexact(tracked: TrackedSlots, dueSlots: DueSlots): void {
   }
 }
 
-/** Sends these observations again, although nothing changed: their messages were lost. */
+/**
+ * Sends observations again, although nothing changed: their messages were lost, or the hub lost what they taught.
+ * @param ids of observations, or of their containers
+ */
 export function resendObservations(
   tracked: TrackedSlots,
   dueSlots: DueSlots,
@@ -29,6 +32,9 @@ export function resendObservations(
   const wanted = new Set(ids)
   dueSlots.rescan()
   for (const one of tracked.values()) {
-    if (!one.ended && wanted.has(observationId(prefix, one.slot))) makeDue(one)
+    const { slot, container } = one
+    const isOfContainer = container !== undefined && wanted.has(container.id)
+    const isWanted = isOfContainer || wanted.has(observationId(prefix, slot))
+    if (!one.ended && isWanted) makeDue(one)
   }
 }

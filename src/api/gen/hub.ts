@@ -68,6 +68,9 @@ export interface HubMessage {
     | //
     /** Asks for everything that was recorded until now. */
     { $case: "collect"; value: Collect }
+    | //
+    /** Asks for what was recorded of containers: their profile was created again. */
+    { $case: "resend"; value: Resend }
     | undefined;
 }
 
@@ -570,6 +573,12 @@ export interface Collect {
   id: number;
 }
 
+/** Asks a satellite to send again what it recorded of running containers, although nothing changed. */
+export interface Resend {
+  /** ids */
+  containers: string[];
+}
+
 export interface Collected {
   id: number;
   /** Observations that were not sent on this stream: the hub does not accept them yet, or the transport is full. */
@@ -884,6 +893,9 @@ export const HubMessage: MessageFns<HubMessage> = {
       case "collect":
         Collect.encode(message.body.value, writer.uint32(170).fork()).join();
         break;
+      case "resend":
+        Resend.encode(message.body.value, writer.uint32(178).fork()).join();
+        break;
     }
     return writer;
   },
@@ -989,6 +1001,14 @@ export const HubMessage: MessageFns<HubMessage> = {
             message.body = { $case: "collect", value: Collect.decode(reader, reader.uint32()) };
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.body = { $case: "resend", value: Resend.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1070,6 +1090,12 @@ export const HubMessage: MessageFns<HubMessage> = {
       case "collect": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "collect", value: Collect.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "resend": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "resend", value: Resend.fromPartial(object.body.value) };
         }
         break;
       }
@@ -5287,6 +5313,61 @@ export const Collect: MessageFns<Collect> = {
   fromPartial(object: DeepPartial<Collect>): Collect {
     const message = createBaseCollect();
     message.id = object.id ?? 0;
+    return message;
+  },
+};
+
+function createBaseResend(): Resend {
+  return { containers: [] };
+}
+
+export const Resend: MessageFns<Resend> = {
+  encode(message: Resend, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.containers) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Resend {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResend();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.containers.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Resend>): Resend {
+    return Resend.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Resend>): Resend {
+    const message = createBaseResend();
+    message.containers = object.containers?.map((e) => e) || [];
     return message;
   },
 };

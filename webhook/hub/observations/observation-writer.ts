@@ -161,6 +161,11 @@ export class ObservationWriter {
     this.#schedule(key, queue)
   }
 
+  /** Returns whether findings of a profile wait, or are being written. */
+  isWriting(key: string): boolean {
+    return this.#queues.has(key)
+  }
+
   /** Returns how many findings wait. */
   waiting(): number {
     return this.#waiting

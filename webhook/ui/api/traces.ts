@@ -3,6 +3,7 @@ import { apiVersion, namePattern, namespacePattern } from '../../../src/api/name
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { mergeObserved } from '../../../src/seccomp/review/merge.js'
+import { keyOfProfile } from '../../../src/seccomp/review/start-risk.js'
 import {
   deniedTimes,
   keptOfTrace,
@@ -156,6 +157,24 @@ const startRoute = writing({
   }
 })
 
+/**
+ * Returns a profile with what a trace saw, and with its container as an instance: whether its start was seen decides how the
+ * profile may be enforced. The profile that the container is learned into has its instance already.
+ */
+function withTrace(profile: SeccompProfile, trace: RunningTrace): SeccompProfile {
+  const merged = mergeObserved(profile, setOfTrace(trace))
+  const { target, complete, startedAt } = trace
+  if (target.profile === keyOfProfile(profile)) return merged
+  const id = `${target.node}/trace/${target.key}`
+  const others = (merged.status?.instances ?? []).filter((one) => one.id !== id)
+  const instance = {
+    ...{ id, node: target.node, complete, ended: true, part: 'entry' as const },
+    ...{ firstSeen: new Date(startedAt).toISOString(), lastSeen: new Date().toISOString() },
+    ...(target.image === '' ? {} : { image: target.image })
+  }
+  return { ...merged, status: { ...merged.status, instances: [...others, instance] } }
+}
+
 const keepRoute = writing({
   method: 'POST',
   url: '/api/v1/traces/:id/profile',
@@ -173,7 +192,7 @@ const keepRoute = writing({
   ),
   response: Type.Object({ namespace: Type.String(), name: Type.String() }),
   async handle(call, ref) {
-    const set = setOfTrace(await mustFind(call, 'get'))
+    const trace = await mustFind(call, 'get')
     await mustMay(call, 'create', 'seccompprofiles', ref.namespace)
     const { store } = call.ui
     // The hub writes what was observed, with its own rights.
@@ -188,7 +207,7 @@ const keepRoute = writing({
       }
       await store.apply('SeccompProfile', profile)
     }
-    await store.update('SeccompProfile', ref, (profile) => mergeObserved(profile, set))
+    await store.update('SeccompProfile', ref, (profile) => withTrace(profile, trace))
     return ref
   }
 })

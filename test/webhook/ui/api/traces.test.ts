@@ -1,6 +1,7 @@
 import { readPod } from '../../../../webhook/cluster/watch/read-objects.js'
 import type { AddressInfo } from 'node:net'
 import { type Test, test } from 'tap'
+import { startUnseenText } from '../../../../src/seccomp/review/evidence.js'
 import type { Identity, Rights } from '../../../../webhook/access/rights.js'
 import { Hub } from '../../../../cli/hubs/hub.js'
 import {
@@ -162,7 +163,7 @@ test('calls are counted since the container began only where it was seen from th
     [true, 'since the container began'],
     [false, 'since it was first seen while it ran']
   ] as const) {
-    const { start, get } = await rig(t, {}, { complete })
+    const { start, get, send, ui } = await rig(t, {}, { complete })
     const { id } = (await start('shop/web-1')).json<View>()
     const page = (await get(`/profiler/${id}`)).body
     for (const what of ['105', '2']) t.match(page, `${what} ${words}`)
@@ -170,6 +171,15 @@ test('calls are counted since the container began only where it was seen from th
     t.equal(page.includes('container began'), complete)
     const view = (await get(`/api/v1/traces/${id}`)).json<HubTraceView>()
     t.match(hubTraceTable(view), `2 syscalls, 105 calls ${words}; 0 lost`)
+    for (const name of ['web.app', 'kept', 'kept'])
+      await send('POST', `/api/v1/traces/${id}/profile`, { namespace: 'shop', name })
+    const kept = await ui.store.get('SeccompProfile', { namespace: 'shop', name: 'kept' })
+    t.match(kept?.status?.instances, [{ complete, ended: true, image: 'web:1' }])
+    t.equal(kept?.status?.instances?.length, 1, 'kept twice')
+    const unseen = complete ? /^$/ : /^No start was recorded/
+    t.match(startUnseenText(kept as SeccompProfile), unseen, 'enforcing it is asked about')
+    const own = await ui.store.get('SeccompProfile', { namespace: 'shop', name: 'web.app' })
+    t.equal(own?.status?.instances, undefined, 'its node brings the instance of its own profile')
   }
 })
 
