@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
-import { parseOutput } from '../lib/output-format.js'
+import { exportFormats, parseOutput } from '../lib/output-format.js'
 import { parseRef } from '../lib/object-ref.js'
-import { exportFormats } from '../profiles/export-formats.js'
 import type { ExportArgs } from '../profiles/profile-export.js'
 import { kubeconfigOf, pathsOf, type VerbContext, withStore } from './context.js'
 
@@ -16,6 +15,7 @@ interface ExportOptions {
   matchLabels?: string
   approvedBy?: string
   force?: boolean
+  revision?: string
 }
 
 /** Reads labels from `app=web,tier=front`. */
@@ -43,6 +43,10 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
     .option('--format <format>', 'do the same as -o')
     .option('--mode <mode>', 'render for audit or enforce', 'enforce')
     .option('--force', 'export for enforce although no start was recorded, or its calls are denied')
+    .option(
+      '--revision <digest>',
+      'export this earlier revision instead, in its own mode: its digest, or the first digits of it'
+    )
     .option('--out <dir>', 'write into this folder (required for oci-artifact)')
     .option(
       '--into <config.json>',
@@ -57,7 +61,7 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
       'yaml: approve the content in the name of this user, who is to apply the document: a GitOps tool, for example'
     )
     .action(async (name: string, options: ExportOptions, command: Command) => {
-      const { out, into, matchLabels, approvedBy, force } = options
+      const { out, into, matchLabels, approvedBy, force, revision } = options
       const option = options.format === undefined ? '-o' : '--format'
       const format = parseOutput(options.format ?? options.output, exportFormats, option)
       const mode = parseOutput(options.mode, ['audit', 'enforce'], '--mode') as ExportArgs['mode']
@@ -66,6 +70,14 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
       }
       if (approvedBy !== undefined && format !== 'yaml') {
         throw new SeccoError('INVALID_ARGUMENT', '--approved-by needs -o yaml')
+      }
+      if (revision !== undefined && (format === 'yaml' || format === 'map')) {
+        throw new SeccoError('INVALID_ARGUMENT', '--revision needs -o oci, spo or oci-artifact')
+      }
+      if (revision !== undefined && command.getOptionValueSource('mode') === 'cli') {
+        throw new SeccoError('INVALID_ARGUMENT', '--revision: a revision has its own mode', {
+          hint: 'leave out --mode, or export what is approved now in another mode without --revision'
+        })
       }
       if (into !== undefined && (format !== 'oci' || out !== undefined)) {
         throw new SeccoError('INVALID_ARGUMENT', '--into needs --format oci, without --out')
@@ -81,6 +93,7 @@ export function addExportVerb(profile: Command, context: VerbContext): void {
             revisions: pathsOf(command, context).revisions,
             ...(out === undefined ? {} : { out }),
             ...(force === undefined ? {} : { force }),
+            ...(revision === undefined ? {} : { revision }),
             ...(approvedBy === undefined ? {} : { approvedBy }),
             ...(matchLabels === undefined ? {} : { matchLabels: labelsOf(matchLabels) })
           })

@@ -1,3 +1,4 @@
+import { labelModeText } from '../../src/seccomp/review/new-pods.js'
 import type { NodeView, WorkloadView } from '../../webhook/views/view.js'
 import { holdsUpNext } from '../../src/api/node-condition-reasons.js'
 import { heldUpText, holdsUpMessage } from '../../webhook/views/holds-up.js'
@@ -65,10 +66,10 @@ function condition(profile: SeccompProfile, type: string): string {
   return found === undefined ? '-' : found.status
 }
 
-/** Returns what new pods get by the profile's ladder, in a few words. */
+/** Returns what new pods get by the profile's ladder, or by its label where that does not enforce, in a few words. */
 function ladderWords(profile: SeccompProfile): string {
   const { mode, canary } = profile.spec.ladder ?? {}
-  if (mode === undefined) return '-'
+  if (mode === undefined) return labelModeText(profile) === undefined ? '-' : 'audit by label'
   const share = canary === undefined ? '' : ` for ${canary.percent}%`
   const pin = pinOf(profile)
   return `${mode}${share}${pin === undefined ? '' : `, pinned to ${pin.revision}`}`

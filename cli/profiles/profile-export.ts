@@ -4,7 +4,8 @@ import { labels, rootNamespace, revisionPath } from '../../src/api/names.js'
 import type { AnyObject } from '../../src/api/objects.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { pinOf, pinText } from '../../src/confinement/pin.js'
-import { mustBeExportable } from '../../src/confinement/start-gate.js'
+import { modeOfRendering } from '../../src/confinement/profile-kind.js'
+import { mustBeExportable } from '../../src/confinement/export-gate.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import {
   approvedAs,
@@ -25,12 +26,14 @@ import {
   startRiskOf,
   startRiskText
 } from '../../src/seccomp/review/start-risk.js'
+import type { Resolve } from '../../src/seccomp/render/approved.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { ensureFolder, writeDurable } from '../../src/lib/durable-file.js'
 import { type Io, plain } from '../lib/io.js'
 import { printLosses } from '../lib/losses.js'
-import type { ExportFormat } from './export-formats.js'
+import type { ExportFormat } from '../lib/output-format.js'
+import { mustNotBeBlocked, mustReadRevision } from './export-revision.js'
 import { mustGetProfile } from './profile.js'
 import { storeResolver } from '../lib/store-resolver.js'
 import { rulesOf } from './start-check.js'
@@ -61,6 +64,8 @@ export interface ExportArgs {
   format: ExportFormat
   mode: 'audit' | 'enforce'
   revisions: string
+  /** An earlier revision in place of what is approved now: its digest, or the beginning of it. It has its own mode. */
+  revision?: string
   /** Export for enforce although a start under it can fail. */
   force?: boolean
   /** Write into this folder instead of stdout; an artifact needs one. */
@@ -187,11 +192,22 @@ async function checkStart(
   io: Io,
   store: Store,
   profile: SeccompProfile,
-  { risk, force }: { risk: StartRisk; force: boolean | undefined }
+  { risk, ...how }: { risk: StartRisk; force: boolean | undefined; revision: string | undefined }
 ): Promise<void> {
   if (!isRisky(risk)) return
-  mustBeExportable(profile, risk, { rules: await rulesOf(store, profile), force })
+  mustBeExportable(profile, risk, { rules: await rulesOf(store, profile), ...how })
   io.stderr(`warning: ${plain(startRiskText(profile, risk))}\n`)
+}
+
+/** Returns the bytes to export: those of the revision that is asked for, else of what is approved, as nodes have it if possible. */
+async function bytesOf(io: Io, profile: SeccompProfile, args: ExportArgs, resolve: Resolve) {
+  const { revision, revisions, mode } = args
+  if (revision !== undefined) {
+    const { digest, bytes } = await mustReadRevision(io, profile, { revision, revisions })
+    return { bytes, digest, delivered: bytes }
+  }
+  const delivered = mode === 'enforce' ? await deliveredBytes(io, profile, revisions) : undefined
+  return { bytes: delivered ?? renderProfile(profile, { mode, resolve }).json, delivered }
 }
 
 /** `secco profile export NAME`: exports the rendered profile for other tools, or the document for another installation. */
@@ -204,7 +220,7 @@ export async function exportProfile(
   const profile = await mustGetProfile(store, ref)
   const { name, namespace = rootNamespace, labels: own } = profile.metadata
   const { format, out } = args
-  const pin = pinOf(profile)
+  const pin = args.revision === undefined ? pinOf(profile) : undefined
   if (pin !== undefined) {
     io.stderr(`note: what is approved is exported; new pods get another: ${plain(pinText(pin))}\n`)
   }
@@ -217,13 +233,12 @@ export async function exportProfile(
   }
   mustBeApproved(profile, noneStarts)
   const resolve = await storeResolver(io, store, profile)
-  const delivered =
-    args.mode === 'enforce' ? await deliveredBytes(io, profile, args.revisions) : undefined
-  const bytes = delivered ?? renderProfile(profile, { mode: args.mode, resolve }).json
+  const { delivered, bytes, digest } = await bytesOf(io, profile, args, resolve)
   const seccomp = JSON.parse(bytes) as LinuxSeccomp
-  if (args.mode === 'enforce') {
+  if (args.revision !== undefined) mustNotBeBlocked(args.revision, resolve)
+  if ((digest === undefined ? args.mode : modeOfRendering(seccomp)) === 'enforce') {
     const risk = startRiskOf(profile, seccomp, resolve)
-    await checkStart(io, store, profile, { risk, force: args.force })
+    await checkStart(io, store, profile, { risk, force: args.force, revision: digest })
   }
   switch (format) {
     case 'oci':

@@ -12,7 +12,7 @@ import { estimateText } from '../../src/seccomp/review/completeness.js'
 import { diffAgainstObserved } from '../../src/seccomp/review/diff.js'
 import { sizeOfProfile, sizeText } from '../../src/seccomp/review/profile-size.js'
 import { errnoName } from '../../src/syscalls/errno-name.js'
-import { newPodsText } from '../../src/seccomp/review/new-pods.js'
+import { labelModeText, newPodsText } from '../../src/seccomp/review/new-pods.js'
 import { type Review, reviewOf, riskOfProfile } from '../../src/seccomp/review/review.js'
 import { deniedCallsOf } from '../../src/seccomp/review/denied-calls.js'
 import type { NodeLoss } from '../../src/seccomp/review/lost-calls.js'
@@ -68,6 +68,8 @@ function describeParts(io: Io, profile: SeccompProfile): void {
 /** Prints what new pods get by the profile's ladder. Without one its rules decide. */
 function describeLadder(io: Io, profile: SeccompProfile, rendered: Rendered | undefined): void {
   const { ladder, workload } = profile.spec
+  const labelled = labelModeText(profile)
+  if (labelled !== undefined) line(io, 'New pods', labelled)
   if (ladder === undefined) return
   const { namespace = rootNamespace, name } = profile.metadata
   const assigned = { namespace, name, workloadKind: workload?.kind ?? '' }

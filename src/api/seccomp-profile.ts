@@ -230,6 +230,13 @@ export const SeccompProfileStatus = Type.Object(
       })
     ),
     auditRevision: digestOf('digest of the newest rendering for audit'),
+    labelMode: Type.Optional(
+      Type.Enum(['audit'], {
+        description:
+          'audit: new pods with the label secco.dev/profile get the profile in audit while it has no ladder, because a start under ' +
+          'what was approved first can fail; absent: in enforce'
+      })
+    ),
     parents: Type.Optional(
       Type.Array(ParentRef, {
         description:

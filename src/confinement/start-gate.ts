@@ -6,12 +6,12 @@ import { mayMove } from '../rules/resolve.js'
 import type { Resolve } from '../seccomp/render/approved.js'
 import {
   approvedStartRisk,
-  exportedFile,
   type Filter,
   isBuiltOn,
   isRisky,
   keyOfProfile,
   noRisk,
+  ownLabel,
   ownLadder,
   resolverOf,
   startRiskNext,
@@ -28,7 +28,7 @@ export interface StoredObjects {
 
 /** Enforcement says by what new containers are enforced under a profile. */
 export interface Enforcement {
-  /** `its ladder`, or `the rule NAMESPACE/NAME`. */
+  /** `its ladder`, `the rule NAMESPACE/NAME`, or `the label secco.dev/profile`. */
   by: string
   /** An earlier revision; absent: the newest approved one. */
   revision?: string
@@ -61,8 +61,18 @@ function isEnforcedDespiteLadder({ metadata, spec }: SeccompProfile, rule: Secco
 }
 
 /**
+ * Returns whether a label enforces the profile: pods may have it at any time. The first approval does not count, because a label
+ * gives audit until a start is known not to fail. Outside Kubernetes there are no labels.
+ */
+const isEnforcedByLabel = ({ spec, status }: SeccompProfile): boolean =>
+  spec.ladder === undefined &&
+  spec.workload?.kind !== 'Container' &&
+  status?.revision !== undefined &&
+  status.labelMode === undefined
+
+/**
  * Returns by what new containers are enforced under a profile: its ladder, also for the share of a canary or for the
- * others, and rules that name it. A profile without anything approved is never enforced. Pure.
+ * others, rules that name it, and its label. A profile without anything approved is never enforced. Pure.
  */
 export function enforcementsOf(
   profile: SeccompProfile,
@@ -81,7 +91,7 @@ export function enforcementsOf(
     .map(({ metadata }) => ({
       by: `the rule ${metadata.namespace ?? rootNamespace}/${metadata.name}`
     }))
-  return [...byLadder, ...byRules]
+  return [...byLadder, ...byRules, ...(isEnforcedByLabel(profile) ? [{ by: ownLabel }] : [])]
 }
 
 /** Returns whether rules name the profile, and none of them enforces it. */
@@ -150,6 +160,18 @@ function newRisk(after: StartRisk, before: StartRisk | undefined): StartRisk {
   return { ...noRisk, denied }
 }
 
+/**
+ * Returns by what a profile was enforced before. A label that pods may have counts only where nothing else is to enforce it:
+ * else a person decides now.
+ */
+function decidedBefore(
+  had: readonly Enforcement[],
+  enforcements: readonly Enforcement[]
+): readonly Enforcement[] {
+  const isByLabel = ({ by }: Enforcement) => by === ownLabel
+  return had.every(isByLabel) && !enforcements.every(isByLabel) ? [] : had
+}
+
 /** StartObstacle is a profile that a write begins to enforce although a start under it can fail. */
 export interface StartObstacle {
   profile: SeccompProfile
@@ -178,7 +200,8 @@ export function obstacleToStart(
     const enforcements = enforcementsOf(profile, after.rules)
     if (enforcements.length === 0) continue
     const was = earlier.get(keyOfProfile(profile))
-    const had = was === undefined ? [] : enforcementsOf(was, before.rules)
+    const had =
+      was === undefined ? [] : decidedBefore(enforcementsOf(was, before.rules), enforcements)
     const isSame = JSON.stringify(had) === JSON.stringify(enforcements)
     if (isSame && !isBuiltOn(profile, changed, resolve)) continue
     const risk = newRisk(
@@ -234,38 +257,5 @@ export function mustNotBeginToEnforce(
   throw new SeccoError('INVALID_ARGUMENT', `force: ${key}: ${text}`, {
     field: 'force',
     hint: `${startRiskNext(profile, risk, { isWritten: isStored, by })}; to do it nevertheless ${nevertheless?.(key) ?? addForce}`
-  })
-}
-
-/**
- * Returns why a file that enforces a profile has to be forced: a start under it can fail, and neither its ladder nor a rule
- * enforces the newest revision yet. Outside Kubernetes the file is what enforces. Undefined where nobody has to force it.
- */
-export function obstacleToExport(
-  profile: SeccompProfile,
-  risk: StartRisk,
-  rules: readonly SeccompRule[]
-): string | undefined {
-  const isEnforced = enforcementsOf(profile, rules).some(({ revision }) => revision === undefined)
-  if (!isRisky(risk) || isEnforced) return undefined
-  return startRiskText(profile, risk)
-}
-
-/**
- * Rejects the export of such a file, unless a person forces it.
- * @throws SeccoError INVALID_ARGUMENT naming the field `force`
- */
-export function mustBeExportable(
-  profile: SeccompProfile,
-  risk: StartRisk,
-  { rules, force }: { rules: readonly SeccompRule[]; force: boolean | undefined }
-): void {
-  const why = force === true ? undefined : obstacleToExport(profile, risk, rules)
-  if (why === undefined) return
-  const text = `${why}; a container with this file is enforced from its start`
-  const next = startRiskNext(profile, risk, { isWritten: true, by: exportedFile })
-  throw new SeccoError('INVALID_ARGUMENT', `force: ${keyOfProfile(profile)}: ${text}`, {
-    field: 'force',
-    hint: `${next}; to do it nevertheless add \`--force\``
   })
 }

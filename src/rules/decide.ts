@@ -90,7 +90,8 @@ function fromResolution(
   { resolution, loosening }: Tightened & { resolution: Resolution },
   { reach, root }: { reach: Reach; root: Wish | undefined }
 ): ContainerDecision {
-  const { outcome, reason, wish, profile, beside, revision, mode = wish.mode, canary } = resolution
+  const { outcome, reason, wish, profile, beside, revision, mode = wish.mode } = resolution
+  const { canary, startAtRisk } = resolution
   const overrides = isUnconfined(container, facts)
     ? 'Unconfined'
     : isAuthorsLocalhost(container.seccomp ?? facts.podSeccomp)
@@ -105,6 +106,7 @@ function fromResolution(
     rule: wish.source,
     mode,
     ...(canary === true ? { canary: true as const } : {}),
+    ...(startAtRisk === true ? { startAtRisk } : {}),
     ...(profile === undefined ? {} : { profile }),
     ...(beside === undefined ? {} : { beside }),
     ...(revision === undefined

@@ -47,6 +47,8 @@ export interface ContainerDecision {
   localhostProfile?: string
   /** The container gets the revision of the canary. */
   canary?: true
+  /** A label gives audit and not enforce: a start under the profile can fail, and nobody decided to enforce it. */
+  startAtRisk?: true
   /** Nodes that could run the pod and lack the newest revision; the last may be `…` for more. */
   lacking?: readonly string[]
   /** The author's choice that is overridden: an explicit Unconfined, or a file under an enforcing rule of the root namespace. */

@@ -93,6 +93,9 @@ const podOutcomes: Readonly<Partial<Record<Decision['reason'], string>>> = {
   'too-many-labels': 'its pod has more labels than are read'
 }
 
+/** What is said where a label gives audit. */
+export const startAtRiskText = 'not enforce, because a start under it can fail'
+
 /** One line for the person who created the pod: what the container got and why. */
 export function containerWarning(decision: ContainerDecision): string | undefined {
   const name = `secco: ${decision.container}:`
@@ -107,7 +110,8 @@ export function containerWarning(decision: ContainerDecision): string | undefine
       const older =
         decision.reason === 'previous' ? `, the newest has not reached ${missingAt(decision)}` : ''
       const what = `${decision.mode ?? 'enforce'} ${decision.profile ?? ''}`
-      return `${name} ${what}${shortDigest(decision.revision)}${older}${instead}${because(decision)}`
+      const why = decision.startAtRisk === true ? `, ${startAtRiskText}` : ''
+      return `${name} ${what}${shortDigest(decision.revision)}${older}${why}${instead}${because(decision)}`
     }
     case 'learn': {
       const into = decision.profile === undefined ? '' : ` into ${decision.profile}`

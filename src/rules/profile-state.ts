@@ -28,6 +28,8 @@ export interface ProfileState {
   /** The enforce revision before the newest one, for whenNotReady: Previous. */
   previous?: RevisionState
   ladder?: LadderState
+  /** The mode of the label `secco.dev/profile` while there is no ladder, where that is not enforce: see `labelModeOf`. */
+  labelMode?: 'audit'
 }
 
 export type LadderMode = 'learn' | 'audit' | 'enforce'

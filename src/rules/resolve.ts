@@ -22,6 +22,8 @@ export interface Resolution {
   /** The mode of the ladder if it differs from that of the wish. */
   mode?: LadderMode
   canary?: boolean
+  /** It is a label that does not enforce, because a start under the profile can fail. */
+  startAtRisk?: true
 }
 
 /** Facts of a pod that decide between revisions. */
@@ -34,7 +36,7 @@ export type Candidate = Pick<PodFacts, 'name' | 'owner' | 'turn'> & {
 }
 
 /** Movable is the part of a wish that a ladder may change. */
-export type Movable = Pick<Wish, 'mode' | 'platform'>
+export type Movable = Pick<Wish, 'mode' | 'platform' | 'isLabel'>
 
 /**
  * Whether the ladder of a profile may change the mode: of rules and labels of its own namespace, and of any rule
@@ -66,12 +68,17 @@ export function modeState(
   return { mode, revision: pinned ?? (mode === 'learn' ? undefined : state[mode]) }
 }
 
+/** Returns whether a label gives the profile in audit, because a start under it can fail and nobody decided to enforce it. */
+const isStartAtRisk = ({ isLabel }: Movable, { ladder, labelMode }: ProfileState): boolean =>
+  isLabel === true && ladder === undefined && labelMode === 'audit'
+
 /**
  * Returns the mode of pods that are not canaries: that of the wish without a ladder, and where the ladder may not move it
- * that far. A person who may write a ladder also writes what its canary is compared with. Pure.
+ * that far. A label gives audit while a start can fail. A person who may write a ladder also writes what its canary is compared with. Pure.
  */
 export function settledMode(wish: Movable, state: ProfileState): ModeState {
   const { ladder } = state
+  if (isStartAtRisk(wish, state)) return modeState(state, 'audit')
   const place = ladder?.canary?.from ?? ladder
   // A ladder that loosens the rule does not count, whatever its canary says.
   const places = [ladder, place].filter((one) => one !== undefined)
@@ -188,7 +195,11 @@ export function resolveWish(
   }
   const [profile, state] = known
   const { mode, revision, canary } = chooseMode(wish, state, pod)
-  const moved = { ...(mode === wish.mode ? {} : { mode }), ...(canary ? { canary } : {}) }
+  const moved = {
+    ...(mode === wish.mode ? {} : { mode }),
+    ...(canary ? { canary } : {}),
+    ...(isStartAtRisk(wish, state) ? { startAtRisk: true as const } : {})
+  }
   if (mode === 'learn') return { ...resolveLearn(snapshot, wish), ...moved }
   if (state.approved && revision !== undefined && reach.has(revision)) {
     return { outcome: 'assigned', reason: 'ready', wish, profile, revision, ...moved }

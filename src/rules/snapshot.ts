@@ -127,7 +127,8 @@ function checkedProfile(state: ProfileState, problems: RuleProblem[]): ProfileSt
     ...(enforce !== undefined && trusted(state, enforce) ? { enforce } : {}),
     ...(audit !== undefined && trusted(state, audit) ? { audit } : {}),
     ...(previous !== undefined && trusted(state, previous) ? { previous } : {}),
-    ...(ladder === undefined ? {} : { ladder })
+    ...(ladder === undefined ? {} : { ladder }),
+    ...(state.labelMode === undefined ? {} : { labelMode: state.labelMode })
   }
 }
 

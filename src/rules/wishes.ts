@@ -47,6 +47,8 @@ export interface Wish {
   learnedAs?: LearnedAs
   /** The profile is another container's: this one gets RuntimeDefault. */
   beside?: true
+  /** It is a label that names a profile: see ProfileState.labelMode. */
+  isLabel?: true
 }
 
 /** LearnedAs is the workload that a pod says it is of. */
@@ -120,6 +122,7 @@ function wishOfLabel(facts: PodFacts, label: ProfileLabel | undefined, learn: bo
     platform: false,
     namesContainers: container !== undefined,
     learnsFirst: learn,
+    ...(learn ? {} : { isLabel: true }),
     ...(learn && label === undefined
       ? { learnedAs: { ...workloadOf(facts), isBounded: false } }
       : {})

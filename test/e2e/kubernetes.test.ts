@@ -6,6 +6,7 @@ import { rulesWithoutWebhook } from './policy-on-node.js'
 import { fiftyPods } from './race-on-node.js'
 import { emergencyBlock } from './block-on-node.js'
 import { canaryGoesBack } from './canary-on-node.js'
+import { labelEnforcesAfterStart } from './label-on-node.js'
 import { deniedAndHealed } from './healing-on-node.js'
 import { traceOnNode } from './trace-on-node.js'
 import { approvedPart, doctorInCluster, tenStates } from './truth-on-node.js'
@@ -71,6 +72,11 @@ test('from a labelled Deployment to an enforced filter', {
 
   await t.test('a denied call in each mode: explained, allowed, rolled, gone', async (t) => {
     await deniedAndHealed(t, { cluster, secco, needs: approvedPart(await shop.profile('web.app')) })
+  })
+
+  await t.test('a label, before and after a start was recorded', async (t) => {
+    const needs = approvedPart(await shop.profile('web.app'))
+    await labelEnforcesAfterStart(t, { cluster, secco, needs })
   })
 
   await t.test('block: who uses it before, nobody after', async (t) => {

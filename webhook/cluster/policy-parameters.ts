@@ -32,7 +32,9 @@ export function policyPath(profile: ProfileState | undefined, wish: PolicyWish =
   if (profile === undefined || !profile.approved || wish.mode === 'learn') return ''
   const platform = wish.rule?.startsWith(`${rootNamespace}/`) === true
   const wanted = wish.mode === 'audit' ? 'audit' : 'enforce'
-  const { mode, revision } = settledMode({ mode: wanted, platform }, profile)
+  // A policy that was not made from a rule gives the profile by a label.
+  const by = wish.rule === undefined ? { isLabel: true as const } : {}
+  const { mode, revision } = settledMode({ mode: wanted, platform, ...by }, profile)
   if (revision === undefined) return ''
   if (revision.ready) return revision.path
   const { previous } = profile

@@ -1,8 +1,10 @@
+import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { plural } from '../../lib/plural.js'
 import { foreignName } from '../../lib/printed-commands.js'
 import { type Abi, abis } from '../../syscalls/abi.js'
 import type { SyscallSet } from '../../syscalls/syscall-set.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
+import { isApprovedCall, parseAllow } from './allow.js'
 
 /** DeniedCall is a call that a filter denies, or would deny: a person allows it, mutes it, or changes the program. */
 export interface DeniedCall {
@@ -84,6 +86,34 @@ export function deniedWords(calls: readonly DeniedCall[]): string {
     )
   ]
   return words.length === 0 ? 'no denied call waits for a decision' : words.join('; ')
+}
+
+/** Splits the calls that wait for a decision from those that what is approved of the profile allows already. */
+function splitByApproval(
+  profile: SeccompProfile,
+  calls: readonly DeniedCall[]
+): { waiting: DeniedCall[]; approved: DeniedCall[] } {
+  // A node may report any name.
+  const isApproved = ({ call, name, blocked }: DeniedCall) =>
+    blocked !== true && isKnownSyscall(name) && isApprovedCall(profile, parseAllow(call))
+  return {
+    waiting: calls.filter((one) => !isApproved(one)),
+    approved: calls.filter(isApproved)
+  }
+}
+
+/** Returns the denied calls of a profile that wait for a decision: what is approved of it does not allow them. */
+export const waitingCalls = (profile: SeccompProfile, calls: readonly DeniedCall[]): DeniedCall[] =>
+  splitByApproval(profile, calls).waiting
+
+/** Returns the same as `deniedWords`, and says which calls are denied although what is approved of the profile allows them. */
+export function deniedWordsOf(profile: SeccompProfile, calls: readonly DeniedCall[]): string {
+  const { waiting, approved } = splitByApproval(profile, calls)
+  const words = callWords(
+    'denied by an earlier revision, and allowed by what is approved',
+    approved
+  )
+  return [deniedWords(waiting), ...words].join('; ')
 }
 
 /** TraceDenial is a call of a trace that its filter denied, or that audit logged. */

@@ -3,7 +3,7 @@ import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { plural } from '../../lib/plural.js'
 import type { Abi } from '../../syscalls/abi.js'
 import { fromBitmap } from '../../syscalls/bitmap.js'
-import { type DeniedCall, deniedWords } from './denied-calls.js'
+import { type DeniedCall, deniedWordsOf, waitingCalls } from './denied-calls.js'
 import {
   entryInstances,
   failedRuns,
@@ -54,7 +54,8 @@ const showsStart = ({ complete, denied = 0, ended, events = [] }: Instance) =>
  */
 function unseenStartOf(profile: SeccompProfile): string | undefined {
   const instances = entryInstances(profile)
-  if (!(profile.status?.instances ?? []).some(isEntry)) return undefined
+  // Probes and sessions alone were recorded of a container whose start was not.
+  if ((profile.status?.instances ?? []).length === 0) return undefined
   const starts = instances.filter(showsStart)
   const image = starts.length === 0 ? undefined : newestImage(instances)
   const isUnknown = (one: Instance) => one.image === undefined || one.image === ''
@@ -215,12 +216,24 @@ function ofPhases(profile: SeccompProfile): EvidenceItem[] {
   })
 }
 
+/** The next step where calls are denied that nobody has approved. */
+export const decideNext = 'review each: allow it, mute it, or fix the program'
+
 /** A profile that denies what the workload asks for, or would in enforce mode, is not complete. */
-function ofDenied(denied: readonly DeniedCall[] | undefined): EvidenceItem {
+function ofDenied(
+  profile: SeccompProfile,
+  denied: readonly DeniedCall[] | undefined
+): EvidenceItem {
   if (denied === undefined)
     return item('denied', false, 'what is denied to it is not known', askAgain)
-  const next = 'review each: allow it, mute it, or fix the program'
-  return item('denied', denied.length === 0, deniedWords(denied), next)
+  const isPinned = profile.spec.ladder?.revision !== undefined
+  const next =
+    waitingCalls(profile, denied).length > 0
+      ? decideNext
+      : isPinned
+        ? 'leave the pin: promote the profile'
+        : 'once the nodes have what is approved, restart what runs under an earlier revision'
+  return item('denied', denied.length === 0, deniedWordsOf(profile, denied), next)
 }
 
 /**
@@ -250,7 +263,7 @@ export function evidenceOf(
       'let the workload run under a satellite that records'
     ),
     ...ofPhases(profile),
-    ofDenied(denied),
+    ofDenied(profile, denied),
     lossEvidence((profile.status?.instances ?? []).filter(isEntry), nodes),
     item(
       'quiet',

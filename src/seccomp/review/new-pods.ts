@@ -1,5 +1,5 @@
 import type { Ladder } from '../../api/ladder.js'
-import { labels, rootNamespace, revisionPath } from '../../api/names.js'
+import { labels, rootNamespace } from '../../api/names.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { quoted } from '../../lib/shell-word.js'
 import { isRisky, ownStartRisk, type StartRisk } from './start-risk.js'
@@ -35,19 +35,17 @@ export function containerFileOf(
 }
 
 /**
- * Returns what has the filter of a new container outside Kubernetes: the command that prints it, or a file of the node. Nobody
- * knows where the bundle of a container will be that does not exist yet.
+ * Returns what has the filter of a new container outside Kubernetes: the command that prints it. Nobody knows where the bundle
+ * of a container will be that does not exist yet.
  */
 export function filterSource(
   { namespace, name }: Pick<AssignedProfile, 'namespace' | 'name'>,
   { mode, revision, isForced }: ContainerFile
 ): string {
   if (mode === 'learn') return 'the filter that `secco render --learn` prints'
-  // The command exports what is approved now, and knows no earlier revision.
-  if (revision !== undefined)
-    return `the file ${revisionPath(namespace, name, revision)} below the seccomp folder of its node`
+  const which = revision === undefined ? `--mode ${mode}` : `--revision ${revision.slice(0, 23)}`
   const force = isForced === true ? ' --force' : ''
-  return `the filter that \`secco profile export ${quoted(`${namespace}/${name}`)} --mode ${mode}${force}\` prints`
+  return `the filter that \`secco profile export ${quoted(`${namespace}/${name}`)} ${which}${force}\` prints`
 }
 
 /** Returns how a container outside Kubernetes gets a profile in a mode: nothing assigns one there. */
@@ -57,6 +55,22 @@ export function newContainerText(
 ): string {
   const gets = file.mode === 'learn' ? 'is only recorded' : 'gets it'
   return `a new container ${gets} with ${filterSource(profile, file)} (linux.seccomp of its config.json)`
+}
+
+/** Outside Kubernetes there are no labels. */
+const isOutside = ({ workload }: SeccompProfile['spec']): boolean => workload?.kind === 'Container'
+
+/**
+ * Returns in words what new pods get by the label of a profile that has no ladder, where that is not enforce; undefined
+ * otherwise.
+ */
+export function labelModeText({ metadata, spec, status }: SeccompProfile): string | undefined {
+  if (status?.labelMode === undefined || spec.ladder !== undefined || isOutside(spec))
+    return undefined
+  return (
+    `with the label ${labels.profile}: ${metadata.name} they get it in ${status.labelMode}, and not in enforce, ` +
+    'until a start under it is not known to fail'
+  )
 }
 
 /** Returns in words which new pods a profile is for: a mode and a canary are about these, and about no other pods. */

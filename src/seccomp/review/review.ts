@@ -5,8 +5,15 @@ import { planApproval } from './approve.js'
 import type { Resolve } from '../render/approved.js'
 import { type Completeness, completenessOf } from './completeness.js'
 import type { DeniedCall } from './denied-calls.js'
-import { askAgain, type NodeLoss } from './lost-calls.js'
-import { containerFileOf, newContainerText, newPodsText, runningCommand } from './new-pods.js'
+import { decideNext } from './evidence.js'
+import type { NodeLoss } from './lost-calls.js'
+import {
+  containerFileOf,
+  labelModeText,
+  newContainerText,
+  newPodsText,
+  runningCommand
+} from './new-pods.js'
 import { type Promotion, promotionOf } from './promotion.js'
 import { type SingleSource, singleSourceCalls } from './quorum.js'
 import { renderProfile } from '../render/render.js'
@@ -104,7 +111,7 @@ function nextStep(
 /** Returns what comes before anything else where denied calls wait for a decision. */
 function deniedFirst(namespace: string, evidence: Completeness['evidence']): string {
   const denied = evidence.find(
-    ({ item, ok, next }) => item === 'denied' && !ok && next !== askAgain
+    ({ item, ok, next }) => item === 'denied' && !ok && next === decideNext
   )
   return denied === undefined
     ? ''
@@ -128,9 +135,11 @@ function whoGetsIt(
     // A profile that only learns goes to audit first.
     return newContainerText(assigned, file.mode === 'learn' ? { mode: 'audit' } : file)
   }
+  const labelled = labelModeText(profile)
+  const byLabel = labelled === undefined ? '' : `; ${labelled}`
   return (
     `pods that are learned get it by \`secco promote ${full} audit --reason WHY\`, ` +
-    `others by the label secco.dev/profile: ${name} or by a rule`
+    `others by the label secco.dev/profile: ${name} or by a rule${byLabel}`
   )
 }
 

@@ -1,4 +1,4 @@
-import { rootNamespace } from '../../api/names.js'
+import { labels, rootNamespace } from '../../api/names.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../api/seccomp-profile.js'
 import { oncePer } from '../../lib/once-per.js'
 import { listed } from '../../lib/plural.js'
@@ -132,12 +132,16 @@ export function startRiskText(profile: SeccompProfile, risk: StartRisk): string 
 /** What enforces a profile that was promoted. */
 export const ownLadder = 'its ladder'
 
+/** What enforces a profile without a ladder in pods that have it. */
+export const ownLabel = `the label ${labels.profile}`
+
 /** What enforces a profile where no webhook gives it: the file that a container is created with. */
 export const exportedFile = 'the exported file'
 
 /** Returns how one start is let run in audit, after `let one start in audit first`. */
-function auditFirst(key: string, by: string): string {
-  if (by === ownLadder) return `with \`secco promote ${key} audit --reason WHY\``
+function auditFirst(key: string, by: string, isOutside: boolean): string {
+  if (isOutside) return auditFirst(key, exportedFile, false)
+  if (by === ownLadder || by === ownLabel) return `with \`secco promote ${key} audit --reason WHY\``
   if (by === exportedFile) return `with \`secco profile export ${key} --mode audit\``
   return `by the mode of ${by}`
 }
@@ -153,12 +157,14 @@ export function startRiskNext(
 ): string {
   const { unseen, denied, blocked } = risk
   const key = quoted(keyOfProfile(profile))
+  // Outside Kubernetes only the file gives a mode to a container.
+  const isOutside = profile.spec.workload?.kind === 'Container' && by === ownLadder
   const allow = isWritten
     ? `allow what it needs with \`secco profile call ${key} --allow ${denied.join(',')} --reason WHY\``
     : `keep ${listed(denied, mostNamed)} allowed, or let one start in audit first`
   const unblock = blocked.map((name) => `\`secco block ${name} --remove --reason WHY\``)
   return [
-    ...(unseen ? [`${startUnseenNext} ${auditFirst(key, by)}`] : []),
+    ...(unseen ? [`${startUnseenNext} ${auditFirst(key, by, isOutside)}`] : []),
     ...(denied.length === 0 ? [] : [allow]),
     ...(blocked.length === 0 ? [] : [`end the block with ${unblock.join(' and ')}`])
   ].join('; ')

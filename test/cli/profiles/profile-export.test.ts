@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
+import { toSeccoError } from '../../../src/lib/errors.js'
 import { exportProfile } from '../../../cli/profiles/profile-export.js'
 import type { Store } from '../../../src/store/store.js'
+import { emptyOverlay, parseBlock, withBlock } from '../../../src/seccomp/render/block.js'
 import { digestOf } from '../../../src/lib/digest.js'
 import { captureIo } from '../../helpers/captured-io.js'
 import { instance, profileOf } from '../../helpers/instances.js'
@@ -103,5 +105,79 @@ test('a revision whose file was changed is rendered again, and the change is sai
     t.equal(await exportProfile(files, store, { namespace, name }, args), 0, what)
     t.match(printed.stdout, exported, what)
     t.match(printed.stderr, said, what)
+  }
+})
+
+test('an earlier revision is exported as it is kept, and asks as the newest does', async (t) => {
+  const filter = (action: string, names: string[]) =>
+    JSON.stringify({ defaultAction: action, syscalls: [{ names, action: 'SCMP_ACT_ALLOW' }] })
+  const [older, audit, changed] = [
+    filter('SCMP_ACT_ERRNO', ['read']),
+    filter('SCMP_ACT_LOG', ['read']),
+    filter('SCMP_ACT_ERRNO', ['write'])
+  ] as [string, string, string]
+  const digests = [older, audit, changed].map(digestOf) as [string, string, string]
+  const hex = (digest: string) => digest.replace('sha256:', '')
+  const gone = `sha256:${'f'.repeat(64)}`
+  const status = {
+    instances: [instance(0, ['read'])],
+    startup: { x86_64: ['acct', 'read'] },
+    ...{ revision: digestOf('newest'), auditRevision: audit, earlierRevisions: [...digests, gone] }
+  }
+  const seccomp = { defaultAction: 'SCMP_ACT_ALLOW' as const }
+  const profile = profileOf({ seccomp }, { ...status, auditRevision: digests[1] })
+  const pinned = { mode: 'enforce' as const, revision: digests[0] }
+  const who = { by: 'olga', at: '2026-01-01T00:00:00Z', reason: 'CVE' }
+  const overlay = withBlock(emptyOverlay(), parseBlock('read'), who, false)
+  const revisions = t.testdir({
+    [`${hex(digests[0])}.json`]: older,
+    [`${hex(digests[1])}.json`]: audit,
+    [`${hex(digests[2])}.json`]: 'other bytes'
+  })
+  const start = digests[0].slice(0, 19)
+  // [what, the revision, the ladder, whether it is forced, what is exported or why nothing is]
+  const table: [string, string, typeof pinned | undefined, boolean, string | object][] = [
+    ['forced', digests[0], undefined, true, older],
+    ['the beginning of its digest', start, undefined, true, older],
+    ['without the algorithm', hex(start), undefined, true, older],
+    ['new containers get it', start, pinned, false, older],
+    [
+      'a start that it denies',
+      start,
+      undefined,
+      false,
+      { code: 'INVALID_ARGUMENT', field: 'force' }
+    ],
+    [
+      'what it allows is blocked',
+      start,
+      pinned,
+      true,
+      { message: /calls are blocked in an emergency/ }
+    ],
+    ['a rendering for audit', digests[1], undefined, false, audit],
+    ['one of another profile', digestOf('x'), undefined, true, { code: 'NOT_FOUND', hint: /show/ }],
+    ['its bytes are gone', gone, undefined, true, { code: 'NOT_FOUND', hint: /secco\/shop\/web/ }],
+    ['its bytes were changed', digests[2], undefined, true, { message: /was changed/ }]
+  ]
+  for (const [what, revision, ladder, force, expected] of table) {
+    const { io, printed } = captureIo()
+    const given = { ...profile, spec: { ...profile.spec, ...(ladder && { ladder }) } }
+    const store = {
+      get: (_kind: string, { name }: { name: string }) =>
+        Promise.resolve(name === 'web' ? given : what.includes('blocked') ? overlay : undefined),
+      list: () => Promise.resolve([])
+    } as unknown as Store
+    const exported = exportProfile(
+      io,
+      store,
+      { namespace: 'shop', name: 'web' },
+      { format: 'oci', mode: 'enforce', revisions, revision, force }
+    )
+    if (typeof expected === 'string') {
+      t.equal(await exported, 0, what)
+      t.equal(printed.stdout, expected, what)
+      t.notMatch(printed.stderr, /^note/m, `${what}: it is what was asked for`)
+    } else t.match(await exported.catch(toSeccoError), expected, what)
   }
 })

@@ -80,6 +80,8 @@ test('by what new containers are enforced under a profile', (t) => {
   t.end()
 })
 
+const byLabel = { revision: older, labelMode: 'audit' as const }
+const workload = { kind: 'Container', name: 'web', container: '', image: '' } as never
 const start = { startup: { x86_64: ['read', 'bind', 'listen'] } }
 const whole = allow('read', 'bind', 'listen')
 const parent: SeccompProfile = {
@@ -186,7 +188,40 @@ test('what begins to enforce a start that can fail needs force', (t) => {
     ['a rule, no start', ruleWritten({ seccomp }, rule, late), /No start/],
     ['a rule in audit', ruleWritten({ seccomp }, ruleOf('audit')), undefined],
     ['a rule of what is promoted', ruleWritten({ seccomp, ladder: enforce }, rule), undefined],
-    ['a rule for what allows all', ruleWritten({ seccomp: whole }, rule), undefined]
+    ['a rule for what allows all', ruleWritten({ seccomp: whole }, rule), undefined],
+    [
+      'calls that are denied to pods with the label',
+      written({ seccomp: whole }, { seccomp }, { ...start, revision: older }),
+      /called bind, listen.*; the label secco.dev\/profile enforces it at once$/
+    ],
+    [
+      '… which does not enforce yet',
+      written({ seccomp: whole }, { seccomp }, { ...start, ...byLabel }),
+      undefined
+    ],
+    [
+      '… outside Kubernetes',
+      written({ seccomp: whole, workload }, { seccomp, workload }, { ...start, revision: older }),
+      undefined
+    ],
+    [
+      'a ladder of what pods have by the label',
+      written({ seccomp }, { seccomp, ladder: enforce }, { ...late, revision: older }),
+      /No start.*; its ladder enforces it at once$/
+    ],
+    [
+      'a document that leaves audit to the label',
+      written({ seccomp, ladder: audit }, { seccomp }, { ...late, revision: older }),
+      /No start.*; the label/
+    ],
+    [
+      'a rule that is deleted',
+      [
+        { profiles: [profileOf({ seccomp }, { ...late, revision: older })], rules: byRule },
+        { profiles: [profileOf({ seccomp }, { ...late, revision: older })], rules: [] }
+      ],
+      undefined
+    ]
   ]
   for (const [what, sides, words] of table) {
     const check = (force: boolean) => () => mustNotBeginToEnforce(...sides, { force })

@@ -132,3 +132,34 @@ test('a running container keeps its side of a canary; a path in a new pod is no 
   }
   t.end()
 })
+
+test('a label gives audit where a start can fail; rules and ladders decide as they are written', (t) => {
+  const label = { labels: { app: 'web', 'secco.dev/profile': 'checkout.app' } }
+  const enforcing = testRule('web', { ...toCheckout, mode: 'enforce' }, 'shop')
+  const held = { startAtRisk: true }
+  // [what, the state, rules, the mode, what else is said]
+  const table = [
+    ['a label', {}, [], 'enforce', {}],
+    ['a start that can fail', { labelMode: 'audit' }, [], 'audit', held],
+    ['… under a rule', { labelMode: 'audit' }, [enforcing], 'enforce', {}],
+    ['… promoted', { labelMode: 'audit', ladder: { mode: 'enforce' } }, [], 'enforce', {}],
+    ['… in audit by its ladder', { labelMode: 'audit', ladder: { mode: 'audit' } }, [], 'audit', {}]
+  ] as const
+  for (const [what, state, rules, mode, more] of table) {
+    const profiles = [testProfile('shop', 'checkout.app', state)]
+    const snapshot = buildSnapshot({ rules, profiles })
+    const decision = decide(snapshot, pod(label))
+    const [got] = decision.containers
+    const revision = mode === 'audit' ? 'b' : 'a'
+    t.match(got, { mode, revision: `sha256:${revision.repeat(64)}`, ...more }, what)
+    t.equal(got?.startAtRisk, 'startAtRisk' in more ? true : undefined, what)
+    const said =
+      /: audit shop\/checkout.app, revision .*, not enforce, because a start under it can fail \(label/
+    t.equal(
+      decision.warnings.some((one) => said.test(one)),
+      'startAtRisk' in more,
+      what
+    )
+  }
+  t.end()
+})

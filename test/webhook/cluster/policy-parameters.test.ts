@@ -20,6 +20,7 @@ test('what an exported policy may put on pods', (t) => {
       { audit: { ...audit, ready: false }, previous: before, ladder: { mode: 'audit' } },
       ''
     ],
+    ['a label while a start can fail', { enforce: newest, audit, labelMode: 'audit' }, audit.path],
     ['pinned', { ladder: { mode: 'enforce', revision: before } }, before.path],
     [
       'a canary: a policy knows no shares',
@@ -46,6 +47,8 @@ test('what an exported policy may put on pods', (t) => {
   ] as const) {
     t.equal(policyPath(both, wish), path, what)
   }
+  const early = testProfile('shop', 'web', { enforce: newest, audit, labelMode: 'audit' })
+  t.equal(policyPath(early, { rule: 'shop/web' }), newest.path, 'a rule enforces it nevertheless')
   const moved = testProfile('shop', 'web', { enforce: newest, audit, ladder: { mode: 'enforce' } })
   t.equal(policyPath(moved, { mode: 'audit' }), newest.path, 'a ladder decides the mode')
   t.end()

@@ -103,7 +103,8 @@ export function apiStates(
       ...(audit === undefined ? {} : { audit }),
       // A block may have taken so much out of the newest one that both are the same.
       ...(previous === undefined || previous.digest === enforce?.digest ? {} : { previous }),
-      ...(ladder === undefined ? {} : { ladder })
+      ...(ladder === undefined ? {} : { ladder }),
+      ...(status?.labelMode === undefined ? {} : { labelMode: status.labelMode })
     })
   }
   return states

@@ -29,14 +29,14 @@ const mostKeys = 19_200
  * Returns the key of what new pods get of a profile: its newest revisions, the mode that people chose, and their canary. Two
  * replicas with the same key give the same.
  */
-function keyOfState({ enforce, audit, ladder }: ServedState): string {
+function keyOfState({ enforce, audit, ladder, labelMode }: ServedState): string {
   const of = (place: { mode: string; revision?: RevisionState }) => [
     place.mode,
     place.revision?.digest
   ]
   const { canary } = ladder ?? {}
   const share = canary && [canary.percent, ...of(canary.from)]
-  const modes = ladder === undefined ? '' : JSON.stringify([...of(ladder), share])
+  const modes = ladder === undefined ? (labelMode ?? '') : JSON.stringify([...of(ladder), share])
   return keyOf(`${enforce?.path ?? ''} ${audit?.digest ?? ''} ${modes}`)
 }
 

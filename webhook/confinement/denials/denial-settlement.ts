@@ -85,9 +85,14 @@ function settlesCall(seccomp: LinuxSeccomp, row: DenialRow): boolean {
   return row.arguments === '' && allowsAsRuntimeDefault(silentlyAllowed(seccomp), row.syscall)
 }
 
-/** Returns the revisions that new containers may get of a profile: while a canary runs, one of two. */
+/**
+ * Returns the revisions that new containers may get of a profile: while a canary runs, one of two. Where they only learn, it is
+ * the one that they would get: a way back to learning opens no denial again that people settled.
+ */
 const deliveredOf = (state: ProfileState | undefined): (RevisionState | undefined)[] =>
-  state === undefined ? [undefined] : modesInUse(state).map(({ revision }) => revision)
+  state === undefined
+    ? [undefined]
+    : modesInUse(state).map(({ mode, revision }) => (mode === 'learn' ? state.enforce : revision))
 
 /** Returns whether what is approved of a profile allows a call that was denied. */
 export function isApprovedNow(

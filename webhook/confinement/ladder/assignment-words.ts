@@ -1,5 +1,6 @@
 import { plural } from '../../../src/lib/plural.js'
-import type { Assignment } from './assignment.js'
+import { startAtRiskText } from '../../../src/rules/explain.js'
+import type { Assignment, GivenBy } from './assignment.js'
 
 /** Returns where a profile is in force: `in force: 1 of 2 running containers (enforce)`. */
 export function inForceText({ mode, inForce, containers }: Assignment): string {
@@ -16,6 +17,9 @@ export function inForceMark(assignment: Assignment | undefined): string {
     ? ''
     : `${inForce} of ${containers} in force`
 }
+
+const modeWords = ({ mode, startAtRisk }: GivenBy): string =>
+  startAtRisk === true ? `${mode}, ${startAtRiskText}` : mode
 
 const sourceText = (source: string): string =>
   source.startsWith('label ') ? `the ${source}` : `rule ${source}`
@@ -34,7 +38,7 @@ export function givenTexts(assignment: Assignment): string[] {
   )
   const given = givenBy.map(
     (one) =>
-      `given to new pods by ${sourceText(one.source)} (${one.mode}): ${share(one.containers)}`
+      `given to new pods by ${sourceText(one.source)} (${modeWords(one)}): ${share(one.containers)}`
   )
   const not = notGiven.map((one) => `not given to new pods of ${share(one.containers)}: ${one.why}`)
   const other =

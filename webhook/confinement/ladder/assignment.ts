@@ -25,6 +25,15 @@ export interface OtherRevision {
   isStale: boolean
 }
 
+/** GivenBy is a rule or a label that gives a profile to pods. */
+export interface GivenBy {
+  source: string
+  mode: LadderMode
+  /** It is a label that gives audit and not enforce: a start under the profile can fail. */
+  startAtRisk?: true
+  containers: number
+}
+
 /** Assignment says which running containers have a profile in the kernel, and what gives it to the pods that follow them. */
 export interface Assignment {
   /** The mode of the profile; empty without one: then its rules and labels decide. */
@@ -36,7 +45,7 @@ export interface Assignment {
   /** Of them: those whose filter is another revision of the profile, or of another mode. Absent: of an earlier hub. */
   others?: OtherRevision[]
   /** Rules and labels that give the profile to the pods that follow them, with the mode that these get. */
-  givenBy: { source: string; mode: LadderMode; containers: number }[]
+  givenBy: GivenBy[]
   /** Why the pods that follow the others do not get it. */
   notGiven: { why: string; containers: number }[]
   /** Containers in namespaces that the person may not read: what gives the profile to their pods is not said. */
@@ -57,7 +66,7 @@ export const labelPairs = (labels: Labels): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join(',')
 
-type Given = { source: string; mode: LadderMode } | { why: string; isFree?: boolean }
+type Given = Omit<GivenBy, 'containers'> | { why: string; isFree?: boolean }
 
 /** Returns the state of a profile with the ladder of the object, which the hub may not have seen yet. */
 function stateWith(state: ProfileState | undefined, profile: SeccompProfile): ProfileState {
@@ -113,7 +122,9 @@ function givenTo(
       : { why: containerOutcome(own, decision) }
   }
   const { rule = '', mode = 'enforce' } = own
-  if (own.outcome === 'assigned' && own.profile === key) return { source: rule, mode }
+  if (own.outcome === 'assigned' && own.profile === key) {
+    return { source: rule, mode, ...(own.startAtRisk && { startAtRisk: true }) }
+  }
   if (own.outcome === 'learn' && view.learned === key) {
     return profile.spec.ladder?.mode === 'learn' || profile.spec.ladder === undefined
       ? { source: rule, mode: 'learn' }

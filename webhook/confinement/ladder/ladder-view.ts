@@ -9,7 +9,11 @@ import { shortRevision } from '../../../src/rules/revision-names.js'
 import { completenessOf } from '../../../src/seccomp/review/completeness.js'
 import { entryInstances } from '../../../src/seccomp/review/counted-instances.js'
 import { startUnseenText } from '../../../src/seccomp/review/evidence.js'
-import { deniedWords } from '../../../src/seccomp/review/denied-calls.js'
+import {
+  deniedWords,
+  deniedWordsOf,
+  waitingCalls
+} from '../../../src/seccomp/review/denied-calls.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-view.js'
 import type { DenialRow } from '../../hub/denials/denial-row.js'
@@ -82,7 +86,7 @@ function observedGrounds(
   const running = `${plural(own.length, 'container')} running`
   const waiting = deniedCalls(confinement, denials)
   // Against the next step speaks of what audit logged only what it logged since the last one: see auditGrounds.
-  const denied = waiting.filter(({ logged }) => !logged)
+  const denied = waitingCalls(profile, waiting).filter(({ logged }) => !logged)
   return {
     evidence: [
       `${plural(instances.length, 'instance')} observed, ${whole} from the first instruction`,
@@ -90,7 +94,7 @@ function observedGrounds(
         ? 'unseen syscalls cannot be estimated yet'
         : `at most ${estimate.all.upper.toFixed(1)} syscalls unseen (estimate)`,
       `${running}: ${count('enforced')} enforced, ${count('audit')} in audit`,
-      deniedWords(waiting)
+      deniedWordsOf(profile, waiting)
     ],
     reasons: [
       ...(profile.spec.seccomp === undefined ? ['nothing is approved yet'] : []),

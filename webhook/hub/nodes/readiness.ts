@@ -21,7 +21,7 @@ export interface Readiness {
 }
 
 /** ServedState is what decides which revision new pods get of a profile, and in which mode. */
-export type ServedState = Pick<ProfileState, 'enforce' | 'audit' | 'ladder'>
+export type ServedState = Pick<ProfileState, 'enforce' | 'audit' | 'ladder' | 'labelMode'>
 
 /** ReplicaReadiness is the number of ready webhook replicas that give new pods a revision, and the names of the others. */
 export interface ReplicaReadiness {

@@ -13,6 +13,7 @@ import { type FleetState, isReady, readinessOfProfile } from '../nodes/readiness
 import type { ProfileOutcome } from '../status/profile-status.js'
 import type { Resolve } from '../../../src/seccomp/render/approved.js'
 import { boundParents } from './bound-parents.js'
+import { labelModeOf } from './label-mode.js'
 import { ladderOf } from './ladder-state.js'
 import type { PassSets } from './pass-sets.js'
 import type { RenderResult } from './profile-renderer.js'
@@ -146,6 +147,8 @@ export async function judgeProfile(
   if (ladder !== undefined) state.ladder = ladder
   // A profile that allows nothing itself, or that cannot be rendered yet, passes on what its parents allow all the same.
   const parents = boundParents(profile, services.resolve)
+  const labelMode = rendered && labelModeOf(profile, services.resolve)
+  if (labelMode !== undefined) state.labelMode = labelMode
   if (rendered === undefined)
     return { state, outcome: { state: 'unapproved', parents }, desired, unblocked }
   if ('error' in rendered) {
@@ -178,6 +181,6 @@ export async function judgeProfile(
   // Nodes keep what is in force as soon as the block is lifted.
   if (approved !== enforce) revisions.of(approved)
   const readiness = readinessOfProfile(state, services.fleet)
-  const outcome = { digest: enforce, approved, audit, readiness, parents }
+  const outcome = { digest: enforce, approved, audit, readiness, parents, labelMode }
   return { state, outcome: { state: 'rendered', ...outcome }, desired, unblocked }
 }

@@ -1,4 +1,5 @@
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import { startUnseenText } from '../../../src/seccomp/review/evidence.js'
 
 /** Returns what a rendering depends on of the profile, as a text: equal texts render to equal bytes. */
 export function renderingInputOf(profile: SeccompProfile): string {
@@ -10,16 +11,26 @@ export function renderingInputOf(profile: SeccompProfile): string {
 }
 
 /** Returns what an outcome depends on of the profile, as a text. @param renderingInput from renderingInputOf() */
-export function outcomeInputOf(
-  { metadata, spec, status }: SeccompProfile,
-  renderingInput: string
-): string {
+export function outcomeInputOf(profile: SeccompProfile, renderingInput: string): string {
+  const { metadata, spec, status } = profile
   const { uid, generation, resourceVersion } = metadata
-  const { revision, previousRevision, approvedRevision, auditRevision, approvals } = status ?? {}
+  const { revision, previousRevision, approvedRevision, auditRevision } = status ?? {}
+  const { approvals, labelMode } = status ?? {}
   // A store without generations changes the version with every write.
   const version = generation ?? resourceVersion
   const digests = [revision, previousRevision, approvedRevision, auditRevision]
-  return JSON.stringify([renderingInput, uid, version, spec.ladder, ...digests, approvals])
+  // What was recorded of starts decides only while a label does not enforce: see labelModeOf().
+  const starts =
+    labelMode === undefined ? [] : [labelMode, startUnseenText(profile), status?.startup]
+  return JSON.stringify([
+    renderingInput,
+    uid,
+    version,
+    spec.ladder,
+    ...digests,
+    approvals,
+    ...starts
+  ])
 }
 
 /** Returns whether the profile only learns: nothing is rendered from it, and its status needs no outcome. */

@@ -1,6 +1,10 @@
 import { rootNamespace } from '../../../src/api/names.js'
 import type { ParentRef } from '../../../src/api/learning-schema.js'
-import type { Condition, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type {
+  Condition,
+  SeccompProfile,
+  SeccompProfileStatus
+} from '../../../src/api/seccomp-profile.js'
 import type { SeccoError } from '../../../src/lib/errors.js'
 import { sameJson } from '../../../src/lib/same-json.js'
 import { recordedApprovals } from '../../../src/seccomp/policy/approval.js'
@@ -25,6 +29,8 @@ export type ProfileOutcome =
       /** The digest without emergency blocks; absent: nothing is blocked. */
       approved?: string
       readiness: Readiness
+      /** See `labelModeOf`. */
+      labelMode?: SeccompProfileStatus['labelMode']
     } & Bound)
   /** The emergency overlay: it is rendered into others, so only the decisions about it are listed. */
   | { state: 'overlay' }
@@ -129,6 +135,8 @@ export function withOutcome(
     if (status.previousRevision === undefined) delete status.previousRevision
     if (status.earlierRevisions?.length === 0) delete status.earlierRevisions
     status.auditRevision = outcome.audit
+    if (outcome.labelMode === undefined) delete status.labelMode
+    else status.labelMode = outcome.labelMode
     const approvals = nameApproval(
       recordedApprovals(profile, editedAt),
       outcome.approved ?? outcome.digest
@@ -157,6 +165,7 @@ export function withOutcome(
     status.approvedRevision === before.approvedRevision &&
     status.previousRevision === before.previousRevision &&
     status.auditRevision === before.auditRevision &&
+    status.labelMode === before.labelMode &&
     status.nodes === before.nodes &&
     status.parents === before.parents &&
     status.approvals === before.approvals &&

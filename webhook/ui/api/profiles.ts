@@ -5,7 +5,7 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { withParents } from '../../../src/seccomp/render/extend.js'
 import { exportSpo } from '../../../src/seccomp/export/spo.js'
-import { mustBeExportable } from '../../../src/confinement/start-gate.js'
+import { mustBeExportable } from '../../../src/confinement/export-gate.js'
 import { applyProfile } from '../../../src/confinement/approving-store.js'
 import {
   mustBeApproved,

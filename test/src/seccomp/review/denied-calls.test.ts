@@ -2,7 +2,7 @@ import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { decideCalls } from '../../../../src/seccomp/review/decide-calls.js'
 import { deniedCallsOf, deniedWords } from '../../../../src/seccomp/review/denied-calls.js'
-import { evidenceOf } from '../../../../src/seccomp/review/evidence.js'
+import { decideNext, evidenceOf } from '../../../../src/seccomp/review/evidence.js'
 
 const denied = (syscall: string, more: object = {}) => ({
   ...{ syscall, call: syscall, count: 2, comm: 'app', action: 'SCMP_ACT_ERRNO', state: 'open' },
@@ -56,6 +56,20 @@ test('denied calls are those that wait for a decision, by call', (t) => {
     evidenceOf(profile, 0, known).find(({ item }) => item === 'denied')
   t.match(itemOf(calls), { ok: false, detail: /^denied: getsid/, next: /allow it, mute it/ })
   t.match(itemOf(onlyLogged), { ok: false, detail: logged, next: /allow it, mute it/ })
+  const socket = deniedCallsOf([denied('socket', { call: 'socket:0=0x2' })])
+  const earlier =
+    'denied by an earlier revision, and allowed by what is approved: socket:0=0x2 (2 times, by app)'
+  const ladder = { mode: 'enforce' as const, revision: `sha256:${'a'.repeat(64)}` }
+  const pinned = { ...profile, spec: { ...profile.spec, ladder } }
+  const itemsOf = (one: SeccompProfile, known: typeof calls) =>
+    evidenceOf(one, 0, known).find(({ item }) => item === 'denied')
+  t.match(itemOf(socket), { ok: false, detail: `no denied call waits for a decision; ${earlier}` })
+  t.match(itemOf(socket), { next: /^once the nodes have what is approved, restart/ })
+  t.match(itemsOf(pinned, socket), { ok: false, next: 'leave the pin: promote the profile' })
+  const both = itemsOf(pinned, [...socket, ...calls.slice(0, 1)])
+  t.match(both, { detail: `denied: getsid (3 times, by app, curl); ${earlier}`, next: decideNext })
+  const strange = [{ ...socket[0], call: 'no_such_call', name: 'no_such_call' }] as typeof calls
+  t.match(itemOf(strange), { detail: /^denied: no_such_call/ })
   t.match(itemOf([]), { ok: true, detail: 'no denied call waits for a decision' })
   t.match(itemOf(undefined), { ok: false, detail: /not known/, next: /hub runs/ }, 'nobody knows')
   t.end()

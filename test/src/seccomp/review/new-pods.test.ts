@@ -19,7 +19,7 @@ test('how a container outside Kubernetes gets a profile: with the filter of the 
     ],
     [
       { mode: 'enforce', revision: `sha256:${hex}` },
-      `a new container gets it with the file secco/shop/web/${hex}.json below the seccomp folder of its node${into}`
+      `a new container gets it with the filter that \`${exported} --revision sha256:${'e'.repeat(16)}\` prints${into}`
     ],
     [
       { mode: 'learn' },

@@ -34,6 +34,7 @@ test('a start that was not recorded', (t) => {
       [late, { part: 'probe' }, { part: 'session' }],
       `No start was recorded: ${means}`
     ],
+    ['only a probe was recorded', [{ part: 'probe' }], `No start was recorded: ${means}`],
     [
       'another image runs since, and its start was missed',
       [{}, { ...late, image: 'web:2' }],

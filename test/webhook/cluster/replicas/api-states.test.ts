@@ -151,3 +151,12 @@ test('a forged replacement brings in no file that nodes do not have for the prof
   t.same([previous?.path, previous?.ready], [pathTo(foreign), false])
   t.end()
 })
+
+test('a label does not enforce at replicas without a hub either', (t) => {
+  for (const labelMode of ['audit', undefined] as const) {
+    const status = { revision: newest, ...(labelMode && { labelMode }) }
+    const state = stateAt({ status, overlay: emptyOverlay(), unblocked: nothingBlocked })
+    t.equal(state?.labelMode, labelMode)
+  }
+  t.end()
+})

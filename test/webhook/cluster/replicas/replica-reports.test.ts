@@ -135,6 +135,19 @@ for (const [what, given, [serving, total, waiting, silent, unready = 0]] of tabl
   })
 }
 
+test('a replica whose label still enforces does not serve what its label gives in audit', (t) => {
+  const later = { enforce: wanted, audit: other }
+  const early = { ...later, labelMode: 'audit' as const }
+  for (const [report, serving] of [
+    [servedKeys([early]), 1],
+    [servedKeys([later]), 0]
+  ] as const) {
+    const { reports } = rig(t, { a: { ready: 'True', report } })
+    t.equal(reports.of(early).serving, serving)
+  }
+  t.end()
+})
+
 test('a report that is not renewed is not believed, and one that is stays', (t) => {
   const { reports, settle, clock, news, view } = rig(t, {
     a: { ready: 'True', report: served(wanted) },

@@ -55,7 +55,7 @@ test('the command that restarts a container, with names that its author chose', 
     ['without a filter', 'unconfined', { mode: 'audit' }, none, exported('audit')],
     [
       ...(['a pin', 'enforced', { mode: 'enforce', revision }, none] as const),
-      `create web again with the file secco/default/web/${'e'.repeat(64)}.json below the seccomp folder of its node`
+      `create web again with the filter that \`secco profile export default/web --revision sha256:${'e'.repeat(16)}\` prints`
     ]
   ] as const
   for (const [what, state, ladder, ruleMode, how] of files) {

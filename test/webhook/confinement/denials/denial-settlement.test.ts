@@ -339,7 +339,10 @@ test('a denial is closed when its profile allows the call and its container has 
       { row: { revision: digestOf('c') } },
       ...(['closed', second(20), /has ended/] as const)
     ],
-    ['back in learn', { state: { ladder: { mode: 'learn' } } }, 'open', '', /allow it/],
+    [
+      ...(['back in learn', { state: { ladder: { mode: 'learn' } } }] as const),
+      ...(['closed', second(20), /has ended/] as const)
+    ],
     [
       ...([
         'it runs under the newer one',

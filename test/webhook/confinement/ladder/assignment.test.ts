@@ -114,6 +114,18 @@ test('what gives a profile to pods, and where it is in force', (t) => {
       create('enforce', 'app=web')
     ],
     [
+      'a label, while a start can fail',
+      {
+        ...{ runs: [run(1, false, { 'secco.dev/profile': 'web' })] },
+        states: [state({ labelMode: 'audit', audit: newer })]
+      },
+      'in force: 0 of 1 running container',
+      [
+        'given to new pods by the label secco.dev/profile (audit, not enforce, because a start under it can fail): 1 of 1 container'
+      ],
+      ''
+    ],
+    [
       'labels of controllers and of Secco select nobody',
       {
         runs: [

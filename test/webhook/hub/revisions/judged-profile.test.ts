@@ -106,6 +106,18 @@ test('what admissions get to know of a profile', async (t) => {
       `${what}: nodes should have them`
     )
   }
+  const late = {
+    instances: [{ id: 'n/1', node: 'n', complete: false, ended: false, lastSeen: '' }]
+  }
+  for (const [what, status, rendered, mode] of [
+    ['no start was recorded', late, fine, 'audit'],
+    ['… and nothing is approved', late, undefined, undefined],
+    ['… of what its label enforces', { ...late, revision: older }, fine, undefined]
+  ] as const) {
+    const judged = await judge(status, rendered)
+    t.equal(judged.state.labelMode, mode, what)
+    if (rendered !== undefined) t.match(judged.outcome, { labelMode: mode }, `${what}: outcome`)
+  }
   const canary = {
     ...{ percent: 10, startedAt: '2026-01-01T00:00:00Z', quietFor: '10m' },
     from: { mode: 'enforce' as const, revision: held }

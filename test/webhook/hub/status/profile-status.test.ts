@@ -268,3 +268,23 @@ test('the previous revision is what people approved before, and none of an emerg
   }
   t.end()
 })
+
+test('the mode of the label is in the status while it is not enforce', (t) => {
+  const digest = `sha256:${'a'.repeat(64)}`
+  const readiness = { ready: 1, total: 1, waiting: [], failed: [] }
+  const outcomeOf = (labelMode?: 'audit'): ProfileOutcome => ({
+    ...{ state: 'rendered', digest, audit: digest, readiness },
+    ...(labelMode && { labelMode })
+  })
+  const profile: SeccompProfile = {
+    ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile', spec: {} },
+    metadata: { namespace: 'shop', name: 'web', generation: 1 }
+  }
+  const first = withOutcome(profile, outcomeOf('audit'), now)
+  t.equal(first.status?.labelMode, 'audit')
+  t.equal(withOutcome(first, outcomeOf('audit'), 'later'), first, 'written once')
+  const second = withOutcome(first, outcomeOf(), 'later')
+  t.notOk('labelMode' in (second.status ?? {}), 'a start was recorded')
+  t.equal(withOutcome(second, outcomeOf(), 'later'), second, 'written once')
+  t.end()
+})
