@@ -60,7 +60,7 @@ test('a profile whose start was not seen is enforced after a first start in audi
   const promoted = await ask('promote', key, 'enforce', ...why)
   t.equal(promoted.code, 1, promoted.stderr)
   t.match(promoted.stderr, /No start was recorded.*A restart under it can fail/)
-  t.match(promoted.stderr, /next: restart one .*promote default\/web audit --reason WHY/s)
+  t.match(promoted.stderr, /next: restart one .*profile export default\/web --mode audit/s)
   const response = await fetch(`${rig.addresses.ui}/api/v1/promote`, {
     method: 'POST',
     headers: {
