@@ -32,6 +32,14 @@ function mustBeOwnRevision(profile: SeccompProfile, text: string): string {
   })
 }
 
+/** Reads a revision: `bytes` is undefined where it is not kept here, or where its bytes are not those of its name. */
+export async function readRevision(io: Io, revisions: string, digest: string) {
+  const file = join(revisions, `${digest.replace('sha256:', '')}.json`)
+  const bytes = await io.readFile(file).catch(() => undefined)
+  const isChanged = bytes !== undefined && digestOf(bytes) !== digest
+  return { file, isChanged, bytes: isChanged ? undefined : bytes }
+}
+
 /**
  * Rejects the export of an earlier revision while something is blocked: nodes do not give it to containers as it is either.
  * @throws SeccoError INVALID_ARGUMENT
@@ -56,10 +64,9 @@ export async function mustReadRevision(
 ): Promise<{ digest: string; bytes: string }> {
   const { namespace = rootNamespace, name } = profile.metadata
   const digest = mustBeOwnRevision(profile, revision)
-  const file = join(revisions, `${digest.replace('sha256:', '')}.json`)
-  const bytes = await io.readFile(file).catch(() => undefined)
-  if (bytes !== undefined && digestOf(bytes) === digest) return { digest, bytes }
-  const why = bytes === undefined ? 'is not here' : 'was changed'
+  const { file, bytes, isChanged } = await readRevision(io, revisions, digest)
+  if (bytes !== undefined) return { digest, bytes }
+  const why = isChanged ? 'was changed' : 'is not here'
   throw new SeccoError('NOT_FOUND', `--revision ${digest.slice(0, 19)}: ${file} ${why}`, {
     hint: `a node that has it keeps it as ${revisionPath(namespace, name, digest)} below its seccomp folder`
   })

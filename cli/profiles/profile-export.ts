@@ -33,7 +33,7 @@ import { ensureFolder, writeDurable } from '../../src/lib/durable-file.js'
 import { type Io, plain } from '../lib/io.js'
 import { printLosses } from '../lib/losses.js'
 import type { ExportFormat } from '../lib/output-format.js'
-import { mustNotBeBlocked, mustReadRevision } from './export-revision.js'
+import { mustNotBeBlocked, mustReadRevision, readRevision } from './export-revision.js'
 import { mustGetProfile } from './profile.js'
 import { storeResolver } from '../lib/store-resolver.js'
 import { rulesOf } from './start-check.js'
@@ -51,13 +51,13 @@ async function deliveredBytes(
   const ready = conditions?.find(({ type }) => type === 'Ready')
   if (revision === undefined || ready?.observedGeneration !== profile.metadata.generation)
     return undefined
-  const file = join(revisions, `${revision.replace('sha256:', '')}.json`)
-  const bytes = await io.readFile(file).catch(() => undefined)
-  if (bytes === undefined || digestOf(bytes) === revision) return bytes
-  io.stderr(
-    `warning: ${plain(file)} was changed: its bytes are not those of its name; the profile is rendered again\n`
-  )
-  return undefined
+  const { file, bytes, isChanged } = await readRevision(io, revisions, revision)
+  if (isChanged) {
+    io.stderr(
+      `warning: ${plain(file)} was changed: its bytes are not those of its name; the profile is rendered again\n`
+    )
+  }
+  return bytes
 }
 
 export interface ExportArgs {
@@ -203,6 +203,7 @@ async function checkStart(
 async function bytesOf(io: Io, profile: SeccompProfile, args: ExportArgs, resolve: Resolve) {
   const { revision, revisions, mode } = args
   if (revision !== undefined) {
+    mustNotBeBlocked(revision, resolve)
     const { digest, bytes } = await mustReadRevision(io, profile, { revision, revisions })
     return { bytes, digest, delivered: bytes }
   }
@@ -235,7 +236,6 @@ export async function exportProfile(
   const resolve = await storeResolver(io, store, profile)
   const { delivered, bytes, digest } = await bytesOf(io, profile, args, resolve)
   const seccomp = JSON.parse(bytes) as LinuxSeccomp
-  if (args.revision !== undefined) mustNotBeBlocked(args.revision, resolve)
   if ((digest === undefined ? args.mode : modeOfRendering(seccomp)) === 'enforce') {
     const risk = startRiskOf(profile, seccomp, resolve)
     await checkStart(io, store, profile, { risk, force: args.force, revision: digest })

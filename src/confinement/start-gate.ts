@@ -8,6 +8,7 @@ import {
   approvedStartRisk,
   type Filter,
   isBuiltOn,
+  isOutside,
   isRisky,
   keyOfProfile,
   noRisk,
@@ -64,11 +65,11 @@ function isEnforcedDespiteLadder({ metadata, spec }: SeccompProfile, rule: Secco
  * Returns whether a label enforces the profile: pods may have it at any time. The first approval does not count, because a label
  * gives audit until a start is known not to fail. Outside Kubernetes there are no labels.
  */
-const isEnforcedByLabel = ({ spec, status }: SeccompProfile): boolean =>
-  spec.ladder === undefined &&
-  spec.workload?.kind !== 'Container' &&
-  status?.revision !== undefined &&
-  status.labelMode === undefined
+const isEnforcedByLabel = (profile: SeccompProfile): boolean =>
+  profile.spec.ladder === undefined &&
+  !isOutside(profile) &&
+  profile.status?.revision !== undefined &&
+  profile.status.labelMode === undefined
 
 /**
  * Returns by what new containers are enforced under a profile: its ladder, also for the share of a canary or for the

@@ -16,6 +16,22 @@ const probe = probeTracing()
 const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 
 const key = 'default/web'
+const hasLearned = ({ status }: SeccompProfile): boolean =>
+  status?.observed?.x86_64?.includes('getsid') === true
+
+/** Returns what waits until the profile is as wanted, and returns it. */
+const onceOf =
+  (rig: Awaited<ReturnType<typeof everything>>) =>
+  (what: string, is: (one: SeccompProfile) => boolean): Promise<SeccompProfile> =>
+    until(
+      what,
+      async () => {
+        const one = await rig.json<SeccompProfile>('profile', 'show', key).catch(() => undefined)
+        return one !== undefined && is(one) ? one : undefined
+      },
+      patience
+    )
+
 const why = ['--reason', 'the test of a start']
 
 test('a profile whose start was not seen is enforced after a first start in audit', {
@@ -23,16 +39,7 @@ test('a profile whose start was not seen is enforced after a first start in audi
 }, async (t) => {
   const rig = await everything({ pin: 'off' })
   t.teardown(() => rig.dispose())
-  const profile = () => rig.json<SeccompProfile>('profile', 'show', key)
-  const once = (what: string, is: (one: SeccompProfile) => boolean) =>
-    until(
-      what,
-      async () => {
-        const one = await profile().catch(() => undefined)
-        return one !== undefined && is(one) ? one : undefined
-      },
-      patience
-    )
+  const once = onceOf(rig)
   const wholeOf = ({ status }: SeccompProfile) =>
     (status?.instances ?? []).filter(({ complete }) => complete).length
   const ask = (...words: string[]) => runSecco([...words, '--state', rig.state])
@@ -41,10 +48,7 @@ test('a profile whose start was not seen is enforced after a first start in audi
   await rig.halt()
   await rig.start('web', ['getsid'], { again: true })
   await rig.restart()
-  const late = await once(
-    'web',
-    ({ status }) => status?.observed?.x86_64?.includes('getsid') === true
-  )
+  const late = await once('web', hasLearned)
   t.match(late.status?.instances, [{ complete: false }])
 
   await rig.secco('rule', 'create', 'r', '--profile', key, '--mode', 'enforce')
@@ -109,16 +113,8 @@ test('a profile that is deleted and applied again learns what runs, and asks as 
 }, async (t) => {
   const rig = await everything({ pin: 'off' })
   t.teardown(() => rig.dispose())
-  const profile = () => rig.json<SeccompProfile>('profile', 'show', key)
-  const learned = (what: string) =>
-    until(
-      what,
-      async () => {
-        const one = await profile().catch(() => undefined)
-        return one?.status?.observed?.x86_64?.includes('getsid') === true ? one : undefined
-      },
-      patience
-    )
+  const once = onceOf(rig)
+  const learned = (what: string) => once(what, hasLearned)
   await rig.halt()
   await rig.start('web', ['getsid'], { again: true })
   await rig.restart()
@@ -136,7 +132,8 @@ test('a profile that is deleted and applied again learns what runs, and asks as 
     await rig.secco('profile', 'apply', '-f', document)
     const after = await learned(restart ? 'after a restart' : 'again')
     t.same(after.status?.observed, before.status?.observed)
-    t.ok(after.status?.instances?.every(({ complete }) => !complete))
+    const instances = after.status?.instances ?? []
+    t.ok(instances.length > 0 && instances.every(({ complete }) => !complete))
     const promoted = await runSecco(['promote', key, 'enforce', ...why, '--state', rig.state])
     t.match(promoted, { code: 1, stderr: /No start was recorded/ })
   }

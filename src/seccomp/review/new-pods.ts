@@ -2,7 +2,7 @@ import type { Ladder } from '../../api/ladder.js'
 import { labels, rootNamespace } from '../../api/names.js'
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { quoted } from '../../lib/shell-word.js'
-import { isRisky, ownStartRisk, type StartRisk } from './start-risk.js'
+import { isOutside, isRisky, ownStartRisk, type StartRisk } from './start-risk.js'
 
 /** AssignedProfile is a profile whose revisions pods or containers get. */
 interface AssignedProfile {
@@ -57,15 +57,14 @@ export function newContainerText(
   return `a new container ${gets} with ${filterSource(profile, file)} (linux.seccomp of its config.json)`
 }
 
-/** Outside Kubernetes there are no labels. */
-const isOutside = ({ workload }: SeccompProfile['spec']): boolean => workload?.kind === 'Container'
-
 /**
  * Returns in words what new pods get by the label of a profile that has no ladder, where that is not enforce; undefined
  * otherwise.
  */
-export function labelModeText({ metadata, spec, status }: SeccompProfile): string | undefined {
-  if (status?.labelMode === undefined || spec.ladder !== undefined || isOutside(spec))
+export function labelModeText(profile: SeccompProfile): string | undefined {
+  const { metadata, spec, status } = profile
+  // Outside Kubernetes there are no labels.
+  if (status?.labelMode === undefined || spec.ladder !== undefined || isOutside(profile))
     return undefined
   return (
     `with the label ${labels.profile}: ${metadata.name} they get it in ${status.labelMode}, and not in enforce, ` +

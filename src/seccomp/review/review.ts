@@ -19,7 +19,7 @@ import { type SingleSource, singleSourceCalls } from './quorum.js'
 import { renderProfile } from '../render/render.js'
 import { type RiskReport, riskReport } from './risk-score.js'
 import { whyLines } from '../policy/why.js'
-import { approvedStartRisk } from './start-risk.js'
+import { approvedStartRisk, isOutside } from './start-risk.js'
 import { abis } from '../../syscalls/abi.js'
 
 export type RiskOf = RiskReport & { of: 'approved' | 'observed' }
@@ -130,7 +130,7 @@ function whoGetsIt(
   if (ladder !== undefined && ladder.mode !== 'learn')
     return `${newPodsText(assigned, ladder)}; see what runs with \`${runningCommand(namespace)}\``
   // Outside Kubernetes nothing assigns a profile: a container has the file that it was created with.
-  if (workload?.kind === 'Container') {
+  if (isOutside(profile)) {
     const file = containerFileOf(profile, ruleMode, () => approvedStartRisk(profile, resolve))
     // A profile that only learns goes to audit first.
     return newContainerText(assigned, file.mode === 'learn' ? { mode: 'audit' } : file)

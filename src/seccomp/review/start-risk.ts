@@ -129,6 +129,10 @@ export function startRiskText(profile: SeccompProfile, risk: StartRisk): string 
   return texts.join('; ')
 }
 
+/** Returns whether a profile was learned outside Kubernetes: no label, rule or ladder gives it to a container there. */
+export const isOutside = ({ spec }: Pick<SeccompProfile, 'spec'>): boolean =>
+  spec.workload?.kind === 'Container'
+
 /** What enforces a profile that was promoted. */
 export const ownLadder = 'its ladder'
 
@@ -139,8 +143,7 @@ export const ownLabel = `the label ${labels.profile}`
 export const exportedFile = 'the exported file'
 
 /** Returns how one start is let run in audit, after `let one start in audit first`. */
-function auditFirst(key: string, by: string, isOutside: boolean): string {
-  if (isOutside) return auditFirst(key, exportedFile, false)
+function auditFirst(key: string, by: string): string {
   if (by === ownLadder || by === ownLabel) return `with \`secco promote ${key} audit --reason WHY\``
   if (by === exportedFile) return `with \`secco profile export ${key} --mode audit\``
   return `by the mode of ${by}`
@@ -158,13 +161,13 @@ export function startRiskNext(
   const { unseen, denied, blocked } = risk
   const key = quoted(keyOfProfile(profile))
   // Outside Kubernetes only the file gives a mode to a container.
-  const isOutside = profile.spec.workload?.kind === 'Container' && by === ownLadder
+  const isByFile = isOutside(profile) && by === ownLadder
   const allow = isWritten
     ? `allow what it needs with \`secco profile call ${key} --allow ${denied.join(',')} --reason WHY\``
     : `keep ${listed(denied, mostNamed)} allowed, or let one start in audit first`
   const unblock = blocked.map((name) => `\`secco block ${name} --remove --reason WHY\``)
   return [
-    ...(unseen ? [`${startUnseenNext} ${auditFirst(key, by, isOutside)}`] : []),
+    ...(unseen ? [`${startUnseenNext} ${auditFirst(key, isByFile ? exportedFile : by)}`] : []),
     ...(denied.length === 0 ? [] : [allow]),
     ...(blocked.length === 0 ? [] : [`end the block with ${unblock.join(' and ')}`])
   ].join('; ')

@@ -167,6 +167,7 @@ function withTrace(profile: SeccompProfile, trace: RunningTrace): SeccompProfile
   if (target.profile === keyOfProfile(profile)) return merged
   const id = `${target.node}/trace/${target.key}`
   const others = (merged.status?.instances ?? []).filter((one) => one.id !== id)
+  // No node reports its end: what is kept is over.
   const instance = {
     ...{ id, node: target.node, complete, ended: true, part: 'entry' as const },
     ...{ firstSeen: new Date(startedAt).toISOString(), lastSeen: new Date().toISOString() },

@@ -4,7 +4,7 @@ import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { modes } from '../../../src/api/seccomp-rule.js'
 import { pinOf, pinWords } from '../../../src/confinement/pin.js'
-import { isRisky, type StartRisk } from '../../../src/seccomp/review/start-risk.js'
+import { isOutside, isRisky, type StartRisk } from '../../../src/seccomp/review/start-risk.js'
 import { containerFileOf, newContainerText } from '../../../src/seccomp/review/new-pods.js'
 import { previousRevisionOf } from '../../../src/rules/previous-revision.js'
 import { type Assignment, labelPairs } from '../../confinement/ladder/assignment.js'
@@ -39,8 +39,7 @@ function CanaryView({ line: { profile }, now }: LineProps): VNode | null {
   const { canary, mode } = profile.spec.ladder ?? {}
   if (canary === undefined) return null
   const { percent, from, startedAt, quietFor } = canary
-  if (profile.spec.workload?.kind === 'Container')
-    return <OutsideCanary profile={profile} mode={mode} percent={percent} />
+  if (isOutside(profile)) return <OutsideCanary profile={profile} mode={mode} percent={percent} />
   const former = from.revision === undefined ? '' : ` ${shortDigest(from.revision)}`
   return (
     <p class="banner" data-canary>
