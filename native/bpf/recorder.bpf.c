@@ -72,6 +72,18 @@ GLOBAL int is_outside(__u32 index)
 	return !is_inside((__u64)BPF_CORE_READ(task, mm, exe_file));
 }
 
+/*
+ * Returns whether the current task was moved into its cgroup: its parent is in another one, in the same mount namespace. A
+ * runtime does that with its own process before that process enters the container.
+ */
+GLOBAL int is_moved(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+	return BPF_CORE_READ(parent, nsproxy, mnt_ns) == BPF_CORE_READ(task, nsproxy, mnt_ns) &&
+	       BPF_CORE_READ(parent, cgroups, dfl_cgrp) != BPF_CORE_READ(task, cgroups, dfl_cgrp);
+}
+
 INLINE __u64 comm_of(struct task_struct *task, bool direct)
 {
 	__u64 comm = 0;
@@ -201,7 +213,7 @@ INLINE int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret
 		else
 			learn_native(index, call, ARGUMENT(0), ARGUMENT(1), ARGUMENT(2));
 	}
-	if (word >> 32 & SECCO_WATCHED)
+	if (word >> 32 & SECCO_WATCHED && mode)
 		watch(index, abi, nr, ret, ret >= 0 && ret != called);
 	return 0;
 }
@@ -244,7 +256,7 @@ INLINE int on_sys_exit(struct pt_regs *regs, __s64 ret, bool direct)
 	if (is_unknown_filter(word) && may_be_denied(ret, nr))
 		note_early((__u32)word - 1, NATIVE, nr, ret);
 	count_native((__u32)word - 1, row, nr, 1);
-	if (word >> 32 & SECCO_WATCHED)
+	if (word >> 32 & SECCO_WATCHED && last->filter)
 		watch((__u32)word - 1, NATIVE, nr, ret, ret >= 0 && ret != (__s64)nr);
 	return 0;
 any:
@@ -331,6 +343,21 @@ GLOBAL int mark_started(__u64 word)
 }
 
 /*
+ * Returns whether a program that is executed without a filter is a container's. One of a runtime that runs in a mount
+ * namespace of its own has two of three signs: its name, its file outside (its own copy in memory), and that it was moved
+ * into the container's cgroup. Each of them alone is also true of programs of containers: docker in docker, a program in
+ * memory, systemd. A runtime's process is moved as soon as its exec lets go of the parent's pipe, which may be before the
+ * exec ends.
+ */
+INLINE bool is_containers(struct task_struct *task, struct linux_binprm *program, bool direct)
+{
+	bool named = has_runtime_name(comm_of(task, direct));
+	if (is_inside((__u64)BPF_CORE_READ(program, file)))
+		return !(named && is_moved());
+	return !named && !is_moved();
+}
+
+/*
  * Handles the end of an exec. Without a filter a container begins at the first execve of a binary that is not the
  * runtime's. This is also the only place where an execveat is seen: the kernel changes the number to execve
  * (set_personality_64bit() in arch/x86/kernel/process_64.c).
@@ -347,8 +374,7 @@ INLINE int on_exec(struct linux_binprm *program, bool direct)
 	if (!config.sees_execveat && bpf_core_field_exists(program->fdpath))
 		fdpath = READ(program, fdpath) != 0;
 	__u32 asked = exec_asked(fdpath);
-	if (!mode && (!has_runtime_name(comm_of(task, direct)) ||
-		      is_inside((__u64)BPF_CORE_READ(program, file)))) {
+	if (!mode && is_containers(task, program, direct)) {
 		__u64 word = find(key_of(mntns, cgroup));
 		__u32 flags = asked & SECCO_BY_STARTING ? SECCO_STARTING : 0;
 		__u64 began = claim(mntns, cgroup, flags, 1, SECCO_ENTRY_POINT);
