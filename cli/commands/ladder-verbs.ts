@@ -39,6 +39,9 @@ function mustHaveReason(reason = ''): void {
   })
 }
 
+const rollbackHelp =
+  'move a workload back: out of its canary, else to the mode before its last promotion, else to the revision before'
+
 /** Adds `promote` and `rollback`. */
 export function addLadder(program: Command, context: VerbContext): void {
   program
@@ -90,7 +93,7 @@ export function addLadder(program: Command, context: VerbContext): void {
     })
   program
     .command('rollback')
-    .description('undo the last step of a workload: its canary, revision or mode')
+    .description(rollbackHelp)
     .argument('<profile>', 'the profile that the workload is learned into: NAME or NAMESPACE/NAME')
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
     .requiredOption('--reason <text>', 'record this reason in the history')

@@ -67,7 +67,7 @@ const groups: Readonly<Record<string, readonly VerbFile[]>> = {
         history: 'show what happened to a workload',
         simulate: 'replay recorded syscalls against a profile',
         promote: 'set the next mode of a workload',
-        rollback: 'undo the last step of a workload'
+        rollback: 'move a workload back to its earlier mode or revision'
       },
       load: async () => (await import('./truth-verbs.js')).addTruthVerbs
     },

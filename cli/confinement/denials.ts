@@ -64,10 +64,10 @@ const closedText = ({ closedAt }: DenialView, now: number): string =>
 const profileText = ({ profile, deleted }: DenialView): string =>
   deleted === undefined ? profile : `${profile} (deleted)`
 
-/** Returns the command that lists the closed denials too. */
-function closedCommand({ namespace, workload }: DenialArgs): string {
+/** Returns the command that lists the denials that this one leaves out too. @param shown its option */
+function commandFor(shown: string, { namespace, workload }: DenialArgs): string {
   const place = namespace === undefined ? '' : ` -n ${namespace}`
-  return `secco denials --closed${place}${workload === undefined ? '' : ` --workload ${workload}`}`
+  return `secco denials ${shown}${place}${workload === undefined ? '' : ` --workload ${workload}`}`
 }
 
 /** Formats one line of `-f`. */
@@ -136,8 +136,9 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
     return 0
   }
   const path = `/api/v1/denials${queryFor(args)}`
-  const { knownSince, closed = 0, items, ...coverage } = await hub.ask<DenialList>(path)
+  const { knownSince, closed = 0, muted = 0, items, ...coverage } = await hub.ask<DenialList>(path)
   const isTable = args.output === 'table' || args.output === 'wide'
+  const leftOut = [closed > 0 && 'closed', muted > 0 && 'muted'].filter(Boolean).join(' and ')
   if (isTable) printMissing(io, coverage)
   const code = printListing(io, args.output, {
     what: 'denials',
@@ -166,12 +167,17 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
     ],
     name: (view) => `denial/${view.namespace}/${view.profile}/${view.syscall}`,
     object: (view) => view,
-    members: { knownSince, closed, ...coverage },
+    members: { knownSince, closed, muted, ...coverage },
     emptyNote: knownSinceNote(knownSince),
-    ...(closed > 0 ? { none: 'No denials found apart from closed ones.' } : {})
+    ...(leftOut === '' ? {} : { none: `No denials found apart from ${leftOut} ones.` })
   })
-  const first = items.findLast(({ state }) => state !== 'closed')
-  if (closed > 0 && isTable) io.stderr(`  ${closed} closed: ${plain(closedCommand(args))}\n`)
+  const newestOf = (...ended: DenialView['state'][]): DenialView | undefined =>
+    items.findLast(({ state }) => !ended.includes(state))
+  const first = newestOf('closed', 'muted') ?? newestOf('closed')
+  if (isTable) {
+    if (closed > 0) io.stderr(`  ${closed} closed: ${plain(commandFor('--closed', args))}\n`)
+    if (muted > 0) io.stderr(`  ${muted} muted: ${plain(commandFor('--muted', args))}\n`)
+  }
   if (args.output !== 'table' || first === undefined) return code
   for (const text of [first.hint, ...allowTexts(items)]) io.stderr(`  next: ${plain(text)}\n`)
   return code

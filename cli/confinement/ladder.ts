@@ -125,7 +125,7 @@ export async function promoteWorkload(
   return 0
 }
 
-/** `secco rollback`: undoes the last step of a workload. */
+/** `secco rollback`: moves a workload back to its earlier mode or revision. */
 export async function rollbackWorkload(
   io: Io,
   hub: Hub,

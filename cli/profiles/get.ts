@@ -10,6 +10,8 @@ import { pinOf } from '../../src/confinement/pin.js'
 import { otherModeWords, profileOfRule } from '../../src/confinement/rule-mode.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { builtinProfiles } from '../../src/seccomp/render/builtin.js'
+import { hasContent } from '../../src/seccomp/policy/approval.js'
+import { isOutside } from '../../src/seccomp/review/start-risk.js'
 import { approvedNames, observedNames } from '../../src/seccomp/review/profile-size.js'
 import { type CompiledSelector, selectorMatches } from '../../src/rules/selector.js'
 import type { AnyObject } from '../../src/api/objects.js'
@@ -69,7 +71,11 @@ function condition(profile: SeccompProfile, type: string): string {
 /** Returns what new pods get by the profile's ladder, or by its label where that does not enforce, in a few words. */
 function ladderWords(profile: SeccompProfile): string {
   const { mode, canary } = profile.spec.ladder ?? {}
-  if (mode === undefined) return labelModeText(profile) === undefined ? '-' : 'audit by label'
+  if (mode === undefined) {
+    const isForPods = !isOutside(profile) && !builtinProfiles.includes(profile)
+    if (!isForPods || !hasContent(profile.spec)) return '-'
+    return labelModeText(profile) === undefined ? 'enforce by label' : 'audit by label'
+  }
   const share = canary === undefined ? '' : ` for ${canary.percent}%`
   const pin = pinOf(profile)
   return `${mode}${share}${pin === undefined ? '' : `, pinned to ${pin.revision}`}`

@@ -26,11 +26,11 @@ test('secco denials: closed denials are counted, and listed with --closed', asyn
   t.match(usual.stdout, /^2h .* mount /m)
   t.match(usual.stderr, / {2}1 closed: secco denials --closed -n shop\n {2}next: restart it\n/)
   const onlyClosed = await hubWith(t, 'hub-d', {
-    '/api/v1/denials': { knownSince, closed: 1, items: [] }
+    '/api/v1/denials': { knownSince, closed: 1, muted: 2, items: [] }
   })
   t.match(
     (await print(onlyClosed, {})).stderr,
-    /^No denials found apart from closed ones\..*\n {2}1 closed: secco denials --closed\n/
+    /^No denials found apart from closed and muted ones\..*\n {2}1 closed: secco denials --closed\n {2}2 muted: secco denials --muted\n/
   )
   t.match((await print(few, { output: 'wide' })).stdout, /bpf .* allowed, needs a restart/)
   const shown = await print(all, { closed: true })

@@ -11,7 +11,7 @@ const profile = (name: string, tier: string): SeccompProfile => ({
   ...{ apiVersion: 'secco.dev/v1alpha1', kind: 'SeccompProfile' },
   metadata: { name, namespace: 'shop', labels: { tier } },
   spec: {
-    workload: { kind: 'Deployment', name, container: 'app' },
+    workload: { kind: name === 'db' ? 'Container' : 'Deployment', name, container: 'app' },
     seccomp: { defaultAction: 'SCMP_ACT_ERRNO', syscalls: [] }
   }
 })
@@ -40,6 +40,10 @@ test('secco get: what is shown, in which order and form', async (t) => {
   // [arguments, output]
   const table: [string[], RegExp | string][] = [
     [['profiles', '--no-headers'], /^shop +api .*\nshop +db .*\nshop +web .*\n$/],
+    // A label gives what nothing else gives; a container outside Kubernetes has no labels.
+    [['profiles', 'web', '-o', 'wide'], /NEW PODS[^]* enforce by label +-\n$/],
+    [['profiles', '--builtin', 'base', '-o', 'wide'], /NEW PODS[^]* - +-\n$/],
+    [['profiles', 'db', '-o', 'wide'], /NEW PODS[^]* - +-\n$/],
     [['profiles', '-l', 'tier=front', '-o', 'name'], /^\S+\/api\n\S+\/web\n$/],
     [['profiles', '--selector', 'tier!=front', '-o', `jsonpath=${names}`], 'db\n'],
     [['profiles', 'db', '-o', 'jsonpath={.metadata.labels.tier}'], 'back'],
@@ -57,7 +61,7 @@ test('secco get: what is shown, in which order and form', async (t) => {
     [['rules', '--no-headers', '-l', 'team=a'], /^shop +all +learn/],
     [['rules', '-l', 'team=b'], ''],
     [['rules', '--sort-by', '.metadata.name', '-o', 'jsonpath={.items[*].spec.mode}'], 'learn'],
-    [['workloads', '-l', 'tier=back', '--no-headers'], /^shop +Deployment +db +app/],
+    [['workloads', '-l', 'tier=back', '--no-headers'], /^shop +Container +db +app/],
     [['workloads', '--sort-by', '.name', '-o', 'jsonpath={.items[*].name}'], 'api db web'],
     [['profiles', '-o', 'jsonpath={.items[*].metadata.name}', '-n', 'other'], '']
   ]

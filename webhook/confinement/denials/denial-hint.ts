@@ -82,3 +82,8 @@ export function denialHint(
   if (unapproved.length > 0) return allow
   return mode === 'audit' ? `enforce would deny it: ${allow}` : `allow it: ${allow}`
 }
+
+/** Returns the next step for a call that is muted in a profile. */
+export function mutedHint(profile: string, syscall: string): string {
+  return `muted in ${profile}; to report it again: secco denials mute ${quoted(profile)} ${syscall} --remove --reason WHY`
+}

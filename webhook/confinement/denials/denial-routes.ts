@@ -41,6 +41,8 @@ export interface DenialList extends Partial<NodeCoverage> {
   knownSince: string
   /** Closed denials that the answer leaves out; absent: from an earlier hub. */
   closed?: number
+  /** Muted denials that the answer leaves out; absent: from an earlier hub. */
+  muted?: number
   items: DenialView[]
 }
 
@@ -54,13 +56,18 @@ export function denialRoutes(confinement: Confinement): ConfinementRoute[] {
       async handle({ query, sees }): Promise<DenialList> {
         const choice = choiceOf(query)
         const since = timeOf(choice, confinement.sources.now())
+        const all = { ...choice, closed: true, muted: true }
         const found = (await settledDenialViews(confinement)).filter(
-          (view) => sees(view.namespace) && wantsDenial(view, { ...choice, closed: true }, since)
+          (view) => sees(view.namespace) && wantsDenial(view, all, since)
         )
         const items = found.filter((view) => wantsDenial(view, choice, since))
+        const leftOut = (state: DenialView['state']): number => {
+          const isState = (view: DenialView): boolean => view.state === state
+          return found.filter(isState).length - items.filter(isState).length
+        }
         return {
           knownSince: confinement.sources.hub.denialRows.knownSince(),
-          ...{ closed: found.length - items.length, items },
+          ...{ closed: leftOut('closed'), muted: leftOut('muted'), items },
           ...nodeCoverage(confinement.sources, items, sees)
         }
       }

@@ -18,7 +18,7 @@ import {
 import { filterModeOf } from '../containers/filter-mode.js'
 import { blockOfCall } from './blocked-call.js'
 import { callOf } from './call-arguments.js'
-import { denialHint, type PinOfCall } from './denial-hint.js'
+import { denialHint, mutedHint, type PinOfCall } from './denial-hint.js'
 import {
   denyingRevision,
   isMutedAmong,
@@ -143,22 +143,22 @@ export function denialView(confinement: Confinement, row: DenialRow): DenialView
       : undefined
   const settled = row.expected ? undefined : ended
   const { closedAt = '' } = settled ?? {}
-  const muted = isMutedAmong(
-    profiles,
-    row,
-    (one) => isMuted(confinement.profile(one), row) && hasProfile(confinement, row, one)
-  )
+  const mutes = (one: string): boolean =>
+    isMuted(confinement.profile(one), row) && hasProfile(confinement, row, one)
+  const muted = isMutedAmong(profiles, row, mutes)
   const isAllowed = settled !== undefined && !isDeleted
+  const state = stateOf({ expected: row.expected, muted, closedAt, isAllowed })
+  const open = (): string =>
+    state === 'muted'
+      ? mutedHint(profiles.find(mutes) ?? key, row.syscall)
+      : denialHint(
+          ...([row, mode, owners, block] as const),
+          ...([pinAmong(confinement, owners, row), unapprovedOf(confinement, owners)] as const)
+        )
   return {
     ...known,
-    ...{ mode, muted, closedAt, call: callOf(row) },
-    state: stateOf({ expected: row.expected, muted, closedAt, isAllowed }),
-    hint:
-      settled?.hint ??
-      denialHint(
-        ...([row, mode, owners, block] as const),
-        ...([pinAmong(confinement, owners, row), unapprovedOf(confinement, owners)] as const)
-      ),
+    ...{ mode, muted, closedAt, state, call: callOf(row) },
+    hint: settled?.hint ?? open(),
     ...(isDeleted ? { deleted } : {}),
     ...(block === undefined ? {} : { block: block.what ?? '' })
   }

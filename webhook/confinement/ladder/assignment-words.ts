@@ -29,12 +29,13 @@ const sourceText = (source: string): string =>
  * labels do, for how many of the running containers, and why the others do not get it.
  */
 export function givenTexts(assignment: Assignment): string[] {
-  const { containers, others = [], givenBy, notGiven, hidden } = assignment
+  const { mode, containers, others = [], givenBy, notGiven, hidden } = assignment
+  const kept = mode === 'learn' ? 'until the next restart' : 'not in the canary'
   const share = (count: number): string => `${count} of ${plural(containers, 'container')}`
   const older = others.map(
-    ({ revision, mode, containers: count, isStale }) =>
-      `${isStale ? 'stale' : 'not in the canary'}: ${share(count)} ${count === 1 ? 'has' : 'have'} ` +
-      `${revision} (${mode}) in the kernel`
+    ({ revision, mode: own, containers: count, isStale }) =>
+      `${isStale ? 'stale' : kept}: ${share(count)} ${count === 1 ? 'has' : 'have'} ` +
+      `${revision} (${own}) in the kernel`
   )
   const given = givenBy.map(
     (one) =>

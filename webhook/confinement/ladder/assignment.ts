@@ -21,7 +21,7 @@ export interface OtherRevision {
   revision: string
   mode: LadderMode
   containers: number
-  /** What a canary replaces is not stale: the pods that are no canaries get it. */
+  /** New pods get another revision. False for what a canary replaces, and in learn, where new pods get none. */
   isStale: boolean
 }
 
@@ -188,7 +188,8 @@ function countInForce(
       inForce += 1
       continue
     }
-    const other = { mode, revision: shortRevision(key, one.revision), isStale: !isOf(before) }
+    const isStale = profile.spec.ladder?.mode !== 'learn' && !isOf(before)
+    const other = { mode, revision: shortRevision(key, one.revision), isStale }
     addTo(others, { ...other, containers: 1 }, (known) => {
       return known.revision === other.revision && known.mode === mode
     })

@@ -408,7 +408,11 @@ test('a denial is closed when its profile allows the call and its container has 
     [
       'muted',
       { mute: [{ syscall: 'getsid' }], state: { enforce: before } },
-      ...(['muted', '', /./] as const)
+      ...([
+        'muted',
+        '',
+        /^muted in shop\/web; .*: secco denials mute shop\/web getsid --remove --reason WHY$/
+      ] as const)
     ],
     [
       'muted in the profile that a rule gave, which is not the one that learns',
@@ -417,7 +421,7 @@ test('a denial is closed when its profile allows the call and its container has 
         mute: [{ syscall: 'getsid' }],
         state: { enforce: before }
       },
-      ...(['muted', '', /./] as const)
+      ...(['muted', '', /^muted in shop\/web/] as const)
     ],
     [
       'it was closed, and its call is blocked since',

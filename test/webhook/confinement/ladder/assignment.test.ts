@@ -224,6 +224,20 @@ test('what gives a profile to pods, and where it is in force', (t) => {
       ''
     ],
     [
+      'after a way back to learning a filter stays until the restart, and is not stale',
+      {
+        rules: [webRule('enforce')],
+        runs: [run(1, true, app), run(2, false, app)],
+        ladder: { mode: 'learn' }
+      },
+      'in force: 0 of 2 running containers (learn)',
+      [
+        `until the next restart: 1 of 2 containers has ${short} (enforce) in the kernel`,
+        'given to new pods by rule shop/web (learn): 2 of 2 containers'
+      ],
+      ''
+    ],
+    [
       'in force in another mode is not in force',
       { rules: [webRule('audit')], runs: [run(1, true, app)], ladder: { mode: 'audit' } },
       'in force: 0 of 1 running container (audit)',
