@@ -138,9 +138,9 @@ GLOBAL __u64 resolve_test(__u32 mntns, __u64 cgroup, __u32 may_claim)
 
 /*
  * Returns entry.word of the current task's slot; 0: it does not count. KNOWN_ONLY: no slot is taken. INSTALLS: the
- * current call has installed the task's first filter.
+ * current call has installed the task's first filter. RUNTIME_INSTALLS: the task is a runtime's, before its program.
  */
-enum { ANY_CALL, INSTALLS, KNOWN_ONLY };
+enum { ANY_CALL, INSTALLS, RUNTIME_INSTALLS, KNOWN_ONLY };
 
 GLOBAL __u64 resolve(__u32 how)
 {
@@ -151,9 +151,11 @@ GLOBAL __u64 resolve(__u32 how)
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	__u64 key = key_of(mntns, cgroup);
 	__u64 word = find(key);
-	bool installs = how == INSTALLS, may_claim = how != KNOWN_ONLY;
+	bool installs = how == INSTALLS || how == RUNTIME_INSTALLS;
+	bool may_claim = how != KNOWN_ONLY;
+	__u32 begins = how == RUNTIME_INSTALLS ? BEGAN_FOR_RUNTIME : installs;
 	if (mode && may_claim && (!word || installs))
-		word = claim(mntns, cgroup, SECCO_FILTERED, installs, SECCO_ENTRY_POINT);
+		word = claim(mntns, cgroup, SECCO_FILTERED, begins, SECCO_ENTRY_POINT);
 	__u32 flags = word >> 32, index = (__u32)word - 1;
 	if (flags & SECCO_IGNORED && mode)
 		return resolve_test(mntns, cgroup, may_claim);

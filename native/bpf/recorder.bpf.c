@@ -73,15 +73,29 @@ GLOBAL int is_outside(__u32 index)
 }
 
 /*
- * Returns whether the current task was moved into its cgroup: its parent is in another one, in the same mount namespace. A
- * runtime does that with its own process before that process enters the container.
+ * How the current task, which executes a program without a filter, is related to its parent. A runtime of the node that runs
+ * in a mount namespace of its own (a snap) moves its own process into the container's cgroup before it enters the
+ * container: that is a CHILD_OF_NODE, or MOVED.
  */
-GLOBAL int is_moved(void)
+enum {
+	ENTERED, /* the parent is in another mount namespace: the program is the container's */
+	CHILD_IN_CONTAINER, /* the parent is recorded, as of docker in docker or systemd */
+	CHILD_OF_NODE,
+	MOVED, /* the parent is also in another cgroup */
+};
+
+GLOBAL int relation_to_parent(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
-	return BPF_CORE_READ(parent, nsproxy, mnt_ns) == BPF_CORE_READ(task, nsproxy, mnt_ns) &&
-	       BPF_CORE_READ(parent, cgroups, dfl_cgrp) != BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	__u32 mntns = BPF_CORE_READ(parent, nsproxy, mnt_ns, ns.inum);
+	if (mntns != BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum))
+		return ENTERED;
+	__u64 group = BPF_CORE_READ(parent, cgroups, dfl_cgrp, kn, id);
+	__u64 word = find(key_of(mntns, group));
+	if ((__u32)word && !(word >> 32 & SECCO_IGNORED))
+		return CHILD_IN_CONTAINER;
+	return group == BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id) ? CHILD_OF_NODE : MOVED;
 }
 
 INLINE __u64 comm_of(struct task_struct *task, bool direct)
@@ -123,6 +137,13 @@ INLINE bool installs_filter(struct task_struct *task, struct pt_regs *regs, __u3
 	if (ARGUMENT(0) != (by_prctl ? PR_SET_SECCOMP : SECCOMP_SET_MODE_FILTER) || ret < 0)
 		return false;
 	return READ(task, seccomp.filter_count.counter) == 1;
+}
+
+/* Returns whether a runtime's process, which has not executed the container's program, installs the container's filter. */
+INLINE bool installs_for_container(struct task_struct *task, __u32 mntns, bool direct)
+{
+	__u64 word = find(key_of(mntns, cgroup_of(task, direct)));
+	return has_runtime_name(comm_of(task, direct)) && is_outside((__u32)word - 1);
 }
 
 /*
@@ -184,7 +205,8 @@ INLINE int on_any_call(struct task_struct *task, struct pt_regs *regs, __s64 ret
 	if (traits & SECCO_MOVES)
 		forget_cached_slots();
 	if (traits & SECCO_INSTALLS && mode && installs_filter(task, regs, abi, nr, ret, direct)) {
-		__u64 word = resolve(INSTALLS);
+		__u64 word = resolve(installs_for_container(task, mntns, direct) ? RUNTIME_INSTALLS
+										 : INSTALLS);
 		if (!(__u32)word)
 			return 0;
 		if (word >> 32 & SECCO_FILTERED) {
@@ -343,18 +365,19 @@ GLOBAL int mark_started(__u64 word)
 }
 
 /*
- * Returns whether a program that is executed without a filter is a container's. One of a runtime that runs in a mount
- * namespace of its own has two of three signs: its name, its file outside (its own copy in memory), and that it was moved
- * into the container's cgroup. Each of them alone is also true of programs of containers: docker in docker, a program in
- * memory, systemd. A runtime's process is moved as soon as its exec lets go of the parent's pipe, which may be before the
- * exec ends.
+ * Returns whether a program that is executed without a filter is a container's. One of a runtime of the node has two of
+ * three signs: its name, its file outside (its own copy in memory), and that it was moved into the container's cgroup: as
+ * soon as its exec lets go of the parent's pipe, which may be before the exec ends. Each of them alone is also true of a
+ * container's programs.
  */
 INLINE bool is_containers(struct task_struct *task, struct linux_binprm *program, bool direct)
 {
+	int relation = relation_to_parent();
+	if (relation == ENTERED || relation == CHILD_IN_CONTAINER)
+		return true;
 	bool named = has_runtime_name(comm_of(task, direct));
-	if (is_inside((__u64)BPF_CORE_READ(program, file)))
-		return !(named && is_moved());
-	return !named && !is_moved();
+	bool inside = is_inside((__u64)BPF_CORE_READ(program, file));
+	return relation == MOVED ? inside && !named : inside || !named;
 }
 
 /*

@@ -284,10 +284,21 @@ GLOBAL int is_starting(void)
 	       BPF_CORE_READ(task, group_leader, flags) & PF_FORKNOEXEC;
 }
 
+GLOBAL int ignore_slot(__u32 index)
+{
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	if (slot)
+		__sync_fetch_and_or(&slot->flags, SECCO_IGNORED);
+	return 0;
+}
+
 /*
  * Takes a slot for a part of a container. `began`: counting starts with the current call. Returns entry.word, also if
- * another CPU was first; 0 if there is no room.
+ * another CPU was first; 0 if there is no room. With BEGAN_FOR_RUNTIME a slot that was taken without a filter is replaced:
+ * the runtime installs the container's filter, and what ran before was its hook (OCI runtime-spec, createContainer).
  */
+enum { BEGAN = 1, BEGAN_FOR_RUNTIME };
+
 GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 part)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -299,7 +310,9 @@ GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 pa
 	}
 	__u64 *word = &state.entries[at & (SECCO_ENTRIES - 1)].word;
 	__u64 known = *(volatile __u64 *)word;
-	if (known && !(began && is_stale(known, ns_id)))
+	bool is_hooks = began == BEGAN_FOR_RUNTIME && (__u32)known &&
+			!(known >> 32 & (SECCO_FILTERED | SECCO_IGNORED));
+	if (known && !is_hooks && !(began && is_stale(known, ns_id)))
 		return known;
 
 	long taken = take_slot();
@@ -339,6 +352,8 @@ GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 pa
 				    1ULL << (taken & 63));
 		return before;
 	}
+	if (is_hooks)
+		ignore_slot((__u32)known - 1);
 	/* A thread that reads the filter before it is set counts as the entry point's, which is right. */
 	if (flags & SECCO_FILTERED && !part)
 		state.entries[at & (SECCO_ENTRIES - 1)].filter = outermost_filter();

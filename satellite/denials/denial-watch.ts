@@ -131,12 +131,12 @@ export class DenialWatch {
     const key = slotKey(slot)
     // A slot that ended before it could be watched has only its early notes.
     const watched = this.#watched.get(key) ?? this.#newSlot(key, profile, container)
-    const byNumber = deniedOf(counts, profile.of).flatMap((denial): DetailedDenial[] => {
-      const detail = watched.details.get(`${denial.abi} ${denial.syscall}`)
-      if (slot.filtered) return [{ denial, detail }]
-      // Counting began before the container had its filter: only calls under a filter are noted.
-      return detail === undefined ? [] : [{ denial: { ...denial, count: detail.count }, detail }]
-    })
+    const byNumber = deniedOf(counts, profile.of).map(
+      (denial): DetailedDenial => ({
+        denial,
+        detail: watched.details.get(`${denial.abi} ${denial.syscall}`)
+      })
+    )
     const byArguments = deniedByArguments(watched.details, watched.profile, machine)
     const all = [...byNumber, ...byArguments].map((detailed) => {
       if (isMismatch(detailed)) this.#reportMismatch(watched, detailed)

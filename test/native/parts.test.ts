@@ -280,18 +280,38 @@ test("what a runtime does in a container's cgroup, before it enters the containe
   await mkdir(group)
   // The node's runtime runs in a mount namespace of its own, as in a snap. `move` stands for `runc exec`, which moves its child.
   const move = `echo $$ > ${group}/cgroup.procs`
-  const table: [what: string, program: string, script: string, counted: number | undefined][] = [
-    ['it has the name of a runtime', 'exe', `${move}; exec ${folder}/exe native 11`, undefined],
-    ['it is a service, as of systemd', 'calls', `${move}; exec ${folder}/calls native 11`, 11],
-    ['a service executes a runtime', 'exe', `${move}; sh -c '${folder}/exe native 11; :'`, 11]
+  const table: [
+    what: string,
+    parent: 'runtime' | 'container',
+    program: string,
+    script: string,
+    counted: number | undefined
+  ][] = [
+    [
+      'it has the name of a runtime',
+      ...(['runtime', 'exe', `${move}; exec ${folder}/exe native 11`, undefined] as const)
+    ],
+    ['it is a service', 'runtime', 'calls', `${move}; exec ${folder}/calls native 11`, 11],
+    ['a service of it', 'runtime', 'exe', `${move}; sh -c '${folder}/exe native 11; :'`, 11],
+    [
+      'a container has its own runtime',
+      ...(['container', 'exe', `${move}; exec ${folder}/exe native 11`, 11] as const)
+    ]
   ]
   for (const hook of ['tp_btf', 'raw_tp'] as const) {
-    for (const [what, program, script, counted] of table) {
+    for (const [what, parent, program, script, counted] of table) {
       const recorder = openRecorder({ hook })
       execFileSync('cc', ['-O1', '-pthread', '-static', '-o', join(folder, program), source])
       recorder.attach()
-      const apart = ['--mount', '--propagation', 'private', 'sh', '-c', 'sh -c "$0"; :', script]
-      execFileSync('unshare', apart)
+      const apart = ['--mount', '--propagation', 'private', 'sh', '-c', 'read go; sh -c "$0"; :']
+      const shell = spawn('unshare', [...apart, script], { stdio: ['pipe', 'inherit', 'inherit'] })
+      const own = await untilGiven('the slot of the parent', () =>
+        recorder.slots().find(({ pid, filtered }) => pid === shell.pid && !filtered)
+      )
+      // The satellite ignores what is in no container.
+      if (parent === 'runtime') recorder.ignore(own.index, own.generation)
+      shell.stdin.end('go\n')
+      await once(shell, 'exit')
       const id = statSync(group, { bigint: true }).ino
       const [slot, ...more] = recorder.slots().filter(({ cgroupId }) => cgroupId === id)
       const counts = slot && recorder.read(slot.index, slot.generation)?.native

@@ -96,6 +96,7 @@ export class SlotTracker {
       }
       if (known.slot.exits !== slot.exits) known.checkAt = at
       known.slot = slot
+      known.ignored ||= slot.ignored // its calls were a runtime's hook: claim() in native/bpf/slots.bpf.h
       known.dueAt = at
     }
     supersedeOlder(this.#tracked, slots, at)

@@ -129,9 +129,9 @@ export async function runSeccoOnHost(cluster: RealCluster): Promise<SeccoAtWork>
     await makePatient(cluster.kube)
     const token = await administratorToken(cluster)
     const nodes = (): Promise<SeenNode[]> => listOf<SeenNode>(addresses.ui, token, 'nodes')
-    await until('every satellite to be connected', async () => {
-      const known = await nodes()
-      return known.length === cluster.nodes.length ? true : undefined
+    await until('every node to record', async () => {
+      const recording = (await nodes()).filter(({ attached }) => attached)
+      return recording.length === cluster.nodes.length ? true : undefined
     })
     return {
       state,
