@@ -34,7 +34,11 @@ export class ContainerChanges {
       // Gone, or not readable yet: the registry will report which of the two.
       if (inspected === undefined && isAlive) continue
       this.#waiting.delete(run)
-      if (inspected !== undefined) yield inspected
+      if (inspected === undefined) continue
+      yield inspected
+      // Most often it has ended: a folder that was made again at once is reported as a change of one container.
+      if (inspected.before !== undefined) yield inspected.before
+      inspected.before = undefined
     }
   }
 

@@ -36,6 +36,8 @@ export interface InspectedContainer {
   /** The hub has its facts. */
   reported: boolean
   facts: RunningContainer
+  /** An earlier run with the same id, until it was looked at after this one had begun. */
+  before: InspectedContainer | undefined
 }
 
 /** Starts to follow a container; nothing of it has been read yet. */
@@ -60,7 +62,8 @@ export function inspectedContainer(
     file: undefined,
     read: undefined,
     begun: container.status === 'running',
-    facts: undefined as unknown as RunningContainer
+    facts: undefined as unknown as RunningContainer,
+    before: undefined
   }
 }
 

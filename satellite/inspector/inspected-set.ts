@@ -7,6 +7,8 @@ import { timeOfTicks } from '../lib/node-clock.js'
 export class InspectedSet {
   readonly #byKey = new Map<string, InspectedContainer>()
   readonly #byPid = new Map<number, InspectedContainer>()
+  /** The newest of each id: one that a user chose is used again and again. */
+  readonly #byId = new Map<string, InspectedContainer>()
   /** Keys by the registry's objects: a container that changed is a new object. */
   readonly #keys = new WeakMap<Container, string>()
   /** Containers that started a short time ago and are read often. */
@@ -28,6 +30,8 @@ export class InspectedSet {
     const inspected = inspectedContainer(key, container, timeOfTicks(ticks), at)
     this.#byKey.set(key, inspected)
     this.#byPid.set(container.pid, inspected)
+    inspected.before = this.#byId.get(container.id)
+    this.#byId.set(container.id, inspected)
     this.young.add(inspected)
     return inspected
   }
@@ -36,6 +40,9 @@ export class InspectedSet {
     this.#byKey.delete(inspected.key)
     const { pid } = inspected.container
     if (this.#byPid.get(pid) === inspected) this.#byPid.delete(pid)
+    if (this.#byId.get(inspected.container.id) === inspected) {
+      this.#byId.delete(inspected.container.id)
+    }
     this.young.delete(inspected)
     this.unread.delete(inspected)
   }

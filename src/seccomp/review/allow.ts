@@ -73,6 +73,31 @@ export function withOneAllowed(seccomp: LinuxSeccomp, wanted: SeccompSyscall): L
 }
 
 /**
+ * Returns the syscalls without the rule that allows a call with just these arguments: the way back from `withOneAllowed`.
+ * @throws SeccoError INVALID_ARGUMENT where no rule allows just these
+ */
+export function withoutOneAllowed(seccomp: LinuxSeccomp, call: string): LinuxSeccomp {
+  const { names, args: conditions = [] } = parseAllow(call)
+  const [name = ''] = names
+  const isIts = (rule: SeccompSyscall): boolean =>
+    rule.action === 'SCMP_ACT_ALLOW' &&
+    rule.names.includes(name) &&
+    sameConditions(rule.args ?? [], conditions)
+  const rules = seccomp.syscalls ?? []
+  if (!rules.some(isIts)) {
+    throw new SeccoError('INVALID_ARGUMENT', `${call}: no rule allows just this`, {
+      hint: `secco profile show lists what is allowed; to deny it whatever its arguments are: --deny ${name}`
+    })
+  }
+  const syscalls = rules.flatMap((rule): SeccompSyscall[] => {
+    if (!isIts(rule)) return [rule]
+    const others = rule.names.filter((one) => one !== name)
+    return others.length === 0 ? [] : [{ ...rule, names: others }]
+  })
+  return { ...seccomp, syscalls }
+}
+
+/**
  * Returns the profile with more syscalls allowed, and one approval for all of them; the same object when they are allowed
  * already.
  * @throws SeccoError APPROVAL_INVALID for a profile whose approval is about another content

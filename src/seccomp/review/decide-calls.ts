@@ -1,7 +1,7 @@
 import type { SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
 import { abis } from '../../syscalls/abi.js'
-import { parseAllow, withOneAllowed } from './allow.js'
+import { parseAllow, withOneAllowed, withoutOneAllowed } from './allow.js'
 import { checkApproval, decided } from '../policy/approval.js'
 import { approveObserved } from './approve.js'
 import { isBase, isNeeded } from '../render/base.js'
@@ -16,7 +16,10 @@ interface CallsDecision {
   reason: string
   /** Syscalls to allow from now on, observed or not; also with arguments: NAME:ARG=VALUE. */
   allow: readonly string[]
-  /** Syscalls to deny from now on; what base needs stays allowed. */
+  /**
+   * Syscalls to deny from now on; what base needs stays allowed. NAME:ARG=VALUE takes back that it is allowed with just
+   * these arguments.
+   */
   deny: readonly string[]
   /** The person reviewed the whole profile: an approval of another content is replaced instead of an error. */
   whole?: boolean
@@ -78,10 +81,11 @@ function checkNames(names: readonly string[]): void {
  * APPROVAL_INVALID for a profile whose approval is of another content
  */
 export function decideCalls(profile: SeccompProfile, decision: CallsDecision): SeccompProfile {
-  const { by, at, reason, deny } = decision
+  const { by, at, reason } = decision
   const isLimited = (call: string): boolean => call.includes(':')
   const allow = decision.allow.filter((call) => !isLimited(call))
   const limited = decision.allow.filter(isLimited).map(parseAllow)
+  const deny = decision.deny.filter((call) => !isLimited(call))
   checkNames([...allow, ...deny])
   const essential = deny.filter(isBase)
   if (essential.length > 0) {
@@ -98,10 +102,15 @@ export function decideCalls(profile: SeccompProfile, decision: CallsDecision): S
   const approved = approveObserved(narrow, { by, at, reason })
   const seccomp = approved.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
   const named = withNames(withoutNames(seccomp.syscalls ?? [], new Set(deny)), allow)
-  const whole = { ...seccomp, syscalls: named }
+  const whole = decision.deny
+    .filter(isLimited)
+    .reduce(withoutOneAllowed, { ...seccomp, syscalls: named })
   const again = allow.filter((name) => isLeftOut(name, named, observed)).map(parseAllow)
   const after = [...again, ...limited].reduce(withOneAllowed, whole)
-  const same = after === whole && sameNames(profile.spec.seccomp?.syscalls ?? [], named)
+  const same =
+    after === whole &&
+    deny.length === decision.deny.length &&
+    sameNames(profile.spec.seccomp?.syscalls ?? [], named)
   if (same && approved.spec === profile.spec) return profile
   const changed = { ...profile, spec: { ...approved.spec, seccomp: after } }
   return decided(changed, { by, at, reason })

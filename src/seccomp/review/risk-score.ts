@@ -4,6 +4,7 @@ import { syscallCves } from '../data/syscall-cves.js'
 import { runtimeDefault } from '../policy/runtime-default.js'
 import { knownSyscalls } from '../../syscalls/syscall-table.js'
 import { type FilterAnswers, answersOf } from '../filter/filter-answers.js'
+import { namesBeyond, passSetOf, runtimeDefaultPassSet } from '../filter/pass-set.js'
 import { unobservedRisk } from './never-observed.js'
 
 /** A part of the score, explained. */
@@ -184,6 +185,13 @@ const floor = runtimeDefault()
 const floorVerdicts = answersOf(floor)
 const floorScore = sum(pointsOf(floor, floorVerdicts, []))
 
+/** Returns what is allowed that RuntimeDefault denies, be it with some arguments only: nodes ask for an approval of each. */
+function beyondIn(seccomp: LinuxSeccomp, allowed: readonly string[]): string[] {
+  const always = allowed.filter((name) => !floorVerdicts.sometimes(name))
+  const beyond = namesBeyond(passSetOf(seccomp), runtimeDefaultPassSet)
+  return [...new Set([...always, ...beyond])].sort()
+}
+
 /** How much a rendering leaves to an attacker, each point explained. Pure. */
 export function riskReport(seccomp: LinuxSeccomp, context: RiskContext = {}): RiskReport {
   const verdicts = answersOf(seccomp)
@@ -196,7 +204,7 @@ export function riskReport(seccomp: LinuxSeccomp, context: RiskContext = {}): Ri
     score: sum(points),
     runtimeDefault: floorScore,
     points,
-    beyondRuntimeDefault: allowed.filter((name) => !floorVerdicts.sometimes(name)),
+    beyondRuntimeDefault: beyondIn(seccomp, allowed),
     fewerThanRuntimeDefault: floorVerdicts.allowed.filter((name) => !verdicts.sometimes(name))
       .length,
     neverObserved

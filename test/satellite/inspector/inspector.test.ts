@@ -59,6 +59,24 @@ test('the inspector reads containers that the registry reports, unless they have
   await once(child, 'exit')
   change({ ...ending, pid: 0, status: 'stopped' })
   await until('its end', () => reported.includes('-ending') || undefined)
+  const kept = spawn('sleep', ['60'], { stdio: 'ignore' })
+  const run = (process: { pid?: number | undefined }): Container => {
+    const { pid = 0 } = process
+    return plain({ id: 'again', pid, firstPid: pid })
+  }
+  change(run(kept))
+  await until('the first of its name', () => reported.includes('+again') || undefined)
+  kept.kill('SIGKILL')
+  await once(kept, 'exit')
+  const again = spawn('sleep', ['60'], { stdio: 'ignore' })
+  t.teardown(() => again.kill('SIGKILL'))
+  // Its folder was removed and made again between two looks at the folders: nothing reports the end.
+  change(run(again))
+  await until('its end', () => reported.includes('-again') || undefined, { timeoutMs: 5000 })
+  t.same(
+    inspector.list().flatMap(({ container, pid }) => (container?.id === 'again' ? [pid] : [])),
+    [again.pid]
+  )
   t.notOk(reported.some((one) => one.endsWith('short')))
   t.equal(asked.all, 1, 'a new container does not cause a walk through all of them')
 })

@@ -14,6 +14,7 @@ import type {
   SeccompProfile,
   SeccompSyscall
 } from '../../../src/api/seccomp-profile.js'
+import { riskReport } from '../../../src/seccomp/review/risk-score.js'
 import { renderProfile } from '../../../src/seccomp/render/render.js'
 import { originOf } from '../../../webhook/hub/revisions/revision-origin.js'
 import { testSeccompProfile } from '../../helpers/misleading.js'
@@ -87,11 +88,30 @@ test('what a node never goes below', (t) => {
     spec: { seccomp: allowing('read', 'mount', 'socket', 'clone') },
     status: { approvals: [{ by: 'olga', at: '2026-11-24T11:00:00Z', reason: 'CSI', revision: '' }] }
   }
-  const origin = originOf(profile, () => undefined, { editedAt: undefined, beyondInUse: () => [] })
-  matchLists(t, origin, { generation: 4, beyond: ['mount'], approvedBy: 'olga', reason: 'CSI' })
-  for (const mode of ['enforce', 'audit'] as const) {
-    const { seccomp } = renderProfile(profile, { mode, resolve: () => undefined })
-    t.same(checkFloor(revisionOf(seccomp, origin), seccomp, 'approved'), ['mount'], mode)
+  const vsock = { names: ['socket'], args: [{ index: 0, op: 'SCMP_CMP_EQ' as const, value: 40 }] }
+  const action = 'SCMP_ACT_ALLOW' as const
+  const plain = profile.spec.seccomp?.syscalls ?? []
+  // [the rules that olga approved, what of them is beyond RuntimeDefault]
+  const approvals: [SeccompSyscall[], string[]][] = [
+    [plain, ['mount']],
+    [
+      [...plain, { ...vsock, action }],
+      ['mount', 'socket']
+    ],
+    [[{ ...vsock, action }], ['socket']]
+  ]
+  for (const [syscalls, beyond] of approvals) {
+    const spec = {
+      seccomp: { ...profile.spec.seccomp, defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls }
+    }
+    const given: SeccompProfile = { ...profile, spec }
+    const origin = originOf(given, () => undefined, { editedAt: undefined, beyondInUse: () => [] })
+    matchLists(t, origin, { generation: 4, beyond, approvedBy: 'olga', reason: 'CSI' })
+    for (const mode of ['enforce', 'audit'] as const) {
+      const { seccomp } = renderProfile(given, { mode, resolve: () => undefined })
+      t.same(checkFloor(revisionOf(seccomp, origin), seccomp, 'approved'), beyond, mode)
+      if (mode === 'enforce') t.same(riskReport(seccomp).beyondRuntimeDefault, beyond, 'the gate')
+    }
   }
   t.end()
 })

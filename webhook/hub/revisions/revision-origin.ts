@@ -1,5 +1,5 @@
 import type { RevisionOrigin } from '../../../src/api/gen/hub.js'
-import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { recordedApprovals } from '../../../src/seccomp/policy/approval.js'
 import { rootNamespace } from '../../../src/api/names.js'
 import { isAllowAction } from '../../../src/seccomp/filter/filter-answers.js'
@@ -20,17 +20,19 @@ const mostReason = 4096
  */
 function beyondOf(profile: SeccompProfile, resolve: Resolve): string[] | undefined {
   try {
-    const syscalls = [...approvedOf(profile, resolve).grants].map(([name, grant]) => {
-      const action = 'SCMP_ACT_ALLOW' as const
-      return grant.byName
-        ? [{ names: [name], action }]
-        : grant.alternatives.map((args) => ({ names: [name], action, args }))
-    })
-    const granted = passSetOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: syscalls.flat() })
-    // A syscall allowed by name keeps RuntimeDefault's own conditions, if there are any.
-    return namesBeyond(granted, runtimeDefaultPassSet).filter(
-      (name) => granted.names.get(name)?.length !== 0 || !runtimeDefaultPassSet.names.has(name)
+    const grants = [...approvedOf(profile, resolve).grants]
+    const beyondIn = (syscalls: NonNullable<LinuxSeccomp['syscalls']>): string[] =>
+      namesBeyond(passSetOf({ defaultAction: 'SCMP_ACT_ERRNO', syscalls }), runtimeDefaultPassSet)
+    const action = 'SCMP_ACT_ALLOW' as const
+    const plain = grants.filter(([, { byName }]) => byName).map(([name]) => name)
+    const conditional = grants.flatMap(([name, { alternatives }]) =>
+      alternatives.map((args) => ({ names: [name], action, args }))
     )
+    // A syscall allowed by name keeps RuntimeDefault's own conditions, if there are any.
+    const byName = beyondIn([{ names: plain, action }]).filter(
+      (name) => !runtimeDefaultPassSet.names.has(name)
+    )
+    return [...new Set([...byName, ...beyondIn(conditional)])].sort()
   } catch {
     return undefined
   }

@@ -13,7 +13,7 @@ import { Moment, NotedTag } from '../parts/marks.js'
 /** Returns why the denial matters, without a command: the buttons are in the next cell. */
 function reasonOf({ syscall }: DenialGroup): string {
   const risk = riskOf(syscall)
-  return risk === undefined ? 'not in the profile' : `${risk.level} risk: ${risk.reason}`
+  return risk === undefined ? 'not approved as it was called' : `${risk.level} risk: ${risk.reason}`
 }
 
 /** What is to be done is in the next cell. */

@@ -4,6 +4,7 @@ import {
   parseAllow,
   withAllowed
 } from '../../../../src/seccomp/review/allow.js'
+import { decideCalls } from '../../../../src/seccomp/review/decide-calls.js'
 import { renderProfile } from '../../../../src/seccomp/render/render.js'
 import { allowing, answer, nothing } from '../../../helpers/seccomp-profiles.js'
 
@@ -51,6 +52,28 @@ test('a call that is allowed from now on, with the arguments that were denied', 
     'SCMP_ACT_ERRNO/13',
     'the deny rule of another syscall stays'
   )
+  t.end()
+})
+
+test('what is allowed with some arguments can be denied again in the same words', (t) => {
+  const profile = allowing(['socket', 'read'])
+  const before = answer(renderProfile(profile, enforce).seccomp, 'socket', [38n])
+  const words = 'socket:domain=AF_ALG'
+  const allowed = decideCalls(profile, { ...decision, allow: [words], deny: [] })
+  t.equal(answer(renderProfile(allowed, enforce).seccomp, 'socket', [38n]), 'SCMP_ACT_ALLOW')
+  // The hub prints numbers, people write names.
+  for (const deny of [[words], ['socket:0=0x26']]) {
+    const { seccomp } = renderProfile(
+      decideCalls(allowed, { ...decision, allow: [], deny }),
+      enforce
+    )
+    t.equal(answer(seccomp, 'socket', [38n]), before)
+    t.equal(answer(seccomp, 'socket', [2n]), 'SCMP_ACT_ALLOW', 'all else stays')
+  }
+  t.throws(() => decideCalls(profile, { ...decision, allow: [], deny: [words] }), {
+    code: 'INVALID_ARGUMENT',
+    message: /socket:domain=AF_ALG: no rule allows just this/
+  })
   t.end()
 })
 
