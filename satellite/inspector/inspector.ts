@@ -3,7 +3,7 @@ import type { RevisionRef, RunningContainer } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import { Worker } from '../../src/lib/worker.js'
 import type { Abi } from '../../src/syscalls/abi.js'
-import { isThere } from '../containers/processes.js'
+import { hasProcess } from '../containers/processes.js'
 import type { ContainerRegistry } from '../containers/registry.js'
 import type { Container } from '../containers/runtime.js'
 import { ContainerChanges } from './container-changes.js'
@@ -161,7 +161,7 @@ export class Inspector {
     if (at - this.#endsAt >= endsEveryMs) {
       this.#endsAt = at
       this.#inspected.forEach((one) => {
-        if (!isThere(one.container.pid)) due.add(one)
+        if (!hasProcess(one.container)) due.add(one)
       })
     }
     return due

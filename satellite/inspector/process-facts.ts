@@ -8,10 +8,17 @@ export interface SeccompStatus {
   filters: number
 }
 
-/** Reads the seccomp status of a process; undefined if the process is gone. */
+/**
+ * Returns whether a process has ended and its parent has not asked how. A zombie with other threads runs: only its first
+ * thread ended.
+ */
+const isDead = (status: string): boolean =>
+  /^State:\s+[ZX]/m.test(status) && /^Threads:\s+[01]$/m.test(status)
+
+/** Reads the seccomp status of a process; undefined if the process is gone or dead. */
 export function seccompStatusOf(pid: number): SeccompStatus | undefined {
   const text = procText(`/proc/${pid}/status`)
-  if (text === undefined) return undefined
+  if (text === undefined || isDead(text)) return undefined
   const at = text.indexOf('\nSeccomp:')
   if (at < 0) return undefined
   const [, mode, filters] =
