@@ -292,8 +292,11 @@ export async function muteCall(
     '/api/v1/mute',
     args
   )
+  const whose = args.comm === undefined ? '' : ` of ${foreignName(args.comm)}`
+  if (args.remove) io.stdout(`not muted any more: ${args.syscall}${whose}\n`)
   for (const { syscall, comm } of muted) {
-    io.stdout(`muted ${syscall}${comm === undefined ? '' : ` of ${foreignName(comm)}`}\n`)
+    const who = comm === undefined ? 'every process' : foreignName(comm)
+    io.stdout(`muted in ${args.profile}: ${syscall} of ${who}\n`)
   }
   if (muted.length === 0) io.stderr(`nothing is muted in ${args.profile}\n`)
   return 0

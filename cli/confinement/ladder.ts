@@ -95,7 +95,9 @@ function printWait(io: Io, { namespace, profile, workload }: LadderAnswer): void
 function nextText(view: LadderAnswer, mode: 'audit' | 'enforce'): string {
   const { namespace, profile, canary, assignment } = view
   const [workloadKind = ''] = view.workload.split('/')
-  if (assignment === undefined || assignment.containers === 0) {
+  // Outside Kubernetes nothing gives a filter to what runs: whoever creates a container does.
+  const isOutside = workloadKind === 'Container'
+  if (isOutside || assignment === undefined || assignment.containers === 0) {
     const who = newPodsText({ namespace, name: profile, workloadKind }, { mode, canary })
     return `${who}; see what runs with \`${runningCommand(namespace)}\``
   }

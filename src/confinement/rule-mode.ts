@@ -76,6 +76,15 @@ export function indexedMode(
   return mode === 'learn' ? undefined : mode
 }
 
+/** The label that every namespace has, with its name (kubernetes.io/docs/reference/labels-annotations-taints). */
+const nameLabel = 'kubernetes.io/metadata.name'
+
+/** Returns whether a rule of the root namespace may reach a namespace, as far as its name says. */
+function mayReach({ spec }: SeccompRule, namespace: string): boolean {
+  const name = spec.namespaceSelector?.matchLabels?.[nameLabel]
+  return name === undefined || name === namespace
+}
+
 /**
  * Returns in words which mode new pods get instead of the rule's, because people promoted a profile: the one that the rule
  * names, or of a rule that names none those that its containers are learned into. Undefined where the mode of the rule is used.
@@ -93,7 +102,10 @@ export function otherModeWords(
   const home = rule.metadata.namespace ?? rootNamespace
   const modes = [...profiles.values()]
     .filter(({ metadata, spec }) => {
-      const isReached = home === rootNamespace || metadata.namespace === home
+      const isReached =
+        home === rootNamespace
+          ? mayReach(rule, metadata.namespace ?? rootNamespace)
+          : metadata.namespace === home
       return isReached && spec.workload !== undefined && spec.ladder !== undefined
     })
     .map(({ spec }) => spec.ladder?.mode)

@@ -196,8 +196,11 @@ export async function tellStory(t: Test, between?: 'SIGKILL and start'): Promise
       return (await page.getByLabel('Include getpriority').count()) > 0 ? true : undefined
     })
     t.ok(await page.getByLabel('Include getpriority').isChecked())
+    await untilSaid(page, /in force: 1 of 1 running container/)
     await page.locator('#why').fill('release 2 asks for it')
     await page.getByRole('button', { name: /^Approve/ }).click()
+    // Without a reload: the container keeps the filter from before.
+    await untilSaid(page, /in force: 0 of 1 running container[^]*stale: 1 of 1 container/)
     const after = await revision('enforce', before.path)
     t.ok(allowed(await read(after.path)).has('getpriority'))
     t.notOk(allowed(await read(after.path)).has('keyctl'))

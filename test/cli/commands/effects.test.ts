@@ -156,20 +156,30 @@ test('secco denials allow and mute: the hub changes what the options name', asyn
       { syscalls: ['mount', 'socket:0=1,1=2'], yes: false, profile: 'default/web' },
       /^\+ mount$/m
     ],
-    [mute, 'mute', { ...muted, profile: 'default/web' }, /^muted mount$/m],
+    [
+      mute,
+      'mute',
+      { ...muted, profile: 'default/web' },
+      /^muted in default\/web: mount of every process$/m
+    ],
     [
       [...mute, '--namespace-of', 'shop'],
       'mute',
       { ...muted, profile: 'shop/web' },
-      /^muted mount$/m
+      /^muted in \S+: mount of every process$/m
     ],
     [
       [...mute, '--comm', 'probe'],
       'mute',
       { ...muted, profile: 'default/web', comm: 'probe' },
-      /^muted mount of probe$/m
+      /^muted in default\/web: mount of probe$/m
     ],
-    [[...mute, '--remove'], 'mute', { ...muted, profile: 'default/web', remove: true }, /^muted/]
+    [
+      [...mute, '--remove'],
+      'mute',
+      { ...muted, profile: 'default/web', remove: true },
+      /^not muted any more: mount$/m
+    ]
   ]
   for (const [words, path, body, said] of table) {
     const { code, stdout, stderr } = await secco(state, 'denials', ...words)

@@ -10,7 +10,7 @@ const totals: readonly RegExp[] = [
   /doctor .* \/ Containers run what a new one would get \/ (found|next|verdict)$/,
   /nodes.* \/ (n1|node-1) \/ revisions$/,
   /^GET \/api\/v1\/summary \/ body \/ (stale|denials)$/,
-  /^(GET \/api\/v1\/denials \/ body|secco denials -o json \/ stdout) \/ closed$/,
+  /^(GET \/api\/v1\/denials \/ body|secco denials -o json \/ stdout) \/ (closed|muted)$/,
   /^GET \/metrics .* \/ secco_(profiles|rules|containers_stale)(\{|$)/
 ]
 

@@ -75,6 +75,15 @@ test('a rule that names no profile says when promoted profiles have another mode
     )
     t.equal(otherModeWords(testRule('all', { mode: 'learn' }, home), known), expected, what)
   }
+  const known = new Map([['bank/audit.app', own('bank', 'audit')]])
+  for (const [namespace, expected] of [
+    ['shop', undefined],
+    ['bank', `${words} audit`]
+  ] as const) {
+    const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': namespace } }
+    const rule = testRule('all', { mode: 'learn', namespaceSelector }, 'secco-system')
+    t.equal(otherModeWords(rule, known), expected, `a rule for ${namespace}`)
+  }
   t.end()
 })
 

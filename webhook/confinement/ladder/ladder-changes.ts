@@ -9,6 +9,7 @@ import {
 import { pinOf } from '../../../src/confinement/pin.js'
 import { startRiskNow } from '../../../src/seccomp/review/start-risk.js'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { isKnownSyscall } from '../../../src/syscalls/syscall-table.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import { mustBeApproved } from '../../../src/seccomp/policy/approval.js'
 import { emergencyLabel, isBlocked } from '../../../src/seccomp/render/emergency.js'
@@ -162,6 +163,9 @@ export class LadderChanges {
   async mute(call: ConfinementCall) {
     const { profile: key, reason, remove = false, ...mute } = bodyOf(bodies.mute, call)
     await this.#mustHave(key)
+    if (!remove && !isKnownSyscall(mute.syscall)) {
+      throw new SeccoError('INVALID_ARGUMENT', `${mute.syscall}: is in no syscall table`)
+    }
     if (!remove) mustReach(this.#confinement, key, mute)
     const decision = { by: call.actor, at: this.#now(), reason }
     const mutes = remove || mute.comm !== undefined ? [mute] : this.#mutesOf(key, mute.syscall)
@@ -173,12 +177,13 @@ export class LadderChanges {
 
   /**
    * Returns a mute for each process that was denied the syscall: another one that makes it later raises an alarm. Before
-   * any denial it is for every process.
+   * any denial, and where it is not known which processes were denied it, it is for every process.
    */
   #mutesOf(key: string, syscall: string): { syscall: string; comm?: string }[] {
     const rows = denialsOfProfile(this.#confinement, key).filter((row) => row.syscall === syscall)
-    const callers = [...new Set(rows.map(({ comm }) => comm))].filter((comm) => comm !== '').sort()
-    return callers.length === 0 ? [{ syscall }] : callers.map((comm) => ({ syscall, comm }))
+    const callers = [...new Set(rows.map(({ comm }) => comm))].sort()
+    const areKnown = callers.length > 0 && !callers.includes('')
+    return areKnown ? callers.map((comm) => ({ syscall, comm })) : [{ syscall }]
   }
 
   #now(): string {

@@ -127,7 +127,14 @@ function wentBackText({ status }: SeccompProfile): string[] {
 }
 
 /** Says that audit logged nothing, and what enforce denied of the same profile meanwhile: a canary that went back. */
-function noneLoggedText({ count, newest }: { count: number; newest: string }, since: string) {
+function noneLoggedText(
+  { count, newest }: { count: number; newest: string },
+  since: string,
+  running: number
+): string {
+  // Where nothing runs in audit, that nothing was logged says little.
+  if (count === 0 && running === 0)
+    return `audit logged 0 calls since ${since}, and no container runs in audit now`
   if (count === 0) return `0 calls would have been denied since ${since}`
   const denied = `${plural(count, 'call was', 'calls were')} denied in enforce`
   return `audit logged 0 calls since ${since}, but ${denied}: ${newest}`
@@ -149,7 +156,7 @@ function auditGrounds(
   // When each call of a kind was made is not kept: calls of a kind that was made since then may be older.
   const evidence = [
     count === 0
-      ? noneLoggedText(enforced, known)
+      ? noneLoggedText(enforced, known, own.length)
       : `${plural(count, 'call')} would have been denied, of kinds that were made since ${known}; the first at ${first}`
   ]
   const reasons = count > 0 ? [`enforce would have denied ${plural(count, 'call')}: ${newest}`] : []

@@ -200,9 +200,11 @@ async function render(call: Call): Promise<View> {
       <>
         proposed <DigestMark digest={shown.proposal.digest} none="nothing" />
       </>,
-      <Tag text={`${shown.observed.size} observed`} />
+      <LiveFact name="observed">
+        <Tag text={`${shown.observed.size} observed`} />
+      </LiveFact>
     ],
-    actions: <Ladder line={line} assignment={ui.sources.assignment?.(profile)} />,
+    actions: <Ladder line={line} assignment={ui.sources.assignment?.(profile)} live />,
     body: bodyOf(shown)
   }
 }

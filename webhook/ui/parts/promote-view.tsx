@@ -111,15 +111,17 @@ function modesText({ action, from, to }: LadderStep): string {
 /**
  * The modes in their order: past ones solid, later ones dotted, the present one framed, with the number of running
  * containers that have its revision in the kernel.
+ * @param props.live it is no part of a live region, and is one itself
  */
 export function Ladder({
   line,
-  assignment
-}: Pick<LineProps, 'line'> & { assignment: Assignment | undefined }): VNode {
+  assignment,
+  live
+}: Pick<LineProps, 'line'> & { assignment: Assignment | undefined; live?: boolean }): VNode {
   const present = line.mode === undefined ? -1 : modes.indexOf(line.mode)
   const inForce = inForceMark(assignment)
   return (
-    <ol class="ladder" aria-label="Mode">
+    <ol class="ladder" aria-label="Mode" data-live={live === true ? 'mode' : undefined}>
       {modes.map((step, at) => (
         <li
           class={at < present ? 'done' : at === present ? 'now' : ''}
@@ -260,10 +262,12 @@ export function PromotePanel(
     <>
       <div class="body stack">
         <h3>Promote</h3>
-        {assignment !== undefined && <AssignmentView line={line} assignment={assignment} />}
-        <CanaryView line={line} now={now} />
-        <PinView profile={profile} risk={risk} />
-        <UnprovenView line={line} />
+        <div class="stack" data-live="in-force">
+          {assignment !== undefined && <AssignmentView line={line} assignment={assignment} />}
+          <CanaryView line={line} now={now} />
+          <PinView profile={profile} risk={risk} />
+          <UnprovenView line={line} />
+        </div>
         {!may && <p class="muted">You may view this profile but not promote it.</p>}
         {may && <PromoteForm {...{ line, next, risk }} />}
         {may && mayGoBack && <RollbackForm profile={key} />}

@@ -96,7 +96,8 @@ test('a mute is for the processes that were denied the syscall', async (t) => {
   const table: [string, string[], object, string[]][] = [
     ['named', ['agent', 'app'], { ...body, comm: 'agent' }, ['agent']],
     ['those that were denied', ['agent', 'app', 'agent'], body, ['agent', 'app']],
-    ['nobody yet: all', [], body, ['agent', 'app', 'later']]
+    ['nobody yet: all', [], body, ['agent', 'app', 'later']],
+    ['one of them is not known: all', ['agent', ''], body, ['agent', 'app', 'later']]
   ]
   for (const [what, comms, given, expected] of table) {
     const { send, now } = await rig(t, ...comms)
@@ -107,6 +108,13 @@ test('a mute is for the processes that were denied the syscall', async (t) => {
     await send('mute', { ...given, remove: true })
     t.equal((await now()).spec.mute, undefined, `${what}: opened again`)
   }
+})
+
+test('a mute of a name that no table has is rejected', async (t) => {
+  const { send, now } = await rig(t)
+  const body = { syscall: 'nosuch', reason: 'why' }
+  await t.rejects(send('mute', body), { code: 'INVALID_ARGUMENT', message: /^nosuch: is in no/ })
+  t.equal((await now()).spec.mute, undefined)
 })
 
 test('a mute in a profile is rejected where only a deleted profile of its name denied the call', async (t) => {

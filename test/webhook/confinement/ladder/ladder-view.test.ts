@@ -111,12 +111,21 @@ test('calls in audit are said to be of kinds that were made since the last step,
   const denied = (calls: string, since: string, first: string) =>
     `${calls} would have been denied, of kinds that were made since ${since}; the first at ${first}`
   for (const [what, rows, words, knownSince = day1] of [
-    ['none', [], `0 calls would have been denied since ${day2}`],
+    ['none', [], `audit logged 0 calls since ${day2}, and no container runs in audit now`],
     ['after the step', [called(3, day3, day3)], denied('3 calls', day2, day3)],
     ['before and after it', [called(5, day1, day3)], denied('5 calls', day2, day1)],
-    ['only before it', [old], `0 calls would have been denied since ${day2}`],
+    [
+      'only before it',
+      [old],
+      `audit logged 0 calls since ${day2}, and no container runs in audit now`
+    ],
     ['the table was full', [called(1, day1, day3)], denied('1 call', noon2, day1), noon2],
-    ['the table was full of others', [], `0 calls would have been denied since ${noon2}`, noon2]
+    [
+      'the table was full of others',
+      [],
+      `audit logged 0 calls since ${noon2}, and no container runs in audit now`,
+      noon2
+    ]
   ] as const) {
     const known = {
       sources: {
@@ -177,7 +186,7 @@ test('what a canary that went back denied stands where audit logged nothing', (t
     ),
     evidence.join()
   )
-  t.notOk(evidence.some((text) => text.startsWith('0 calls would have been denied')))
+  t.notOk(evidence.some((text) => text.startsWith('audit logged 0 calls')))
   t.notOk(next.ready)
   t.end()
 })
@@ -238,7 +247,7 @@ test('audit counts from its last mode or approval: not from a mute, nor from a c
     } as unknown as Confinement
     const { evidence } = ladderView(known, object)
     t.ok(
-      evidence.includes(`0 calls would have been denied since ${since}`),
+      evidence.includes(`audit logged 0 calls since ${since}, and no container runs in audit now`),
       `${what}: ${evidence.join()}`
     )
     t.equal(
