@@ -171,13 +171,10 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
     emptyNote: knownSinceNote(knownSince),
     ...(leftOut === '' ? {} : { none: `No denials found apart from ${leftOut} ones.` })
   })
-  const newestOf = (...ended: DenialView['state'][]): DenialView | undefined =>
-    items.findLast(({ state }) => !ended.includes(state))
-  const first = newestOf('closed', 'muted') ?? newestOf('closed')
-  if (isTable) {
-    if (closed > 0) io.stderr(`  ${closed} closed: ${plain(commandFor('--closed', args))}\n`)
-    if (muted > 0) io.stderr(`  ${muted} muted: ${plain(commandFor('--muted', args))}\n`)
-  }
+  const open = items.filter(({ state }) => state !== 'closed')
+  const first = open.findLast(({ state }) => state !== 'muted') ?? open.at(-1)
+  for (const [what, count] of Object.entries(isTable ? { closed, muted } : {}))
+    if (count > 0) io.stderr(`  ${count} ${what}: ${plain(commandFor(`--${what}`, args))}\n`)
   if (args.output !== 'table' || first === undefined) return code
   for (const text of [first.hint, ...allowTexts(items)]) io.stderr(`  next: ${plain(text)}\n`)
   return code

@@ -86,7 +86,7 @@ export function withoutOneAllowed(seccomp: LinuxSeccomp, call: string): LinuxSec
   const rules = seccomp.syscalls ?? []
   if (!rules.some(isIts)) {
     throw new SeccoError('INVALID_ARGUMENT', `${call}: no rule allows just this`, {
-      hint: `secco profile show lists what is allowed; to deny it whatever its arguments are: --deny ${name}`
+      hint: `name the arguments as they are allowed, or deny it whatever its arguments are: --deny ${name}`
     })
   }
   const syscalls = rules.flatMap((rule): SeccompSyscall[] => {
