@@ -132,7 +132,8 @@ GLOBAL __u64 resolve_test(__u32 mntns, __u64 cgroup, __u32 may_claim)
 		return 0;
 	__u64 own = find(key_of(mntns, cgroup) ^ SECCO_PART_KEY(SECCO_TEST));
 	if (!own && may_claim)
-		own = claim(mntns, cgroup, SECCO_FILTERED | SECCO_IGNORED, 0, SECCO_TEST);
+		own = claim(mntns, cgroup, SECCO_FILTERED | SECCO_IGNORED, BEGAN_BEFORE,
+			    SECCO_TEST);
 	return own >> 32 & SECCO_FULL ? 0 : own;
 }
 
@@ -153,7 +154,7 @@ GLOBAL __u64 resolve(__u32 how)
 	__u64 word = find(key);
 	bool installs = how == INSTALLS || how == RUNTIME_INSTALLS;
 	bool may_claim = how != KNOWN_ONLY;
-	__u32 begins = how == RUNTIME_INSTALLS ? BEGAN_FOR_RUNTIME : installs;
+	__u32 begins = how == RUNTIME_INSTALLS ? BEGINS_FOR_RUNTIME : installs;
 	if (mode && may_claim && (!word || installs))
 		word = claim(mntns, cgroup, SECCO_FILTERED, begins, SECCO_ENTRY_POINT);
 	__u32 flags = word >> 32, index = (__u32)word - 1;

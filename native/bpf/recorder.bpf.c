@@ -400,7 +400,7 @@ INLINE int on_exec(struct linux_binprm *program, bool direct)
 	if (!mode && is_containers(task, program, direct)) {
 		__u64 word = find(key_of(mntns, cgroup));
 		__u32 flags = asked & SECCO_BY_STARTING ? SECCO_STARTING : 0;
-		__u64 began = claim(mntns, cgroup, flags, 1, SECCO_ENTRY_POINT);
+		__u64 began = claim(mntns, cgroup, flags, BEGINS, SECCO_ENTRY_POINT);
 		if (word == began && asked & SECCO_BY_RUNTIME)
 			mark_exec(word);
 	}

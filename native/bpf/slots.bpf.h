@@ -284,6 +284,18 @@ GLOBAL int is_starting(void)
 	       BPF_CORE_READ(task, group_leader, flags) & PF_FORKNOEXEC;
 }
 
+/*
+ * Returns whether a slot is that of a runtime's hook: it was taken without a filter, and its first process has ended. A
+ * runtime waits for its hook before it installs the filter; the first process of a container ends last.
+ */
+GLOBAL int is_of_hook(__u64 word)
+{
+	__u32 index = (__u32)word - 1;
+	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	return slot && !(word >> 32 & (SECCO_FILTERED | SECCO_IGNORED)) && slot->ending;
+}
+
+/* Ignores a slot that is not in the table any more. User space frees it when its processes have ended. */
 GLOBAL int ignore_slot(__u32 index)
 {
 	struct secco_slot *slot = bpf_map_lookup_elem(&slots, &index);
@@ -292,13 +304,14 @@ GLOBAL int ignore_slot(__u32 index)
 	return 0;
 }
 
-/*
- * Takes a slot for a part of a container. `began`: counting starts with the current call. Returns entry.word, also if
- * another CPU was first; 0 if there is no room. With BEGAN_FOR_RUNTIME a slot that was taken without a filter is replaced:
- * the runtime installs the container's filter, and what ran before was its hook (OCI runtime-spec, createContainer).
- */
-enum { BEGAN = 1, BEGAN_FOR_RUNTIME };
+/* From where a new slot counts: from some later call of a process, or from the current call. */
+enum { BEGAN_BEFORE, BEGINS, BEGINS_FOR_RUNTIME };
 
+/*
+ * Takes a slot for a part of a container. Returns entry.word, also if another CPU was first; 0 if there is no room. With
+ * BEGINS_FOR_RUNTIME the runtime installs the container's filter: the slot of its hook (OCI runtime-spec, createContainer)
+ * is replaced.
+ */
 GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 part)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -310,8 +323,7 @@ GLOBAL __u64 claim(__u32 mntns, __u64 cgroup, __u32 flags, __u32 began, __u32 pa
 	}
 	__u64 *word = &state.entries[at & (SECCO_ENTRIES - 1)].word;
 	__u64 known = *(volatile __u64 *)word;
-	bool is_hooks = began == BEGAN_FOR_RUNTIME && (__u32)known &&
-			!(known >> 32 & (SECCO_FILTERED | SECCO_IGNORED));
+	bool is_hooks = began == BEGINS_FOR_RUNTIME && is_of_hook(known);
 	if (known && !is_hooks && !(began && is_stale(known, ns_id)))
 		return known;
 

@@ -102,18 +102,40 @@ static int as_runc(char **arguments)
 	return 8;
 }
 
+/* Does that in a child whose parent has left the mount namespace, after a call. */
+static int in_left_child(char **arguments)
+{
+	int ends[2];
+	char byte;
+	if (syscall(SYS_getsid, 0) < 0 || pipe(ends))
+		return 5;
+	pid_t child = fork();
+	if (!child) {
+		close(ends[1]);
+		if (read(ends[0], &byte, 1) != 0)
+			_exit(1);
+		_exit(as_runc(arguments));
+	}
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		return 6;
+	close(ends[1]);
+	return waited(child);
+}
+
 static int act(const char *how)
 {
-	char *again[] = { "runc:[2:INIT]", "filter", 0 };
+	char *again[] = { "runc:[2:INIT]", "named", 0 };
 	char *call[] = { "/starting", "call", 0 };
 	sigset_t wanted;
 	int got;
-	if (!strcmp(how, "filter"))
-		return filter();
+	if (!strcmp(how, "named")) /* since 6.14 an exec by descriptor takes the name of the file */
+		return prctl(PR_SET_NAME, "runc:[2:INIT]", 0, 0, 0) ? 7 : filter();
 	if (!strcmp(how, "call"))
 		return syscall(SYS_getsid, 0) < 0;
 	if (!strcmp(how, "sibling"))
 		return in_sibling(call);
+	if (!strcmp(how, "replace"))
+		return in_left_child(again);
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &wanted, 0) || write(1, "r", 1) != 1 || sigwait(&wanted, &got))

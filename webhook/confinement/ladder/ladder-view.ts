@@ -147,6 +147,7 @@ function auditGrounds(
   own: readonly ContainerView[]
 ): Grounds {
   const since = auditedSince(profile)
+  const audited = own.filter(({ state }) => state === 'audit')
   const state = confinement.sources.hub.profiles().get(keyOfProfile(profile))
   const digest = state?.audit?.digest ?? ''
   const { count, newest, first } = denialsOf(confinement, profile, digest, since)
@@ -156,13 +157,13 @@ function auditGrounds(
   // When each call of a kind was made is not kept: calls of a kind that was made since then may be older.
   const evidence = [
     count === 0
-      ? noneLoggedText(enforced, known, own.length)
+      ? noneLoggedText(enforced, known, audited.length)
       : `${plural(count, 'call')} would have been denied, of kinds that were made since ${known}; the first at ${first}`
   ]
   const reasons = count > 0 ? [`enforce would have denied ${plural(count, 'call')}: ${newest}`] : []
   const notRecording = nodesNotRecording(confinement, own, 'audit')
   if (notRecording.length > 0) evidence.push(`not recorded: ${notRecordingText(notRecording)}`)
-  if (own.length === 0) reasons.push('no container runs in audit')
+  if (audited.length === 0) reasons.push('no container runs in audit')
   else if (own.every(({ node }) => notRecording.some((one) => one.node === node))) {
     reasons.push(`denials in audit are not recorded: ${notRecordingText(notRecording)}`)
   }
