@@ -22,7 +22,7 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
     .description('allow or deny single syscalls, whatever was observed')
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
     .option('--allow <calls>', 'allow these syscalls, comma-separated')
-    .option('--deny <calls>', 'deny these syscalls, comma-separated')
+    .option('--deny <calls>', 'deny these syscalls, comma-separated; one that was observed counts as decided')
     .requiredOption('--reason <text>', 'record this reason with the decision')
     .option('--force', forceHelp)
     .action(

@@ -94,7 +94,7 @@ test('a name as long as an id fits on a phone', async (t) => {
       await page.goto(`${rig.origin}${path}`)
       t.equal(await widthOf(page), 320, what)
     }
-    const longest = 'nothing needs you; 1,234 containers run unconfined'
+    const longest = 'nothing needs you; 1,234 containers stay unconfined, as decided'
     await page.evaluate(`document.querySelector('.needs').textContent = '${longest}'`)
     t.equal(await widthOf(page), 320, longest)
   })

@@ -5,7 +5,7 @@ import { isTime } from '../../src/history/times.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import { asideSuffix, errnoOf, writeDurable } from '../../src/lib/durable-file.js'
-import type { SavedDenials } from './denials/denial-rows.js'
+import type { SavedDenials } from './denials/denial-sums.js'
 
 const Text = Type.String({ maxLength: 65_536 })
 const Count = Type.Integer({ minimum: 0 })

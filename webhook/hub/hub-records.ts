@@ -4,7 +4,8 @@ import type { Logger } from '../../src/lib/log.js'
 import type { RecordLog } from '../../src/lib/record-log.js'
 import type { HistoryStore } from '../../src/store/history-store.js'
 import { createDenialSaver, type DenialSaver, loadDenials } from './denial-file.js'
-import { DenialRows, type SavedDenials } from './denials/denial-rows.js'
+import { DenialRows } from './denials/denial-rows.js'
+import type { SavedDenials } from './denials/denial-sums.js'
 import { createDenials, type Denials } from './denials/denials.js'
 import { HistoryRecorder } from './history/history-recorder.js'
 import type { HistoryTiming } from './history/history-timing.js'
@@ -102,8 +103,12 @@ export async function openRecords(
   const discovery = await openDiscovery(join(dir, 'discovery.json'), logger)
   const inventory = createInventory()
   const sets = new FleetSets()
-  inventory.onChange(({ gone }) => {
+  inventory.onChange(({ changed, gone }) => {
     for (const { id } of gone) sets.drop(id)
+    for (const { node, container, startedAt, running } of changed) {
+      const run = { node, id: container?.id ?? '', startedAt }
+      if (running && denials.denialRows.endBefore(run)) denials.denialSaver.changed()
+    }
   })
   return { files, nodes, nodeSaver, discovery, ...denials, inventory, sets, runs, history }
 }

@@ -1,6 +1,6 @@
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
-import { runKey } from './denials/denial-rows.js'
+import { runKey } from './denials/denial-sums.js'
 import type { HubRecords } from './hub-records.js'
 import type { IsGone } from './history/missed-deletions.js'
 import { noteMissed } from './note-deleted.js'

@@ -97,10 +97,16 @@ export function isBase(name: string): boolean {
   return everything.has(name)
 }
 
+/** Whether every profile allows this syscall in every fleet, whatever runs there: approving it by its name changes no filter. */
+export function isAlwaysBase(name: string): boolean {
+  return always.has(name)
+}
+
 /** Whether containers of some fleet may need this syscall to start, run or end. */
 export function isNeeded(name: string): boolean {
   return needed.has(name)
 }
 
 const everything = baseNames([])
+const always = new Set([...anyRuntime, ...harmless].flatMap(({ names }) => names))
 const needed = new Set(entriesOf([]).flatMap(({ names }) => names))

@@ -17,8 +17,8 @@ interface CallsDecision {
   /** Syscalls to allow from now on, observed or not; also with arguments: NAME:ARG=VALUE. */
   allow: readonly string[]
   /**
-   * Syscalls to deny from now on; what base needs stays allowed. NAME:ARG=VALUE takes back that it is allowed with just
-   * these arguments.
+   * Syscalls to deny from now on; what base needs stays allowed. One that was observed gets a rule that denies it: it is
+   * decided, and no review asks about it again. NAME:ARG=VALUE takes back that it is allowed with just these arguments.
    */
   deny: readonly string[]
   /** The person reviewed the whole profile: an approval of another content is replaced instead of an error. */
@@ -50,6 +50,16 @@ function withoutNames(
     .filter((rule) => rule.names.length > 0)
 }
 
+/** Returns the rules with one that denies the names; the filter is the same as without it, where nothing else allows them. */
+function withDenied(rules: readonly SeccompSyscall[], names: readonly string[]): SeccompSyscall[] {
+  if (names.length === 0) return [...rules]
+  const isPlain = ({ action, errnoRet, args = [] }: SeccompSyscall): boolean =>
+    action === 'SCMP_ACT_ERRNO' && errnoRet === undefined && args.length === 0
+  const denied = rules.filter(isPlain).flatMap((rule) => rule.names)
+  const all = [...new Set([...denied, ...names])].sort()
+  return [...rules.filter((rule) => !isPlain(rule)), { names: all, action: 'SCMP_ACT_ERRNO' }]
+}
+
 /**
  * Returns whether rules name a syscall without allowing what was asked for: they deny it, or allow it with arguments that
  * nobody observed. Observed arguments stay the limit.
@@ -63,7 +73,8 @@ function isLeftOut(name: string, rules: readonly SeccompSyscall[], observed: Sys
 }
 
 function sameNames(before: readonly SeccompSyscall[], after: readonly SeccompSyscall[]): boolean {
-  const [old, next] = [before, after].map((rules) => new Set(rules.flatMap(({ names }) => names)))
+  const answers = ({ names, action }: SeccompSyscall) => names.map((name) => `${action} ${name}`)
+  const [old, next] = [before, after].map((rules) => new Set(rules.flatMap(answers)))
   return old?.size === next?.size && [...(next ?? [])].every((name) => old?.has(name))
 }
 
@@ -101,7 +112,9 @@ export function decideCalls(profile: SeccompProfile, decision: CallsDecision): S
   const narrow = { ...profile, status: { ...profile.status, observed } }
   const approved = approveObserved(narrow, { by, at, reason })
   const seccomp = approved.spec.seccomp ?? { defaultAction: 'SCMP_ACT_ERRNO' as const }
-  const named = withNames(withoutNames(seccomp.syscalls ?? [], new Set(deny)), allow)
+  const kept = withNames(withoutNames(seccomp.syscalls ?? [], new Set(deny)), allow)
+  const decidedAgainst = Object.values(observedAmong(profile, new Set(deny))).flat()
+  const named = withDenied(kept, decidedAgainst)
   const whole = decision.deny
     .filter(isLimited)
     .reduce(withoutOneAllowed, { ...seccomp, syscalls: named })

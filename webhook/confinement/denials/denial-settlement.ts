@@ -94,6 +94,15 @@ const deliveredOf = (state: ProfileState | undefined): (RevisionState | undefine
     ? [undefined]
     : modesInUse(state).map(({ mode, revision }) => (mode === 'learn' ? state.enforce : revision))
 
+/**
+ * Returns the same for a call that no revision of Secco's denied, but RuntimeDefault or a file of the pod's author: where the
+ * profile only learns, new containers get that filter again.
+ */
+const deliveredInstead = (state: ProfileState | undefined): (RevisionState | undefined)[] =>
+  state === undefined
+    ? [undefined]
+    : modesInUse(state).map(({ mode, revision }) => (mode === 'learn' ? undefined : revision))
+
 /** Returns whether what is approved of a profile allows a call that was denied. */
 export function isApprovedNow(
   { revisions, sources }: Confinement,
@@ -225,20 +234,34 @@ export function settlementOfDeleted(
 }
 
 /**
+ * Returns whether a container gets a filter of the profile when it is started again. Outside of pods it is created with its
+ * file; of pods a rule says so, or one that runs with it.
+ */
+function isGiven(confinement: Confinement, key: string, { pod }: ContainerView): boolean {
+  if (pod === '' || given(confinement, key)?.ruleMode !== undefined) return true
+  const digests = deliveredInstead(confinement.sources.hub.profiles().get(key)).map(
+    (one) => one?.digest
+  )
+  return confinement.views.reachedBy(key).some(({ revision }) => digests.includes(revision))
+}
+
+/**
  * Returns what is known of a denial whose call every revision allows that its profile delivers now; undefined while the
  * call would be denied again. All of it follows from the profile and the containers, so a hub that was restarted knows it.
  * @param profiles the profiles that the denial may be of
+ * @param isForeign whether no revision of Secco's denied it
  * @param block the emergency block that denies the call now
  */
 export function settlementOf(
   confinement: Confinement,
   row: DenialRow,
-  profiles: readonly string[],
+  { profiles, isForeign }: { profiles: readonly string[]; isForeign: boolean },
   block?: BlockOfCall
 ): Settlement | undefined {
   const { revisions, sources } = confinement
   const states = sources.hub.profiles()
-  const delivered = profiles.flatMap((key) => deliveredOf(states.get(key)))
+  const deliveries = isForeign ? deliveredInstead : deliveredOf
+  const delivered = profiles.flatMap((key) => deliveries(states.get(key)))
   const isAllowed = delivered.every((one) => {
     if (one === undefined || one.digest === row.revision) return false
     const seccomp = revisions.seccompOf(one.digest)
@@ -261,6 +284,8 @@ export function settlementOf(
     return { closedAt: '', hint: `${allows}, but ${row.node} ${fate.unknown}: ${seeNodes}` }
   }
   if ('running' in fate) {
+    // Nothing of Secco's decides which filter it gets.
+    if (isForeign && !isGiven(confinement, key, fate.running)) return undefined
     const restart = restartCommand(fate.running, given(confinement, key))
     return { closedAt: '', hint: `${allows}, and the container keeps its filter until: ${restart}` }
   }

@@ -94,8 +94,8 @@ function ownersOf(confinement: Confinement, row: DenialRow) {
     mode: own?.mode ?? modeWithoutProfile(confinement, row),
     profiles: ownerKeys(own, row),
     /**
-     * False: what denied the call is no revision of Secco's, and no revision of a profile changes that. A hub that was
-     * restarted does not know to which profile each old revision belongs, but who has its bytes.
+     * False: what denied the call is no revision of Secco's. A hub that was restarted does not know to which profile each old
+     * revision belongs, but who has its bytes.
      */
     isNamed: own !== undefined || revisions.seccompOf(row.revision) !== undefined
   }
@@ -138,9 +138,7 @@ export function denialView(confinement: Confinement, row: DenialRow): DenialView
   const block = blockOfCall(confinement.profile(emergencyLabel), row)
   const ended = isDeleted
     ? settlementOfDeleted(confinement, row, owners[0] ?? key)
-    : isNamed
-      ? settlementOf(confinement, row, owners, block)
-      : undefined
+    : settlementOf(confinement, row, { profiles: owners, isForeign: !isNamed }, block)
   const settled = row.expected ? undefined : ended
   const { closedAt = '' } = settled ?? {}
   const mutes = (one: string): boolean =>

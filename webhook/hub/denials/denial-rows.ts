@@ -13,23 +13,8 @@ import {
   judgedNow,
   keyWithoutCaller
 } from './denial-row.js'
+import { type DenialCounts, runKey, type Runs, type SavedDenials, sumsOf } from './denial-sums.js'
 import { type ContainerRun, DenialTable, placeOf } from './denial-table.js'
-
-/** DenialCounts is the number of denials, with the expected ones apart. */
-interface DenialCounts {
-  denials: number
-  expected: number
-}
-
-/** SavedDenials is what a hub saves for the next one on the same folder. */
-export interface SavedDenials {
-  /** The value of `knownSince()`. */
-  since: string
-  /** The least recently changed row is first. */
-  rows: DenialRow[]
-  /** When the instance was first reported (RFC 3339), by `runKey`. */
-  runs: Record<string, string>
-}
 
 const mostRows = 5000
 /**
@@ -41,32 +26,8 @@ const mostContainers = 20_000
 /** Runs, and parts of them, that are remembered of one container id. */
 const mostInstances = 16
 
-type Runs = Map<string, DenialCounts & { since: string }>
-
 const keyOf = (denial: Denial): string =>
   `${keyWithoutCaller(denial)} ${denial.errno} ${denial.arguments} ${denial.comm}`
-
-/** Returns the key of an instance in `SavedDenials`. */
-export const runKey = ({
-  node,
-  container,
-  instance
-}: Pick<DenialRow, 'node' | 'container' | 'instance'>): string => `${node} ${container} ${instance}`
-
-/** Returns the sums of saved rows by container, then by instance. */
-function sumsOf({ rows, runs }: SavedDenials): Map<string, Runs> {
-  const containers = new Map<string, Runs>()
-  for (const row of rows) {
-    const { instance, expected, count, firstSeen } = row
-    const place = placeOf(row)
-    const own: Runs = containers.get(place) ?? new Map<string, never>()
-    const since = runs[runKey(row)] ?? firstSeen
-    const sum = own.get(instance) ?? { denials: 0, expected: 0, since }
-    sum[expected ? 'expected' : 'denials'] += count
-    containers.set(place, own.set(instance, sum))
-  }
-  return containers
-}
 
 /** Totals by node and answer, of all time. */
 type Totals = Map<string, { node: string; answer: string; count: number }>
@@ -171,6 +132,20 @@ export class DenialRows {
       if (this.#restored.has(row)) this.#restored.add(ended)
       this.#rows.replace(ended)
     }
+  }
+
+  /**
+   * Notes that a container runs: runs of the same id from before have ended, at the latest when it started. Returns whether
+   * that was not known of a row. Said once, it stays: a later run of the id does not move the end of the first.
+   */
+  endBefore(run: ContainerRun): boolean {
+    const { node, id: container, startedAt } = run
+    const own = this.#runsOf(run)
+    const earlier = this.#rows
+      .ofContainer({ node, container })
+      .filter(({ instance, ended }) => ended === undefined && !own.has(instance))
+    for (const row of earlier) this.end(row, startedAt)
+    return earlier.length > 0
   }
 
   /** Returns all rows, the least recently changed first. */

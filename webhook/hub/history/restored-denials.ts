@@ -8,7 +8,7 @@ import {
 } from '../../../src/history/workload-history.js'
 import { earlierTime, laterTime } from '../../../src/history/times.js'
 import type { DenialRow } from '../denials/denial-row.js'
-import { runKey, type SavedDenials } from '../denials/denial-rows.js'
+import { runKey, type SavedDenials } from '../denials/denial-sums.js'
 import { installationName } from './installation.js'
 
 const errnos = constants.errno as Readonly<Record<string, number | undefined>>

@@ -7,6 +7,7 @@ import { unblockHref } from './derived.js'
 import { nodeNeedsPerson, nodeProblems } from '../../views/node-problems.js'
 import type { NodeView } from '../../views/view.js'
 import type { Ui } from './context.js'
+import { type Unconfined, unconfinedOf } from './unconfined.js'
 import { titleOf, type WorkloadLine } from './workloads.js'
 import { foreignName } from '../../../src/lib/printed-commands.js'
 
@@ -34,11 +35,28 @@ export function countStates(ui: Ui): StateCounts {
 
 /** Something that waits for a person. */
 export interface Todo {
-  kind: 'drift' | 'unprotected' | 'denied' | 'logged' | 'node' | 'review'
+  kind: 'unconfined' | 'drift' | 'unprotected' | 'denied' | 'logged' | 'node' | 'review'
   title: string
   detail: string
   href: string
   verb: string
+}
+
+function unconfinedTodo({ title, profile, namespace, containers }: Unconfined): Todo {
+  const run = plural(containers, 'container runs', 'containers run')
+  const isLearned = profile !== ''
+  const next = isLearned
+    ? 'approve its profile, or keep it in learn'
+    : 'no profile learns from them: doctor names why'
+  return {
+    kind: 'unconfined',
+    title: isLearned
+      ? `${namespace}/${title} is unconfined`
+      : `unconfined in ${namespace || title}`,
+    detail: `${run} without a filter; ${next}`,
+    href: isLearned ? `/workloads/${profile}` : '/nodes?q=unconfined#containers',
+    verb: isLearned ? 'Decide' : 'Inspect'
+  }
 }
 
 function driftTodo(line: WorkloadLine): Todo {
@@ -107,6 +125,7 @@ function reviewTodo(line: WorkloadLine): Todo {
 export function todosOf(ui: Ui, lines: readonly WorkloadLine[]): Todo[] {
   const now = ui.now()
   return [
+    ...unconfinedOf(ui.sources).open.map(unconfinedTodo),
     ...lines.filter(({ drifted }) => drifted > 0).map(driftTodo),
     ...lines.filter(({ unprotected }) => unprotected > 0).map(unprotectedTodo),
     ...openGroups(ui.sources.denials()).map(denialTodo),

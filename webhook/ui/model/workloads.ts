@@ -1,4 +1,3 @@
-import { plural } from '../../../src/lib/plural.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import type { Mode, SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { openEntries } from '../../../src/seccomp/review/counted-instances.js'
@@ -7,6 +6,8 @@ import { oncePer } from '../../../src/lib/once-per.js'
 import { observedNames } from '../../../src/seccomp/review/profile-size.js'
 import type { ConfinementState } from '../../../src/confinement/state.js'
 import type { UiSources } from './sources.js'
+import { isAlwaysBase } from '../../../src/seccomp/render/base.js'
+import { unconfinedOf } from './unconfined.js'
 import { openCalls, openGroups } from '../../views/denial-view.js'
 import { nodeNeedsPerson } from '../../views/node-problems.js'
 import type { ContainerCounts } from './containers.js'
@@ -172,7 +173,10 @@ function lineOf(key: string, profile: SeccompProfile, around: Around): WorkloadL
   )
     return known
   const { observed, changed } = factsOf(profile)
-  const toReview = profile.spec.seccomp === undefined ? 0 : planOf(profile).adds.length
+  const toReview =
+    profile.spec.seccomp === undefined
+      ? 0
+      : planOf(profile).adds.filter((name) => !isAlwaysBase(name)).length
   const { kind = 'Profile', name, container = '' } = profile.spec.workload ?? {}
   const isWrong = around.drifted > 0 || around.unprotected > 0 || around.denials > 0
   const line: WorkloadLine = {
@@ -268,23 +272,27 @@ export interface Needs {
   review: number
   denials: number
   nodes: number
-  /** Running containers without a filter. No rule asks for one, so nothing is wrong; an all-clear names them. */
+  /** Workloads with running containers without a filter, about which nobody decided. */
   unconfined: number
+  /** Containers that run without a filter, as somebody decided; an all-clear names them. */
+  decided: number
 }
 
-/** Returns what an all-clear leaves out; '' where there is nothing. */
-export const unconfinedText = ({ unconfined }: Pick<Needs, 'unconfined'>): string =>
-  unconfined === 0 ? '' : `${plural(unconfined, 'container runs', 'containers run')} unconfined`
+/** Returns how many things wait for a person. */
+export const waitingOf = ({ review, denials, nodes, unconfined }: Needs): number =>
+  review + denials + nodes + unconfined
 
 /** Counts what waits for a person. @param now in ms */
 export function needsOf(sources: UiSources, lines: readonly WorkloadLine[], now: number): Needs {
   const nodes = sources.nodes().filter((node) => nodeNeedsPerson(node, now)).length
   const drifted = lines.filter((line) => line.drifted > 0).length
   const unprotected = lines.filter((line) => line.unprotected > 0).length
+  const { open, decided } = unconfinedOf(sources)
   return {
     review: lines.filter(({ toReview }) => toReview > 0).length,
     denials: openGroups(sources.denials()).length,
     nodes: nodes + drifted + unprotected,
-    unconfined: sources.containers()?.counts().states.unconfined ?? 0
+    unconfined: open.length,
+    decided
   }
 }

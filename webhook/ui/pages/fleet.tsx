@@ -16,7 +16,8 @@ import {
   type Todo,
   todosOf
 } from '../model/fleet.js'
-import { detailOf, type Needs, needsOf, unconfinedText } from '../model/workloads.js'
+import { detailOf, type Needs, needsOf, waitingOf } from '../model/workloads.js'
+import { decidedText } from '../model/unconfined.js'
 import { StateBar } from '../parts/small-figures.js'
 import { clockText, counted, numberText } from '../parts/format.js'
 import { Icon, type Shape } from '../parts/icons.js'
@@ -27,9 +28,10 @@ import { Tour } from '../parts/tour-view.js'
 import { WorkloadTable } from '../parts/workload-table.js'
 
 const shown = 10
-const mostTodo = 5
+const mostTodo = 7
 
 const todoMarks: Readonly<Record<Todo['kind'], readonly [Shape, 'warn' | 'bad']>> = {
+  unconfined: ['unconfined', 'bad'],
   drift: ['drift', 'bad'],
   unprotected: ['unconfined', 'bad'],
   denied: ['x', 'bad'],
@@ -63,20 +65,11 @@ function TodoLine({ kind, title, detail, href, verb }: Todo): VNode {
 
 function TodoList({ todos, needs }: { todos: readonly Todo[]; needs: Needs }): VNode {
   if (todos.length === 0) {
-    const unconfined = unconfinedText(needs)
-    const next = 'Denials, drift and calls to review turn up here.'
-    return unconfined === '' ? (
-      <EmptyBody what="Nothing waits for you." next={next} />
-    ) : (
+    const decided = decidedText(needs.decided)
+    return (
       <EmptyBody
-        what={`Nothing waits for you, but ${unconfined}.`}
-        next={
-          <>
-            No rule asks for a filter for them: record{' '}
-            <a href="/nodes#containers">the containers</a>, then promote their profiles or make a
-            rule.
-          </>
-        }
+        what={decided === '' ? 'Nothing waits for you.' : `Nothing waits for you; ${decided}.`}
+        next="Denials, drift and calls to review turn up here."
       />
     )
   }
@@ -89,8 +82,9 @@ function TodoList({ todos, needs }: { todos: readonly Todo[]; needs: Needs }): V
       </ul>
       {todos.length > mostTodo && (
         <footer>
-          and {todos.length - mostTodo} more in <a href="/denials">denials</a>,{' '}
-          <a href="/review">review</a> and <a href="/nodes">nodes</a>
+          and {todos.length - mostTodo} more: <a href="/denials">denials</a>,{' '}
+          <a href="/review">review</a>, <a href="/nodes">nodes</a> and{' '}
+          <a href="/nodes?q=unconfined#containers">unconfined containers</a>
         </footer>
       )}
     </>
@@ -244,7 +238,7 @@ function bodyOf(ui: Ui, states: StateCounts): VNode {
         </div>
         <section class="panel" id="needs-you" aria-labelledby="h-needs" data-live="todo">
           <header>
-            <h2 id="h-needs">Needs you: {needs.review + needs.denials + needs.nodes}</h2>
+            <h2 id="h-needs">Needs you: {waitingOf(needs)}</h2>
           </header>
           <div>
             <div>
@@ -290,6 +284,7 @@ export const fleetPage: Page = {
   path: '/',
   live: true,
   nav: 'Fleet',
+  count: 'unconfined',
   needs: { verb: 'list', resource: 'seccompprofiles' },
   render
 }

@@ -5,6 +5,7 @@ import {
   namedMissing
 } from '../../confinement/containers/missing-nodes.js'
 import type { VNode } from 'preact'
+import { stateWords } from '../../../src/confinement/state.js'
 import { nodeNeedsPerson, nodeProblems } from '../../views/node-problems.js'
 import { lostText, type NodeView } from '../../views/view.js'
 import { type Containers, weightOf } from '../model/containers.js'
@@ -105,8 +106,10 @@ function containerRow(item: InventoryItem, away: ReadonlyMap<string, string>, no
 /** Returns one page of the containers that a search finds. */
 function windowOf(running: Containers, q: string, asked: string | undefined) {
   const words = q.toLowerCase()
-  const wants = ({ namespace, workload, name, pod, node }: InventoryItem) =>
-    `${namespace}/${workload} ${name} ${pod} ${node}`.toLowerCase().includes(words)
+  const wants = ({ namespace, workload, name, pod, node, state }: InventoryItem) =>
+    `${namespace}/${workload} ${name} ${pod} ${node} ${stateWords[state]}`
+      .toLowerCase()
+      .includes(words)
   const seen = (from: number) => running.window(from, perPage, words === '' ? undefined : wants)
   const wish = Math.max(1, Math.floor(Number(asked ?? '1')) || 1)
   const first = seen((wish - 1) * perPage)
@@ -182,7 +185,7 @@ function ContainerTable({ call: { ui, query } }: { call: Call }): VNode {
       <Filters
         label="Filter containers"
         value={q}
-        placeholder="workload, container, pod, node"
+        placeholder="workload, container, pod, node, state"
         action="#containers"
       />
       {items.length === 0 ? (

@@ -4,7 +4,8 @@ import {
   namedMissing
 } from '../../confinement/containers/missing-nodes.js'
 import type { ComponentChildren, VNode } from 'preact'
-import { type Needs, unconfinedText } from '../model/workloads.js'
+import { type Needs, waitingOf } from '../model/workloads.js'
+import { decidedText } from '../model/unconfined.js'
 import { assetPaths } from './assets.js'
 import { plural } from '../../../src/lib/plural.js'
 import { Icon, Symbols } from './icons.js'
@@ -70,18 +71,18 @@ function Logo(): VNode {
 
 /** That nothing needs a person, and what that leaves out. */
 function AllClear(needs: Needs): VNode {
-  const unconfined = unconfinedText(needs)
+  const decided = decidedText(needs.decided)
   return (
     <span class="needs none">
-      <Icon name={unconfined === '' ? 'yes' : 'unconfined'} />
-      nothing needs you{unconfined !== '' && <>; {unconfined}</>}
+      <Icon name={decided === '' ? 'yes' : 'unconfined'} />
+      nothing needs you{decided !== '' && <>; {decided}</>}
     </span>
   )
 }
 
 function Header(chrome: Chrome): VNode {
   const { needs, place, user } = chrome
-  const waiting = needs.review + needs.denials + needs.nodes
+  const waiting = waitingOf(needs)
   return (
     <header class="top">
       <div>

@@ -28,6 +28,6 @@ export interface Page {
   /** The page shows what satellites report of what runs: each replica of the hub knows that for its own nodes only. */
   live?: true
   /** The count of waiting things next to the word. */
-  count?: 'review' | 'denials' | 'nodes'
+  count?: 'unconfined' | 'review' | 'denials' | 'nodes'
   render(call: Call): Promise<View> | View
 }

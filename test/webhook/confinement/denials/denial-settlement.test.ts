@@ -332,8 +332,52 @@ test('a denial is closed when its profile allows the call and its container has 
       { row: { ended: second(30) }, samePod: { revision: digestOf('e') } },
       ...(['closed', second(30), /has ended/] as const)
     ],
-    ['denied by RuntimeDefault', { row: { revision: '' } }, ...(['open', '', /allow it/] as const)],
-    ['by a file of the author', { row: { revision: digestOf('9') } }, 'open', '', /allow it/],
+    [
+      'denied by RuntimeDefault, and not allowed',
+      { row: { revision: '' }, state: { enforce: before } },
+      ...(['open', '', /allow it/] as const)
+    ],
+    [
+      'denied by RuntimeDefault, and allowed',
+      { row: { revision: '', ended: second(30) } },
+      ...(['closed', second(30), /^closed: web@e{8} allows it, .* has ended$/] as const)
+    ],
+    [
+      'denied by RuntimeDefault, which its containers get again',
+      { row: { revision: '' }, state: { ladder: { mode: 'learn' } } },
+      ...(['open', '', /allow it/] as const)
+    ],
+    [
+      'denied by RuntimeDefault, and its pod runs, which nothing gives the profile',
+      { row: { revision: '' }, running: { ...runs, revision: '' } },
+      ...(['open', '', /allow it/] as const)
+    ],
+    [
+      'denied by RuntimeDefault, and its pod runs, while others have the profile',
+      {
+        ...{ row: { revision: '' }, running: { ...runs, revision: '' } },
+        samePod: { pod: 'web-2', revision: digestOf('e') }
+      },
+      ...(['allowed', '', /kubectl rollout restart -n shop deployment\/web$/] as const)
+    ],
+    [
+      'denied by RuntimeDefault, and a container outside of pods runs on',
+      {
+        row: { revision: '', pod: '' },
+        running: { ...runs, revision: '', pod: '', runtime: 'docker' }
+      },
+      ...(['allowed', '', /create c again with/] as const)
+    ],
+    [
+      'by a file of the author, and its pod runs',
+      { row: { revision: digestOf('9') }, running: { ...runs, revision: digestOf('9') } },
+      ...(['open', '', /allow it/] as const)
+    ],
+    [
+      'by a file of the author, and it has ended',
+      { row: { revision: digestOf('9') } },
+      ...(['closed', second(20), /has ended/] as const)
+    ],
     [
       'by an old revision, of which a restarted hub knows the bytes alone',
       { row: { revision: digestOf('c') } },
@@ -474,6 +518,20 @@ test('a container that ended has all its denials end; a later call opens its own
   }
   t.same(key(second(29)), [[second(30), 4]], 'a report of a call before its end')
   t.same(key(second(45)), [['', 4]], 'a call after it')
+  t.end()
+})
+
+test('the end of a run that nobody saw is the start of the next one of its id, and stays so', (t) => {
+  const rows = new DenialRows({ since: second(0), rows: [denied], runs: {} })
+  const ended = () => rows.list().map((row) => row.ended)
+  const run = (startedAt: string) => rows.endBefore({ node: 'n1', id: 'c', startedAt })
+  t.notOk(run(second(9)), 'the run that was denied the call')
+  t.same(ended(), [undefined])
+  t.ok(run(second(30)), 'a later one')
+  t.same(ended(), [second(30)])
+  t.notOk(run(second(50)), 'the next')
+  t.same(ended(), [second(30)])
+  t.notOk(rows.endBefore({ node: 'n2', id: 'c', startedAt: second(50) }), 'of another node')
   t.end()
 })
 

@@ -1,4 +1,7 @@
 import { t, test } from 'tap'
+import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import { apiVersion } from '../../../../src/api/names.js'
+import type { InventoryItem } from '../../../../webhook/ui/model/inventory.js'
 import { town } from '../../../browser/town.js'
 import { denial, profile, startUiRig } from '../rig.js'
 import { runningItem } from '../running-item.js'
@@ -48,7 +51,7 @@ test('one number is the same in the menu, in lists, on the fleet page and in the
 
   const needs = numberIn(textOf(fleet), /needs you: (\d+)/)
   const badges = [...textOf(fleet).matchAll(/(\d+) needs? you(?!:)/g)].map(([, one]) => Number(one))
-  const more = numberIn(textOf(fleet), /and (\d+) more in/)
+  const more = numberIn(textOf(fleet), /and (\d+) more/)
   t.equal(numberIn(textOf(fleet), /Needs you: (\d+)/), needs, 'the panel and the header')
   t.equal(
     badges.reduce((sum, one) => sum + one, 0),
@@ -108,23 +111,49 @@ test('a logged call is no denial, and stands beside the number of those', async 
   }
 })
 
-test('an all-clear names the containers without a filter', async (t) => {
-  for (const [state, says] of [
+test('a workload without a filter is first among what needs a person, until somebody decides', async (t) => {
+  const web: SeccompProfile = {
+    ...{ apiVersion, kind: 'SeccompProfile', metadata: { namespace: 'shop', name: 'web' } },
+    spec: { workload: { kind: 'Deployment', name: 'web' } }
+  }
+  const learns: SeccompProfile = { ...web, spec: { ...web.spec, ladder: { mode: 'learn' } } }
+  const asks =
+    /needs you: 1 .*: 1 shop\/Deployment\/web is unconfined 1 container runs without a filter; approve its profile, or keep it in learn/
+  const unknown =
+    /needs you: 1 .*unconfined in shop 1 container runs without a filter; no profile learns from them: doctor names why Inspect/
+  const asked = { rule: 'web', message: 'no rule', since: '' }
+  // [what, the state of its container, its profile, what the page says]
+  const table: [string, Partial<InventoryItem>, SeccompProfile[], RegExp][] = [
+    ['nobody decided', { state: 'unconfined' }, [web], asks],
+    ['without a profile', { state: 'unconfined', learned: '' }, [], unknown],
     [
-      'unconfined',
-      /nothing needs you; 1 container runs unconfined .*Nothing waits for you, but 1 container runs unconfined\./
+      'it stays in learn',
+      { state: 'unconfined' },
+      [learns],
+      /nothing needs you; 1 container stays unconfined, as decided .*Nothing waits for you; 1 container stays unconfined, as decided\./
     ],
-    ['runtime-default', /nothing needs you .*Nothing waits for you\./]
-  ] as const) {
-    const inventory = () => [{ ...runningItem('shop', 'web-1', 'app'), state }]
+    [
+      'a rule asks for a filter',
+      { state: 'unconfined', unprotected: asked },
+      [web],
+      /needs you: 1 .*Needs you: 1 web is not protected/
+    ],
+    [
+      'it has a filter',
+      { state: 'runtime-default' },
+      [],
+      /nothing needs you .*Nothing waits for you\./
+    ]
+  ]
+  for (const [what, item, objects, says] of table) {
+    const inventory = () => [
+      { ...runningItem('shop', 'web-1', 'app'), learned: 'shop/web', ...item }
+    ]
     const { app, get } = await startUiRig({
-      objects: [],
-      denials: () => [],
-      nodes: () => [],
-      inventory
+      ...{ objects, denials: () => [], nodes: () => [], inventory }
     })
     t.teardown(() => app.close())
-    t.match(textOf((await get('/')).body), says, state)
+    t.match(textOf((await get('/')).body), says, what)
   }
 })
 
