@@ -1,20 +1,9 @@
-import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { laterTime } from '../../../src/history/times.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import type { ProfileState, RevisionState } from '../../../src/rules/profile-state.js'
 import { modesInUse } from '../../../src/rules/resolve.js'
 import { shortRevision } from '../../../src/rules/revision-names.js'
-import {
-  type ArgumentVerdicts,
-  argumentVerdictsOf
-} from '../../../src/seccomp/filter/argument-verdict.js'
-import {
-  allowsAsRuntimeDefault,
-  type PassSet,
-  passSetOf
-} from '../../../src/seccomp/filter/pass-set.js'
-import { type CallVerdicts, verdictsOf } from '../../../src/seccomp/filter/verdict.js'
-import { type Abi, abis } from '../../../src/syscalls/abi.js'
 import type { DenialRow } from '../../hub/denials/denial-row.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-view.js'
@@ -24,65 +13,13 @@ import {
   restartCommand
 } from '../containers/restart-command.js'
 import type { BlockOfCall } from './blocked-call.js'
-import { argumentsIn } from './call-arguments.js'
+import { settlesCall } from './settles-call.js'
 
 /** Settlement is what is known of a denial whose call the profile allows by now. */
 export interface Settlement {
   /** RFC 3339; empty while the container runs on as before, or may do so, or the revision is not where it ran. */
   closedAt: string
   hint: string
-}
-
-interface Verdicts {
-  byNumber: CallVerdicts
-  byArguments: ArgumentVerdicts
-}
-
-const known = new WeakMap<LinuxSeccomp, Map<Abi, Verdicts>>()
-
-function readVerdicts(seccomp: LinuxSeccomp, native: Abi): Verdicts {
-  const own = known.get(seccomp) ?? new Map<Abi, Verdicts>()
-  known.set(seccomp, own)
-  const verdicts = own.get(native) ?? {
-    byNumber: verdictsOf(seccomp, native),
-    byArguments: argumentVerdictsOf(seccomp, native)
-  }
-  own.set(native, verdicts)
-  return verdicts
-}
-
-/** Returns whether a filter allows a call, with its arguments where they decide; false where they are not known. */
-export function allowsCall(
-  seccomp: LinuxSeccomp,
-  { abi, syscall, arguments: args }: Pick<DenialRow, 'abi' | 'syscall' | 'arguments'>
-): boolean {
-  const native = abi === 'aarch64' ? abi : 'x86_64'
-  const { byNumber, byArguments } = readVerdicts(seccomp, native)
-  const called = abis.find((each) => each === abi) ?? native
-  const { kind } = byNumber(called, syscall)
-  if (kind !== 'conditional') return kind === 'allowed'
-  return byArguments.of(called, syscall, argumentsIn(args)).kind === 'allowed'
-}
-
-const passSets = new WeakMap<LinuxSeccomp, PassSet>()
-
-/** Returns what a filter allows without logging it. */
-function silentlyAllowed(seccomp: LinuxSeccomp): PassSet {
-  const found = passSets.get(seccomp)
-  if (found !== undefined) return found
-  const syscalls = (seccomp.syscalls ?? []).filter(({ action }) => action === 'SCMP_ACT_ALLOW')
-  const set = passSetOf({ ...seccomp, syscalls })
-  passSets.set(seccomp, set)
-  return set
-}
-
-/**
- * Returns whether a filter allows a call that was denied. Where its arguments are not known, all that RuntimeDefault
- * allows of it is enough, which is what people approve by a name: if it is denied again, that is another denial.
- */
-function settlesCall(seccomp: LinuxSeccomp, row: DenialRow): boolean {
-  if (allowsCall(seccomp, row)) return true
-  return row.arguments === '' && allowsAsRuntimeDefault(silentlyAllowed(seccomp), row.syscall)
 }
 
 /**
@@ -210,6 +147,23 @@ function settledBeforeBlock(
   }
 }
 
+/**
+ * Returns the settlement of a call that no revision of Secco's denied, where no profile is left to decide about it: with its
+ * container it has ended. While that runs, a profile may learn from it in a moment.
+ */
+function settledWithoutProfile(
+  confinement: Confinement,
+  row: DenialRow,
+  profiles: readonly string[]
+): Settlement | undefined {
+  const fate = fateOf(confinement, row, profiles)
+  if (!('ended' in fate)) return undefined
+  return {
+    closedAt: laterTime(fate.ended, row.lastSeen),
+    hint: 'closed: the container that was denied it has ended, and there is no profile of it'
+  }
+}
+
 const given = (confinement: Confinement, key: string) =>
   givenProfile(confinement, confinement.profile(key))
 
@@ -269,6 +223,8 @@ export function settlementOf(
   })
   const [first] = delivered
   const [key = ''] = profiles
+  if (isForeign && profiles.every((one) => confinement.profile(one) === undefined))
+    return settledWithoutProfile(confinement, row, profiles)
   if (first === undefined || !isAllowed)
     return settledBeforeBlock(confinement, row, profiles, block)
   const allows = `${shortRevision(key, first.digest)} allows it`

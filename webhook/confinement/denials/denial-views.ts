@@ -25,13 +25,8 @@ import {
   learnedKey,
   ownerKeys
 } from '../containers/denial-owners.js'
-import {
-  allowsCall,
-  isApprovedNow,
-  samePod,
-  settlementOf,
-  settlementOfDeleted
-} from './denial-settlement.js'
+import { isApprovedNow, samePod, settlementOf, settlementOfDeleted } from './denial-settlement.js'
+import { allowsCall } from './settles-call.js'
 import { hasProfile } from './has-profile.js'
 import type { Confinement } from '../containers/confinement.js'
 

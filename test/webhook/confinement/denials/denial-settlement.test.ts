@@ -369,6 +369,16 @@ test('a denial is closed when its profile allows the call and its container has 
       ...(['allowed', '', /create c again with/] as const)
     ],
     [
+      'denied by RuntimeDefault, and its profile is gone, as is its container',
+      { row: { revision: '', ended: second(30) }, createdAt: null },
+      ...(['closed', second(30), /^closed: .* has ended, and there is no profile of it$/] as const)
+    ],
+    [
+      'denied by RuntimeDefault, and it runs before its profile is learned',
+      { row: { revision: '' }, createdAt: null, running: { ...runs, revision: '' } },
+      ...(['open', '', /allow it/] as const)
+    ],
+    [
       'by a file of the author, and its pod runs',
       { row: { revision: digestOf('9') }, running: { ...runs, revision: digestOf('9') } },
       ...(['open', '', /allow it/] as const)
