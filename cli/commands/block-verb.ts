@@ -47,7 +47,7 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
       const output = parseOutput(options.output) as Output
       if (what === undefined) {
         await withStore(command, context, (store) =>
-          listBlocks(io, store, output, () => printBlockProgress(io, find))
+          listBlocks(io, store, output, () => printBlockProgress(io, find, output === 'wide'))
         )
         return
       }
@@ -64,7 +64,8 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
           impact: () =>
             printBlockImpact(io, find, {
               ...{ what, isDryRun: options.dryRun === true },
-              isObject: output === 'json' || output === 'yaml'
+              isObject: output === 'json' || output === 'yaml',
+              isWhole: output === 'wide'
             })
         })
       )

@@ -2,7 +2,12 @@ import { canonicalJson } from '../../lib/canonical.js'
 import { digestOf } from '../../lib/digest.js'
 import { asRuntimesJoin } from '../../api/misleading-rules.js'
 import { rootNamespace } from '../../api/names.js'
-import type { SeccompArg, SeccompProfile } from '../../api/seccomp-profile.js'
+import type {
+  LinuxSeccomp,
+  SeccompAction,
+  SeccompArg,
+  SeccompProfile
+} from '../../api/seccomp-profile.js'
 import type { Resolve } from './approved.js'
 import type { DenyRule } from './grants.js'
 import { type Alternatives, subtractConditions } from '../arguments/argument-algebra.js'
@@ -82,19 +87,15 @@ function reasonFor(profile: SeccompProfile | undefined, name: string): Reason {
   return { kind: 'emergency', text: `${text}: ${reason}`, by, at }
 }
 
-/** Returns the deny rules of a profile that serves as emergency overlay. Allow rules have no effect here. */
-export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
+/** Returns what rules deny of each name, as the kernel reads the arguments, and of the calls that do the same. */
+function denyRulesOf(seccomp: LinuxSeccomp): Map<string, DenyRule[]> {
   const denyRules = new Map<string, DenyRule[]>()
-  const reasonOf = (name: string) => reasonFor(profile, name)
-  if (profile?.spec.seccomp === undefined) return { denyRules, reasonOf }
   const add = (name: string, denyRule: DenyRule) => {
     const list = denyRules.get(name) ?? []
     denyRules.set(name, denyRule.args.length === 0 ? [denyRule] : [...list, denyRule])
   }
   // An overlay must not fail: rules that no document may have are denied as widely as they could be meant.
-  for (const { name, action, errnoRet, args = [] } of rulesOf(
-    asRuntimesJoin(profile.spec.seccomp)
-  )) {
+  for (const { name, action, errnoRet, args = [] } of rulesOf(asRuntimesJoin(seccomp))) {
     if (action === 'SCMP_ACT_ALLOW' || action === 'SCMP_ACT_LOG') continue
     if (denyRules.get(name)?.some((denyRule) => denyRule.args.length === 0) === true) continue
     const denyRule = { action, ...(errnoRet === undefined || errnoRet === 0 ? {} : { errnoRet }) }
@@ -102,7 +103,32 @@ export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
     const answer = hasAnswer(denyRule) ? denyRule : { action, errnoRet: enosys }
     for (const other of doublesOf(name)) add(other, { ...answer, args: [] })
   }
-  return { denyRules, reasonOf }
+  return denyRules
+}
+
+/** Returns the deny rules of a profile that serves as emergency overlay. Allow rules have no effect here. */
+export function emergencyOf(profile: SeccompProfile | undefined): Emergency {
+  const { seccomp } = profile?.spec ?? {}
+  const denyRules = seccomp === undefined ? new Map<string, DenyRule[]>() : denyRulesOf(seccomp)
+  return { denyRules, reasonOf: (name) => reasonFor(profile, name) }
+}
+
+/** BlockedCall is a set of calls: a name, and conditions that all hold; without conditions it has any arguments. */
+export interface BlockedCall {
+  name: string
+  args?: readonly SeccompArg[] | undefined
+  /** Absent: it is denied. */
+  action?: SeccompAction
+}
+
+/** Returns every call that these blocks deny, also in place of what is blocked: `clone3` for `clone`. */
+export function callsDeniedBy(blocks: readonly BlockedCall[]): BlockedCall[] {
+  const syscalls = blocks.map(({ name, args = [], action = 'SCMP_ACT_ERRNO' }) => {
+    return { names: [name], action, ...(args.length === 0 ? {} : { args: [...args] }) }
+  })
+  // A default that no block repeats: here the rules count.
+  const denied = denyRulesOf({ defaultAction: 'SCMP_ACT_KILL_PROCESS', syscalls })
+  return [...denied].flatMap(([name, rules]) => rules.map(({ args }) => ({ name, args })))
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
-import { answersOf, type FilterAnswers } from '../../../src/seccomp/filter/filter-answers.js'
 import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
+import { type BlockCheck, blockCheckOf } from '../../../src/seccomp/render/block-check.js'
 import type { Running } from '../../hub/nodes/inventory.js'
 import type { ConfinementSources } from './sources.js'
 
@@ -56,17 +56,23 @@ export function seccompLikeDefault(running: Reported): LinuxSeccomp | undefined 
   return { ...plain, syscalls: [...syscalls, ...more] }
 }
 
-const defaultAnswers = answersOf(runtimeDefault())
+/** RuntimeDefault by the machine of a node: one of x86_64 runs programs of 32 bits, too. */
+const defaultChecks: Readonly<Record<string, BlockCheck>> = Object.fromEntries(
+  ['x86_64', 'aarch64'].map((machine) => [machine, blockCheckOf(runtimeDefault({ machine }))])
+)
 
-/** Returns the answers of `seccompLikeDefault`, without building it: there is one for each container. */
-export function answersLikeDefault(
-  running: Reported
-): Pick<FilterAnswers, 'always' | 'sometimes'> | undefined {
+/**
+ * Returns the check of `seccompLikeDefault` without building that profile: there is one for each container.
+ * @param machine `uname -m` of its node; for one that is not known the answers are those of x86_64, which allows more
+ */
+export function checkLikeDefault(running: Reported, machine = 'x86_64'): BlockCheck | undefined {
   const found = differenceIn(running)
-  if (found === undefined) return undefined
+  const defaultCheck = defaultChecks[machine] ?? defaultChecks['x86_64']
+  if (found === undefined || defaultCheck === undefined) return undefined
   const { denied, beyond } = found
-  return {
-    always: (name) => beyond.has(name) || (!denied.has(name) && defaultAnswers.always(name)),
-    sometimes: (name) => beyond.has(name) || (!denied.has(name) && defaultAnswers.sometimes(name))
+  return (call) => {
+    // What its node reports beyond the default is a name: for some of its arguments only, or for all.
+    if (beyond.has(call.name)) return (call.args ?? []).length === 0 ? 'some' : 'unknown'
+    return denied.has(call.name) ? 'none' : defaultCheck(call)
   }
 }

@@ -85,7 +85,7 @@ export interface NodeCoverage {
 }
 
 /** Nodes that one answer names: after a restart all nodes of a large fleet have not reported yet. */
-const maxNamed = 100
+export const maxNamed = 100
 
 /**
  * Returns which nodes an answer is about. Who may not list containers of the whole cluster is told the names of the nodes
@@ -113,6 +113,18 @@ export function nodeCoverage(
 /** Returns the sentence about such nodes, which a list of containers and an answer without a container have. */
 export function missingNodesText(missing: number): string {
   return `${plural(missing, 'node')} ${missing === 1 ? 'has' : 'have'} not reported what runs there`
+}
+
+/** Returns that sentence with the names of the nodes and why, as far as they are known. */
+export function missingNodesNamed(
+  missing: number,
+  nodes: readonly Pick<MissingNode, 'name' | 'why' | 'listed'>[] = []
+): string {
+  const names = namedMissing(
+    nodes.filter(({ listed }) => !listed),
+    missing
+  )
+  return `${missingNodesText(missing)}${names === '' ? '' : `: ${names}`}`
 }
 
 /** Nodes that a sentence names. */

@@ -1,9 +1,15 @@
 import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
-import { answersOf, type FilterAnswers } from '../../../src/seccomp/filter/filter-answers.js'
-import { filterInSlices, Slices } from '../../../src/lib/slices.js'
+import { Slices } from '../../../src/lib/slices.js'
+import {
+  type BlockCheck,
+  blockCheckOf,
+  type Passing,
+  widest
+} from '../../../src/seccomp/render/block-check.js'
+import { type BlockedCall, callsDeniedBy } from '../../../src/seccomp/render/emergency.js'
 import { ownProfileOf } from '../../../src/seccomp/render/own.js'
-import { answersLikeDefault, runsLikeDefault } from '../containers/like-default.js'
-import { unlistedNodes } from '../containers/missing-nodes.js'
+import { checkLikeDefault, runsLikeDefault } from '../containers/like-default.js'
+import { maxNamed, type MissingNode, missingNodesOf } from '../containers/missing-nodes.js'
 import type { ConfinementSources } from '../containers/sources.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-views.js'
@@ -13,17 +19,23 @@ import { containerRef, givenProfile } from '../containers/restart-command.js'
 interface BlockSources {
   views: Pick<Confinement['views'], 'list' | 'decided'>
   profile: Confinement['profile']
-  sources: Pick<ConfinementSources, 'snapshot'> & {
+  sources: Pick<ConfinementSources, 'snapshot' | 'expected'> & {
     hub: Pick<ConfinementSources['hub'], 'bytes' | 'inventory' | 'nodes'>
   }
+}
+
+/** OpenContainer is a running container that can still make a blocked syscall, or for which nobody knows that it cannot. */
+export type OpenContainer = ReturnType<typeof containerRef> & {
+  /** False: what its filter allows of the blocked calls is not known, so it is counted as one that allows them. */
+  certain: boolean
 }
 
 /** BlockProgress is how many running containers deny a blocked syscall, and who can still make it. */
 export interface BlockProgress {
   /** Containers that may make the syscall until they restart. */
-  restart: ReturnType<typeof containerRef>[]
+  restart: OpenContainer[]
   /** Containers that may make the syscall, and a restart does not change that. */
-  unreached: (ReturnType<typeof containerRef> & {
+  unreached: (OpenContainer & {
     /** A phrase that follows the container's name. */
     why: string
   })[]
@@ -33,56 +45,55 @@ export interface BlockProgress {
   done?: number
   /** Nodes that have not reported what runs there: its containers are in no number. */
   missingNodes: number
+  /** The nodes that do not report now, at most 100: the containers of those that are listed are as they were then. */
+  notReporting: MissingNode[]
 }
-
-type BlockedRule = { name: string; args?: unknown[] | undefined }
-
-type Answers = Pick<FilterAnswers, 'always' | 'sometimes'>
 
 /** Returns the filters of revisions. Each is read once while a container runs under it. */
 function createFilterReader(bytesOf: BlockSources['sources']['hub']['bytes']) {
-  let known = new Map<string, FilterAnswers>()
-  return async (digests: ReadonlySet<string>): Promise<ReadonlyMap<string, FilterAnswers>> => {
-    const now = new Map<string, FilterAnswers>()
+  let known = new Map<string, BlockCheck>()
+  return async (digests: ReadonlySet<string>): Promise<ReadonlyMap<string, BlockCheck>> => {
+    const now = new Map<string, BlockCheck>()
+    const slices = new Slices()
     for (const digest of digests) {
+      await slices.pause()
       const before = known.get(digest)
       const bytes =
         before === undefined ? (ownProfileOf(digest)?.json ?? (await bytesOf(digest))) : undefined
       if (before !== undefined) now.set(digest, before)
       else if (bytes !== undefined)
-        now.set(digest, answersOf(JSON.parse(bytes.toString()) as LinuxSeccomp))
+        now.set(digest, blockCheckOf(JSON.parse(bytes.toString()) as LinuxSeccomp))
     }
     known = now
     return now
   }
 }
 
-/**
- * Returns whether a filter may still allow a blocked syscall. For a syscall that is blocked by name that is certain.
- * If only some arguments are blocked, a filter that allows all arguments is open, and another filter may be open
- * while there is a newer revision.
- */
-function isOpen(answers: Answers, { name, args = [] }: BlockedRule, stale: boolean): boolean {
-  if (!answers.sometimes(name)) return false
-  return args.length === 0 || answers.always(name) || stale
-}
-
 const isGoverned = ({ state }: ContainerView): boolean => state === 'enforced' || state === 'audit'
 
 /**
- * Returns the filter in force in a container, or undefined where it is not known or there is none. The revision of a
- * container that is not governed is the one that was promised to it.
+ * Returns what the filter in force in a container allows of calls. The revision of a container that is not governed is the
+ * one that was promised to it.
  */
-function answersIn(
+function passingIn(
   view: ContainerView,
-  revisions: ReadonlyMap<string, FilterAnswers>,
-  { inventory }: BlockSources['sources']['hub']
-): Answers | undefined {
+  calls: readonly BlockedCall[],
+  revisions: ReadonlyMap<string, Passing>,
+  {
+    inventory,
+    machines
+  }: Pick<BlockSources['sources']['hub'], 'inventory'> & {
+    machines: ReadonlyMap<string, string>
+  }
+): Passing {
+  if (isGoverned(view)) return revisions.get(view.revision) ?? 'unknown'
+  // There is no filter.
+  if (view.state === 'not-protectable' || view.state === 'unconfined') return 'some'
   const running = inventory.get(view.key)
-  if (isGoverned(view)) return revisions.get(view.revision)
-  if (running === undefined) return undefined
-  const isDefault = view.state === 'runtime-default' || runsLikeDefault(running)
-  return isDefault ? answersLikeDefault(running) : undefined
+  const isDefault =
+    running !== undefined && (view.state === 'runtime-default' || runsLikeDefault(running))
+  const check = isDefault ? checkLikeDefault(running, machines.get(view.node)) : undefined
+  return check === undefined ? 'unknown' : widest(calls.map(check))
 }
 
 /** Returns why a restart does not bring the block to a container; undefined if it does. */
@@ -105,29 +116,41 @@ function whyUnreached(
 
 export function createBlockProgress({ views, sources, profile }: BlockSources) {
   const read = createFilterReader((digest) => sources.hub.bytes(digest))
-  return async (rules: readonly BlockedRule[]): Promise<BlockProgress> => {
+  return async (rules: readonly BlockedCall[]): Promise<BlockProgress> => {
     const all = views.list().filter(({ state }) => state !== 'starting')
     const governed = all.filter(isGoverned)
-    const revisions = await read(new Set(governed.map(({ revision }) => revision)))
-    const open = await filterInSlices(all, (view) => {
-      const answers = answersIn(view, revisions, sources.hub)
-      return rules.some((rule) => answers === undefined || isOpen(answers, rule, view.stale))
-    })
+    const calls = callsDeniedBy(rules)
+    const checks = await read(new Set(governed.map(({ revision }) => revision)))
+    const revisions = new Map(
+      [...checks].map(([digest, check]) => [digest, widest(calls.map(check))] as const)
+    )
+    const { inventory } = sources.hub
+    const machines = new Map(
+      sources.hub.nodes().flatMap(({ name, status }) => (status ? [[name, status.arch]] : []))
+    )
     const restart: BlockProgress['restart'] = []
     const unreached: BlockProgress['unreached'] = []
     const slices = new Slices()
-    for (const view of open) {
+    for (const view of calls.length === 0 ? [] : all) {
       await slices.pause()
+      const passing = passingIn(view, calls, revisions, { inventory, machines })
+      if (passing === 'none') continue
       const outcomeOf = () => views.decided(view.key)?.decision.containers[0]?.outcome
       const why = whyUnreached(view, sources.hub, outcomeOf)
       const own = profile(view.profile === '' ? view.learned : view.profile)
-      const ref = containerRef(view, givenProfile({ sources }, own))
+      const certain = passing === 'some'
+      const ref = { ...containerRef(view, givenProfile({ sources }, own)), certain }
       if (why === undefined) restart.push(ref)
       else unreached.push({ ...ref, why })
     }
     const total = all.length
-    const done = Math.floor((100 * (total - open.length)) / total)
-    const missingNodes = unlistedNodes(sources)
-    return { restart, unreached, total, ...(total === 0 ? {} : { done }), missingNodes }
+    const done = Math.floor((100 * (total - restart.length - unreached.length)) / total)
+    const missing = missingNodesOf(sources)
+    return {
+      ...{ restart, unreached, total },
+      ...(total === 0 ? {} : { done }),
+      missingNodes: missing.filter(({ listed }) => !listed).length,
+      notReporting: missing.slice(0, maxNamed)
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { Assignment } from '../../confinement/ladder/assignment.js'
 import { givenTexts, inForceText } from '../../confinement/ladder/assignment-words.js'
+import { doubtText } from '../../confinement/what-if/block-words.js'
 import { type RadiusSummary, radiusWords } from '../../confinement/what-if/radius-words.js'
 
 /** Members of an answer that say nothing to a person who tries a change. */
@@ -57,15 +58,18 @@ interface Place {
   name: string
   command?: string
   why?: string
+  /** False: it is not known whether it can make a blocked call. */
+  certain?: boolean
 }
 
 /** Whether a member identifies a container. */
 const isPlace = (one: object): one is Place => 'workload' in one && 'node' in one && 'name' in one
 
 /** Returns a container, and what to do about it, in one line. */
-function placeLine({ namespace, workload, name, node, command = '', why }: Place): string {
+function placeLine({ namespace, workload, name, node, command = '', why, ...one }: Place): string {
   const then = why ?? command
-  return `${namespace}/${workload} · ${name} on ${node}${then === '' ? '' : `: ${then}`}`
+  const doubt = one.certain === false ? ` (${doubtText})` : ''
+  return `${namespace}/${workload} · ${name} on ${node}${then === '' ? '' : `: ${then}`}${doubt}`
 }
 
 interface PromotionAnswer {

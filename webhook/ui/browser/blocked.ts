@@ -1,4 +1,4 @@
-import { type BlockCounts, openWords } from '../../confinement/what-if/block-words.js'
+import { type BlockCounts, doubtText, openWords } from '../../confinement/what-if/block-words.js'
 import { ask, sentence } from './api.js'
 import { replaced } from './live.js'
 
@@ -8,6 +8,7 @@ interface Open {
   workload: string
   name: string
   command: string
+  certain?: boolean
 }
 
 /** A container that a restart does not help. */
@@ -23,14 +24,28 @@ interface Progress extends BlockCounts {
 const most = 50
 
 function lineOf(container: Open, why?: string): HTMLLIElement {
-  const { namespace, workload, name, node, command } = container
+  const { namespace, workload, name, node, command, certain = true } = container
   const line = document.createElement('li')
   const who = document.createElement('span')
   who.textContent = `${namespace}/${workload} · ${name} on ${node}`
   const how = document.createElement(why === undefined ? 'code' : 'span')
   how.textContent = sentence(why ?? command)
   line.append(who, how)
+  if (!certain) {
+    const doubt = document.createElement('span')
+    doubt.className = 'muted'
+    doubt.textContent = doubtText
+    line.append(doubt)
+  }
   return line
+}
+
+/** Returns the line under a list that is cut, with where the whole list is. */
+function moreLine(left: number): HTMLLIElement[] {
+  if (left <= 0) return []
+  const line = document.createElement('li')
+  line.textContent = sentence(`and ${left} more: \`secco block -o wide\` lists all`)
+  return [line]
 }
 
 /** Lists the containers that can make a blocked call until they restart, and updates the list as they do. */
@@ -51,7 +66,9 @@ export function startBlocked(): void {
     words.textContent = sentence(openWords(counts))
     list.replaceChildren(
       ...restart.slice(0, most).map((one) => lineOf(one)),
-      ...unreached.slice(0, most).map((one) => lineOf(one, one.why))
+      ...moreLine(restart.length - most),
+      ...unreached.slice(0, most).map((one) => lineOf(one, one.why)),
+      ...moreLine(unreached.length - most)
     )
   }
   void update()

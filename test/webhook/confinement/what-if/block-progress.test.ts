@@ -21,7 +21,11 @@ const allow = (name: string, args?: SeccompSyscall['args']): SeccompSyscall => (
 const revisions: Readonly<Record<string, LinuxSeccomp>> = {
   whole: letting(allow('bpf'), allow('socket')),
   without: letting(allow('read')),
-  part: letting(allow('socket', [{ index: 0, op: 'SCMP_CMP_EQ', value: 1 }]))
+  part: letting(allow('socket', [{ index: 0, op: 'SCMP_CMP_EQ', value: 1 }])),
+  algOnly: letting(allow('socket', [{ index: 0, op: 'SCMP_CMP_EQ', value: 38 }])),
+  algBeside: letting(
+    ...[1, 38].map((value) => allow('socket', [{ index: 0, op: 'SCMP_CMP_EQ', value }]))
+  )
 }
 const view = (name: string, revision: string, over: Partial<ContainerView> = {}) =>
   ({
@@ -58,7 +62,11 @@ function progressOf(...views: ContainerView[]) {
 }
 
 /** The progress while these nodes have not reported their containers. */
-function progressWith(views: readonly ContainerView[], missing: readonly string[]) {
+function progressWith(
+  views: readonly ContainerView[],
+  missing: readonly string[],
+  nodes: readonly Partial<NodeState>[] = [{ name: 'n1' }]
+) {
   return createBlockProgress({
     profile: () => undefined,
     views: {
@@ -71,7 +79,10 @@ function progressWith(views: readonly ContainerView[], missing: readonly string[
     sources: {
       snapshot: () => buildSnapshot({}),
       hub: {
-        nodes: () => ['n1', ...missing].map((name) => ({ name }) as NodeState),
+        nodes: () =>
+          [...nodes, ...missing.map((name) => ({ name }))].map(
+            (node) => ({ connected: true, lastSeen: '', ...node }) as NodeState
+          ),
         inventory: {
           isComplete: (node: string) => !missing.includes(node),
           get: (id: string) => runningAs(id)
@@ -130,10 +141,17 @@ test('a block lists the containers that can still make the syscall until they re
     view('open', 'without'),
     view('behind', 'without', stale)
   )([{ name: 'bpf' }])
-  t.same(restarted, { restart: [], unreached: [], total: 2, done: 100, missingNodes: 0 })
+  t.same(restarted, {
+    restart: [],
+    unreached: [],
+    total: 2,
+    done: 100,
+    missingNodes: 0,
+    notReporting: []
+  })
   t.same(
     await progressOf()([{ name: 'bpf' }]),
-    { restart: [], unreached: [], total: 0, missingNodes: 0 },
+    { restart: [], unreached: [], total: 0, missingNodes: 0, notReporting: [] },
     'no percentage of none'
   )
 })
@@ -146,7 +164,8 @@ test('RuntimeDefault allows what the node reports, and nobody knows what where i
     [{ name: 'mount' }, ['capable', 'silent']],
     [{ name: 'kexec_load' }, ['silent']],
     [{ name: 'read' }, ['plain', 'capable', 'filed', 'silent']],
-    [alg, ['filed', 'silent']]
+    // socketcall of programs of 32 bits, which it allows, has any family.
+    [alg, ['plain', 'capable', 'filed', 'silent']]
   ]
   const all = progressOf(
     ...['plain', 'capable', 'filed', 'silent'].map((name) =>
@@ -164,6 +183,23 @@ test('RuntimeDefault allows what the node reports, and nobody knows what where i
     const of = (wanted: string) => unreached.find(({ name }) => name === wanted)?.why
     t.match(of('silent'), /does not report what that allows there: update its satellite$/)
     t.not(of('capable'), of('silent'), 'what is reported has another reason')
+  }
+})
+
+test('RuntimeDefault of a machine without programs of 32 bits has no way around a blocked argument', async (t) => {
+  const alg = { name: 'socket', args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 38 } as const] }
+  for (const [arch, expected] of [
+    ['x86_64', ['plain', 'filed']],
+    ['aarch64', ['filed']]
+  ] as const) {
+    const views = ['plain', 'filed'].map((name) => view(name, '', { state: 'runtime-default' }))
+    const status = { arch } as NodeState['status']
+    const { unreached } = await progressWith(views, [], [{ name: 'n1', status }])([alg])
+    t.same(
+      unreached.map(({ name }) => name),
+      expected,
+      arch
+    )
   }
 })
 
@@ -189,7 +225,8 @@ test('a revision that is not in force denies nothing, whatever was promised', as
 
 test('a block names the nodes that have not reported', async (t) => {
   const closed = [view('closed', 'without')]
-  const limit = ', as far as is known: 2 nodes have not reported what runs there'
+  const why = 'connected, and its list of containers is not complete yet'
+  const limit = `, as far as is known: 2 nodes have not reported what runs there: n2 (${why}), n3 (${why})`
   // [containers, nodes that have not reported, secco block, the page]
   const table: [ContainerView[], string[], string, string][] = [
     [[], [], 'no container runs', 'no container runs'],
@@ -209,14 +246,69 @@ test('a block names the nodes that have not reported', async (t) => {
   }
 })
 
-test('a block of some arguments: open, closed, and closed by a newer revision', async (t) => {
+test('containers of a node that does not report now are as they were, and the words name the node', async (t) => {
+  const lastSeen = '2026-01-01T00:00:00Z'
+  const nodes = [{ name: 'n1', connected: false, lastSeen }]
+  const answer = await progressWith([view('closed', 'without')], [], nodes)([{ name: 'bpf' }])
+  t.match(answer, { missingNodes: 0, notReporting: [{ name: 'n1', listed: true, lastSeen }] })
+  const away = `containers of these nodes are as they last reported: n1 (no report since ${lastSeen})`
+  t.equal(progressWords(answer), `1 of 1 running container deny it (100 %); ${away}`)
+  t.equal(openWords(answer), `nobody: 1 running container, and all deny it; ${away}`)
+})
+
+test('a block of some arguments: who runs under a filter that allows just these is open, stale or not', async (t) => {
   const alg = [{ name: 'socket', args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 38 } as const] }]
-  const names = async (...views: ContainerView[]) =>
-    (await progressOf(...views)(alg)).restart.map(({ name }) => name)
-  t.same(await names(view('whole', 'whole'), view('without', 'without')), ['whole'])
-  t.same(await names(view('part', 'part')), [], 'no newer revision takes anything more away')
-  t.same(await names(view('part', 'part', { stale: true })), ['part'])
-  t.same(await names(view('without', 'without', { stale: true })), [])
+  const stale = { stale: true }
+  // [revision, whether it can make the call]: a newer revision changes nothing in a running container.
+  const table: [string, boolean][] = [
+    ['whole', true],
+    ['without', false],
+    ['part', false],
+    ['algOnly', true],
+    ['algBeside', true],
+    ['lost', true]
+  ]
+  for (const [revision, isOpen] of table) {
+    for (const over of [{}, stale]) {
+      const { restart, done } = await progressOf(view(revision, revision, over))(alg)
+      t.same(
+        [restart.length, done],
+        isOpen ? [1, 0] : [0, 100],
+        `${revision} ${JSON.stringify(over)}`
+      )
+    }
+  }
+})
+
+test('a container of whose filter nothing is known counts as open, and the answer says so', async (t) => {
+  const views = [
+    view('open', 'whole'),
+    view('unknown', 'lost'),
+    view('closed', 'without'),
+    view('foreign', '', { state: 'other' }),
+    view('bare', '', { state: 'unconfined' }),
+    view('silent', '', { state: 'runtime-default' })
+  ]
+  const answer = await progressOf(...views)([{ name: 'bpf' }])
+  t.same(
+    [...answer.restart, ...answer.unreached].map(({ name, certain }) => [name, certain]),
+    [
+      ['open', true],
+      ['unknown', false],
+      ['foreign', false],
+      ['bare', true],
+      ['silent', false]
+    ]
+  )
+  const doubt = 'because it is not known what their filters allow'
+  t.equal(
+    openWords(answer),
+    `5 of 6 running containers can still make it; 3 of them also after a restart; 3 of them ${doubt}`
+  )
+  t.equal(
+    progressWords(answer),
+    `1 of 6 running containers deny it (16 %); 3 of the others ${doubt}`
+  )
 })
 
 test('the progress of a block leaves the event loop to others, however many containers run', async (t) => {
