@@ -14,9 +14,11 @@ import { callOf } from '../denials/call-arguments.js'
 import { allowsCall } from '../denials/settles-call.js'
 import { denialView, isDenialOf } from '../denials/denial-views.js'
 import { simulate, type WouldBeDenied } from './simulate.js'
+import type { Trial } from './simulation-plan.js'
 import type { Confinement } from '../containers/confinement.js'
 import { isReachedBy } from '../containers/container-view.js'
-import { unlistedNodes } from '../containers/missing-nodes.js'
+import { type MissingNode, nodeCoverage } from '../containers/missing-nodes.js'
+import { type UnrecordedContainer, unrecordedOf } from './unrecorded.js'
 
 export interface RadiusQuestion {
   seccomp?: LinuxSeccomp
@@ -48,9 +50,14 @@ export interface RunningRadius {
   considered: number
   /** RFC 3339. Of some of them earlier calls are not known; empty: all were recorded from their first instruction. */
   knownSince: string
+  /** Number of running containers whose syscalls are not known. */
   without: number
+  /** Those containers, each with the reason; at most as many as containers are listed. */
+  unrecorded: UnrecordedContainer[]
   /** Nodes that have not reported what runs there: its containers are in no number. */
   missingNodes: number
+  /** The nodes that do not report now, at most 100; of those the ones that the person may know of. */
+  notReporting: MissingNode[]
   hit: number
   /**
    * Calls that are denied to them already, sorted, in the syntax of `secco denials allow`: such calls are in no recording.
@@ -137,6 +144,30 @@ function newWorkload({ namespace, workload }: Pick<RadiusContainer, 'namespace' 
   }
 }
 
+/** Returns what a question tries, on this machine. */
+function trialOf({ seccomp, deny }: RadiusQuestion): Trial {
+  const [native = 'x86_64'] = abisOfMachine(machine())
+  return {
+    native,
+    ...(seccomp === undefined ? {} : { seccomp }),
+    ...(deny === undefined ? {} : { deny })
+  }
+}
+
+type UnknownPart = Pick<RunningRadius, 'without' | 'unrecorded' | 'missingNodes' | 'notReporting'>
+
+/** Returns what a simulation tells nothing about: containers of these keys, and nodes that do not report. */
+function unknownOf(
+  confinement: Confinement,
+  { limit = usualLimit, sees = () => true }: RadiusQuestion,
+  { places, keys }: { places: Iterable<string>; keys: readonly string[] }
+): UnknownPart {
+  const listed = [...places].map((node) => ({ node }))
+  const { missingNodes, notReporting } = nodeCoverage(confinement.sources, listed, sees)
+  const unrecorded = unrecordedOf(confinement, keys, limit)
+  return { without: keys.length, unrecorded, missingNodes, notReporting }
+}
+
 /** Replays the recorded syscalls of running containers and lists what would have been denied. */
 export async function blastRadius(
   confinement: Confinement,
@@ -153,8 +184,14 @@ export async function blastRadius(
   let listed = 0
   let knownSince = ''
   const deniedAlready = new Set(await deniedUnder(confinement, question))
-  const isConsidered = (id: string): boolean => {
+  const places = new Set<string>()
+  const isMeant = (id: string): boolean => {
     if (!wanted(id)) return false
+    places.add(views.peek(id)?.node ?? '')
+    return true
+  }
+  const isConsidered = (id: string): boolean => {
+    if (!isMeant(id)) return false
     const { sets } = sources.hub
     const row = sets.rowOf(id)
     if (row !== undefined && !sets.isComplete(row))
@@ -163,14 +200,9 @@ export async function blastRadius(
     return true
   }
   const counts = new Float64Array(mostDenied)
-  const [native = 'x86_64'] = abisOfMachine(machine())
   const { considered } = await simulate(
     sources.hub.sets,
-    {
-      native,
-      ...(question.seccomp === undefined ? {} : { seccomp: question.seccomp }),
-      ...(question.deny === undefined ? {} : { deny: question.deny })
-    },
+    trialOf(question),
     isConsidered,
     (id, row, denials) => {
       const view = views.peek(id)
@@ -203,11 +235,11 @@ export async function blastRadius(
     }
   )
   // Those with a row are considered above: each container is looked at once.
-  const isWithout = (id: string) => sources.hub.sets.rowOf(id) === undefined && wanted(id)
+  const isWithout = (id: string) => sources.hub.sets.rowOf(id) === undefined && isMeant(id)
   const others = await filterInSlices([...sources.hub.inventory.all()], ({ id }) => isWithout(id))
-  const without = others.length
   return {
-    ...{ considered, without, missingNodes: unlistedNodes(sources), hit, knownSince },
+    ...{ considered, hit, knownSince },
+    ...unknownOf(confinement, question, { places, keys: others.map(({ id }) => id) }),
     ...(await prospectsOf(deniedAlready, question.seccomp)),
     ms: Math.round((performance.now() - started) * 10) / 10,
     ...sumsOf(syscalls, workloads),

@@ -1,5 +1,6 @@
 import { plural } from '../../../src/lib/plural.js'
-import { missingNodesText } from '../containers/missing-nodes.js'
+import { type MissingNode, missingNodesNamed, namedMissing } from '../containers/missing-nodes.js'
+import type { UnrecordedContainer } from './unrecorded.js'
 
 /** RadiusSummary is the part of a simulation's answer that its summary depends on. */
 export interface RadiusSummary {
@@ -9,6 +10,10 @@ export interface RadiusSummary {
   knownSince: string
   /** Nodes that have not reported what runs there. Absent: from an earlier hub. */
   missingNodes?: number
+  /** The nodes that do not report now. Absent: from an earlier hub. */
+  notReporting?: readonly Pick<MissingNode, 'name' | 'why' | 'listed'>[]
+  /** Containers whose syscalls are not known. Absent: from an earlier hub. */
+  unrecorded?: readonly Pick<UnrecordedContainer, 'namespace' | 'workload' | 'name' | 'why'>[]
   /** Syscalls that were denied to them already: a call that a filter denied is in no recording. Absent: from an earlier hub. */
   denied?: readonly string[]
   /** Those of them that would be denied still. */
@@ -78,18 +83,34 @@ function earlierWords({ earlier = 0, unread = 0, unplaced = 0 }: RadiusSummary):
   ]
 }
 
+/** Returns the sentence about containers whose syscalls are not known, with the first of them by name. */
+function unrecordedWords({ considered, without, unrecorded = [] }: RadiusSummary): string[] {
+  if (without === 0) return []
+  const some = plural(without, `${considered === 0 ? '' : 'more '}running container`)
+  const containers = unrecorded.map(({ namespace, workload, name, why }) => {
+    return { name: `${namespace}/${workload} ${name}`, why }
+  })
+  const names = namedMissing(containers, without)
+  return [`The syscalls of ${some} are not known${names === '' ? '' : `: ${names}`}.`]
+}
+
+/** Returns the sentences about nodes: those of which nothing is known, and those that do not report now. */
+function nodeWords({ missingNodes = 0, notReporting = [] }: RadiusSummary): string[] {
+  const away = namedMissing(notReporting.filter(({ listed }) => listed))
+  return [
+    ...(missingNodes === 0 ? [] : [`${missingNodesNamed(missingNodes, notReporting)}.`]),
+    ...(away === '' ? [] : [`Containers of these nodes are as they last reported: ${away}.`])
+  ]
+}
+
 /** Returns the sentences about a simulation: what would have been denied, and what is not known. */
 export function radiusWords(radius: RadiusSummary): string[] {
   const { considered, without, hit, knownSince, missingNodes = 0, denied = [] } = radius
   const some = plural(considered, 'running container')
   const limits = [
-    ...(missingNodes === 0 ? [] : [`${missingNodesText(missingNodes)}.`]),
+    ...nodeWords(radius),
     ...(knownSince === '' ? [] : [`Calls before ${knownSince} are not known of every container.`]),
-    ...(without === 0
-      ? []
-      : [
-          `The syscalls of ${plural(without, `${considered === 0 ? '' : 'more '}running container`)} are not known.`
-        ]),
+    ...unrecordedWords(radius),
     ...earlierWords(radius),
     ...deniedWords(radius)
   ]

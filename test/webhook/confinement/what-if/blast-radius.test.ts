@@ -92,6 +92,12 @@ test('a simulation for a profile is about the containers that it reaches', async
     radius.containers.map(({ name }) => name),
     ['own', 'learning', 'either']
   )
+  t.match(
+    radius.unrecorded,
+    [{ node: 'n1', name: 'unknown', why: 'n1 is not connected' }],
+    'by name, with the reason'
+  )
+  t.same(radius.notReporting, [])
   matchLists(t, radius, { considered: 3, without: 1, missingNodes: 0, hit: 3, knownSince: '' })
   t.same(
     radius.denied,
