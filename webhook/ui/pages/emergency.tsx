@@ -6,6 +6,7 @@ import {
   type EmergencyTemplate,
   emergencyTemplates
 } from '../../../src/seccomp/data/emergency-templates.js'
+import { isApprovalStale } from '../../../src/seccomp/policy/approval.js'
 import { rulesOf } from '../../../src/seccomp/policy/normal-form.js'
 import {
   decisionToBlock,
@@ -138,9 +139,24 @@ function OwnBlockPanel(): VNode {
   )
 }
 
-function Never(): VNode {
-  const next = 'Who blocks or unblocks what, and why, is kept here.'
-  return <Empty what="Nothing was ever blocked." next={next} />
+/** Returns who wrote the overlay as it is, and when, as far as that is known without a decision. */
+function writerText({ metadata, spec }: SeccompProfile): string {
+  const { by, at, reason } = spec.approval ?? {}
+  if (by !== undefined && at !== undefined && !isApprovalStale(spec))
+    return `Its rules are by ${by}, ${at.slice(0, 10)}${reason === undefined ? '' : `: ${reason}`}.`
+  const since = metadata.creationTimestamp?.slice(0, 10)
+  const wrote = `Somebody wrote them into the profile ${emergencyLabel} itself`
+  return since === undefined ? `${wrote}.` : `${wrote}, which exists since ${since}.`
+}
+
+/** Says why no decision is listed: nothing was blocked, or nobody recorded who did it. */
+function NoDecision(props: { overlay: SeccompProfile | undefined; rules: number }): VNode {
+  const { overlay, rules } = props
+  const kept = 'Who blocks or unblocks what, and why, is kept here.'
+  if (overlay === undefined) return <Empty what="Nothing was ever blocked." next={kept} />
+  if (rules === 0) return <Empty what="Nothing is blocked, and no decision is known." next={kept} />
+  const what = `${plural(rules, 'rule is', 'rules are')} in force, and no decision about a block is recorded.`
+  return <Empty what={what} next={`${writerText(overlay)} ${kept}`} />
 }
 
 /** The page of a person who may not read the profile of what is blocked. */
@@ -158,7 +174,8 @@ const unreadable: View = {
 
 async function render({ ui, identity }: Call): Promise<View> {
   const { byKey } = derivedOf(ui.sources, ui.now())
-  const overlay = byKey.get(emergencyLabel) ?? emptyOverlay()
+  const known = byKey.get(emergencyLabel)
+  const overlay = known ?? emptyOverlay()
   const may =
     ui.offers('POST', '/api/v1/block') &&
     (await identity.can('approve', 'seccompprofiles', 'secco-system', 'emergency'))
@@ -205,7 +222,7 @@ async function render({ ui, identity }: Call): Promise<View> {
           <HistoryPanel
             trail={trailOf(overlay)}
             now={ui.now()}
-            none={<Never />}
+            none={<NoDecision overlay={known} rules={rules.length} />}
             revisions={false}
           />
         </div>

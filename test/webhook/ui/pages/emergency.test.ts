@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import { apiVersion } from '../../../../src/api/names.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
+import { boundChange } from '../../../../src/seccomp/policy/approval.js'
 import { emptyOverlay, parseBlock, withBlock } from '../../../../src/seccomp/render/block.js'
 import { denial, profile, startUiRig } from '../rig.js'
 
@@ -78,4 +79,33 @@ test('the list of blocks says who blocked each, and why; the pages of a blocked 
   const review = (await rig.get('/review/shop/checkout.app')).body
   t.match(review, /href="\/emergency#h-now"[^>]*>blocked/)
   t.notMatch(review, /aria-label="Include mount"/)
+})
+
+test('while a block is in force the page does not say that nothing was ever blocked', async (t) => {
+  const made = withBlock(emptyOverlay(), parseBlock('bpf'), decision, false)
+  const blocked = boundChange(emptyOverlay(), made, decision)
+  const byHand = { ...emptyOverlay(), spec: made.spec }
+  const metadata = { ...byHand.metadata, creationTimestamp: '2026-04-01T10:00:00Z' }
+  const never = /Nothing was ever blocked/
+  const none = /1 rule is in force, and no decision about a block is recorded/
+  // [what, the profile of what is blocked, what is shown, what is not]
+  const table: [string, SeccompProfile[], RegExp[], RegExp][] = [
+    ['nothing', [], [never], none],
+    ['unblocked', [emptyOverlay()], [/Nothing is blocked, and no decision is known/], never],
+    [
+      'in the spec',
+      [blocked],
+      [none, /Its rules are by ops, 2026-05-01: blocked umount: CVE/],
+      never
+    ],
+    ['written by hand', [byHand], [none, /Somebody wrote them into the profile/], never],
+    ['a known age', [{ ...byHand, metadata }], [none, /exists since 2026-04-01/], never]
+  ]
+  for (const [what, objects, shown, hidden] of table) {
+    const { app, get } = await startUiRig({ objects })
+    t.teardown(() => app.close())
+    const text = (await get('/emergency')).body.replace(/<[^>]*>/g, '')
+    for (const pattern of shown) t.match(text, pattern, what)
+    t.notMatch(text, hidden, what)
+  }
 })
