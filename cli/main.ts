@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os'
+import { createInterface } from 'node:readline'
 import { Command, CommanderError, Help, Option } from 'commander'
 import { limits } from '../src/api/limits.js'
 import { SeccoError } from '../src/lib/errors.js'
@@ -11,9 +12,33 @@ import { forTerminal, type Io } from './lib/io.js'
 import { readBytes } from './lib/read-input.js'
 import { useNamespaceOfContext, type VerbContext } from './commands/context.js'
 
+/**
+ * Returns how to ask the person at the terminal; undefined without one. Only a yes is one: the end of the input is a no, and
+ * Ctrl-C ends the program.
+ */
+function askOnTerminal(): Pick<Io, 'ask'> {
+  const output = [process.stderr, process.stdout].find(({ isTTY }) => isTTY)
+  if (!process.stdin.isTTY || output === undefined) return {}
+  return {
+    ask: (question) =>
+      new Promise((resolve) => {
+        // The terminal itself reads the line, so that its keys work as ever.
+        const reader = createInterface({ input: process.stdin, output, terminal: false })
+        reader.once('close', () => {
+          resolve(false)
+        })
+        reader.question(forTerminal(question), (answer) => {
+          resolve(/^\s*y(es)?\s*$/i.test(answer))
+          reader.close()
+        })
+      })
+  }
+}
+
 function processIo(): Io {
   const isTerminal = process.stdout.isTTY
   return {
+    ...askOnTerminal(),
     stdout: (words) => process.stdout.write(isTerminal ? forTerminal(words) : words),
     stderr: (words) => process.stderr.write(forTerminal(words)),
     isTerminal,

@@ -8,6 +8,7 @@ interface BlockOptions {
   remove?: boolean
   dryRun?: boolean
   force?: boolean
+  yes?: boolean
   reason?: string
   output: string
 }
@@ -28,6 +29,10 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
     .option('--remove', 'remove the block')
     .option('--dry-run', 'show what would change and change nothing')
     .option('--force', 'block even what every container needs to start')
+    .option(
+      '--yes',
+      'do not ask: on a terminal a block is confirmed after it is known whom it hits'
+    )
     .option('--reason <text>', 'record this reason with the decision')
     .option(
       '-o, --output <format>',
@@ -61,6 +66,7 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
           by,
           at: context.now().toISOString(),
           output,
+          ask: options.yes === true ? undefined : io.ask,
           impact: () =>
             printBlockImpact(io, find, {
               ...{ what, isDryRun: options.dryRun === true },

@@ -5,6 +5,8 @@ export interface Io {
   /** stdout is a terminal: live counters and colour are welcome. */
   isTerminal: boolean
   color: boolean
+  /** Asks a person for a yes; absent where nobody can answer: a pipe, a script. */
+  ask?: (question: string) => Promise<boolean>
   readFile: (path: string) => Promise<string>
   env: Readonly<Record<string, string | undefined>>
 }

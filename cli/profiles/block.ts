@@ -16,13 +16,14 @@ import { emergencyTemplates } from '../../src/seccomp/data/emergency-templates.j
 import { plural } from '../../src/lib/plural.js'
 import { affected } from '../../src/seccomp/render/block-impact.js'
 import { emergencyLabel, emergencyName } from '../../src/seccomp/render/emergency.js'
-import { rulesOf } from '../../src/seccomp/policy/normal-form.js'
+import { type NormalRule, rulesOf } from '../../src/seccomp/policy/normal-form.js'
 import {
   type UnblockedEquivalents,
   unblockedEquivalents
 } from '../../src/seccomp/render/unblocked-equivalents.js'
 import type { Store } from '../../src/store/store.js'
-import type { Io } from '../lib/io.js'
+import { confirmWords } from '../../webhook/confinement/what-if/block-words.js'
+import { type Io, plain } from '../lib/io.js'
 import { printListing, printObject } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
 import { ruleText } from '../lib/rule-text.js'
@@ -39,6 +40,8 @@ interface BlockArgs {
   at: string
   /** With json or yaml the answer is one object, with the members of `POST /api/v1/block`. */
   output?: Output
+  /** Asks before anything is changed, for people at a terminal. */
+  ask?: Io['ask']
   /** Prints or returns who uses the syscall, before anything is changed; undefined where no hub is known. */
   impact: () => Promise<object | undefined>
 }
@@ -71,6 +74,20 @@ function printEquivalents(io: Io, list: readonly UnblockedEquivalents[]): void {
   }
 }
 
+/** Prints the rules that are added or removed, and the reason that was given. */
+function printChange(io: Io, rules: readonly NormalRule[], args: BlockArgs): void {
+  if (!isForPrograms(args))
+    for (const rule of rules) io.stdout(`${args.remove ? 'unblock' : 'block'} ${ruleText(rule)}\n`)
+  const { reason = '', by } = args
+  if (reason !== '') io.stderr(`reason: ${plain(reason)} (${plain(by)})\n`)
+}
+
+/** Returns whether a person at a terminal agrees; true where nobody is asked. To lift a block denies nothing to anybody. */
+async function isConfirmed(args: BlockArgs, impact: object | undefined): Promise<boolean> {
+  if (args.ask === undefined || args.remove || isForPrograms(args)) return true
+  return args.ask(`${confirmWords(usersIn(impact))}? [y/N] `)
+}
+
 /** Prints which profiles a change of blocks reaches. */
 function printProfiles(io: Io, { profiles, waiting }: ReturnType<typeof affected>): void {
   const changes = plural(profiles.length, 'approved profile changes', 'approved profiles change')
@@ -80,6 +97,35 @@ function printProfiles(io: Io, { profiles, waiting }: ReturnType<typeof affected
   if (waiting.length === 0) return
   const wait = plural(waiting.length, 'waiting profile changes', 'waiting profiles change')
   io.stderr(`${wait} in the revision in use: ${namesOf(waiting)}\n`)
+}
+
+const isForPrograms = ({ output }: BlockArgs): boolean => output === 'json' || output === 'yaml'
+
+/** Returns the number of workloads that use a syscall; undefined where no hub said it. */
+function usersIn(impact: object | undefined): number | undefined {
+  const { users } = (impact ?? {}) as { users?: { workloads?: readonly unknown[] } }
+  return users?.workloads?.length
+}
+
+/** Prints the block that is in force already. A reason that is given now is not recorded, because nothing changes. */
+function printSame(
+  io: Io,
+  overlay: SeccompProfile,
+  rules: readonly NormalRule[],
+  args: BlockArgs
+): void {
+  const { what, remove, reason } = args
+  const [rule] = rules
+  if (remove || rule === undefined) {
+    io.stderr(`${what}: is not blocked\n`)
+    return
+  }
+  const { decision } = decidedBy(overlay, blockText(rule) ?? what, rule.name)
+  io.stderr(
+    `${what}: is blocked already${decision === undefined ? '' : `, ${whoText(decision)}`}\n`
+  )
+  if (reason !== undefined && reason !== '')
+    io.stderr('the reason was not recorded: nothing changes\n')
 }
 
 /** `secco block WHAT`: blocks a syscall or some of its arguments in every profile, or removes the block. */
@@ -99,33 +145,33 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
   const changed = after !== before
   const impactOf = async () => {
     const impact = args.remove ? undefined : await args.impact()
-    if (args.output !== 'json' && args.output !== 'yaml') printEquivalents(io, equivalents)
+    if (!isForPrograms(args)) printEquivalents(io, equivalents)
     return impact
   }
   /** For programs: an object says that something changed, so it is printed after the write. */
   const printAnswer = (impact: object | undefined): void => {
-    const { what, remove, dryRun, output } = args
+    const { what, remove, dryRun, output, reason: given = '' } = args
     if (output !== 'json' && output !== 'yaml') return
     const names = rules.map(({ name }) => name)
-    const own = { what, remove, dryRun, changed: changed && !dryRun, rules: names, equivalents }
-    printObject(io, output, { ...impact, ...hit, ...own })
+    const own = { what, remove, dryRun, changed: changed && !dryRun, reason: given }
+    printObject(io, output, { ...impact, ...hit, ...own, rules: names, equivalents })
   }
   if (!changed) {
-    io.stderr(`${args.what}: ${args.remove ? 'is not blocked' : 'is blocked already'}\n`)
+    printSame(io, before, rules, args)
     printAnswer(await impactOf())
     return 0
   }
-  if (args.output !== 'json' && args.output !== 'yaml') {
-    for (const rule of rules) {
-      io.stdout(`${args.remove ? 'unblock' : 'block'} ${ruleText(rule)}\n`)
-    }
-  }
+  printChange(io, rules, args)
   printProfiles(io, hit)
   const impact = await impactOf()
   if (args.dryRun) {
     printAnswer(impact)
     io.stderr('dry run: nothing was changed\n')
     return 0
+  }
+  if (!(await isConfirmed(args, impact))) {
+    io.stderr('nothing was changed\n')
+    return 1
   }
   if (existing === undefined) await store.apply('SeccompProfile', emptyOverlay())
   await store.update('SeccompProfile', ref, change)
@@ -146,6 +192,10 @@ function decidedBy(overlay: SeccompProfile, what: string, name: string) {
   const { by, at, reason = '' } = decision
   return { decision: { by, at, reason: blockDecision(reason).text } }
 }
+
+/** Returns the reason of a decision, and whose it is. */
+const whoText = ({ by, at, reason }: { by: string; at: string; reason: string }): string =>
+  plain(`${reason} (${by}, ${at.slice(0, 10)})`)
 
 /** Returns the blocks of an overlay that are no templates, as rows of the list. */
 function ownBlocks(overlay: SeccompProfile) {
@@ -193,7 +243,11 @@ export async function listBlocks(
   })
   const rules = overlay.spec.seccomp === undefined ? [] : rulesOf(overlay.spec.seccomp)
   if (output === 'table' || output === 'wide') {
-    for (const rule of rules) io.stderr(`blocked now: ${ruleText(rule)}\n`)
+    for (const rule of rules) {
+      const { decision } = decidedBy(overlay, blockText(rule) ?? rule.name, rule.name)
+      const why = decision === undefined ? '' : `: ${whoText(decision)}`
+      io.stderr(`blocked now: ${ruleText(rule)}${why}\n`)
+    }
     printEquivalents(io, unblockedEquivalents(rules, overlay))
     if (rules.length > 0) await progress()
   }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +12,7 @@ import { SeccoError } from '../../../src/lib/errors.js'
 import type { Store } from '../../../src/store/store.js'
 import { crunsCgroups } from '../../helpers/cruns-cgroups.js'
 import { captureIo } from '../../helpers/captured-io.js'
+import { repositoryRoot } from '../../helpers/repository.js'
 import { profileOf } from '../../helpers/renderings.js'
 import { runSecco } from '../../helpers/secco-command.js'
 
@@ -52,20 +54,27 @@ test('secco block', { timeout: 600_000 }, async (t) => {
     'nothing was'
   )
 
-  t.match(await secco('block', 'bpf', '--reason', 'CVE of the day'), { code: 0 })
+  t.match(await secco('block', 'bpf', '--reason', 'CVE of the day'), {
+    code: 0,
+    stderr: /^reason: CVE of the day \(.+\)$/m
+  })
   t.match(await secco('block', 'socket:domain=AF_ALG'), {
     code: 0,
     stdout: /block socket.*38/,
     stderr:
       /secco-system\/emergency, the profile of all blocks, changed; [^]*running containers stay as they are until they restart/
   })
-  t.match(await secco('block', 'bpf'), { code: 0, stderr: /is blocked already/ })
+  t.match(await secco('block', 'bpf', '--reason', 'other'), {
+    code: 0,
+    stderr:
+      /is blocked already, bpf: .*: CVE of the day \(.*, \d{4}-\d\d-\d\d\)\nthe reason was not recorded/
+  })
   t.same(
     (await json()).filter(({ blocked }) => blocked).map(({ name }) => name),
     ['bpf', 'socket:0=38'],
     'a template is in force when all of it is'
   )
-  t.match((await secco('block')).stderr, /blocked now: .*bpf/)
+  t.match((await secco('block')).stderr, /blocked now: bpf: bpf: .*: CVE of the day \(/)
   t.match((await secco('block')).stdout, /bpf +yes +bpf: .*CVE of the day \(/, 'why, and by whom')
   t.match((await secco('block')).stdout, /socket:0=38 +yes +socket:domain=AF_ALG \(/)
   const shown = await secco('profile', 'show', 'shop/web', '-o', 'json')
@@ -196,6 +205,108 @@ test('secco block WHAT -o json is printed after the write, and not where it fail
     else t.equal(printed.stdout, '', 'a script reads no object')
   }
   t.same(steps, ['impact', 'write', 'impact', 'write'], 'who uses it is asked before')
+})
+
+test('secco block asks a person at a terminal once, after it is said whom it hits', async (t) => {
+  const none = { dryRun: false, remove: false, isAsked: true }
+  const users = (count: number) => ({
+    users: { workloads: Array.from({ length: count }, () => ({})) }
+  })
+  const all = /^Block in 2 workloads\? \[y\/N\] $/
+  // [what, arguments, who uses it, the answer, the question, whether it is written, the exit code]
+  type Row = [
+    string,
+    Partial<typeof none> & { output?: 'json' },
+    object | undefined,
+    boolean,
+    RegExp | undefined,
+    boolean,
+    number
+  ]
+  const table: Row[] = [
+    ['yes', {}, users(2), true, all, true, 0],
+    ['no', {}, users(2), false, all, false, 1],
+    ['nobody uses it', {}, users(0), true, /^Block: no workload is known to use it\? /, true, 0],
+    ['no hub', {}, undefined, false, /^Block, though it is not known who uses it\? /, false, 1],
+    ['a script', { isAsked: false }, users(2), false, undefined, true, 0],
+    ['for programs', { output: 'json' }, users(2), false, undefined, true, 0],
+    ['a dry run', { dryRun: true }, users(2), false, undefined, false, 0],
+    ['nothing to lift', { remove: true }, users(2), false, undefined, false, 0]
+  ]
+  for (const [what, over, impact, answer, question, isWritten, code] of table) {
+    const { isAsked, ...args } = { ...none, ...over }
+    const { io, printed } = captureIo()
+    const steps: string[] = []
+    const store = {
+      get: () => Promise.resolve(undefined),
+      list: () => Promise.resolve([]),
+      apply: () => Promise.resolve(),
+      update: () => Promise.resolve(steps.push('write'))
+    } as unknown as Store
+    const ask = (text: string) => {
+      steps.push(text)
+      return Promise.resolve(answer)
+    }
+    const done = await blockCommand(io, store, {
+      ...{ what: 'umount', force: false, reason: undefined, by: 'ann', at: '2026-01-02T00:00:00Z' },
+      ...args,
+      ...(isAsked ? { ask } : {}),
+      impact: () => {
+        steps.push('impact')
+        return Promise.resolve(impact)
+      }
+    })
+    t.equal(done, code, what)
+    const [asked] = steps.filter((step) => step.startsWith('Block'))
+    if (question === undefined) t.equal(asked, undefined, what)
+    else t.match(asked, question, what)
+    const order = steps.filter((step) => !step.startsWith('Block'))
+    t.same(order, [...(args.remove ? [] : ['impact']), ...(isWritten ? ['write'] : [])], what)
+    if (code === 1) t.match(printed.stderr, /nothing was changed\n$/)
+  }
+})
+
+test('secco block asks at a real terminal, and not with --yes', { timeout: 600_000 }, async (t) => {
+  const state = await mkdtemp(join(tmpdir(), 'secco-block-asks-'))
+  t.teardown(() => rm(state, { recursive: true, force: true }))
+  const env = { SECCO_STATE: state }
+  const isBlocked = async () => /blocked now: bpf/.test((await runSecco(['block'], { env })).stderr)
+  const program = `${process.execPath} ${join(repositoryRoot, 'bin/secco')} block`
+  // script(1) of util-linux, which every Debian has, makes a terminal.
+  const typing = (input: string, words: string) =>
+    new Promise<{ code: number; text: string }>((resolve, reject) => {
+      const child = spawn(
+        '/usr/bin/env',
+        ['-u', 'NODE_OPTIONS', 'script', '-qec', `${program} ${words}`, '/dev/null'],
+        { env: { ...process.env, NO_COLOR: '1', ...env } }
+      )
+      let text = ''
+      child.stdout.on('data', (chunk: Buffer) => {
+        text += chunk.toString()
+        if (/\[y\/N\] $/.test(text) && child.stdin.writable) child.stdin.end(input)
+      })
+      child.once('error', reject)
+      child.once('close', (code) => {
+        child.stdin.end()
+        resolve({ code: code ?? -1, text })
+      })
+    })
+  // [what is typed, options, whether it asks, whether it is blocked then, exit code]
+  const table: [string, string, boolean, boolean, number][] = [
+    ['n\n', 'bpf', true, false, 1],
+    ['\n', 'bpf', true, false, 1],
+    ['', 'bpf --dry-run', false, false, 0],
+    ['y\n', 'bpf', true, true, 0],
+    ['', 'bpf --remove', false, false, 0],
+    ['', 'bpf --yes', false, true, 0]
+  ]
+  for (const [input, words, isAsked, isDone, code] of table) {
+    const { text, code: found } = await typing(input, words)
+    const what = `${JSON.stringify(input)} ${words}: ${text}`
+    t.equal(text.includes('? [y/N] '), isAsked, what)
+    t.equal(found, code, what)
+    t.equal(await isBlocked(), isDone, what)
+  }
 })
 
 test('secco base', { timeout: 600_000 }, async (t) => {

@@ -65,3 +65,11 @@ export function openWords(counts: BlockCounts): string {
   const after = `${unreached.length} of them also after a restart`
   return `${open} of ${containers} can still make it; ${after}${doubtWords(counts, 'them')}${limit}`
 }
+
+/** Returns the words of the button, and the question, that confirm a block. @param users workloads that use it; undefined: not known */
+export function confirmWords(users: number | undefined): string {
+  if (users === undefined) return 'Block, though it is not known who uses it'
+  return users === 0
+    ? 'Block: no workload is known to use it'
+    : `Block in ${plural(users, 'workload')}`
+}

@@ -125,7 +125,8 @@ export function radiusRoutes(confinement: Confinement): ConfinementRoute[] {
           await call.store.update('SeccompProfile', overlayRef, edit)
         }
         const instead = remove ? { equivalents: [] } : {}
-        return { what, ...hit, ...impact, ...instead, dryRun }
+        const stated = given.reason === undefined ? {} : { reason: given.reason }
+        return { what, ...stated, ...hit, ...impact, ...instead, dryRun }
       }
     }
   ]
