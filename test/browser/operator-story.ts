@@ -280,12 +280,12 @@ export async function tellStory(t: Test, between?: 'SIGKILL and start'): Promise
     // Both run since before it: what they call now reaches the hub a moment later.
     for (const id of ['story', 'story-canary']) await apps.app(id, 'story').signal('USR1')
     await until('the impact', async () => {
-      await page.getByRole('button', { name: 'Impact', exact: true }).click()
+      await page.getByRole('button', { name: 'Impact, then block', exact: true }).click()
       await untilSaid(page, /Tried, nothing was changed/)
       return /nothing was changed[^]*story[^]*getpgid/.test(await textOf(page)) || undefined
     })
     t.equal((await revision('enforce')).path, before.path)
-    await page.getByRole('button', { name: 'Block', exact: true }).press('Enter')
+    await page.getByRole('button', { name: /^Block in \d+ workloads?$/ }).press('Enter')
     await untilSaid(page, /Blocked now[^]*getpgid/)
     await untilSaid(page, /\d+ of \d+ running containers? can still make it/)
     await untilSaid(page, /Who must restart[^]*story[^]*story-canary/)

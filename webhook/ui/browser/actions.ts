@@ -1,3 +1,4 @@
+import { confirmWords } from '../../confinement/what-if/block-words.js'
 import { answerLines } from './answer-lines.js'
 import { type Answer, ask, failureText, notice, sentence, showForce } from './api.js'
 import { packTyped, standing, unpackTyped } from './fields.js'
@@ -59,6 +60,32 @@ function showAnswer(form: HTMLFormElement, data: Record<string, unknown>): void 
   place.textContent = ['Tried, nothing was changed:', ...answerLines(data).map(sentence)].join('\n')
 }
 
+/** Returns the number of workloads that a change hits, as the answer of its dry run says. */
+function usersIn({ users }: Record<string, unknown>): number | undefined {
+  const { workloads } = (users ?? {}) as { workloads?: readonly unknown[] }
+  return workloads?.length
+}
+
+/** Shows the button that does what was tried. Enter in a field tries again: the first button of a form counts. */
+function showConfirm(form: HTMLFormElement, data: Record<string, unknown>): void {
+  let button = form.querySelector<HTMLButtonElement>('[data-confirm-tried]')
+  if (button === null) {
+    button = document.createElement('button')
+    button.type = 'submit'
+    button.className = 'btn danger'
+    button.dataset['confirmTried'] = ''
+    form.append(button)
+  }
+  button.textContent = confirmWords(usersIn(data))
+  // The next Tab leads to the button, after what there is to read.
+  form.querySelector<HTMLElement>('pre.answer')?.focus()
+}
+
+/** Takes back what was tried: the form is about something else now. */
+function dropTried(form: HTMLFormElement): void {
+  for (const part of form.querySelectorAll('pre.answer, [data-confirm-tried]')) part.remove()
+}
+
 /** Goes on: reloads, or opens a path whose `:name` parts the answer fills. */
 function follow(form: HTMLFormElement, data: Record<string, unknown>): void {
   const { then = 'reload' } = form.dataset
@@ -98,8 +125,10 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
     const newer = here.querySelector<HTMLElement>('[data-newer]')
     if (newer !== null) newer.hidden = answer.failure.code !== 'CONFLICT'
     showForce(here, answer.failure)
-  } else if (body['dryRun'] === true) showAnswer(here, answer.data)
-  else {
+  } else if (body['dryRun'] === true) {
+    showAnswer(here, answer.data)
+    if (here.dataset['tried'] !== undefined) showConfirm(here, answer.data)
+  } else {
     sessionStorage.setItem('notice', 'Done.')
     follow(here, answer.data)
   }
@@ -133,6 +162,11 @@ export function startActions(): void {
   document.addEventListener('click', (event) => {
     if (event.target instanceof Element && event.target.closest('[data-newer]') !== null)
       showNewer()
+  })
+  document.addEventListener('input', ({ target }) => {
+    if (!(target instanceof HTMLInputElement) || target.form?.dataset['tried'] === undefined) return
+    // A reason can be completed after the figures were read.
+    if (target.name !== 'reason') dropTried(target.form)
   })
   // Another choice is another revision: the digest that was shown would not be approved any more.
   document.addEventListener('change', (event) => {

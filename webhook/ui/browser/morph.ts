@@ -5,9 +5,9 @@ import { identify } from './identity.js'
 /** The markup that the server sent for each part of a region, before people and scripts changed it. */
 const served = new WeakMap<Element, string>()
 
-/** What scripts write into a form: errors, the result of an import, and the answer of a dry run. */
+/** What scripts write into a form: errors, the result of an import, the answer of a dry run and the button that confirms it. */
 const scriptOutput = '.form-error, [data-import-result]'
-const dryRunAnswer = 'pre.answer'
+const dryRunAnswer = 'pre.answer, [data-confirm-tried]'
 
 const isRegion = (one: Element | null) => one?.hasAttribute('data-live') === true
 /** A direct child of a region: it is updated as a whole, or not at all. */

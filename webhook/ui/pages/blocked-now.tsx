@@ -4,7 +4,7 @@ import type { rulesOf } from '../../../src/seccomp/policy/normal-form.js'
 import type { UnblockedEquivalents } from '../../../src/seccomp/render/unblocked-equivalents.js'
 import { blockText, decisionToBlock } from '../../../src/seccomp/render/block.js'
 import { blockedText } from '../parts/format.js'
-import { ActionForm, FormError, Hidden, Of } from '../parts/forms.js'
+import { ActionForm, FormError, Hidden, Of, TryButton } from '../parts/forms.js'
 import { Empty, InlineCommand } from '../parts/panels.js'
 
 export const blockUrl = '/api/v1/block'
@@ -24,6 +24,22 @@ export function ReasonField(props: { id: string; label: string }): VNode {
       </label>
       <input type="text" class="short" id={props.id} name="reason" required placeholder="reason" />
     </>
+  )
+}
+
+/** Blocks one word: it shows whom that hits first, with the button that does it. */
+export function BlockForm(props: { class: string; id: string; what: string }): VNode {
+  const { what } = props
+  return (
+    <ActionForm class={props.class} url={blockUrl} then="reload" isTried>
+      <Hidden name="what" value={what} />
+      <ReasonField id={props.id} label={`Reason for ${what}`} />
+      <TryButton class="btn s danger">
+        Impact, then block
+        <Of what={what} />
+      </TryButton>
+      <FormError />
+    </ActionForm>
   )
 }
 
@@ -67,15 +83,7 @@ function Instead({ one, may }: { one: UnblockedEquivalents; may: boolean }): VNo
       </span>
       {block.map((what) =>
         may ? (
-          <ActionForm class="inline" url={blockUrl} then="reload">
-            <Hidden name="what" value={what} />
-            <ReasonField id={`also-${what}`} label={`Reason for ${what}`} />
-            <button class="btn s danger" type="submit">
-              Block
-              <Of what={what} />
-            </button>
-            <FormError />
-          </ActionForm>
+          <BlockForm class="inline" id={`also-${what}`} what={what} />
         ) : (
           <InlineCommand text={`secco block ${what}`} />
         )

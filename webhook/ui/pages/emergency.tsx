@@ -20,8 +20,8 @@ import { trailOf } from '../../../src/seccomp/review/trail.js'
 import type { Call } from '../model/context.js'
 import { derivedOf } from '../model/derived.js'
 import { blockedText } from '../parts/format.js'
-import { BlockedNow, blockUrl, ReasonField } from './blocked-now.js'
-import { ActionForm, FormError, Hidden, Of, TextField } from '../parts/forms.js'
+import { BlockedNow, BlockForm, blockUrl, ReasonField } from './blocked-now.js'
+import { ActionForm, FormError, Hidden, Of, TextField, TryButton } from '../parts/forms.js'
 import { Tag } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import {
@@ -35,18 +35,18 @@ import {
 import { type Row, Table } from '../parts/table.js'
 import { HistoryPanel } from '../parts/history-view.js'
 
-function BlockForm({ name, blocked }: { name: string; blocked: boolean }): VNode {
+function UnblockForm({ name }: { name: string }): VNode {
   return (
     <ActionForm class="row" url={blockUrl} then="reload">
       <Hidden name="what" value={name} />
-      {blocked && <Hidden name="remove" kind="boolean" value="true" />}
+      <Hidden name="remove" kind="boolean" value="true" />
       <ReasonField id={`why-${name}`} label={`Reason for ${name}`} />
-      <button class="btn s" type="submit" name="dryRun" value="true" data-kind="boolean">
+      <TryButton class="btn s">
         Impact
         <Of what={`of ${name}`} />
-      </button>
-      <button class={blocked ? 'btn s' : 'btn s danger'} type="submit">
-        {blocked ? 'Unblock' : 'Block'}
+      </TryButton>
+      <button class="btn s" type="submit">
+        Unblock
         <Of what={name} />
       </button>
       <FormError />
@@ -105,7 +105,11 @@ function templateRow(template: EmergencyTemplate, overlay: SeccompProfile, may: 
         <Tag text="as each profile says" shape="none" />
       ),
       may ? (
-        <BlockForm name={name} blocked={blocked} />
+        blocked ? (
+          <UnblockForm name={name} />
+        ) : (
+          <BlockForm class="row" id={`why-${name}`} what={name} />
+        )
       ) : (
         <InlineCommand text={`secco block ${name}`} />
       )
@@ -116,7 +120,7 @@ function templateRow(template: EmergencyTemplate, overlay: SeccompProfile, may: 
 function OwnBlockPanel(): VNode {
   return (
     <Panel id="h-own" title="Another call">
-      <ActionForm class="body stack" url={blockUrl} then="reload" command="block">
+      <ActionForm class="body stack" url={blockUrl} then="reload" command="block" isTried>
         <TextField
           name="what"
           label="Syscall, with + all that do the same, or some of its arguments"
@@ -126,12 +130,7 @@ function OwnBlockPanel(): VNode {
         <TextField name="reason" label="Reason" required />
         <FormError />
         <div class="row">
-          <button class="btn" type="submit" name="dryRun" value="true" data-kind="boolean">
-            Impact
-          </button>
-          <button class="btn danger" type="submit">
-            Block
-          </button>
+          <TryButton class="btn danger">Impact, then block</TryButton>
         </div>
         <FormCommand kind="block" of="block" values={{}} />
       </ActionForm>

@@ -63,6 +63,8 @@ export function ActionForm(props: {
   then: string
   /** What a person has to type or confirm first. */
   confirm?: string
+  /** It is tried first: the answer of the dry run shows the button that does it. */
+  isTried?: boolean
   class?: string
   id?: string
   label?: string
@@ -79,6 +81,7 @@ export function ActionForm(props: {
       data-url={props.url}
       data-then={props.then}
       data-confirm={props.confirm}
+      data-tried={props.isTried === true ? '' : undefined}
       data-command-form={props.command}
       aria-label={props.label}
     >
@@ -129,6 +132,15 @@ export function Choice(props: {
         ))}
       </select>
     </label>
+  )
+}
+
+/** The button that tries a change and shows whom it hits, of a form that `isTried`. */
+export function TryButton(props: { class: string; children: ComponentChildren }): VNode {
+  return (
+    <button class={props.class} type="submit" name="dryRun" value="true" data-kind="boolean">
+      {props.children}
+    </button>
   )
 }
 
