@@ -65,6 +65,7 @@ export const table = [
   ['cli/programs/satellite-options.', 'integration'],
   ['cli/programs/webhook-options.', 'integration'],
   ['cli/programs/webhook-start.', 'integration'],
+  ['cli/programs/other-user.', 'integration'],
   // A satellite that records nothing.
   ['cli/programs/node-floor.', 'integration'],
   // Recording.

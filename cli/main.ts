@@ -6,7 +6,7 @@ import { SeccoError } from '../src/lib/errors.js'
 import { version } from '../src/lib/version.js'
 import { addVerbs } from './commands/verbs.js'
 import { endWhenIdle } from './lib/end-when-idle.js'
-import { reportFailure } from './lib/failure.js'
+import { reportFailure, withCommandForRoot } from './lib/failure.js'
 import { withGivenOptions } from './lib/given-options.js'
 import { forTerminal, type Io } from './lib/io.js'
 import { readBytes } from './lib/read-input.js'
@@ -181,7 +181,8 @@ export async function run(argv: readonly string[], given: Io): Promise<number> {
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode
   } catch (error) {
-    return failed(io, error, failureCodeOf(argv, error), helpOf(program, argv))
+    const shown = withCommandForRoot(error, argv, process.getuid?.() ?? 0)
+    return failed(io, shown, failureCodeOf(argv, error), helpOf(program, argv))
   }
 }
 

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { nodeName } from '../lib/node-name.js'
 import { rootOptions } from '../lib/node-roots.js'
 import type { Logger } from '../../src/lib/log.js'
+import { ensureStateFolders, openInState } from '../lib/state.js'
 import { parseOutput } from '../lib/output-format.js'
 import { pathsOf, type VerbContext } from './context.js'
 import {
@@ -67,11 +68,11 @@ export function addUpVerb(program: Command, context: VerbContext): void {
         context.finish(cleanUp(io, { paths, pin }))
         return
       }
-      await mkdir(paths.root, { recursive: true, mode: 0o700 })
+      await ensureStateFolders(paths, [paths.root])
       // On a terminal the log would bury the messages for the user, so it goes to a file.
       const auditFile =
         options.walkThrough === true || io.isTerminal ? join(paths.root, 'secco.log') : undefined
-      const file = auditFile === undefined ? undefined : await open(auditFile, 'a', 0o600)
+      const file = auditFile === undefined ? undefined : await openInState(paths, auditFile)
       const logger = await loggerOn(file, options.output)
       const args = {
         paths,

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { SeccoError } from '../../src/lib/errors.js'
-import { createDurable } from '../../src/lib/durable-file.js'
+import { createDurable, ensureFolder, errnoOf, isDenied } from '../../src/lib/durable-file.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import {
   isAlive,
@@ -67,6 +67,61 @@ export function statePaths(
   }
 }
 
+/** Why a folder or a file cannot be made, by errno; others say it themselves. */
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'the file system is read-only',
+  EEXIST: 'a file is in its place',
+  ENOTDIR: 'a part of the path is a file',
+  EISDIR: 'a folder is in its place',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota of this user is used up'
+}
+
+/** Returns WRITE_FAILED for something below the state folder, with how to choose another one. */
+function notWritable({ root }: StatePaths, path: string, error: unknown): SeccoError {
+  const cause = error instanceof SeccoError ? error.cause : error
+  const errno = errnoOf(cause) ?? ''
+  const why = reasons[errno] ?? (cause instanceof Error ? cause.message : String(cause))
+  const what =
+    path === root
+      ? `cannot use the state folder ${root}`
+      : `cannot write ${path} of the state folder ${root}`
+  const code = reasons[errno] === undefined ? '' : ` (${errno})`
+  return new SeccoError('WRITE_FAILED', `${what}: ${why}${code}`, {
+    cause,
+    hint: 'choose a folder that this user can write, with --state DIR'
+  })
+}
+
+/** Returns FORBIDDEN for a state folder of another user. The command line adds the command for root. */
+const notReadable = ({ root }: StatePaths, cause: unknown): SeccoError =>
+  new SeccoError('FORBIDDEN', `the state folder ${root} belongs to another user`, { cause })
+
+/** Creates folders of the state folder, for its user alone. @throws SeccoError WRITE_FAILED that names the folder */
+export async function ensureStateFolders(
+  paths: StatePaths,
+  folders: readonly string[]
+): Promise<void> {
+  for (const folder of folders) {
+    try {
+      await ensureFolder(folder, 0o700)
+    } catch (error) {
+      throw notWritable(paths, folder, error)
+    }
+  }
+}
+
+/** Opens a file of the state folder at its end, for its user alone. @throws SeccoError WRITE_FAILED that names the file */
+export async function openInState(paths: StatePaths, path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'a', 0o600)
+  } catch (error) {
+    throw notWritable(paths, path, error)
+  }
+}
+
 /** Addresses and process id of the running programs. */
 export interface Addresses {
   pid: number
@@ -102,6 +157,7 @@ export async function readAddresses(paths: StatePaths): Promise<ApiAccess> {
   try {
     addresses = await writtenAddresses(paths)
   } catch (cause) {
+    if (isDenied(cause)) throw notReadable(paths, cause)
     throw new SeccoError('UNAVAILABLE', `no hub runs on the state folder ${paths.root}`, {
       hint,
       cause
@@ -116,7 +172,10 @@ export async function readAddresses(paths: StatePaths): Promise<ApiAccess> {
       }
     )
   }
-  const token = await readFile(paths.uiToken, 'utf8').catch(() => '')
+  const token = await readFile(paths.uiToken, 'utf8').catch((cause: unknown) => {
+    if (isDenied(cause)) throw notReadable(paths, cause)
+    return ''
+  })
   return { ...addresses, token: token.trim() }
 }
 

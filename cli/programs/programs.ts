@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { Registry } from 'prom-client'
 import type { HubTrustOptions } from '../../webhook/cluster/access/hub-trust.js'
 import { watchMetrics } from '../../webhook/cluster/watch/watch-metrics.js'
@@ -19,7 +19,7 @@ import type { Rights } from '../../webhook/access/rights.js'
 import { pluralOf } from '../../src/store/directory-layout.js'
 import { openCertificates } from './open-certificates.js'
 import { type KubeconfigOptions, loadKubeconfig, openStore } from '../lib/open-store.js'
-import { ensureUiToken, type StatePaths } from '../lib/state.js'
+import { ensureStateFolders, ensureUiToken, type StatePaths } from '../lib/state.js'
 
 export interface WebhookArgs {
   paths: StatePaths
@@ -147,7 +147,7 @@ async function startProgram(
 ): Promise<() => Promise<void>> {
   const { kubeconfig } = args
   const roles = parseRoles(args.roles, kubeconfig !== undefined)
-  await mkdir(args.paths.objects, { recursive: true, mode: 0o700 })
+  await ensureStateFolders(args.paths, [args.paths.objects])
   const registry = new Registry()
   const onWatch = watchMetrics(registry, logger.child({ component: 'webhook' }))
   const store = await openStore(args.paths.objects, kubeconfig, {

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import type { Pinning } from '../../native/types.js'
 import type { Floor } from '../../satellite/revisions/floors.js'
 import type { HealthServer } from '../../satellite/health-server.js'
@@ -9,7 +8,7 @@ import { startUplink, type Uplink } from '../../satellite/uplink/uplink.js'
 import type { NodeStatus } from '../../src/api/gen/hub.js'
 import type { Logger } from '../../src/lib/log.js'
 import { writeNodeRoots } from '../lib/node-roots.js'
-import { ensureSocketPath, type StatePaths } from '../lib/state.js'
+import { ensureSocketPath, ensureStateFolders, type StatePaths } from '../lib/state.js'
 import { certificateCredentials, tokenCredentials } from './node-credentials.js'
 
 export interface NodeOptions {
@@ -54,7 +53,7 @@ export interface RunningNode {
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { paths, hub, node, logger } = options
   ensureSocketPath(paths)
-  await mkdir(paths.spool, { recursive: true, mode: 0o700 })
+  await ensureStateFolders(paths, [paths.spool])
   keepClock(paths.clock, logger)
   const { seccompRoot, runcRoots, rootOptions = '' } = options
   await writeNodeRoots(paths, { seccompRoot, runcRoots, options: rootOptions })

@@ -22,6 +22,7 @@ import {
   type Addresses,
   ensureRunnable,
   ensureSocketPath,
+  ensureStateFolders,
   ensureUiToken,
   type StatePaths
 } from '../lib/state.js'
@@ -99,9 +100,8 @@ function endingOf(args: UpArgs, satellite: RunningNode, logger: Logger): Closer 
 
 async function startAll(args: UpArgs, logger: Logger, closers: Closer[]): Promise<Running> {
   const { paths } = args
-  for (const folder of [paths.root, paths.objects, paths.revisions, paths.spool]) {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-  }
+  const { root, objects, revisions, spool } = paths
+  await ensureStateFolders(paths, [root, objects, revisions, spool])
   const store = await openDirectoryStore(paths.objects)
   closers.push(() => store.close())
   const listen = parseAddress(args.listen, '--listen')

@@ -5,6 +5,7 @@ import { launchCommand } from '../../native/launcher.js'
 import { openRecorder } from '../../native/recorder.js'
 import type { Recorder, Slot } from '../../native/types.js'
 import type { Observation } from '../../src/api/gen/hub.js'
+import { isDenied } from '../../src/lib/durable-file.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import { isPidAlive } from '../../src/lib/process-identity.js'
@@ -187,6 +188,20 @@ export function resolveContainer(containers: readonly Container[], word: string)
   return only
 }
 
+/**
+ * Rejects a user who may not trace where a container was not found: this user may not read the states of the runtimes
+ * either, and the container may run. @throws SeccoError FORBIDDEN
+ */
+function ensureMayTrace(word: string, btf: string | undefined): void {
+  try {
+    openForTrace(btf).stop()
+  } catch (cause) {
+    if (!isDenied(cause)) return
+    const message = `${JSON.stringify(word)}: only root can see the containers of this machine, and trace them`
+    throw new SeccoError('FORBIDDEN', message, { cause })
+  }
+}
+
 interface ContainerTraceOptions {
   word: string
   wait: boolean
@@ -204,7 +219,7 @@ interface ContainerTraceOptions {
 
 /**
  * Traces one container until it ends or `signal` aborts. The caller closes the registry.
- * @throws SeccoError TRACING_UNAVAILABLE, CONTAINER_NOT_FOUND, CONTAINER_AMBIGUOUS
+ * @throws SeccoError TRACING_UNAVAILABLE, CONTAINER_NOT_FOUND, CONTAINER_AMBIGUOUS, FORBIDDEN
  */
 export async function traceContainer(options: ContainerTraceOptions): Promise<TraceReport> {
   const { word, registry, signal } = options
@@ -213,6 +228,7 @@ export async function traceContainer(options: ContainerTraceOptions): Promise<Tr
     registry.all().filter(({ pid }) => pid > 0),
     word
   )
+  if (running.length === 0) ensureMayTrace(word, options.btf)
   const target =
     options.wait && running.length === 0 ? undefined : resolveContainer(registry.all(), word)
   const recorder = openForTrace(options.btf)

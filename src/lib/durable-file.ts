@@ -30,13 +30,29 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined
 }
 
+/** EACCES and EPERM (errno(3)): this user may not make the system call. Node.js has names, the addon numbers. */
+const deniedNames: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM'])
+const deniedNumbers: ReadonlySet<unknown> = new Set([13, 1])
+
+/** Returns whether an error comes from a system call that this user may not make: its own, or one of its causes. */
+export function isDenied(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code, errno } = error as { code?: unknown; errno?: unknown }
+  return deniedNames.has(code) || deniedNumbers.has(errno) || isDenied(error.cause)
+}
+
 /** Content is what a file is to have; a large one comes in parts, so that nothing waits until all of it is made. */
 export type Content = string | Uint8Array | AsyncIterable<string>
+
+/** The next step where this user may not write: more free space, or another attempt, would not help. */
+export const writeDeniedHint =
+  'run it as the user whom the named folder belongs to, or as root; or give this user permission to write there'
 
 /** WRITE_FAILED that names the path and the errno. */
 export function writeFailed(path: string, error: unknown): SeccoError {
   const what = error instanceof Error ? error.message : String(error)
-  return new SeccoError('WRITE_FAILED', `cannot write ${path}: ${what}`, { cause: error })
+  const hint = isDenied(error) ? { hint: writeDeniedHint } : {}
+  return new SeccoError('WRITE_FAILED', `cannot write ${path}: ${what}`, { cause: error, ...hint })
 }
 
 /** Makes the names in a folder durable (fsync(2): the file's fsync does not cover its entry). */
