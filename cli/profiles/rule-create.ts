@@ -2,6 +2,7 @@ import { apiVersion, rootNamespace } from '../../src/api/names.js'
 import type { Mode, SeccompRule, WhenNotReady } from '../../src/api/seccomp-rule.js'
 import { validateObject } from '../../src/api/validate.js'
 import { SeccoError } from '../../src/lib/errors.js'
+import { ruleExists } from '../../src/rules/rule.js'
 import { quoted } from '../../src/lib/shell-word.js'
 import type { Store } from '../../src/store/store.js'
 import type { Io } from '../lib/io.js'
@@ -63,12 +64,8 @@ function ruleOf(args: RuleCreateArgs): SeccompRule {
 export async function createRule(io: Io, store: Store, args: RuleCreateArgs): Promise<number> {
   const { name, namespace, dryRun, output } = args
   const rule = ruleOf(args)
-  if ((await store.get('SeccompRule', { namespace, name })) !== undefined) {
-    const see = `secco get rules ${quoted(name)} -n ${quoted(namespace)} -o yaml`
-    throw new SeccoError('CONFLICT', `rule ${namespace}/${name} exists already`, {
-      hint: `choose another name, or see what it does: ${see}`
-    })
-  }
+  const ref = { namespace, name }
+  if ((await store.get('SeccompRule', ref)) !== undefined) throw ruleExists(ref)
   await checkRule(store, rule, args.force)
   if (!dryRun) await store.apply('SeccompRule', rule)
   if (output === 'table') {

@@ -1,8 +1,18 @@
 import type { Mode, SeccompRule, WhenNotReady } from '../api/seccomp-rule.js'
 import { rootNamespace } from '../api/names.js'
+import { SeccoError } from '../lib/errors.js'
+import { quoted } from '../lib/shell-word.js'
 import { compileContainers } from './glob.js'
 import { compileImages, type ImageMatcher, type ImageRef } from './image.js'
 import { type CompiledSelector, compileSelector, type Labels, selectorMatches } from './selector.js'
+
+/** Returns CONFLICT for a rule that should be new and is there: nobody meant to change it. */
+export function ruleExists({ namespace, name }: { namespace: string; name: string }): SeccoError {
+  const see = `secco get rules ${quoted(name)} -n ${quoted(namespace)} -o yaml`
+  return new SeccoError('CONFLICT', `rule ${namespace}/${name} exists already`, {
+    hint: `choose another name, or see what it does: ${see}`
+  })
+}
 
 /** A compiled SeccompRule, ready for matching. */
 export interface CompiledRule {

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core'
 import { t, test } from 'tap'
+import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { until } from '../helpers/until.js'
 import { logIn, picture } from './rig.js'
 import { serve, withBrowser } from './serve.js'
@@ -64,5 +65,52 @@ test('a command beside a form follows what is entered there', async (t) => {
     t.equal(await required.count(), 1, 'audit needs one')
     t.equal(await profile.getAttribute('placeholder'), 'name of the profile')
     t.same(complaints, [])
+  })
+})
+
+test('the form of a new rule does not replace a rule that exists', async (t) => {
+  const rig = await serve(town)
+  t.teardown(() => rig.app.close())
+  /** The labels by which a rule picks pods; undefined where there is no such rule. */
+  const labelsOf = async (name: string) => {
+    const { spec } = (await rig.get(`/api/v1/rules/shop/${name}`)).json<Partial<SeccompRule>>()
+    return spec && (spec.podSelector?.matchLabels ?? {})
+  }
+  await withBrowser(async (browser) => {
+    const { page } = await logIn(browser, rig.link())
+    const form = page.locator('form[data-rule]')
+    const enter = async (address: string, name: string, labels: string) => {
+      await page.goto(`${rig.origin}${address}`)
+      await form.locator('[name=namespace]').fill('shop')
+      await form.locator('[name=name]').fill(name)
+      await form.locator('[name=labels]').fill(labels)
+    }
+    const press = () => page.getByRole('button', { name: 'Save the rule' }).click()
+    /** The form leaves for the list when the rule is saved. */
+    const saved = () => Promise.all([page.waitForEvent('load'), press()])
+    const has = (name: string, app: string) =>
+      until(`${name}: ${app}`, async () => (await labelsOf(name))?.['app'] === app || undefined, {
+        timeoutMs: waitMs
+      })
+    for (const name of ['one', 'two']) {
+      await enter('/rules', name, `app=${name}`)
+      await saved()
+      await has(name, name)
+    }
+    // A rule that is saved under another name is a new one, too.
+    for (const address of ['/rules', '/rules?change=shop/two']) {
+      await enter(address, 'one', 'app=other')
+      await press()
+      const error = form.locator('.form-error')
+      await until(
+        'the answer',
+        async () => /exists already/.test(await error.innerText()) || undefined,
+        { timeoutMs: waitMs }
+      )
+      t.same(await labelsOf('one'), { app: 'one' }, address)
+    }
+    await enter('/rules?change=shop/one', 'one', 'app=changed')
+    await saved()
+    await has('one', 'changed')
   })
 })

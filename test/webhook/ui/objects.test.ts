@@ -86,7 +86,20 @@ test('profiles and rules: written, extended, imported, exported, compared, tried
     400
   )
   t.match((await get('/api/v1/rules/secco-system/web')).json(), { spec })
+  const other = { mode: 'learn', podSelector: { matchLabels: { app: 'other' } } }
+  const again = await send('PUT', '/api/v1/rules/secco-system/web', { spec: other, create: true })
+  t.equal(again.statusCode, 409, 'the form of a new rule does not replace one')
+  t.match(again.json(), {
+    ...{ code: 'CONFLICT', message: 'rule secco-system/web exists already' },
+    hint: /choose another name, .*: secco get rules web -n secco-system -o yaml$/
+  })
+  t.match((await get('/api/v1/rules/secco-system/web')).json(), { spec })
+  const fresh = await send('PUT', '/api/v1/rules/secco-system/fresh', { spec, create: true })
+  t.equal(fresh.statusCode, 200)
+  await send('DELETE', '/api/v1/rules/secco-system/fresh')
+  t.match((await get('/rules')).body, /<form [^>]*data-rule data-url/)
   const form = (await get('/rules?change=secco-system/web')).body
+  t.match(form, /<form [^>]*data-rule="secco-system\/web"/)
   t.match(form, /Change web[^]*value="app=web"[^]*<option selected>learn/, 'with what it says now')
   const odd = {
     mode: 'learn',

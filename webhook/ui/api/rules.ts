@@ -7,6 +7,7 @@ import { mustNotBeginToEnforce, withRule } from '../../../src/confinement/start-
 import { refOfKey } from '../../../src/rules/profile-state.js'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { limits } from '../../../src/api/limits.js'
+import { ruleExists } from '../../../src/rules/rule.js'
 import { derivedOf } from '../model/derived.js'
 import { checkedPods, checkedRunningPod } from '../model/checked-pods.js'
 import { AnyObject, Force, listOf, reading, refOf, type Route, writing } from '../model/route.js'
@@ -40,10 +41,21 @@ export const ruleRoutes: readonly Route[] = [
     needs: { verb: 'update', resource: 'seccomprules' },
     cli: 'secco rule apply -f FILE',
     pages: ['/rules'],
-    body: Type.Object({ spec: SeccompRuleSpec, force: Force }, { additionalProperties: false }),
+    body: Type.Object(
+      {
+        spec: SeccompRuleSpec,
+        force: Force,
+        create: Type.Optional(
+          Type.Boolean({ description: 'make a new rule, and reject one that exists' })
+        )
+      },
+      { additionalProperties: false }
+    ),
     response: Done,
-    async handle(call, { spec, force }) {
+    async handle(call, { spec, force, create }) {
       const ref = refOf(call)
+      const isKnown = create === true && (await call.ui.store.get('SeccompRule', ref)) !== undefined
+      if (isKnown) throw ruleExists(ref)
       const rule = { apiVersion, kind: 'SeccompRule', metadata: ref, spec } as const
       const { store, sources } = call.ui
       const key = profileOfRule(rule)

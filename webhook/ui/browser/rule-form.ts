@@ -54,7 +54,7 @@ function namespaceSelector(text: string): Selector | undefined {
 }
 
 /** Returns the rule of a form, and its address. */
-function ruleOf(form: HTMLFormElement): { url: string; spec: unknown } {
+function ruleOf(form: HTMLFormElement): { url: string; spec: unknown; create: boolean } {
   const data = new FormData(form)
   const text = (name: string) => {
     const value = data.get(name)
@@ -78,14 +78,16 @@ function ruleOf(form: HTMLFormElement): { url: string; spec: unknown } {
       ? {}
       : { profile: second === undefined ? { name: first } : { namespace: first, name: second } })
   }
-  const url = `${form.dataset['url'] ?? ''}/${encodeURIComponent(text('namespace'))}/${encodeURIComponent(text('name'))}`
-  return { url, spec }
+  const [namespace, name] = [text('namespace'), text('name')]
+  const url = `${form.dataset['url'] ?? ''}/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`
+  // The rule of the form is replaced; any other one is nobody's intention.
+  return { url, spec, create: form.dataset['rule'] !== `${namespace}/${name}` }
 }
 
 async function saveRule(form: HTMLFormElement): Promise<void> {
-  const { url, spec } = ruleOf(form)
+  const { url, spec, create } = ruleOf(form)
   const isForced = new FormData(form).get('force') === 'true'
-  const answer = await ask('PUT', url, { spec, ...(isForced ? { force: true } : {}) })
+  const answer = await ask('PUT', url, { spec, create, ...(isForced ? { force: true } : {}) })
   const here = standing(form)
   const error = here.querySelector('.form-error')
   if (answer.ok) {

@@ -103,6 +103,8 @@ export function RuleForm(props: {
       <input type="text" name={name} value={fields[name]} {...more} />
     </label>
   )
+  // What is saved under another name would be a new rule.
+  const changed = rule === undefined ? '' : `${rule.namespace}/${rule.name}`
   const title = rule === undefined ? 'New rule' : `Change ${rule.name}`
   return (
     <section class="panel" id="new" aria-labelledby="h-new">
@@ -110,7 +112,7 @@ export function RuleForm(props: {
         <h2 id="h-new">{title}</h2>
         <p>labels pick pods; the first rule per container wins</p>
       </header>
-      <form class="body stack" data-rule data-url="/api/v1/rules">
+      <form class="body stack" data-rule={changed} data-url="/api/v1/rules">
         <div class="fields">
           {text('namespace', 'Namespace', { required: true, maxlength: 63 })}
           {text('name', 'Name', { required: true, maxlength: 253, placeholder: 'web' })}
