@@ -37,6 +37,16 @@ export const conditionReasons: readonly ConditionReason[] = [
     kind: 'SeccompProfile',
     type: 'Ready',
     status: 'False',
+    reason: 'AllowsByDefault',
+    meaning:
+      'the profile, or one that it extends, allows or only logs what no rule names (`spec.seccomp.defaultAction`), so it would deny ' +
+      'no more than RuntimeDefault; new pods get the content approved before, or what `whenNotReady` says',
+    next: 'set spec.seccomp.defaultAction to SCMP_ACT_ERRNO, and allow the syscalls by name'
+  },
+  {
+    kind: 'SeccompProfile',
+    type: 'Ready',
+    status: 'False',
     reason: 'ApprovalInvalid',
     meaning:
       'spec.approval does not match the content of the spec; the content approved before stays in use',

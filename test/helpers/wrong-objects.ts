@@ -209,6 +209,11 @@ export const markedObjects: [what: string, document: string, condition: RegExp][
     /Ready False RenderFailed .*read is denied here and allowed by syscalls\[0\]: remove one/
   ],
   [
+    'a default action that allows',
+    profile('open', { seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [] } }),
+    /Ready False AllowsByDefault .*spec\.seccomp\.defaultAction: SCMP_ACT_ALLOW\): set it to SCMP_ACT_ERRNO/
+  ],
+  [
     'extends a profile that does not exist',
     profile('orphan', { extends: ['nobody'], ...seccomp([allow('read')]) }),
     /Ready False RenderFailed .*nobody/

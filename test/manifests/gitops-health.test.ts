@@ -5,6 +5,7 @@ import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import type { SeccompRule } from '../../src/api/seccomp-rule.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { ProfileState } from '../../src/rules/profile-state.js'
+import { openDefaultField } from '../../src/seccomp/render/open-default.js'
 import { withoutReady } from '../../cli/install/unknown-ready.js'
 import { withRuleConditions } from '../../webhook/cluster/rule-status.js'
 import type { Readiness } from '../../webhook/hub/nodes/readiness.js'
@@ -25,6 +26,7 @@ const later = (one: SeccompProfile): SeccompProfile => ({
   metadata: { ...one.metadata, generation: 4 }
 })
 const error = new SeccoError('INVALID_DOCUMENT', 'spec.seccomp: "\u0007wrong"')
+const open = new SeccoError('INVALID_DOCUMENT', 'it allows all', { field: openDefaultField })
 const stale = new SeccoError('APPROVAL_INVALID', 'olga approved something else')
 const full = { node: 'node-b', code: 'WRITE_FAILED', message: 'no space left' }
 
@@ -71,6 +73,7 @@ const profiles: [what: string, object: SeccompProfile, argo: string, flux: strin
     'Suspended',
     'InProgress'
   ],
+  ['allows what no rule names', outcome({ state: 'failed', error: open }), 'Degraded', 'Failed'],
   ['cannot be rendered', outcome({ state: 'failed', error }), 'Degraded', 'Failed'],
   ['no nodes', rendered({ ready: 0, total: 0 }), 'Progressing', 'InProgress'],
   ['a node lacks it', rendered({ ready: 1, waiting: ['node-b'] }), 'Progressing', 'InProgress'],

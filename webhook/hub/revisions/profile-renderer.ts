@@ -4,6 +4,7 @@ import { digestOf } from '../../../src/lib/digest.js'
 import { type SeccoError, toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import type { Resolve } from '../../../src/seccomp/render/approved.js'
+import { mustDenyByDefault } from '../../../src/seccomp/render/open-default.js'
 import type { Rendering, RenderOptions } from '../../../src/seccomp/render/render-types.js'
 import { blockDigest, emergencyOf } from '../../../src/seccomp/render/emergency.js'
 import { withoutBlocked } from '../../../src/seccomp/render/without-blocked.js'
@@ -84,12 +85,14 @@ export class ProfileRenderer {
     const isAlone = (one.profile.spec.extends ?? []).length === 0
     const key = `${isAlone ? 0 : context.epoch} ${context.text} ${one.renderingInput}`
     if (last?.key === key) return last
-    // Epochs are of this process, and what others add to a profile is not in its key.
-    const known = isAlone ? await this.#kept(key) : undefined
-    if (known !== undefined) return { key, ...known }
+    const resolve = resolveIn(context, this.#options.resolve)
     try {
+      // First, because an earlier version may have rendered such a profile.
+      mustDenyByDefault(one.profile, resolve)
+      // Epochs are of this process, and what others add to a profile is not in its key.
+      const known = isAlone ? await this.#kept(key) : undefined
+      if (known !== undefined) return { key, ...known }
       const { render, files, passSets } = this.#options
-      const resolve = resolveIn(context, this.#options.resolve)
       const profile = withoutEvidence(one.profile)
       const enforce = render(profile, { ...context.fleet, mode: 'enforce', resolve })
       const audit = render(profile, { ...context.fleet, mode: 'audit', resolve })

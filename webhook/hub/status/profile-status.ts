@@ -8,6 +8,7 @@ import type {
 import type { SeccoError } from '../../../src/lib/errors.js'
 import { sameJson } from '../../../src/lib/same-json.js'
 import { recordedApprovals } from '../../../src/seccomp/policy/approval.js'
+import { openDefaultField } from '../../../src/seccomp/render/open-default.js'
 import { setCondition } from './conditions.js'
 import { readyCondition, type Readiness, withoutStarting } from '../nodes/readiness.js'
 import { revisionsAfter } from './status-revisions.js'
@@ -53,8 +54,9 @@ function conditionOf(
   if (outcome.state === 'rendered') return readyCondition(outcome.readiness, generation)
   const base = { type: 'Ready', status: 'False' as const, observedGeneration: generation }
   if (outcome.state === 'failed') {
-    const { code, message } = outcome.error
+    const { code, message, field } = outcome.error
     const failed = { ...base, message: `${message} (${code})` }
+    if (field === openDefaultField) return { ...failed, reason: 'AllowsByDefault' }
     return code === 'APPROVAL_INVALID'
       ? { ...failed, reason: 'ApprovalInvalid' }
       : { ...failed, reason: 'RenderFailed' }
