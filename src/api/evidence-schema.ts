@@ -3,6 +3,10 @@ import { limits } from './limits.js'
 
 const closed = { additionalProperties: false } as const
 
+/** Returns the schema of a value that an argument is compared with. */
+export const operand = (description: string) =>
+  Type.Integer({ minimum: 0, maximum: limits.argument, description })
+
 const namesOf = (abi: string) =>
   Type.Optional(
     Type.Array(Type.String({ pattern: '^[a-z0-9_]{1,64}$' }), {

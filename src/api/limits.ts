@@ -27,6 +27,8 @@ export const limits = {
   documents: 1000,
   /** Rules of one profile (the schema of SeccompProfile). */
   rules: 1024,
+  /** The value of a condition on an argument: JavaScript holds no larger whole number exactly. */
+  argument: Number.MAX_SAFE_INTEGER,
   /** Names of one rule: no table has that many. */
   names: 4096,
   /** Files of one folder. */
@@ -36,3 +38,8 @@ export const limits = {
   /** Levels of base profiles; what the operator accepts. */
   bases: 15
 } as const
+
+/** What to write in the place of a condition's value that is too large: it is that of a negative number, as -1. */
+export const largerArgument =
+  `at most ${limits.argument} (2^53 − 1) can be compared; to match -1, compare the low 32 bits: ` +
+  'op SCMP_CMP_MASKED_EQ, value 4294967295, valueTwo 4294967295'

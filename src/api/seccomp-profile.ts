@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { limits } from './limits.js'
-import { FirstUse, InstanceEvidence, LearnedArgument, setOf } from './evidence-schema.js'
+import { FirstUse, InstanceEvidence, LearnedArgument, operand, setOf } from './evidence-schema.js'
 import { Approval, Learn, ParentRef, Promote, SpecApproval } from './learning-schema.js'
 import { Ladder, LadderStep, Mute } from './ladder.js'
 import { apiVersion, namePattern, namespacePattern } from './names.js'
@@ -17,10 +17,10 @@ export type SeccompAction = (typeof seccompActions)[number]
 export const SeccompArg = Type.Object(
   {
     index: Type.Integer({ minimum: 0, maximum: 5, description: 'which argument, from 0' }),
-    value: Type.Integer({ minimum: 0, description: 'value to compare with (unsigned)' }),
-    valueTwo: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'second value, for MASKED_EQ' })
+    value: operand(
+      'value to compare with (unsigned); to match -1, compare the low 32 bits: MASKED_EQ with 4294967295 in both values'
     ),
+    valueTwo: Type.Optional(operand('second value, for MASKED_EQ')),
     op: Type.Enum([...seccompOperators], {
       description: 'how to compare; MASKED_EQ: (argument & value) == valueTwo'
     })

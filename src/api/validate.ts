@@ -2,6 +2,7 @@ import type { TLocalizedValidationError } from 'typebox/error'
 import { Errors } from 'typebox/value'
 import { SeccoError } from '../lib/errors.js'
 import { isSeccompProfile, isSeccompRule } from './gen/checks.js'
+import { largerArgument, limits } from './limits.js'
 import { knownPart } from './known-part.js'
 import type { AnyObject, Kind } from './objects.js'
 import { describeMisleading, misleadingRules } from './misleading-rules.js'
@@ -99,6 +100,12 @@ function placeOf(keys: readonly (string | number)[]): string {
   }, '')
 }
 
+/** Returns what is wrong with a number that JavaScript cannot hold exactly. */
+function tooLarge(keys: readonly (string | number)[]): string {
+  const isOfArgument = /\.args\[\d+\]\.value(Two)?$/.test(placeOf(keys))
+  return isOfArgument ? largerArgument : `must be at most ${limits.argument}`
+}
+
 /**
  * Rejects own `__proto__` keys, too deep nesting and numbers that JavaScript cannot hold exactly.
  * @param keys where the value is; made to a text for an error alone, for a hub checks thousands of objects at its start
@@ -107,7 +114,7 @@ function checkShape(value: unknown, where: string, keys: (string | number)[] = [
   if (keys.length > maxDepth)
     throw invalidDocument(where, placeOf(keys), `is nested deeper than ${maxDepth} levels`)
   if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
-    throw invalidDocument(where, placeOf(keys), `must be at most ${Number.MAX_SAFE_INTEGER}`)
+    throw invalidDocument(where, placeOf(keys), tooLarge(keys))
   if (typeof value !== 'object' || value === null) return
   const members = Array.isArray(value) ? value.entries() : Object.entries(value)
   for (const [key, member] of members) {

@@ -9,7 +9,7 @@ import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 import { isMapping, list, mapping, oneOf, onlyKeys, type Mapping, type Place } from './fields.js'
 import { invalidField, shown, text, under, whole } from './fields.js'
 import { foreignArchitecture } from './foreign-names.js'
-import { limits } from '../../api/limits.js'
+import { largerArgument, limits } from '../../api/limits.js'
 import { type Lose, listed } from './loss.js'
 
 /** ENOSYS: what TRACE without a tracer and NOTIFY without a listener answer (seccomp(2)). */
@@ -62,8 +62,12 @@ function readArg(value: unknown, place: Place): SeccompArg {
   const arg = mapping(value, place)
   onlyKeys(arg, place, ['index', 'value', 'valueTwo', 'op'])
   const op = oneOf(arg['op'], under(place, 'op'), seccompOperators)
-  const number = (key: string) =>
-    whole(arg[key] ?? 0, under(place, key), 0, Number.MAX_SAFE_INTEGER)
+  const number = (key: string) => {
+    const given = arg[key] ?? 0
+    if (typeof given === 'number' && given > limits.argument)
+      throw invalidField(under(place, key), largerArgument)
+    return whole(given, under(place, key), 0, limits.argument)
+  }
   const two = number('valueTwo')
   return {
     index: whole(arg['index'], under(place, 'index'), 0, 5),

@@ -1,4 +1,5 @@
 import { apiVersion, rootNamespace } from '../../api/names.js'
+import { limits } from '../../api/limits.js'
 import type { SeccompArg, SeccompProfile, SeccompSyscall } from '../../api/seccomp-profile.js'
 import { SeccoError } from '../../lib/errors.js'
 import { decided } from '../policy/approval.js'
@@ -30,6 +31,11 @@ function numberOf(text: string, whole: string): number {
     addressFamilies[text.toUpperCase()] ??
     (/^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN)
   if (Number.isSafeInteger(value)) return value
+  if (value > limits.argument) {
+    const message = `${text} is larger than ${limits.argument} (2^53 − 1), the largest value that can be compared`
+    const low = whole.replaceAll(`=${text}`, '&0xffffffff').replaceAll(`&${text}`, '&0xffffffff')
+    throw wrong(whole, message, `to block -1, compare the low 32 bits: ${low}`)
+  }
   throw wrong(whole, `${JSON.stringify(text)} is not a number or a known name (AF_ALG, …)`)
 }
 

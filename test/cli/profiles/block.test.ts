@@ -85,6 +85,10 @@ test('secco block', { timeout: 600_000 }, async (t) => {
   for (const [what, says] of [
     ['nonsense', /neither a template nor a known syscall/],
     ['socket:domain=AF_NOTHING', /is not a number or a known name/],
+    [
+      'socket:0=38,1=18446744073709551615',
+      /is larger than 9007199254740991 .*\n {2}next: to block -1, .*: socket:0=38,1&0xffffffff\n/
+    ],
     ['socket:0=1,0=2', /two conditions on one argument/]
   ] as const) {
     t.match(await secco('block', what), { code: 1, stderr: says }, what)
