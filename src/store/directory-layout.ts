@@ -48,11 +48,21 @@ export function checkNamespace(namespace: string): void {
 /** Checks that both parts are safe path segments. @throws SeccoError INVALID_NAME */
 export function checkRef(ref: ObjectRef): void {
   checkNamespace(ref.namespace)
-  if (!isObjectName(ref.name)) {
-    throw new SeccoError('INVALID_NAME', `name ${JSON.stringify(ref.name)} is not a valid name`, {
-      field: 'metadata.name'
+  const { name } = ref
+  if (isObjectName(name)) return
+  const field = 'metadata.name'
+  if (name.length <= longestName) {
+    throw new SeccoError('INVALID_NAME', `name ${JSON.stringify(name)} is not a valid name`, {
+      field
     })
   }
+  const message =
+    `name ${JSON.stringify(`${name.slice(0, 40)}…`)} has ${name.length} characters, and a state folder takes ` +
+    `at most ${longestName}: the name with ${extension} is that of a file, which has at most 255`
+  throw new SeccoError('INVALID_NAME', message, {
+    field,
+    hint: `choose a name of at most ${longestName} characters`
+  })
 }
 
 export function kindFolder(root: string, kind: Kind, namespace: string): string {
