@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
 import type { Kind } from '../../src/api/objects.js'
+import type { Store } from '../../src/store/store.js'
 import { parseRef } from '../lib/object-ref.js'
 import { type VerbContext, withStore } from './context.js'
 import { withChanges } from './who-acts.js'
@@ -15,6 +16,14 @@ const listOf = (text: string | undefined): string[] =>
 export const forceHelp =
   'also where a start that was not recorded, or is denied, is enforced at once'
 
+/** Reads --reason. @throws SeccoError INVALID_ARGUMENT for the ellipsis of an example, which would be kept for good */
+export function reasonOf(text: string): string {
+  if (text.trim() !== '…' && text.trim() !== '...') return text
+  throw new SeccoError('INVALID_ARGUMENT', `--reason ${text}: is no reason`, {
+    hint: 'say why in your own words: it is kept with the decision'
+  })
+}
+
 /** Adds `secco profile call NAME --allow A --deny B`, which does the same as a click in the grid of a page. */
 export function addCallVerb(profile: Command, context: VerbContext): void {
   profile
@@ -22,8 +31,11 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
     .description('allow or deny single syscalls, whatever was observed')
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
     .option('--allow <calls>', 'allow these syscalls, comma-separated')
-    .option('--deny <calls>', 'deny these syscalls, comma-separated; one that was observed counts as decided')
-    .requiredOption('--reason <text>', 'record this reason with the decision')
+    .option(
+      '--deny <calls>',
+      'deny these syscalls, comma-separated; one that was observed counts as decided'
+    )
+    .requiredOption('--reason <text>', 'record this reason with the decision', reasonOf)
     .option('--force', forceHelp)
     .action(
       async (
@@ -64,6 +76,29 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
     )
 }
 
+/**
+ * Rejects a parent that does not exist: the profile could not be rendered. Whoever may not read it is not asked.
+ * @throws SeccoError NOT_FOUND
+ */
+async function mustExist(store: Store, parents: readonly string[], namespace: string) {
+  const { builtinProfile } = await import('../../src/seccomp/render/builtin.js')
+  const { extendsRef } = await import('../../src/seccomp/render/approved.js')
+  for (const parent of parents) {
+    const ref = extendsRef(parent, namespace)
+    if (builtinProfile(ref.namespace, ref.name) !== undefined) continue
+    try {
+      if ((await store.get('SeccompProfile', ref)) !== undefined) continue
+    } catch (error) {
+      if (error instanceof SeccoError && error.code === 'FORBIDDEN') continue
+      throw error
+    }
+    const message = `--add ${parent}: there is no profile ${ref.namespace}/${ref.name}`
+    throw new SeccoError('NOT_FOUND', message, {
+      hint: 'secco get profiles -A lists what can be extended, with --builtin what ships with Secco'
+    })
+  }
+}
+
 /** Adds `secco profile extend NAME --add PARENT`. */
 export function addExtendVerb(profile: Command, context: VerbContext): void {
   profile
@@ -87,6 +122,7 @@ export function addExtendVerb(profile: Command, context: VerbContext): void {
         const [add, remove] = [listOf(options.add), listOf(options.remove)]
         await withChanges(command, context, async (store, by) => {
           const who = { by, at: context.now().toISOString() }
+          await mustExist(store, add, ref.namespace)
           const checkStart = await startCheck(store, ref.namespace, { force: options.force })
           const after = await store.update('SeccompProfile', ref, (profile) => {
             const changed = withParents(profile, add, remove, who)

@@ -127,19 +127,24 @@ function addMigrate(program: Command, context: VerbContext): void {
         'a person has to change on stderr. Nothing changes without --write. Exit code 0: nothing to do; ' +
         '1: something would change, or a person has to change it; 2: a file could not be read'
     )
-    .requiredOption(
+    .option(
       '-f, --file <path>',
       'read this YAML or JSON file, or a folder of them; repeatable',
       collect
     )
-    .argument('[paths...]', 'more files or folders')
+    .argument('[paths...]', 'files or folders, as with -f')
     .option('--write', 'change the files (each completely or not at all)')
     .option('-o, --output <format>', 'print as diff or json', 'diff')
     .action(
-      async (paths: string[], options: { file: string[]; write?: boolean; output: string }) => {
+      async (paths: string[], options: { file?: string[]; write?: boolean; output: string }) => {
         const { migrateFiles } = await import('../profiles/migrate.js')
         const write = options.write === true
-        const files = [...options.file, ...paths]
+        const files = [...(options.file ?? []), ...paths]
+        if (files.length === 0) {
+          throw new SeccoError('INVALID_ARGUMENT', 'nothing to read: no file or folder is named', {
+            hint: 'secco migrate FILE'
+          })
+        }
         if (write && files.includes('-')) {
           throw new SeccoError('INVALID_ARGUMENT', 'standard input cannot be written to', {
             hint: 'leave --write out, and apply the diff with patch(1)'

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput } from '../lib/output-format.js'
+import { reasonOf } from './change-verbs.js'
 import type { VerbContext } from './context.js'
 import { hubOf } from './hub-of.js'
 
@@ -33,7 +34,7 @@ interface PromoteOptions {
 
 /** @throws SeccoError INVALID_ARGUMENT */
 function mustHaveReason(reason = ''): void {
-  if (reason.trim() !== '') return
+  if (reasonOf(reason).trim() !== '') return
   throw new SeccoError('INVALID_ARGUMENT', '--reason: is required', {
     hint: 'add --reason WHY, which the history keeps; a dry run needs none: see `secco promote --help`'
   })
@@ -96,7 +97,7 @@ export function addLadder(program: Command, context: VerbContext): void {
     .description(rollbackHelp)
     .argument('<profile>', 'the profile that the workload is learned into: NAME or NAMESPACE/NAME')
     .option('-n, --namespace <namespace>', 'use this namespace for a NAME without one', 'default')
-    .requiredOption('--reason <text>', 'record this reason in the history')
+    .requiredOption('--reason <text>', 'record this reason in the history', reasonOf)
     .option(
       '--force',
       'enforce an earlier revision although no start was recorded or a recorded one is denied'

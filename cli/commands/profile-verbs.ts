@@ -9,7 +9,7 @@ import { queryOf } from '../hubs/hub-api.js'
 import { whoActs, withChanges } from './who-acts.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
-import { addCallVerb, addDelete, addExtendVerb, forceHelp } from './change-verbs.js'
+import { addCallVerb, addDelete, addExtendVerb, forceHelp, reasonOf } from './change-verbs.js'
 import { addExportVerb } from './export-verb.js'
 import { hubOf } from './hub-of.js'
 import { noteWithoutHub } from './hub-note.js'
@@ -74,7 +74,7 @@ function addApprove(profile: Command, context: VerbContext): void {
       'use this namespace for a NAME without one',
       defaultNamespace
     )
-    .option('--reason <text>', 'record this reason with the approval')
+    .option('--reason <text>', 'record this reason with the approval', reasonOf)
     .option('--dry-run', 'show what would be added and change nothing')
     .option(
       '--arguments <calls>',

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { ownWordOfName } from '../../src/api/mute-words.js'
 import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput, type Output } from '../lib/output-format.js'
+import { reasonOf } from './change-verbs.js'
 import type { VerbContext } from './context.js'
 import { hubOf } from './hub-of.js'
 import { addLadder, keyOf } from './ladder-verbs.js'
@@ -72,7 +73,7 @@ function addAllow(denials: Command, context: VerbContext): void {
     .argument('<profile>', 'the profile of the workload')
     .argument('<syscalls...>', 'SYSCALL or SYSCALL:ARG=VALUE')
     .option('--namespace-of <namespace>', namespaceOfHelp, 'default')
-    .option('--reason <text>', 'record this reason with the approval')
+    .option('--reason <text>', 'record this reason with the approval', reasonOf)
     .option(
       '--dry-run',
       'change nothing, and print the command that makes the change: in a cluster a kubectl patch'
@@ -113,7 +114,7 @@ function addMute(denials: Command, context: VerbContext): void {
       '--comm <name>',
       `mute only this process name (default: the processes that were denied it); ${ownWordOfName}`
     )
-    .requiredOption('--reason <text>', 'record this reason in the history')
+    .requiredOption('--reason <text>', 'record this reason in the history', reasonOf)
     .option('--remove', 'report it again')
     .action(async (profile: string, syscall: string, options: MuteOptions, command: Command) => {
       const { muteCall } = await import('../confinement/denials.js')

@@ -18,6 +18,6 @@ export function parseLoopback(text: string, option: string): { host: string; por
   const address = parseAddress(text, option)
   if (/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(address.host)) return address
   throw new SeccoError('INVALID_ARGUMENT', `${option} ${text}: is not a loopback address`, {
-    hint: 'the pages have no log-in yet: keep them on 127.0.0.1 and reach them through a tunnel'
+    hint: 'the pages are served without TLS: keep them on 127.0.0.1, and reach them through a tunnel, as with ssh -L'
   })
 }

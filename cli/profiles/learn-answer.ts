@@ -202,5 +202,7 @@ function printVerdict(io: Io, args: LearnArgs, answer: Answer): void {
       : next === ''
         ? `secco diff ${profile}, then secco profile approve ${profile}`
         : next
-  io.stderr(`${exitCode === 0 ? '' : `exit code ${exitCode}\n`}next: ${after}\n`)
+  // Each command has its own line, as it is pasted.
+  const lines = after.replaceAll(/, then (?=secco )/g, '\n      ')
+  io.stderr(`${exitCode === 0 ? '' : `exit code ${exitCode}\n`}next: ${lines}\n`)
 }

@@ -2,8 +2,13 @@ import { join } from 'node:path'
 import { rootNamespace } from '../../src/api/names.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import {
+  isKnownRuntime,
+  knownRuntimes,
+  type RuntimeVersion
+} from '../../src/seccomp/render/base.js'
 import { extendsRef } from '../../src/seccomp/render/approved.js'
-import type { RuntimeVersion } from '../../src/seccomp/render/base.js'
+
 import { parseDocuments } from '../../src/api/parse.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 
@@ -23,13 +28,18 @@ interface RenderIo {
   readFile: (path: string) => Promise<string>
 }
 
-/** Reads the value of --runtime. @throws SeccoError INVALID_ARGUMENT when it is not NAME@VERSION */
+/** Reads the value of --runtime. @throws SeccoError INVALID_ARGUMENT when it is not NAME@VERSION of a runtime that Secco knows */
 export function runtimesOf(text: string | undefined): RuntimeVersion[] {
   if (text === undefined) return []
   const [, name, version] = /^([a-z0-9-]+)@(\d[\w.+~-]*)$/.exec(text) ?? []
   if (name === undefined || version === undefined) {
     throw new SeccoError('INVALID_ARGUMENT', `--runtime ${text} is not NAME@VERSION`, {
       hint: 'write for example --runtime runc@1.1.5'
+    })
+  }
+  if (!isKnownRuntime(name)) {
+    throw new SeccoError('INVALID_ARGUMENT', `--runtime ${text}: there is no data for ${name}`, {
+      hint: `choose one of ${knownRuntimes.join(', ')}; without --runtime what each of them needs is used`
     })
   }
   return [{ name, version }]

@@ -84,7 +84,7 @@ test('what becomes of a mutant', { timeout: 120_000 }, async (t) => {
     rows.map(([row]) => row)
   )
   const results = await runMutants({
-    ...{ root, mutants: made, jobs: 2, limitOf: () => 3 },
+    ...{ root, mutants: made, jobs: 2, limitOf: () => 12 },
     isAlone: (path) => path === 'test/hangs.test.ts',
     mayEndEarly: () => true,
     report: () => undefined

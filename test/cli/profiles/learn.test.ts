@@ -569,6 +569,18 @@ test('a call that was denied was made: the baseline decides whether it is new', 
   t.match(stderr, /secco denials -n shop --muted --expected --closed\n.*add the denied ones to it/)
 })
 
+test('each command of the next step has its own line', async (t) => {
+  const { stderr } = await gate({ baseline: undefined })
+  t.match(stderr, /next: secco diff shop\/web\n {6}secco profile approve shop\/web\n/)
+  const denied = denial('n', 'getpriority', 1)
+  const less = { path: 'b', set: { x86_64: ['read'] }, owner: undefined }
+  const both = await gate({ baseline: less }, { denials: [{ items: [denied] }] })
+  t.match(
+    both.stderr,
+    /next: review them: secco diff shop\/web\n {6}secco denials -n shop --muted --expected --closed\n/
+  )
+})
+
 test('each container of the run, and each node, has to be known', async (t) => {
   const seen = (id: string) => ({
     ...{

@@ -50,7 +50,8 @@ export function restartAfterDeletion(
 /** Returns how to create a container outside Kubernetes with the filter that its profile has for new containers. */
 function createWithFile({ id, state }: ContainerView, given: GivenProfile | undefined): string {
   const how = `${createAgain(id)} with`
-  if (given === undefined) return `${how} the file of the revision`
+  if (given === undefined)
+    return `${how} the filter of its profile (secco get profiles -A lists them)`
   const { profile, ruleMode } = given
   const { namespace = rootNamespace, name } = profile.metadata
   // Without a ladder and a rule a container keeps its mode.

@@ -34,7 +34,7 @@ test('the command that restarts a container, with names that its author chose', 
   for (const [workload, pod, command] of table)
     t.equal(restartCommand({ ...view('n1', 'app', { workload, pod }), namespace: 'shop' }), command)
   const plain = view('n1', 'app', { pod: '', id: 'web' })
-  const again = 'create web again with the file of the revision'
+  const again = 'create web again with the filter of its profile (secco get profiles -A lists them)'
   t.equal(restartCommand(plain), again)
   const profileWith = (spec: SeccompProfile['spec']): SeccompProfile => ({
     ...{ apiVersion, kind: 'SeccompProfile', metadata: { namespace: 'default', name: 'web' } },
