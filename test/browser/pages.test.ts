@@ -268,6 +268,11 @@ test('without JavaScript every page reads, and filters and squares work', async 
     await page.goto(`${rig.origin}/rules`)
     await page.getByRole('button', { name: 'Test' }).click()
     t.match(await page.locator('main').innerText(), /patched[^]*shop\/checkout/)
+    for (const [name, path] of Object.entries(addresses)) {
+      await page.goto(`${rig.origin}${path}`)
+      const shown = page.locator('form[method=post], button[type=button]').filter({ visible: true })
+      t.equal(await shown.count(), 0, `${name}: nothing is shown that needs a script`)
+    }
   })
 })
 

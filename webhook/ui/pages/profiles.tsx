@@ -79,7 +79,7 @@ function ImportPanel(): VNode {
         <h2 id="h-import">Import</h2>
         <p>OCI, docker, operator, strace, gadget: the format is recognized</p>
       </header>
-      <form class="body stack" data-import data-url="/api/v1/import">
+      <form class="body stack" method="post" data-import data-url="/api/v1/import">
         <label class="drop" data-drop>
           <span class="strong">Drop files here, or choose them</span>
           <span class="muted">JSON, YAML or a trace; up to 4 MB</span>

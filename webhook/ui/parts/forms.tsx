@@ -55,7 +55,10 @@ export function ForceIfAsked(): VNode {
   )
 }
 
-/** A form that the browser sends to the API as JSON (webhook/ui/browser/actions.ts). */
+/**
+ * A form that the browser sends to the API as JSON (webhook/ui/browser/actions.ts). Its method matters where no script takes it
+ * over: GET would write every field into the address, and from there into histories and logs.
+ */
 export function ActionForm(props: {
   url: string
   method?: 'PUT' | 'DELETE'
@@ -76,6 +79,7 @@ export function ActionForm(props: {
     <form
       id={props.id}
       class={props.class}
+      method="post"
       data-action
       data-method={props.method}
       data-url={props.url}

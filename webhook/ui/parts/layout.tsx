@@ -212,8 +212,8 @@ export function pageDocument(chrome: Chrome, view: View): string {
         <Head view={view} />
         <noscript>
           <p class="banner warn">
-            <Icon name="tri" /> JavaScript is off: everything can be read, and every action has its
-            command to copy.
+            <Icon name="tri" /> JavaScript is off: everything can be read. Forms and buttons that
+            change something need it and are hidden; their commands are here to copy.
           </p>
         </noscript>
         <Partial {...chrome} />

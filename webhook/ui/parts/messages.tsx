@@ -24,7 +24,13 @@ export function loginPage(
       </>
     ) : (
       <>
-        <form class="stack" data-action data-url="/api/v1/session" data-then="/">
+        <noscript>
+          <p class="banner warn">
+            JavaScript is off, and logging in needs it: allow it for this address, or use the
+            command line.
+          </p>
+        </noscript>
+        <form class="stack" method="post" data-action data-url="/api/v1/session" data-then="/">
           <div class="field">
             <label for="token">Your own token of the cluster</label>
             <input

@@ -112,7 +112,7 @@ export function RuleForm(props: {
         <h2 id="h-new">{title}</h2>
         <p>labels pick pods; the first rule per container wins</p>
       </header>
-      <form class="body stack" data-rule={changed} data-url="/api/v1/rules">
+      <form class="body stack" method="post" data-rule={changed} data-url="/api/v1/rules">
         <div class="fields">
           {text('namespace', 'Namespace', { required: true, maxlength: 63 })}
           {text('name', 'Name', { required: true, maxlength: 253, placeholder: 'web' })}

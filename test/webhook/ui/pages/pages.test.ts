@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import process from 'node:process'
 import { t, test } from 'tap'
+import type { Rights } from '../../../../webhook/access/rights.js'
 import { pages } from '../../../../webhook/ui/pages/registry.js'
 import { repositoryRoot } from '../../../helpers/repository.js'
 import { startUiRig } from '../rig.js'
@@ -48,6 +49,32 @@ test('every page: served, without anything inline, hostile names inert', async (
     /no workload is learned as shop\/absent[^]*NOT_FOUND/
   )
   t.match((await get('/profiler/7')).body, /trace 7: is not known any more/)
+})
+
+test('no form that changes something or has a secret can be sent by GET', async (t) => {
+  const cluster: Rights = { kind: 'cluster', ofToken: () => Promise.resolve(undefined) }
+  const { app, get } = await startUiRig()
+  const { app: locked } = await startUiRig({ rights: cluster })
+  t.teardown(() => Promise.all([app.close(), locked.close()]))
+  const login = await locked.inject({ url: '/', headers: { host: 'localhost' } })
+  t.match(login.body, 'type="password"')
+  t.match(login.body, /<noscript>[^]*JavaScript is off/, 'the log-in says why its form is hidden')
+  const bodies = [login.body]
+  for (const { path } of pages) bodies.push((await get(filled[path] ?? path)).body)
+  const forms = bodies.flatMap((body) => body.match(/<form\b[^]*?<\/form>/g) ?? [])
+  const isSecretOrAction = (form: string) =>
+    / type="(?:password|file)"| name="token"|^<form[^>]* data-(?:action|rule|import)\b/.test(form)
+  const isSentBy = (method: string) => (form: string) =>
+    new RegExp(`^<form[^>]* method="${method}"`).test(form)
+  const acting = forms.filter(isSecretOrAction)
+  t.ok(acting.length >= 5, `${acting.length} forms change something`)
+  t.same(
+    acting.filter((form) => !isSentBy('post')(form)),
+    [],
+    'a browser without scripts would put the fields into the address'
+  )
+  const reading = forms.filter((form) => !isSecretOrAction(form))
+  t.ok(reading.length > 0 && reading.every(isSentBy('get')), 'the others only read')
 })
 
 test('an empty installation says what to do next', async (t) => {
