@@ -1,4 +1,5 @@
 import type { Condition, ObservationRejected } from '../../src/api/gen/hub.js'
+import { type RepeatedLine, repeatedLine } from '../../src/lib/few-lines.js'
 import type { Logger } from '../../src/lib/log.js'
 
 /** True if the hub rejected an observation because of everything that the node brings (webhook/hub/observations/cardinality.ts). */
@@ -12,7 +13,7 @@ const repeatMs = 60_000
 export class Rejections {
   readonly #logger: Logger
   readonly #now: () => number
-  readonly #loggedAt = new Map<string, number>()
+  readonly #logged = new Map<string, RepeatedLine>()
   #givenUp = 0
   #last: { reason: string; message: string; at: number } | undefined
 
@@ -22,7 +23,7 @@ export class Rejections {
     this.#now = now
   }
 
-  /** Notes a rejection. There is one log line per reason and minute, however many observations are rejected. */
+  /** Notes a rejection. There is at most one log line per reason and minute, and ever fewer while it goes on. */
   note({ id, reason, message, retryAfterSeconds }: ObservationRejected): void {
     const at = this.#now()
     const isFinal = retryAfterSeconds === 0
@@ -30,8 +31,9 @@ export class Rejections {
       this.#givenUp += 1
       this.#last = { reason, message, at }
     }
-    if (at - (this.#loggedAt.get(reason) ?? -repeatMs) < repeatMs) return
-    this.#loggedAt.set(reason, at)
+    const entry = repeatedLine(this.#logged.get(reason), at, repeatMs)
+    if (entry === undefined) return
+    this.#logged.set(reason, entry)
     const next = isFinal ? 'given up' : `kept for ${retryAfterSeconds} s`
     this.#logger.warn({ id, reason }, `the hub rejected an observation, ${next}: ${message}`)
   }

@@ -24,3 +24,29 @@ export class FewLines {
     return unlogged === 0 ? {} : { unlogged }
   }
 }
+
+/** RepeatedLine is when a line was logged last, and how long an equal one waits, in ms. */
+export interface RepeatedLine {
+  at: number
+  waitMs: number
+}
+
+/** The longest wait of a line whose cause goes on. After a longer pause the line is news again. */
+const mostWaitMs = 3_600_000
+
+/**
+ * Returns the entry of a line that is logged at `at`; undefined while it waits. Each wait is twice the one before: what stays
+ * as it is for days fills no log.
+ */
+export function repeatedLine(
+  before: RepeatedLine | undefined,
+  at: number,
+  firstMs: number
+): RepeatedLine | undefined {
+  const first = { at, waitMs: firstMs }
+  if (before === undefined) return first
+  const elapsed = at - before.at
+  if (elapsed < before.waitMs) return undefined
+  if (elapsed > Math.max(2 * before.waitMs, mostWaitMs)) return first
+  return { at, waitMs: Math.min(2 * before.waitMs, mostWaitMs) }
+}

@@ -106,6 +106,8 @@ export class FrontProxy {
   readonly #everyMs: number
   #rules: RequestHeaderRules
   #timer: NodeJS.Timeout | undefined
+  /** Code of the failure that was logged last. */
+  #logged = ''
 
   private constructor(call: ApiCall, logger: Logger, rules: RequestHeaderRules, everyMs: number) {
     this.#call = call
@@ -129,11 +131,14 @@ export class FrontProxy {
       try {
         const before = this.#rules
         this.#rules = readRules(await this.#call('GET', mapPath))
+        this.#logged = ''
         if (before.ca !== this.#rules.ca) onChange()
       } catch (error) {
         // The rules that are known stay in force.
         const { code, message } = toSeccoError(error)
-        this.#logger.warn({ code, reason: message }, 'front proxy authority not read')
+        if (code !== this.#logged)
+          this.#logger.warn({ code, reason: message }, 'front proxy authority not read')
+        this.#logged = code
       }
     }
     this.#timer = setInterval(() => void look(), this.#everyMs)

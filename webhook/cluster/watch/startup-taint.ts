@@ -50,6 +50,8 @@ export class StartupTaints {
   readonly #mostMs: number
   /** Nodes with a request, uid by name; kept until the view shows the change, which is a moment later. */
   readonly #asked = new Map<string, string>()
+  /** Code of the last failure of each node, which was logged. */
+  readonly #failed = new Map<string, string>()
   #retry: NodeJS.Timeout | undefined
   /** Fires when the time of the next node is over. */
   #limit: NodeJS.Timeout | undefined
@@ -64,7 +66,8 @@ export class StartupTaints {
   scan(): void {
     const { view, isActive } = this.#options
     if (this.#isClosed || !isActive()) return
-    for (const name of this.#asked.keys()) if (!view.nodes().has(name)) this.#asked.delete(name)
+    for (const known of [this.#asked, this.#failed])
+      for (const name of known.keys()) if (!view.nodes().has(name)) known.delete(name)
     for (const node of view.nodes().values()) {
       if (!hasStartupTaint(node)) this.#asked.delete(node.name)
       // A node that returns under the same name with another uid has its taint again.
@@ -114,12 +117,15 @@ export class StartupTaints {
     const contentType = 'application/json-patch+json'
     try {
       await call('PATCH', `/api/v1/nodes/${node.name}`, { body, contentType })
+      this.#failed.delete(node.name)
       logger.info({ node: node.name }, 'start-up taint removed')
     } catch (error) {
       if (error instanceof SeccoError && error.code === 'NOT_FOUND') return
       const { code, message } = toSeccoError(error)
       this.#asked.delete(node.name)
-      logger.warn({ code, node: node.name, reason: message }, 'start-up taint not removed')
+      if (this.#failed.get(node.name) !== code)
+        logger.warn({ code, node: node.name, reason: message }, 'start-up taint not removed')
+      this.#failed.set(node.name, code)
       if (!this.#isClosed) this.#retry ??= setTimeout(() => this.#tryAgain(), retryMs)
     }
   }

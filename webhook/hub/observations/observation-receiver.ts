@@ -1,4 +1,5 @@
 import type { NodeStatus, Observation } from '../../../src/api/gen/hub.js'
+import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
 import type { Cardinality } from './cardinality.js'
@@ -43,19 +44,52 @@ export interface ObservationReceiver {
   reject(session: Session, observation: Observation, rejection: Rejection): void
 }
 
-/** Logs what an accepted observation does not teach. The observation itself is kept. */
-function logOmissions(logger: Logger, { id, unreadable, unproven }: ObservationFinding): void {
-  if (unreadable.length > 0)
-    logger.warn({ id, unreadable: unreadable.slice(0, 5) }, 'observation accepted without parts')
-  if (unproven.length === 0) return
-  const words = 'syscalls not learned: nothing shows that the filter of the container allowed them'
-  logger.info({ id, syscalls: unproven.slice(0, 5) }, words)
+/** Runs of containers whose omissions are remembered. */
+const mostRemembered = 4096
+
+/** Omissions logs what accepted observations do not teach, once for each run of a container. The observations are kept. */
+class Omissions {
+  readonly #logger: Logger
+  /** What was logged last, by run and line. */
+  readonly #logged = new Map<string, string>()
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  /** Logs the omissions of an observation that differ from those of the observation before. */
+  note({ id, unreadable, unproven }: ObservationFinding): void {
+    if (this.#isNews(`unreadable ${id}`, unreadable))
+      this.#logger.warn(
+        { id, unreadable: unreadable.slice(0, 5) },
+        'observation accepted without parts'
+      )
+    if (!this.#isNews(`unproven ${id}`, unproven)) return
+    const words =
+      'syscalls not learned: nothing shows that the filter of the container allowed them'
+    this.#logger.info({ id, syscalls: unproven.slice(0, 5) }, words)
+  }
+
+  /** A run's observations come every second, and each has all that was recorded until then. */
+  #isNews(key: string, omitted: readonly string[]): boolean {
+    if (omitted.length === 0) {
+      this.#logged.delete(key)
+      return false
+    }
+    const text = omitted.join('\n').slice(0, 1024)
+    if (this.#logged.get(key) === text) return false
+    this.#logged.delete(key)
+    this.#logged.set(key, text)
+    dropOldest(this.#logged, mostRemembered)
+    return true
+  }
 }
 
 export function createObservationReceiver(
   options: ObservationReceiverOptions
 ): ObservationReceiver {
-  const { writer, denials, rejections, runs, cardinality, podCheck, logger } = options
+  const { writer, denials, rejections, runs, cardinality, podCheck } = options
+  const omissions = new Omissions(options.logger)
 
   function reject(session: Session, { id, sequence }: Observation, rejection: Rejection): void {
     const { reason, message, retryAfter = 0 } = rejection
@@ -84,7 +118,7 @@ export function createObservationReceiver(
       reject(session, observation, rejection)
       return
     }
-    logOmissions(logger, finding)
+    omissions.note(finding)
     if (container !== undefined && finding.target.isSession !== true)
       runs.note(node, id, { target: finding.target, container })
     denials.note(finding.denials)

@@ -1,4 +1,4 @@
-import { FewLines } from '../../../src/lib/few-lines.js'
+import { FewLines, type RepeatedLine, repeatedLine } from '../../../src/lib/few-lines.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { networkOf } from '../../../src/lib/network-of.js'
 import { addressOf } from './waiting-peers.js'
@@ -36,7 +36,10 @@ export interface Rejection {
   retryAfter?: number
 }
 
-/** Rejections counts rejections and logs them, at most one line per subject and reason in ten seconds. */
+/**
+ * Rejections counts rejections and logs them, at most one line per subject and reason in ten seconds, and ever fewer while they
+ * go on.
+ */
 export interface Rejections {
   note(rejected: Rejection, context: { node?: string; peer?: string; id?: string }): void
   /** Counts a rejection that was logged elsewhere. */
@@ -70,7 +73,7 @@ export function createRejections(
     RejectionReason,
     number
   >
-  const logged = new Map<string, { at: number; unlogged: number }>()
+  const logged = new Map<string, RepeatedLine & { unlogged: number }>()
   const ofStrangers = new FewLines(now)
   return {
     note({ reason, message }, { node, peer, id }) {
@@ -78,14 +81,15 @@ export function createRejections(
       const at = now()
       const key = `${node ?? networkOf(addressOf(peer ?? ''))} ${reason}`
       const before = logged.get(key)
-      if (before !== undefined && at - before.at < repeatMs) {
-        before.unlogged += 1
+      const entry = repeatedLine(before, at, repeatMs)
+      if (entry === undefined) {
+        if (before !== undefined) before.unlogged += 1
         return
       }
       const line = node === undefined ? ofStrangers.next() : {}
       if (line === undefined) return
       if (logged.size >= mostRemembered) logged.clear()
-      logged.set(key, { at, unlogged: 0 })
+      logged.set(key, { ...entry, unlogged: 0 })
       const unlogged = (before?.unlogged ?? 0) + (line.unlogged ?? 0)
       const more = unlogged === 0 ? {} : { unlogged }
       const who = {

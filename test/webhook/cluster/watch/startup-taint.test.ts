@@ -11,6 +11,7 @@ test('a node that returns under the same name loses its taint again', async (t) 
   const taint = { key: startupTaint, value: '', effect: 'NoSchedule' }
   const tainted = (uid: string) => clusterNode('n1', { uid, taints: [taint] })
   const asked: string[] = []
+  const { logger, lines } = collectLog()
   let fails: SeccoError | undefined
   const taints = new StartupTaints({
     view,
@@ -20,7 +21,7 @@ test('a node that returns under the same name loses its taint again', async (t) 
     },
     isComplete: () => true,
     isActive: () => true,
-    logger: collectLog().logger
+    logger
   })
   t.teardown(() => taints.close())
   const look = async () => {
@@ -51,6 +52,9 @@ test('a node that returns under the same name loses its taint again', async (t) 
   fails = new SeccoError('UNAVAILABLE', 'later')
   view.putNode(tainted('5'))
   t.same(await look(), patch)
+  t.same(await look(), patch)
+  const failures = lines.filter(({ msg }) => msg === 'start-up taint not removed')
+  t.equal(failures.length, 1, 'a retry that fails as the one before logs nothing')
   fails = undefined
   t.same(await look(), patch, 'a failed request is retried')
 })

@@ -18,7 +18,7 @@ const settle = () => new Promise((wake) => setImmediate(wake))
 
 /** A receiver whose writes of findings, of denials and of the history end when the test says so. */
 function receiver() {
-  const { logger } = collectLog()
+  const { logger, lines } = collectLog()
   const stored: (() => void)[] = []
   const saved: (() => void)[] = []
   const recorded: (() => void)[] = []
@@ -30,7 +30,7 @@ function receiver() {
     denials: createDenials(logger, () => undefined, []),
     rejections: createRejections(logger),
     runs: new KnownRuns(),
-    cardinality: createCardinality(defaultLimits),
+    cardinality: createCardinality({ ...defaultLimits, instancesAtOnce: 10_000 }),
     podOf: () => undefined,
     profileOf: () => undefined,
     status: () => undefined,
@@ -41,7 +41,12 @@ function receiver() {
   })
   const session = { node: 'n', ack: (ack: ObservationAck) => acks.push(ack) } as unknown as Session
   return {
-    ...{ stored, saved, recorded, acks },
+    ...{ stored, saved, recorded, acks, lines },
+    offerUnproven: (id: string, names: string[]) =>
+      receive(
+        session,
+        observationOf(id, [...names, 'read'], { unproven: [{ abi: 'x86_64', names }] })
+      ),
     offer: (id: string, calls: SyscallCount[]) =>
       receive(session, observationOf(id, ['read'], { denied: calls }))
   }
@@ -79,4 +84,35 @@ test('an observation is acked when all of it is durable: the finding, its denial
   other.stored[0]?.()
   await settle()
   matchLists(t, other.acks, [{ id: 'n/b/3' }])
+})
+
+test('what an observation does not teach is logged once, and again when it changes', (t) => {
+  const { offer, offerUnproven, lines } = receiver()
+  const added = (run: () => void): number => {
+    const before = lines.length
+    run()
+    return lines.length - before
+  }
+  const rows: [what: string, run: () => void, lines: number][] = [
+    ['syscalls that nothing proves', () => offerUnproven('n/b/1', ['mount']), 1],
+    ['the same, as every second', () => offerUnproven('n/b/1', ['mount']), 0],
+    ['one more', () => offerUnproven('n/b/1', ['mount', 'bpf']), 1],
+    ['of another container', () => offerUnproven('n/b/2', ['mount']), 1],
+    [
+      'a part that cannot be read, and is not proven',
+      () => offerUnproven('n/b/3', ['NOT A CALL']),
+      2
+    ],
+    ['that again', () => offerUnproven('n/b/3', ['NOT A CALL']), 0],
+    ['nothing is left out', () => offer('n/b/1', []), 0],
+    ['and then something is again', () => offerUnproven('n/b/1', ['mount', 'bpf']), 1]
+  ]
+  for (const [what, run, count] of rows) t.equal(added(run), count, what)
+  for (let n = 0; n < 5000; n += 1) offerUnproven(`n/c/${n}`, ['mount'])
+  t.equal(
+    added(() => offerUnproven('n/c/0', ['mount'])),
+    1,
+    'the oldest are forgotten'
+  )
+  t.end()
 })

@@ -280,6 +280,16 @@ test('limits on what the hub keeps of what satellites report', (t) => {
   t.equal(rejections.counts()['pod-unknown'], 1001)
   matchLists(t, lines, [{ reason: 'pod-unknown', node: 'a' }, { unlogged: 999 }])
   t.equal(lines.length, 2)
+  for (; now < 24 * 3_600_000; now += 5000)
+    rejections.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
+  t.ok(lines.length < 40, `${lines.length} lines of a day of the same rejection`)
+  now += 3 * 3_600_000
+  const before = lines.length
+  for (let n = 0; n < 4; n += 1) {
+    now += 11_000
+    rejections.note({ reason: 'pod-unknown', message: 'm' }, { node: 'a' })
+  }
+  t.equal(lines.length - before, 3, 'after a pause it is news again')
   t.end()
 })
 
