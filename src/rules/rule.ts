@@ -22,6 +22,8 @@ export interface CompiledRule {
   /** In the root namespace: applies cluster-wide. Others apply to their own namespace and only tighten. */
   root: boolean
   mode: Mode
+  /** RFC 3339; undefined outside a cluster. */
+  createdAt: string | undefined
   whenNotReady: WhenNotReady
   profile: { name: string; namespace?: string } | undefined
   pod: CompiledSelector
@@ -100,6 +102,7 @@ export function compileRules(documents: readonly SeccompRule[]): {
       namespace,
       root,
       mode: document.spec.mode,
+      createdAt: document.metadata.creationTimestamp,
       whenNotReady: document.spec.whenNotReady ?? 'RuntimeDefault',
       profile:
         profile === undefined

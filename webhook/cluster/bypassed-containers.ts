@@ -43,10 +43,10 @@ function bypassedIn(
   falseClaims: ContainerNames
 ): BypassedContainer[] {
   const { namespace, node, labels, owner, createdAt } = pod
-  return unpatchedContainers(snapshot, pod, falseClaims).map(({ container, rule }) => ({
+  return unpatchedContainers(snapshot, pod, falseClaims).map((one) => ({
     ...{ namespace, node, labels, workload: owner, createdAt, pod: pod.name, podUid: pod.uid },
-    ...{ name: container, rule, message: unpatchedReason(rule) },
-    image: pod.containers.find(({ name }) => name === container)?.image ?? ''
+    ...{ name: one.container, rule: one.rule, message: unpatchedReason(one) },
+    image: pod.containers.find(({ name }) => name === one.container)?.image ?? ''
   }))
 }
 

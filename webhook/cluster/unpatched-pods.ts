@@ -18,6 +18,8 @@ export interface UnpatchedContainer {
   container: string
   /** `<namespace>/<name>` of the rule, or its ready-made label. */
   rule: string
+  /** The pod was created before the rule. */
+  isOlder?: true
 }
 
 /** Returns what a decision reads of a stored pod. */
@@ -38,7 +40,7 @@ const written = new Set(['assigned', 'runtime-default', 'learn'])
 
 /**
  * Returns the containers of a stored pod that would get something from an enforcing rule now and carry no decision of
- * Secco: the webhook was not reached, answered too late, or was overruled. Pure.
+ * Secco: the pod is older than the rule, or the webhook was not reached, answered too late, or was overruled. Pure.
  * @param falseClaims containers whose decision was invented; see FalseClaims
  */
 export function unpatchedContainers(
@@ -47,7 +49,8 @@ export function unpatchedContainers(
   falseClaims?: ContainerNames
 ): UnpatchedContainer[] {
   const decision = decisionOf(snapshot, pod)
-  return decision === undefined ? [] : unpatchedOf(snapshot, decision, pod, falseClaims)
+  if (decision === undefined) return []
+  return withAge(snapshot, pod, unpatchedOf(snapshot, decision, pod, falseClaims))
 }
 
 /** Returns what would be decided about a stored pod now; undefined for pods that no rule is about any more. */
@@ -107,16 +110,38 @@ function unpatchedOf(
   return [...bare, ...unpatchedDebugs(snapshot, decided, pod)]
 }
 
+/** Marks what is older than its rule: no webhook could have given it what the rule gives. */
+function withAge(
+  snapshot: Snapshot,
+  { namespace, labels, createdAt }: ClusterPod,
+  unpatched: UnpatchedContainer[]
+): UnpatchedContainer[] {
+  if (unpatched.length === 0) return unpatched
+  const rules = snapshot.rules.match(
+    labels,
+    namespace,
+    namespaceLabels(snapshot, namespace),
+    undefined
+  )
+  return unpatched.map((one) => {
+    const rule = rules.find(({ key }) => key === one.rule)
+    const isOlder = Date.parse(createdAt) < Date.parse(rule?.createdAt ?? '')
+    return isOlder ? { ...one, isOlder } : one
+  })
+}
+
 /** Returns why a container lacks what a rule gives. */
-export const unpatchedReason = (rule: string): string =>
+export const unpatchedReason = ({ rule, isOlder }: UnpatchedContainer): string =>
   `${rule} enforces a profile, and the pod was stored without one: ` +
-  'the webhook was not reached or was overruled; recreate the pod'
+  (isOlder === true
+    ? 'the pod is older than the rule; recreate the pod'
+    : 'the webhook was not reached or was overruled, or the rule has changed since; recreate the pod')
 
 /** Returns the events on a pod with such containers. Pure. */
 export function unpatchedTexts(unpatched: readonly UnpatchedContainer[]): EventText[] {
-  return unpatched.map(({ container, rule }) => ({
+  return unpatched.map((one) => ({
     ...{ type: 'Warning', reason: 'NotPatched', action: 'Assign' },
-    note: `container ${container.slice(0, 63)}: ${unpatchedReason(rule)}`
+    note: `container ${one.container.slice(0, 63)}: ${unpatchedReason(one)}`
   }))
 }
 
@@ -138,7 +163,9 @@ export class UnpatchedPods {
   ): { added: readonly UnpatchedContainer[]; isChanged: boolean } {
     const decision = decisionOf(snapshot, pod)
     const unpatched =
-      decision === undefined ? [] : unpatchedOf(snapshot, decision, pod, falseClaims)
+      decision === undefined
+        ? []
+        : withAge(snapshot, pod, unpatchedOf(snapshot, decision, pod, falseClaims))
     const overruled = decision === undefined ? [] : overruledRules(decision)
     const name = `${pod.namespace}/${pod.name}`
     const before = this.#pods.get(pod.uid) ?? { name, unpatched: [], overruled: [] }

@@ -66,7 +66,8 @@ export const alerts: readonly Alert[] = [
     severity: 'warning',
     summary: '{{ $value }} containers run without the protection that a rule would give',
     description:
-      'They were admitted without the webhook. `secco ps --wrong` lists them; restart them.'
+      'They are older than the rule, run where Secco only observes, or were created while the webhook was not asked. ' +
+      '`secco ps --wrong` lists them, and `secco explain NAMESPACE/POD` says which it is; recreate pods that are older or were missed.'
   },
   {
     alert: 'SeccoDrift',

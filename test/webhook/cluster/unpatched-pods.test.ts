@@ -4,7 +4,7 @@ import { buildSnapshot } from '../../../src/rules/snapshot.js'
 import type { Store } from '../../../src/store/store.js'
 import { podSources } from '../../../webhook/cluster/bypassed-containers.js'
 import type { EventRecorder } from '../../../webhook/cluster/events/events.js'
-import { unpatchedContainers } from '../../../webhook/cluster/unpatched-pods.js'
+import { unpatchedContainers, unpatchedReason } from '../../../webhook/cluster/unpatched-pods.js'
 import {
   createClusterCache,
   type ClusterPod,
@@ -149,6 +149,27 @@ test('stored pods that an enforcing rule selects and that carry no decision', (t
   for (const [what, parts, isReported] of table) {
     const wanted = isReported ? [{ container: 'app', rule: 'secco-system/web' }] : []
     t.same(unpatchedContainers(snapshot, podOf(parts)), wanted, what)
+  }
+  t.end()
+})
+
+test('a pod that is older than the rule is no sign of a webhook that was not reached', (t) => {
+  const pod = podOf({})
+  const made = Date.parse(pod.createdAt)
+  const older = /: the pod is older than the rule; recreate the pod$/
+  const missed = /: the webhook was not reached or was overruled, or the rule has changed since; /
+  const rows: [what: string, createdAt: number | undefined, reason: RegExp][] = [
+    ['an older pod', made + 1000, older],
+    ['of the same time', made, missed],
+    ['a newer pod', made - 1000, missed],
+    ['a rule of unknown age', undefined, missed]
+  ]
+  for (const [what, at, reason] of rows) {
+    const creationTimestamp =
+      at === undefined ? {} : { creationTimestamp: new Date(at).toISOString() }
+    const rule = { ...web, metadata: { ...web.metadata, ...creationTimestamp } }
+    const now = buildSnapshot({ rules: [rule], profiles: [testProfile('shop', 'web.app')] })
+    t.match(unpatchedContainers(now, pod).map(unpatchedReason), [reason], what)
   }
   t.end()
 })
