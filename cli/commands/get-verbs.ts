@@ -62,11 +62,13 @@ export function addGetVerbs(program: Command, context: VerbContext): void {
       withStore(command, context, async (store) =>
         (await lists()).getProfiles(context.io, store, {
           ...args,
-          builtin: command.opts<{ builtin?: boolean }>().builtin === true
+          builtin: command.opts<{ builtin?: boolean }>().builtin === true,
+          all: command.opts<{ all?: boolean }>().all === true
         })
       )
   )
     .option('-l, --selector <selector>', selectorHelp)
+    .option('--all', 'list also profiles of containers without a name that nobody approved')
     .option('--builtin', 'list the profiles that ship with Secco, for spec.extends')
   add('rules', 'rule', 'list rules: which pods get which profile', (command, args) =>
     withStore(command, context, async (store) => (await lists()).getRules(context.io, store, args))

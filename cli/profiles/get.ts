@@ -11,7 +11,7 @@ import { otherModeWords, profileOfRule } from '../../src/confinement/rule-mode.j
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { builtinProfiles } from '../../src/seccomp/render/builtin.js'
 import { hasContent } from '../../src/seccomp/policy/approval.js'
-import { isOutside } from '../../src/seccomp/review/start-risk.js'
+import { isNameless, isOutside, namelessText } from '../../src/seccomp/review/start-risk.js'
 import { approvedNames, observedNames } from '../../src/seccomp/review/profile-size.js'
 import { type CompiledSelector, selectorMatches } from '../../src/rules/selector.js'
 import type { AnyObject } from '../../src/api/objects.js'
@@ -109,23 +109,34 @@ export function hasHubStatus({ status = {} }: SeccompProfile): boolean {
 export async function getProfiles(
   io: Io,
   store: Store,
-  args: GetArgs & { builtin?: boolean }
+  args: GetArgs & { builtin?: boolean; all?: boolean }
 ): Promise<number> {
   const all =
     args.builtin === true ? builtinProfiles : await store.list('SeccompProfile', args.namespace)
   if (all.some(hasHubStatus)) await args.noteIfStale?.()
-  return printListing(
+  const found = asked(selected(all, args), args, (profile) => profile.metadata)
+  const isShort =
+    args.output === 'table' &&
+    args.view.format === undefined &&
+    args.all !== true &&
+    args.name === undefined
+  const rows = isShort ? found.filter((profile) => !isNameless(profile)) : found
+  const leftOut = namelessText(found.length - rows.length)
+  const code = printListing(
     io,
     args.output,
     {
       what: 'profiles',
-      rows: asked(selected(all, args), args, (profile) => profile.metadata),
+      rows,
+      ...(leftOut === '' ? {} : { none: 'No profiles with a name found.' }),
       columns: profileColumns(args.now),
       name: (profile) => `seccompprofile.secco.dev/${profile.metadata.name}`,
       object: (profile) => profile
     },
     args.view
   )
+  if (leftOut !== '') io.stderr(`  ${leftOut}: -o wide or --all\n`)
+  return code
 }
 
 /** Returns the mode of a rule, and that of its profile where new pods get that one. */

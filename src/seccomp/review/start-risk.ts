@@ -1,7 +1,7 @@
 import { labels, rootNamespace } from '../../api/names.js'
 import type { LinuxSeccomp, SeccompProfile } from '../../api/seccomp-profile.js'
 import { oncePer } from '../../lib/once-per.js'
-import { listed } from '../../lib/plural.js'
+import { listed, plural } from '../../lib/plural.js'
 import { quoted } from '../../lib/shell-word.js'
 import { extendsRef, type Resolve } from '../render/approved.js'
 import { hasContent } from '../policy/approval.js'
@@ -132,6 +132,21 @@ export function startRiskText(profile: SeccompProfile, risk: StartRisk): string 
 /** Returns whether a profile was learned outside Kubernetes: no label, rule or ladder gives it to a container there. */
 export const isOutside = ({ spec }: Pick<SeccompProfile, 'spec'>): boolean =>
   spec.workload?.kind === 'Container'
+
+/** Returns whether a profile is of a container that nobody named, and nobody approved it: lists would fill with them. */
+export const isNameless = ({
+  metadata,
+  spec
+}: Pick<SeccompProfile, 'metadata' | 'spec'>): boolean =>
+  spec.workload?.kind === 'Container' &&
+  /^[0-9a-f]{12,64}$/.test(metadata.name) &&
+  !hasContent(spec)
+
+/** Says how many such profiles a list leaves out; '' for none. */
+export const namelessText = (count: number): string =>
+  count === 0
+    ? ''
+    : `${plural(count, 'container')} without a name ${count === 1 ? 'is' : 'are'} left out`
 
 /** What enforces a profile that was promoted. */
 export const ownLadder = 'its ladder'

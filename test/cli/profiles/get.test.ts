@@ -90,6 +90,42 @@ test('secco get: what is shown, in which order and form', async (t) => {
   }
 })
 
+test('secco get profiles: a table leaves out containers that nobody named or approved', async (t) => {
+  const state = t.testdir()
+  const store = await openDirectoryStore(join(state, 'objects'))
+  const [short, long, approved] = ['c0c47dae1f69', 'c0c47dae1f69b418'.repeat(4), 'deadbeefdead']
+  const learned = (name: string, seccomp?: SeccompProfile['spec']['seccomp']) => ({
+    ...profile(name, 'none'),
+    spec: { workload: { kind: 'Container' as const, name }, ...(seccomp && { seccomp }) }
+  })
+  for (const name of [short, long, 'web', 'cafe'])
+    await store.apply('SeccompProfile', learned(name))
+  const { seccomp } = profile(approved, 'none').spec
+  await store.apply('SeccompProfile', learned(approved, seccomp))
+  await store.close()
+  const get = async (...args: string[]) => {
+    const { io, printed } = captureIo()
+    await run(['--state', state, 'get', 'profiles', ...args], io)
+    const listed = [short, long, approved, 'web', 'cafe'].filter((name) =>
+      new RegExp(`\\b${name}\\b`).test(printed.stdout)
+    )
+    return { listed: listed.length, note: /.* left out: .*/.exec(printed.stderr)?.[0] ?? '' }
+  }
+  const note = '  2 containers without a name are left out: -o wide or --all'
+  const rows: [args: string[], listed: number, note: string][] = [
+    [[], 3, note],
+    [['--no-headers'], 3, note],
+    [['--all'], 5, ''],
+    [['-o', 'wide'], 5, ''],
+    [['-o', 'json'], 5, ''],
+    [['-o', 'name'], 5, ''],
+    [['-o', 'custom-columns=N:.metadata.name'], 5, '']
+  ]
+  for (const [args, listed, words] of rows)
+    t.same(await get(...args), { listed, note: words }, args.join(' '))
+  t.same(await get(long), { listed: 1, note: '' }, 'a name that was typed')
+})
+
 test('secco get nodes: an away node was recording', (t) => {
   const { io, printed } = captureIo()
   const lastSeen = '2026-01-01T00:00:00Z'

@@ -2,6 +2,7 @@ import type { VNode } from 'preact'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { builtinProfiles } from '../../../src/seccomp/render/builtin.js'
 import { isEmergency } from '../../../src/seccomp/render/emergency.js'
+import { isNameless, namelessText } from '../../../src/seccomp/review/start-risk.js'
 import { sizeOfProfile } from '../../../src/seccomp/review/profile-size.js'
 import { isDelivered } from '../../views/view.js'
 import type { Call } from '../model/context.js'
@@ -118,6 +119,16 @@ const columns = [
   ...['Built on', 'Nodes', 'Approved by']
 ]
 
+/** Whom the list leaves out, and where they are listed. */
+function LeftOut({ count }: { count: number }): VNode | null {
+  if (count === 0) return null
+  return (
+    <footer>
+      {namelessText(count)}. <a href="/profiles?all=yes">Show all</a>
+    </footer>
+  )
+}
+
 function NoProfiles({ any }: { any: boolean }): VNode {
   if (any)
     return <EmptyBody what="No profile has this name." next={<a href="/profiles">Show all</a>} />
@@ -130,14 +141,16 @@ function NoProfiles({ any }: { any: boolean }): VNode {
 }
 
 async function render({ ui, identity, query }: Call): Promise<View> {
-  const { q = '', builtin = '' } = query
+  const { q = '', builtin = '', all: allOf = '' } = query
   const isBuiltin = builtin === 'yes'
   const all = isBuiltin
     ? builtinProfiles
     : ui.sources.profiles().filter((profile) => !isEmergency(profile))
   const derived = derivedOf(ui.sources, ui.now())
   const found = all.filter((profile) => keyOf(profile).includes(q.toLowerCase()))
-  const { items, ...place } = listPage(found, query['page'], perPage)
+  // A search finds them: whoever types an id wants that one.
+  const shown = q === '' && allOf === '' ? found.filter((each) => !isNameless(each)) : found
+  const { items, ...place } = listPage(shown, query['page'], perPage)
   const mayImport = await identity.can('create', 'seccompprofiles')
   return {
     title: 'Profiles',
@@ -159,7 +172,7 @@ async function render({ ui, identity, query }: Call): Promise<View> {
         </section>
         <section class="panel">
           {items.length === 0 ? (
-            <NoProfiles any={all.length > 0} />
+            <NoProfiles any={found.length === 0 && all.length > 0} />
           ) : (
             <>
               <Table
@@ -171,10 +184,11 @@ async function render({ ui, identity, query }: Call): Promise<View> {
               <Pager
                 {...place}
                 what="profiles"
-                href={(to) => hrefWith('/profiles', { q, builtin, page: String(to) })}
+                href={(to) => hrefWith('/profiles', { q, builtin, all: allOf, page: String(to) })}
               />
             </>
           )}
+          <LeftOut count={found.length - shown.length} />
         </section>
         {mayImport && <ImportPanel />}
         <CommandPanel

@@ -4,7 +4,7 @@ import { t, test } from 'tap'
 import type { Rights } from '../../../../webhook/access/rights.js'
 import { pages } from '../../../../webhook/ui/pages/registry.js'
 import { repositoryRoot } from '../../../helpers/repository.js'
-import { startUiRig } from '../rig.js'
+import { profile, startUiRig } from '../rig.js'
 
 // Other tests may have the machine at the same time.
 t.setTimeout(150_000)
@@ -75,6 +75,27 @@ test('no form that changes something or has a secret can be sent by GET', async 
   )
   const reading = forms.filter((form) => !isSecretOrAction(form))
   t.ok(reading.length > 0 && reading.every(isSentBy('get')), 'the others only read')
+})
+
+test('profiles: containers that nobody named or approved are one line', async (t) => {
+  const name = 'c0c47dae1f69b418'.repeat(4)
+  const nameless = {
+    ...profile,
+    metadata: { namespace: 'default', name },
+    spec: { workload: { kind: 'Container' as const, name } }
+  }
+  const { app, get } = await startUiRig({ objects: [profile, nameless] })
+  t.teardown(() => app.close())
+  const rows: [path: string, isListed: boolean][] = [
+    ['/profiles', false],
+    ['/profiles?all=yes', true],
+    ['/profiles?q=c0c47', true]
+  ]
+  for (const [path, isListed] of rows) {
+    const { body } = await get(path)
+    t.equal(body.includes(`href="/profiles/default/${name}"`), isListed, path)
+    t.equal(body.includes('1 container without a name is left out'), !isListed, path)
+  }
 })
 
 test('an empty installation says what to do next', async (t) => {
