@@ -5,9 +5,8 @@ import {
 } from '../../webhook/confinement/containers/missing-nodes.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
 import { allowTexts } from '../../webhook/views/allow-commands.js'
-import { isOfDeleted, openWord } from '../../webhook/views/denial-view.js'
 import { type Io, noteLost, paint, plain } from '../lib/io.js'
-import { age, printListing, printObject } from '../lib/output.js'
+import { printListing, printObject } from '../lib/output.js'
 import type { Output } from '../lib/output-format.js'
 import { queryOf } from '../hubs/hub-api.js'
 import type { Hub } from '../hubs/hub.js'
@@ -16,6 +15,7 @@ import { readyWait } from '../lib/ready-wait.js'
 import { plural } from '../../src/lib/plural.js'
 import { type Pin, pinText } from '../../src/confinement/pin.js'
 import { quoted } from '../../src/lib/shell-word.js'
+import { denialColumns } from './denial-columns.js'
 import { DenialTally } from './denial-tally.js'
 import { foreignName } from '../../src/lib/printed-commands.js'
 
@@ -41,28 +41,6 @@ function queryFor(args: DenialArgs): string {
     closed: member(closed)
   })
 }
-
-const stateWords: Readonly<Record<Exclude<DenialView['state'], 'open'>, string>> = {
-  allowed: 'allowed, needs a restart',
-  closed: 'closed',
-  muted: 'muted',
-  expected: 'expected'
-}
-
-/** A hub of an earlier version reports no state. */
-function stateText(view: DenialView): string {
-  const { state, action, succeeded } = view
-  if ((state as string | undefined) === undefined) return '-'
-  if (state !== 'open') return stateWords[state]
-  const logged = action === 'SCMP_ACT_LOG'
-  return openWord({ isOfDeleted: isOfDeleted(view), succeeded, block: view.block, logged })
-}
-
-const closedText = ({ closedAt }: DenialView, now: number): string =>
-  closedAt === '' ? '-' : age(closedAt, now)
-
-const profileText = ({ profile, deleted }: DenialView): string =>
-  deleted === undefined ? profile : `${profile} (deleted)`
 
 /** Returns the command that lists the denials that this one leaves out too. @param shown its option */
 function commandFor(shown: string, { namespace, workload }: DenialArgs): string {
@@ -143,28 +121,7 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
   const code = printListing(io, args.output, {
     what: 'denials',
     rows: items,
-    columns: [
-      { title: 'LAST', value: (view: DenialView) => age(view.at, args.now()) },
-      { title: 'NAMESPACE', value: (view) => view.namespace },
-      { title: 'WORKLOAD', value: (view) => view.workload },
-      { title: 'NODE', value: (view) => view.node },
-      { title: 'SYSCALL', value: (view) => view.syscall },
-      { title: 'ARGUMENTS', value: (view) => view.arguments || '-', wide: true },
-      { title: 'ANSWER', value: (view) => view.answer },
-      { title: 'CALLS', value: (view) => String(view.count) },
-      { title: 'PROCESS', value: (view) => foreignName(view.comm) || '-' },
-      ...(args.muted
-        ? [{ title: 'MUTED', value: ({ muted }: DenialView) => (muted ? 'yes' : '-') }]
-        : []),
-      { title: 'STATE', value: stateText, wide: !args.closed },
-      ...(args.closed
-        ? [{ title: 'CLOSED', value: (view: DenialView) => closedText(view, args.now()) }]
-        : []),
-      { title: 'ABI', value: (view) => view.abi, wide: true },
-      { title: 'MODE', value: (view) => view.mode || '-', wide: true },
-      { title: 'PROFILE', value: profileText, wide: true },
-      { title: 'NEXT', value: (view) => view.hint, wide: true }
-    ],
+    columns: denialColumns(args, args.now()),
     name: (view) => `denial/${view.namespace}/${view.profile}/${view.syscall}`,
     object: (view) => view,
     members: { knownSince, closed, muted, ...coverage },

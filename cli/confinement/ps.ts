@@ -58,6 +58,7 @@ function columns(now: number, away: ReadonlySet<string>): Column<ContainerView>[
     { title: 'STALE', value: ({ stale }) => (stale ? 'yes' : '-') },
     { title: 'DENIALS', value: ({ denials }) => String(denials) },
     { title: 'RISK', value: riskText },
+    { title: 'POD', value: ({ pod }) => (pod === '' ? '-' : pod), wide: true },
     { title: 'AGE', value: ({ startedAt }) => age(startedAt, now), wide: true },
     { title: 'RESTARTS', value: ({ restarts }) => String(restarts), wide: true },
     { title: 'CALLS MADE', value: ({ syscalls }) => syscallsText(syscalls), wide: true },

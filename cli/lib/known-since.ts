@@ -9,7 +9,7 @@ export function knownSinceNote(knownSince: string | undefined): string {
 
 /** A running container without a known denial. */
 interface WithoutDenials {
-  container: Pick<DeniedContainer, 'name' | 'node' | 'startedAt'>
+  container: Pick<DeniedContainer, 'name' | 'node' | 'pod' | 'startedAt'>
   /** RFC 3339. Earlier denials are not known; undefined: the hub does not report the time. */
   knownSince: string | undefined
   /** Why its node may not record its denials, in words that follow the node's name. */
@@ -23,8 +23,8 @@ interface WithoutDenials {
  * from its start on.
  */
 export function absenceWords({ container, knownSince, unheard, isOnly }: WithoutDenials): string {
-  const { name, node, startedAt } = container
-  const where = `${name} on ${node}`
+  const { name, node, pod, startedAt } = container
+  const where = `${pod === '' ? name : `container ${name} of pod ${pod}`} on ${node}`
   if (unheard !== undefined)
     return `${where}: no denial is known, but ${node} ${unheard}, so there may be some.`
   if (knownSince === undefined)

@@ -141,6 +141,10 @@ function revisionSentences(
   return [revisionSentence(view, nodes)]
 }
 
+/** Names a container by its pod where it has one: a workload may have many on one node. */
+const containerOfPod = ({ name, pod }: Pick<ContainerView, 'name' | 'pod'>): string =>
+  pod === '' ? name : `container ${name} of pod ${pod}`
+
 function sentencesOf(
   confinement: Confinement,
   view: ContainerView,
@@ -151,7 +155,7 @@ function sentencesOf(
   const { unprotected } = view
   const { denials, pin, restart } = more
   return [
-    `${view.name} (${view.workload}) runs on ${view.node}: ${stateWords[view.state]}; ${view.why}.`,
+    `${containerOfPod(view)} (${view.workload}) runs on ${view.node}: ${stateWords[view.state]}; ${view.why}.`,
     ...view.drift.map(({ message, since }) => `Drift: ${message} since ${since}.`),
     ...(unprotected === null ? [] : unprotectedSentences(unprotected, decided, restart)),
     ruleSentence(view, decided),

@@ -12,6 +12,9 @@ export interface DenialView {
   profile: string
   node: string
   container: string
+  /** Absent where it is not known; the pod is empty outside Kubernetes. */
+  containerName?: string
+  pod?: string
   syscall: string
   abi: string
   action: string
@@ -109,6 +112,9 @@ export interface DenialGroup {
   instances: number
   node: string
   container: string
+  /** Both are of the newest denial; empty if not known. */
+  containerName: string
+  pod: string
   comm: string
   /** The number of processes, by name, that made the syscall. */
   callers: number
@@ -154,6 +160,7 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
         logged: isLogged(denial),
         isOfDeleted: isOfDeleted(denial),
         ...{ count: 0, succeeded: 0, instances: 0, node, container, comm: '', pid: 0, at: '' },
+        ...{ containerName: '', pod: '' },
         ...{ callers: 0, seen: new Set(), names: new Set() }
       }
       groups.set(key, group)
@@ -166,8 +173,8 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
     if (denial.closedAt > group.closedAt) group.closedAt = denial.closedAt
     const at = timeOf(denial)
     if (at < group.at) continue
-    const { comm, pid, hint, block } = denial
-    Object.assign(group, { node, container, comm, pid, at, hint, block })
+    const { comm, pid, hint, block, containerName = '', pod = '' } = denial
+    Object.assign(group, { node, container, containerName, pod, comm, pid, at, hint, block })
   }
   return [...groups.values()].sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1))
 }

@@ -50,6 +50,25 @@ test('secco denials: closed denials are counted, and listed with --closed', asyn
   t.match(json.items.at(-1), { state: 'closed', closedAt })
 })
 
+test('secco denials -o wide names the container and its pod', async (t) => {
+  const items = [
+    denial('n1', 'mount', 2, { containerName: 'app', pod: 'web-7d9f6' }),
+    denial('n1', 'bpf', 1, { containerName: 'box', pod: '' })
+  ]
+  const knownSince = '2026-11-25T09:00:00Z'
+  const hub = await hubWith(t, 'hub-wide', { '/api/v1/denials': { knownSince, items } })
+  const print = async (output: 'wide' | 'table') => {
+    const { io, printed } = captureIo()
+    await listDenials(io, hubOf([hub]), { ...denialArgs, output })
+    return printed.stdout
+  }
+  const wide = await print('wide')
+  t.match(wide, / CONTAINER +POD +NODE /)
+  t.match(wide, / app +web-7d9f6 +n1 +mount /)
+  t.match(wide, / box +- +n1 +bpf /)
+  t.notMatch(await print('table'), /web-7d9f6|CONTAINER/)
+})
+
 test('secco denials names the nodes whose denials are not known', async (t) => {
   const knownSince = '2026-11-25T09:00:00Z'
   const notReporting = [

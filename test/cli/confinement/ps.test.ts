@@ -62,6 +62,21 @@ test('ps never says that a running container made no call', async (t) => {
   }
 })
 
+test('ps -o wide names the pod of a container; outside Kubernetes there is none', async (t) => {
+  const items = [
+    ['a', 'web-7d9f6'],
+    ['b', '']
+  ].map(([name = '', pod = '']) => view('n1', name, { pod, checked: 'bytes', runtime: 'runc' }))
+  const hub = await hubWith(t, 'hub-a', { '/api/v1/containers': { items } })
+  const print = async (output: 'wide' | 'table') => {
+    const { io, printed } = captureIo()
+    await listContainers(io, hubOf([hub]), { ...psArgs, output, wrong: false })
+    return printed.stdout
+  }
+  t.match(await print('wide'), /^NAMESPACE .* POD +[^]* a +n1 .* web-7d9f6 /)
+  t.notMatch(await print('table'), /web-7d9f6/)
+})
+
 test('ps says of how many nodes it does not know what runs there', async (t) => {
   for (const [missingNodes, says, namespace] of [
     [0, ''],

@@ -102,6 +102,8 @@ test('explain of a container under the revision of a deleted profile', async (t)
       sentence,
       what
     )
+    const named = running === outside ? /^app \(/ : /^container app of pod web-1 \(/
+    t.match(words[0], named, `${what}: whose it is`)
   }
 })
 

@@ -8,7 +8,7 @@ import {
   openWord
 } from '../../views/denial-view.js'
 import { type BlockedBy, blockedText, counted, numberText } from '../parts/format.js'
-import { Moment, NotedTag } from '../parts/marks.js'
+import { ContainerIdMark, Moment, NotedTag } from '../parts/marks.js'
 
 /** Returns why the denial matters, without a command: the buttons are in the next cell. */
 function reasonOf({ syscall }: DenialGroup): string {
@@ -71,4 +71,23 @@ export function callsText(denials: readonly DenialView[]): string {
   const logged = openCalls(denials.filter(isLogged))
   const denied = counted(openCalls(denials) - logged, 'call')
   return logged === 0 ? `${denied} denied` : `${denied} denied, ${numberText(logged)} logged`
+}
+
+/** The newest container of a line: by its name and pod, as people know it, where they are known. */
+export function ContainerWords({ group }: { group: DenialGroup }): VNode {
+  const { container, containerName, pod } = group
+  if (containerName === '') return <ContainerIdMark id={container} />
+  return (
+    <>
+      <bdi title={container} data-copy-text={container}>
+        {containerName}
+      </bdi>
+      {pod !== '' && (
+        <>
+          {' '}
+          of pod <bdi>{pod}</bdi>
+        </>
+      )}
+    </>
+  )
 }

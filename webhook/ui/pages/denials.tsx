@@ -7,8 +7,8 @@ import type { Call, Ui } from '../model/context.js'
 import { derivedOf, isWorkload, planOf, unblockHref, workloadHref } from '../model/derived.js'
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
 import { ActionForm, Choice, Filters, FormError, Hidden, Of, TextField } from '../parts/forms.js'
-import { callsText, StateCell, type StateCellProps } from './denial-state.js'
-import { ContainerIdMark, Moment } from '../parts/marks.js'
+import { callsText, ContainerWords, StateCell, type StateCellProps } from './denial-state.js'
+import { Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody, Sentence } from '../parts/panels.js'
 import { Pager, type Row, Table } from '../parts/table.js'
@@ -18,7 +18,8 @@ const perPage = 50
 const keyOf = ({ namespace, profile }: DenialGroup) => `${namespace}/${profile}`
 
 function matches(group: DenialGroup, words: string, kind: string): boolean {
-  const text = `${keyOf(group)} ${group.syscall} ${group.comm} ${group.node}`.toLowerCase()
+  const place = `${group.containerName} ${group.pod} ${group.node}`
+  const text = `${keyOf(group)} ${group.syscall} ${group.comm} ${place}`.toLowerCase()
   if (words !== '' && !text.includes(words.toLowerCase())) return false
   if (kind === 'open') return isOpen(group)
   if (kind === 'logged') return group.logged
@@ -138,7 +139,7 @@ function rowOf({ group, may, way, decision, now }: ActionsProps & StateCellProps
       <>
         <ProfileLink group={group} />
         <span class="sub">
-          <ContainerIdMark id={group.container} />
+          <ContainerWords group={group} />
           {group.instances > 1 && ` and ${group.instances - 1} more`} on{' '}
           <bdi class="nowrap">{group.node}</bdi>
         </span>

@@ -38,6 +38,29 @@ test('a syscall is kept denied for the process that made it', async (t) => {
   ])
 })
 
+test('a denial names its container and pod; an id only where no name is known', async (t) => {
+  const [first] = town.denials()
+  if (first === undefined) throw new Error('no sample')
+  const container = 'c0c47dae1f69b418'.repeat(4)
+  const rows: [what: string, more: object, words: RegExp][] = [
+    ['of a pod', { containerName: 'app', pod: 'web-7d9f6' }, /^app of pod web-7d9f6 on /],
+    ['outside Kubernetes', { containerName: 'box', pod: '' }, /^box on /],
+    ['of a hub of an earlier version', {}, /^c0c47dae1f69 on /]
+  ]
+  for (const [what, more, words] of rows) {
+    const one = { ...first, container, ...more }
+    const { app, get } = await startUiRig({ ...town, denials: () => [one] })
+    t.teardown(() => app.close())
+    const { body } = await get('/denials')
+    const cell = /<span class="sub">(<bdi[^]*?)<\/span>/.exec(
+      /<tbody[^]*/.exec(body)?.[0] ?? ''
+    )?.[1]
+    t.match(cell?.replace(/<[^>]*>/g, ''), words, what)
+    t.match(cell, container, `${what}: the id is there to copy`)
+  }
+  t.match((await (await startUiRig(town)).get('/denials?q=no-such-pod')).body, /No denial matches/)
+})
+
 test('a muted denial is marked as muted', async (t) => {
   const denials = town
     .denials()
