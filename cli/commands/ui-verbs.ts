@@ -6,6 +6,12 @@ import { readAddresses } from '../lib/state.js'
 import { pathsOf, type VerbContext } from './context.js'
 import { hubOf } from './hub-of.js'
 
+/** `since`: no action after it is missing; a hub of an earlier version does not say it. */
+interface AuditList {
+  since?: string
+  items: AuditEntry[]
+}
+
 /** Adds `secco ui link` and `secco ui audit`. */
 export function addUiVerbs(program: Command, context: VerbContext): void {
   const ui = program.command('ui').description('open the pages, and list what users did')
@@ -28,7 +34,7 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
     .action(async (options: { output: string }, command: Command) => {
       const output = parseOutput(options.output) as Output
       const hub = await hubOf(command, context)
-      const rows = await hub.list<AuditEntry>('/api/v1/audit', quickMs)
+      const { since, items: rows } = await hub.ask<AuditList>('/api/v1/audit', undefined, quickMs)
       const now = context.now().getTime()
       const { actionWords, resultWords } = await import('../../webhook/ui/parts/action-words.js')
       const { age, printListing } = await import('../lib/output.js')
@@ -44,8 +50,13 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
           { title: 'REASON', value: ({ detail }) => detail }
         ],
         name: ({ action, object }) => `${action}/${object}`,
-        object: (row) => row
+        object: (row) => row,
+        ...(since !== undefined && { members: { since } })
       })
+      if (since !== undefined && (output === 'table' || output === 'wide'))
+        context.io.stderr(
+          `  known since ${since}; approvals and changes of mode of before: secco profile show NAMESPACE/NAME\n`
+        )
       context.finish(code)
     })
 }

@@ -94,7 +94,7 @@ export const readingRoutes: readonly Route[] = [
     needs: { ...get, resource: 'seccompprofiles' },
     cli: 'secco ui audit -o json',
     pages: ['/audit'],
-    response: listOf(AnyObject),
-    handle: ({ ui }) => ({ items: ui.audit.list() })
+    response: Type.Object({ since: Type.String(), items: Type.Array(AnyObject) }),
+    handle: ({ ui }) => ({ since: ui.audit.since(), items: ui.audit.list() })
   })
 ]

@@ -23,6 +23,8 @@ export interface AuditTrail {
   note(entry: AuditEntry): void
   /** Lists the entries, newest first. */
   list(): readonly AuditEntry[]
+  /** Returns since when no action is missing, RFC 3339: a cluster's trail starts again with each replica, and old entries are dropped. */
+  since(): string
   close(): Promise<void>
 }
 
@@ -49,8 +51,10 @@ export async function openAuditTrail(
   logger: Logger
 ): Promise<AuditTrail> {
   const entries: AuditEntry[] = []
+  let since = new Date().toISOString()
   if (file !== undefined) {
     entries.push(...parseLines(await readFile(file, 'utf8').catch(() => '')))
+    since = entries[0]?.at ?? since
   }
   let writing = Promise.resolve()
   const write = async (line: string) => {
@@ -65,7 +69,8 @@ export async function openAuditTrail(
   return {
     note(entry) {
       entries.push(entry)
-      if (entries.length > most) entries.shift()
+      const dropped = entries.length > most ? entries.shift() : undefined
+      if (dropped !== undefined && dropped.at > since) since = dropped.at
       logger.info(entry, 'action')
       writing = writing
         .then(() => write(`${JSON.stringify(entry)}\n`))
@@ -75,6 +80,7 @@ export async function openAuditTrail(
     },
     // What a deleted object kept is noted later than it was decided.
     list: () => [...entries].reverse().sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1)),
+    since: () => since,
     close: () => writing
   }
 }

@@ -1,3 +1,4 @@
+import type { LadderStep } from '../../../src/api/ladder.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { blockDecision } from '../../../src/seccomp/render/block.js'
 import { isEmergency } from '../../../src/seccomp/render/emergency.js'
@@ -40,7 +41,51 @@ function decisionOf(profile: SeccompProfile, { at, by, reason = '' }: Approval):
 const markOf = ({ user, object, detail, action }: AuditEntry, isBlock: boolean): string =>
   JSON.stringify(isBlock ? [user, action] : [user, object, detail])
 
-/** Returns the decisions that profiles keep and the trail does not have: the command line made them, for example. */
+/** What the trail calls the steps that a profile keeps. */
+const stepActions: Readonly<Record<LadderStep['action'], string>> = {
+  promote: 'postPromote',
+  canary: 'postPromote',
+  complete: 'completeCanary',
+  return: 'returnCanary',
+  rollback: 'postRollback',
+  allow: 'postAllow',
+  mute: 'postMute'
+}
+
+/** Returns the entry of a step that a profile keeps. */
+function stepOf(profile: SeccompProfile, step: LadderStep): AuditEntry {
+  const { at, by, action, from, to, reason = '' } = step
+  const change = from === to ? '' : `${from} to ${to}`
+  const detail = [change, reason].filter((text) => text !== '').join(': ')
+  return { at, user: by, action: stepActions[action], object: keyOf(profile), detail, status: 200 }
+}
+
+/** A step has one action; the trail has the opposite of a mute under its own name. */
+const stepMark = ({ user, object, action }: AuditEntry): string =>
+  JSON.stringify([user, object, action === 'postUnmute' ? 'postMute' : action])
+
+/** Returns the steps of a profile that are neither in the trail nor shown as an approval: to allow a denied call is both. */
+function stepsBeside(
+  byMark: ReadonlyMap<string, readonly AuditEntry[]>,
+  profile: SeccompProfile
+): AuditEntry[] {
+  const { history = [], approvals = [] } = profile.status ?? {}
+  return history
+    .map((step) => stepOf(profile, step))
+    .filter(
+      (step) =>
+        byMark
+          .get(stepMark(step))
+          ?.some((one) => one.status < 400 && one.dryRun !== true && areTogether(one, step)) !==
+          true &&
+        !(
+          step.action === 'postAllow' &&
+          approvals.some(({ by, at }) => by === step.user && areTogether({ at }, step))
+        )
+    )
+}
+
+/** Returns the decisions and steps that profiles keep and the trail does not have: the command line made them, for example. */
 export function decisionsBeside(
   actions: readonly AuditEntry[],
   profiles: readonly SeccompProfile[]
@@ -48,13 +93,13 @@ export function decisionsBeside(
   // Both lists may have thousands of entries, so not every action is compared with every decision.
   const byMark = new Map<string, AuditEntry[]>()
   for (const action of actions) {
-    for (const mark of [markOf(action, false), markOf(action, true)]) {
+    for (const mark of [markOf(action, false), markOf(action, true), stepMark(action)]) {
       const known = byMark.get(mark)
       if (known === undefined) byMark.set(mark, [action])
       else known.push(action)
     }
   }
-  return profiles
+  const decisions = profiles
     .flatMap((profile) =>
       (profile.status?.approvals ?? []).map((approval) => decisionOf(profile, approval))
     )
@@ -62,4 +107,5 @@ export function decisionsBeside(
       const alike = byMark.get(markOf(decision, decision.action !== 'approved'))
       return alike?.some((action) => isSame(action, decision)) !== true
     })
+  return [...decisions, ...profiles.flatMap((profile) => stepsBeside(byMark, profile))]
 }

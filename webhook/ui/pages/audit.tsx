@@ -13,7 +13,7 @@ import { Pager, type Row, Table } from '../parts/table.js'
 
 const perPage = 50
 
-/** Lists what people did here, approvals made any other way, and on request the observations of satellites. */
+/** Lists what people did here, approvals and changes of mode made any other way, and on request the observations of satellites. */
 function linesOf({ ui, query }: Call): AuditEntry[] {
   const actions = ui.audit.list()
   const profiles = ui.sources.profiles()
@@ -78,7 +78,12 @@ function render(call: Call): View {
   const { items, ...place } = listPage(found, query['page'], perPage)
   return {
     title: 'Audit',
-    facts: [counted(found.length, 'entry', 'entries')],
+    facts: [
+      counted(found.length, 'entry', 'entries'),
+      <>
+        actions are known since <Moment at={ui.audit.since()} now={ui.now()} />
+      </>
+    ],
     actions: (
       <button class="btn" type="button" data-print>
         Print
@@ -106,7 +111,7 @@ function render(call: Call): View {
                 rows={items.map((line, at) => rowOf(line, at, ui.now()))}
                 heading={2}
                 live="audit"
-                footer="secco ui audit lists what was done with pages and API; other decisions here come from the profiles."
+                footer="secco ui audit lists what was done with pages and API; approvals and changes of mode come from the profiles too."
               />
               <Pager
                 {...place}

@@ -4,6 +4,7 @@ const words: Readonly<Record<string, string>> = {
   applyProfile: 'wrote the profile',
   applyRule: 'wrote the rule',
   approveProfile: 'approved',
+  completeCanary: 'completed a canary',
   decideCalls: 'decided on calls',
   deleteProfile: 'deleted the profile',
   deleteRule: 'deleted the rule',
@@ -20,6 +21,7 @@ const words: Readonly<Record<string, string>> = {
   postUnmute: 'unmuted a denial',
   postPromote: 'promoted',
   postRollback: 'rolled back',
+  returnCanary: 'took a canary back',
   startTrace: 'started a trace',
   stopTrace: 'stopped a trace'
 }

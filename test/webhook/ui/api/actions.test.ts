@@ -92,7 +92,8 @@ test('what changes something: JSON of this origin, by who may, and it is recorde
     message: /no syscall table/
   })
 
-  const { items } = (await rig.get('/api/v1/audit')).json<{
+  const { since, items } = (await rig.get('/api/v1/audit')).json<{
+    since: string
     items: { action: string; status: number }[]
   }>()
   t.ok(
@@ -105,6 +106,7 @@ test('what changes something: JSON of this origin, by who may, and it is recorde
   })
   const page = (await rig.get('/audit')).body
   t.match(page, /decided on calls[^]*approved<[^]*tests passed/)
+  t.ok(since !== '' && /actions are known since [^]{0,80}/.exec(page)?.[0].includes(since), since)
   t.notMatch(page, /approveProfile|decideCalls/, 'words, not names of operations')
   t.notMatch(page, /kept in the profile/, 'one line says the action and the approval')
 })

@@ -42,3 +42,18 @@ test('a large file makes room, and is kept', async (t) => {
   t.equal(statSync(`${file}.1`).size, 9 * 1024 * 1024)
   t.strictSame(JSON.parse(readFileSync(file, 'utf8')), entry(1))
 })
+
+test('the trail says since when no action is missing', async (t) => {
+  const before = new Date().toISOString()
+  const memory = await openAuditTrail(undefined, logger)
+  t.ok(memory.since() >= before, 'a trail without a file begins with the process')
+  const at = (minute: number) => new Date(Date.UTC(2100, 0, 1, 0, minute)).toISOString()
+  for (let nth = 0; nth < 1000; nth += 1) memory.note({ ...entry(nth), at: at(nth) })
+  t.ok(memory.since() < at(0))
+  memory.note({ ...entry(1000), at: at(1000) })
+  t.equal(memory.since(), at(0), 'the oldest was dropped')
+
+  const file = join(t.testdir({}), 'audit.jsonl')
+  writeFileSync(file, `${JSON.stringify(entry(1))}\n`)
+  t.equal((await openAuditTrail(file, logger)).since(), entry(1).at)
+})

@@ -52,6 +52,52 @@ test('a decision is listed beside the actions unless one of them made it', (t) =
   t.end()
 })
 
+test('a step that a profile keeps is listed unless an action or an approval shows it', (t) => {
+  const step = {
+    at: moment(0),
+    by: 'ann',
+    action: 'promote',
+    from: 'audit',
+    to: 'enforce'
+  } as const
+  const kept = (change: object, approvals: { by?: string }[] = []) => {
+    const web = profileOf('shop/web', approvals)
+    return { ...web, status: { ...web.status, history: [{ ...step, ...change }] } }
+  }
+  const promoted = action({ action: 'postPromote', detail: 'to enforce: x' })
+  const allow = { action: 'allow', from: 'enforce' }
+  const rows: [what: string, AuditEntry[], SeccompProfile, listed: string[]][] = [
+    ['no action', [], kept({ reason: 'quiet' }), ['postPromote audit to enforce: quiet']],
+    ['the action', [promoted], kept({}), []],
+    ['it failed', [{ ...promoted, status: 403 }], kept({}), ['postPromote audit to enforce']],
+    ['tried', [{ ...promoted, dryRun: true }], kept({}), ['postPromote audit to enforce']],
+    [
+      'earlier',
+      [{ ...promoted, at: moment(-togetherMs) }],
+      kept({}),
+      ['postPromote audit to enforce']
+    ],
+    ['a canary', [promoted], kept({ action: 'canary' }), []],
+    [
+      'by the hub',
+      [promoted],
+      kept({ action: 'return', by: 'hub', to: 'audit' }),
+      ['returnCanary ']
+    ],
+    ['an allowed call', [], kept({ ...allow, reason: 'bpf' }, []), ['postAllow bpf']],
+    ['with its approval', [], kept(allow, [{}]), ['approved tests passed']],
+    ['of another', [], kept(allow, [{ by: 'bob' }]), ['approved tests passed', 'postAllow ']],
+    ['unmuted', [action({ action: 'postUnmute' })], kept({ action: 'mute', to: 'audit' }), []]
+  ]
+  for (const [what, actions, profile, listed] of rows)
+    t.same(
+      decisionsBeside(actions, [profile]).map((one) => `${one.action} ${one.detail}`),
+      listed,
+      what
+    )
+  t.end()
+})
+
 test('of thousands of actions each decision is compared with its own', (t) => {
   let looks = 0
   const names = Array.from({ length: 2000 }, (_, at) => `shop/w-${at}`)
