@@ -8,9 +8,9 @@ import { startupTaint } from '../../src/api/names.js'
 import { plural } from '../../src/lib/plural.js'
 import { historyLabel } from '../../src/store/history-store.js'
 import { find, installedLayouts, leftoversOf, pathOf, removalOrder } from './installed-objects.js'
+import { type LeftBehind, printKeptFiles, printLost, readLeftBehind } from './lost-protection.js'
 import { names, namespace } from './names.js'
 import { type Layout, layouts, type Manifest } from './options.js'
-import { ownProfilesPath } from './own-profile.js'
 import { objectsRemovedAlong } from './removed-along.js'
 import { cleaner, cleanerName } from './satellite.js'
 import { makeReadyUnknown } from './unknown-ready.js'
@@ -186,6 +186,7 @@ export async function runUninstall(io: Io, call: ApiCall, given: UninstallOption
     ensureGone(await removeLeftovers(cluster, options.leftovers))
     return
   }
+  const left = await readLeftBehind(call)
   const order = removalOrder(options.all)
   const stuck = await removeAll(cluster, order.first)
   await cleanNodes(cluster)
@@ -202,7 +203,7 @@ export async function runUninstall(io: Io, call: ApiCall, given: UninstallOption
       io.stdout(`${options.dryRun ? 'would delete' : 'delete'} ${nameOf(one)}\n`)
   }
   stuck.push(...(await removeAll(cluster, order.last)))
-  await printKept(cluster)
+  await printKept(cluster, left)
   ensureGone([...stuck, ...(await stillRunning(cluster, stuck))])
 }
 
@@ -237,8 +238,8 @@ async function ensureInstalled(call: ApiCall, layout: Layout): Promise<void> {
   })
 }
 
-/** Prints what stays, and how to remove it. */
-async function printKept({ call, io, options }: Cluster): Promise<void> {
+/** Prints what stays and how to remove it, and what nothing protects any more. */
+async function printKept({ call, io, options }: Cluster, left: LeftBehind): Promise<void> {
   if (!options.all) {
     const query = { labelSelector: `${historyLabel}=true` }
     const path = `/api/v1/namespaces/${namespace}/configmaps`
@@ -248,13 +249,12 @@ async function printKept({ call, io, options }: Cluster): Promise<void> {
       `kept: the CRDs, all profiles and rules${histories}, namespace ${namespace} (--all removes them too)\n`
     )
   }
-  io.stderr(
-    `kept on nodes: files of profiles that running pods refer to, and Secco's own in ${ownProfilesPath}\n`
-  )
+  printKeptFiles(io, left)
   const where = options.all ? ' in other namespaces' : ''
   io.stderr(
     `kept where people set them: labels secco.dev/… of namespaces and pods, bindings of roles to people${where}\n`
   )
+  printLost(io, left)
 }
 
 /** @throws SeccoError UNAVAILABLE that names what is still there */
