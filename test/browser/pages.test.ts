@@ -131,6 +131,41 @@ test('a phone shows which page it is on among the pages', async (t) => {
   })
 })
 
+test('a usual screen shows every entry of the navigation, and the whole of what it leaves out', async (t) => {
+  const rig = await serve(town)
+  t.teardown(() => rig.app.close())
+  await withBrowser(async (browser) => {
+    const { page } = await logIn(browser, rig.link())
+    const longest = 'nothing needs you; 1,234 containers run unconfined'
+    const read = () =>
+      page.evaluate<{ hidden: number; needs: string; beyond: number; high: number }>(`(() => {
+        for (const count of document.querySelectorAll('.nav .count')) count.textContent = '1,234'
+        const needs = document.querySelector('.needs')
+        needs.innerHTML = '<svg class="i"></svg>${longest}'
+        needs.className = 'needs none'
+        document.querySelector('.who').textContent = 'secco-system of production · anna@example.com'
+        const nav = document.querySelector('.nav')
+        return {
+          hidden: Math.max(0, nav.scrollWidth - nav.clientWidth),
+          needs: needs.innerText,
+          beyond: Math.max(0, needs.scrollWidth - needs.clientWidth, needs.scrollHeight - needs.clientHeight - 2),
+          high: document.querySelector('.top').offsetHeight
+        }
+      })()`)
+    for (const width of [901, 1024, 1280, 1440, 1920]) {
+      await page.setViewportSize({ width, height: 900 })
+      await page.goto(`${rig.origin}/doctor`)
+      t.ok((await page.locator('.nav .count').count()) >= 2, 'entries have counts')
+      const { high, needs, ...rest } = await read()
+      t.equal(await widthOf(page), width, `${width} px: nothing scrolls sideways`)
+      t.same([needs, rest.beyond], [longest, 0], `${width} px: the line is whole`)
+      if (width < 1280) continue
+      t.equal(rest.hidden, 0, `${width} px: no entry is hidden`)
+      t.ok(high <= 64, `${width} px: ${high} px high, and pages scroll to 64 px below the top`)
+    }
+  })
+})
+
 test('states: nothing there yet, not permitted, not found, who are you, no hub', async (t) => {
   const nobody: Rights = { kind: 'cluster', ofToken: () => Promise.resolve(undefined) }
   const none = { objects: [], nodes: () => [], denials: () => [], problems: () => [] }
