@@ -12,9 +12,10 @@ export interface DenialView {
   profile: string
   node: string
   container: string
-  /** Absent where it is not known; the pod is empty outside Kubernetes. */
+  /** What people call the container, its pod (empty outside Kubernetes) and its workload. Absent: not known. */
   containerName?: string
   pod?: string
+  workload?: string
   syscall: string
   abi: string
   action: string

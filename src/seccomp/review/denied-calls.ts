@@ -6,6 +6,14 @@ import type { SyscallSet } from '../../syscalls/syscall-set.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 import { isApprovedCall, parseAllow } from './allow.js'
 
+/** DenialCaller is a process that a call was denied to, and where it ran; a part is '' where it is not known. */
+export interface DenialCaller {
+  process: string
+  container: string
+  pod: string
+  workload: string
+}
+
 /** DeniedCall is a call that a filter denies, or would deny: a person allows it, mutes it, or changes the program. */
 export interface DeniedCall {
   /** In the syntax of `secco denials allow`: SYSCALL, or SYSCALL:ARG=VALUE. */
@@ -14,43 +22,142 @@ export interface DeniedCall {
   times: number
   /** The names of the processes that made it, sorted; none where no name is known. */
   by: string[]
-  /** It succeeded, and audit logged it: enforce would deny it. It is also observed, so an approval proposes it. */
+  /** Those processes with their containers, sorted. */
+  callers: DenialCaller[]
+  /** It succeeded, and audit logged it: enforce would deny it. It is also observed, and only a person approves it. */
   logged: boolean
+  /** Somebody decided that it stays denied. */
+  muted?: true
   /** An emergency block denies it in every profile, whatever people approve. */
   blocked?: true
 }
 
-/** The part of a denial that is needed here. */
-interface Denied {
+/** Denied is the part of a denial that is needed here. */
+export interface Denied {
   syscall: string
   call: string
   count: number
   comm: string
   action: string
   state: string
+  /** The id of the container, and what people call it. Absent, as are pod and workload: from an earlier hub. */
+  container?: string
+  containerName?: string
+  pod?: string
+  workload?: string
   /** What unblocks the call; absent where no emergency block denies it. */
   block?: string
 }
 
 const mostNamed = 5
 
-/** Returns the calls of denials that wait for a decision; what was denied before what was only logged. */
-export function deniedCallsOf(denials: readonly Denied[]): DeniedCall[] {
-  const found = new Map<string, Omit<DeniedCall, 'by'> & { by: Set<string> }>()
-  for (const { syscall, call, count, comm, action, state, block } of denials) {
-    if (state !== 'open') continue
-    const logged = action === 'SCMP_ACT_LOG'
-    const key = `${logged ? 1 : 0} ${call}`
-    const one = found.get(key) ?? { call, name: syscall, times: 0, by: new Set<string>(), logged }
-    one.times += count
-    if (comm !== '') one.by.add(comm)
-    if (block !== undefined) one.blocked = true
-    found.set(key, one)
-  }
-  return [...found]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, one]) => ({ ...one, by: [...one.by].sort() }))
+const isLogged = ({ action }: Denied): boolean => action === 'SCMP_ACT_LOG'
+
+/** Returns who made a call, and where. */
+function callerOf({ comm, containerName, container, pod, workload }: Denied): DenialCaller {
+  const name = containerName === undefined || containerName === '' ? container : containerName
+  return { process: comm, container: name ?? '', pod: pod ?? '', workload: workload ?? '' }
 }
+
+/** Returns one call of denials that are about the same call. */
+function joinedCall(call: string, denials: readonly Denied[]): DeniedCall {
+  const callers = new Map(
+    denials.map(callerOf).map((one) => [JSON.stringify(Object.values(one)), one])
+  )
+  const by = new Set(denials.map(({ comm }) => comm).filter((comm) => comm !== ''))
+  return {
+    ...{ call, name: denials[0]?.syscall ?? '' },
+    times: denials.reduce((sum, { count }) => sum + count, 0),
+    by: [...by].sort(),
+    callers: [...callers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one),
+    logged: denials.every(isLogged),
+    ...(denials.every(({ state }) => state === 'muted') ? { muted: true } : {}),
+    ...(denials.some(({ block }) => block !== undefined) ? { blocked: true } : {})
+  }
+}
+
+/** Returns one call for each group of denials, in the order of their keys. */
+function joinedBy(denials: readonly Denied[], keyOf: (denial: Denied) => string): DeniedCall[] {
+  const groups = new Map<string, Denied[]>()
+  for (const denial of denials) {
+    const key = keyOf(denial)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [denial])
+    else group.push(denial)
+  }
+  return [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, group]) => joinedCall(group[0]?.call ?? '', group))
+}
+
+/** Returns the calls of denials that wait for a decision; what was denied before what was only logged. */
+export const deniedCallsOf = (denials: readonly Denied[]): DeniedCall[] =>
+  joinedBy(
+    denials.filter(({ state }) => state === 'open'),
+    (denial) => `${isLogged(denial) ? 1 : 0} ${denial.call}`
+  )
+
+/**
+ * Returns the calls that no approval takes unless a person names them: those that wait for a decision, and those that are
+ * muted. Each call is one, whether it was denied or only logged.
+ */
+export const undecidedCallsOf = (denials: readonly Denied[]): DeniedCall[] =>
+  joinedBy(
+    denials.filter(({ state }) => state === 'open' || state === 'muted'),
+    ({ call }) => call
+  )
+
+/**
+ * Returns a profile as an approval of everything that was observed may see it: without the calls that a filter denied, or
+ * that audit logged. Their learned arguments are no conditions either. A call that is approved stays approved.
+ */
+export function withoutUndecided(
+  profile: SeccompProfile,
+  calls: readonly Pick<DeniedCall, 'name'>[]
+): SeccompProfile {
+  const names = new Set(calls.map(({ name }) => name))
+  const { observed } = profile.status ?? {}
+  if (observed === undefined) return profile
+  const entries = Object.entries(observed)
+  if (!entries.some(([, own]) => own.some((name) => names.has(name)))) return profile
+  const kept = entries.map(([abi, own]) => [abi, own.filter((name) => !names.has(name))] as const)
+  return { ...profile, status: { ...profile.status, observed: Object.fromEntries(kept) } }
+}
+
+/** Returns the same change of a profile that was made to its view: what was observed of it stays as it was. */
+export function withItsObservations(
+  profile: SeccompProfile,
+  changed: SeccompProfile
+): SeccompProfile {
+  const { observed } = profile.status ?? {}
+  return observed === undefined || changed.status?.observed === observed
+    ? changed
+    : { ...changed, status: { ...changed.status, observed } }
+}
+
+/** Returns who made a call, and where: `sh in container app, pod web-1, Deployment/web`. */
+export function callerText({ process, container, pod, workload }: DenialCaller): string {
+  const places = [
+    ...(container === '' ? [] : [`container ${foreignName(container)}`]),
+    ...(pod === '' ? [] : [`pod ${pod}`]),
+    ...(workload === '' ? [] : [workload])
+  ].join(', ')
+  const name = process === '' ? 'an unknown process' : foreignName(process)
+  return places === '' ? name : `${name} in ${places}`
+}
+
+/** Returns the first callers of a call in words, and how many more there are. */
+export function callerTexts({ callers }: Pick<DeniedCall, 'callers'>): string[] {
+  const more = callers.length - mostNamed
+  return [
+    ...callers.slice(0, mostNamed).map(callerText),
+    ...(more > 0 ? [plural(more, 'more caller')] : [])
+  ]
+}
+
+/** Returns what became of a call: `muted, denied`, `logged by audit`. */
+export const fateText = ({ logged, muted }: Pick<DeniedCall, 'logged' | 'muted'>): string =>
+  `${muted === true ? 'muted, ' : ''}${logged ? 'logged by audit' : 'denied'}`
 
 /** Returns how often a call was denied, and to whom: `3 times, by app`. */
 export function deniedText({ times, by }: Pick<DeniedCall, 'times' | 'by'>): string {

@@ -1,5 +1,4 @@
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
-import { approveObserved } from './approve.js'
 import { decideCalls } from './decide-calls.js'
 
 /** The calls that an approval would allow in total, and those that it would deny. */
@@ -9,15 +8,12 @@ export interface ProposedCalls {
 }
 
 /**
- * Returns a profile as an approval would make it that nobody has given yet. Without any call it is the approval of what was
- * observed, as far as RuntimeDefault allows that too.
+ * Returns a profile as an approval would make it that nobody has given yet. Without any call it is what is approved already:
+ * what was observed may be of an attacker, and nobody ticked it.
  */
 export function proposedProfile(
   profile: SeccompProfile,
   { allow, deny = [] }: ProposedCalls
 ): SeccompProfile {
-  const decision = { by: '', at: '', reason: '' }
-  return allow.length + deny.length === 0
-    ? approveObserved(profile, { ...decision, beyondRuntimeDefault: 'skip' })
-    : decideCalls(profile, { ...decision, allow, deny, whole: true })
+  return decideCalls(profile, { by: '', at: '', reason: '', allow, deny, whole: true })
 }

@@ -13,7 +13,11 @@ import {
 } from '../../../src/seccomp/render/emergency.js'
 import { builtinProfile } from '../../../src/seccomp/render/builtin.js'
 import { renderProfile, type Rendering } from '../../../src/seccomp/render/render.js'
-import { type DeniedCall, deniedCallsOf } from '../../../src/seccomp/review/denied-calls.js'
+import {
+  type DeniedCall,
+  deniedCallsOf,
+  undecidedCallsOf
+} from '../../../src/seccomp/review/denied-calls.js'
 import { type Completeness, completenessOf } from '../../../src/seccomp/review/completeness.js'
 import { quietOf, quietText } from '../../../src/seccomp/review/quiet.js'
 import { type Review, reviewOf } from '../../../src/seccomp/review/review.js'
@@ -100,10 +104,10 @@ const completenesses = new WeakMap<SeccompProfile, Memo<Completeness>>()
 const renderings = new WeakMap<SeccompProfile, Memo<RenderingResult>>()
 const reviewFreshMs = 60_000
 
-/** Returns what approving everything observed would change. */
 /** The page that unblocks a call. */
 export const unblockHref = '/emergency#h-now'
 
+/** Returns what approving everything observed would change. */
 export const planOf: (profile: SeccompProfile) => ApprovalPlan = oncePer((profile) =>
   planApproval(profile)
 )
@@ -112,7 +116,7 @@ export type RenderingResult =
   | { rendering: Rendering; problem?: undefined }
   | { rendering?: undefined; problem: string }
 
-/** Returns the calls that are denied now or would be, by the key of their profile. */
+/** Returns the calls that wait for a decision, and those that no approval takes by itself, by the key of their profile. */
 const deniedByProfile = oncePer((denials: readonly DenialView[]) => {
   const groups = new Map<string, DenialView[]>()
   for (const denial of denials) {
@@ -122,7 +126,11 @@ const deniedByProfile = oncePer((denials: readonly DenialView[]) => {
     group.push(denial)
     groups.set(key, group)
   }
-  return new Map([...groups].map(([key, own]) => [key, deniedCallsOf(own)]))
+  return new Map(
+    [...groups].map(([key, own]) => {
+      return [key, { waiting: deniedCallsOf(own), undecided: undecidedCallsOf(own) }]
+    })
+  )
 })
 
 /** What pages compute from the profiles that the person may read, apart from digests. */
@@ -132,8 +140,8 @@ export interface Derived {
   resolve: Resolve
   /** What renderings leave out, in words; empty for nothing. */
   unknown: string
-  /** The calls that are denied to it now. What audit only logs is observed, and proposed as such. */
-  denied(profile: SeccompProfile): readonly DeniedCall[]
+  /** The calls that are denied to it now or would be, also the muted ones: a person alone approves one of them. */
+  undecided(profile: SeccompProfile): readonly DeniedCall[]
   review(profile: SeccompProfile): Review
   /** The part of a review that lists show. It is much cheaper than a review. */
   completeness(profile: SeccompProfile): Completeness
@@ -217,7 +225,7 @@ export function derivedOf(sources: UiSources, now: number): Derived {
     renderProfile(profile, { ...fleet, mode: 'enforce', resolve: from })
   const isKnown = sources.denialsKnownSince() !== undefined
   const deniedNow = deniedByProfile(sources.denials())
-  const waiting = (profile: SeccompProfile) => deniedNow.get(keyOf(profile)) ?? []
+  const waiting = (profile: SeccompProfile) => deniedNow.get(keyOf(profile))?.waiting ?? []
   const known = (profile: SeccompProfile) => (isKnown ? waiting(profile) : undefined)
   const rules = sources.rules()
   const lossy = lossesOfNodes(sources.nodes())
@@ -262,7 +270,7 @@ export function derivedOf(sources: UiSources, now: number): Derived {
       remembered(completenesses, profile, lasting(profile), () =>
         completenessOf(profile, now, known(profile), nodesOf(profile))
       ),
-    denied: (profile) => waiting(profile).filter(({ logged }) => !logged),
+    undecided: (profile) => deniedNow.get(keyOf(profile))?.undecided ?? [],
     isRiskKnown: (profile) => isRiskKnown(profile, resolve),
     rendering: (profile) => {
       const freshMs = Number.POSITIVE_INFINITY

@@ -45,12 +45,17 @@ function callsCommand(values: FormValues): string {
 }
 
 /**
- * `all` is how many calls the verb that approves everything observed would add. A stale approval is replaced by that verb alone,
+ * `all` is how many calls the verb that approves everything observed would add; it never adds those of `named`.
+ * A stale approval is replaced by that verb alone,
  * for the other one changes single calls of what is approved.
  */
 function approveCommand(values: FormValues): string {
   const { profile, all, isStale, allow, deny } = values
-  const isAll = wordsOf(allow).length === all && wordsOf(deny).length === 0
+  const named = wordsOf(values['named'])
+  const isAll =
+    wordsOf(allow).length === all &&
+    wordsOf(deny).length === 0 &&
+    !wordsOf(allow).some((call) => named.includes(call))
   if (isAll && (isStale === true || wordsOf(allow).length > 0))
     return `secco profile approve ${textOf(profile)}${forceOf(values)} --reason ${reasonOf(values)}`
   return isStale === true ? '' : callsCommand(values)

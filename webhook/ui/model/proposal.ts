@@ -19,6 +19,9 @@ import { plainTimes } from './plain-times.js'
 import { type Derived, keyOf } from './derived.js'
 import { formCommand, type FormValues } from './form-commands.js'
 
+/** What becomes of a call that a filter denied, or that audit logged, unless a person includes it. */
+type OpenSign = 'denied' | 'logged' | 'muted'
+
 /** One syscall whose treatment a review can change. */
 export interface Change {
   name: string
@@ -26,17 +29,20 @@ export interface Change {
   call: string
   /**
    * `no`: observed, yet denied unless a person includes it. `denied`: it is denied now, and stays so unless included.
+   * `logged`: audit logged it, and enforce denies it unless included. `muted`: somebody decided that it stays denied.
    * `allowed`: it was denied, and is approved by now. `blocked`: no approval allows it while an emergency block denies it.
    */
-  sign: 'add' | 'del' | 'no' | 'denied' | 'allowed' | 'blocked'
-  /** Whether the review proposes it. High risk and what RuntimeDefault denies are never proposed. */
+  sign: 'add' | 'del' | 'no' | 'allowed' | 'blocked' | OpenSign
+  /** Whether the review proposes it: never high risk, what RuntimeDefault denies, or what was denied or logged. */
   included: boolean
   /** Whether RuntimeDefault allows it. */
   usual: boolean
   /** How it was observed; undefined for a syscall that never was. */
   seen: { count: number; instances: number; first: string | undefined } | undefined
-  /** How often it is denied, and to whom; undefined for a call that is not denied now. */
+  /** How often it is denied or logged, and to whom; undefined for a call that is not. */
   denied: DeniedCall | undefined
+  /** Whether it was denied or logged with arguments that have a line of their own. */
+  isDeniedInPart?: true
   /** Whether base, families or parents allow it as it is: an approval adds its name and changes no filter. */
   already?: boolean
   /** Of a call with the sign `allowed`: who is denied it all the same. */
@@ -45,9 +51,16 @@ export interface Change {
 
 const floor = runtimeDefaultNames()
 
-/** Whether a change is about what is denied now: none of these is ever included by itself. */
-export const isOfDenial = ({ sign }: Pick<Change, 'sign'>): boolean =>
-  sign === 'denied' || sign === 'allowed' || sign === 'blocked'
+const signsOfDenials: readonly Change['sign'][] = [
+  'denied',
+  'logged',
+  'muted',
+  'allowed',
+  'blocked'
+]
+
+/** Whether a change is about what is denied now, or would be: none of these is ever included by itself. */
+export const isOfDenial = ({ sign }: Pick<Change, 'sign'>): boolean => signsOfDenials.includes(sign)
 
 function rank({ name, sign }: Change): number {
   if (isOfDenial({ sign })) return -1
@@ -58,15 +71,17 @@ function rank({ name, sign }: Change): number {
 
 /** How many calls a review has: each is counted once, whatever it is of. */
 export interface ReviewCounts {
-  /** Observed and not approved, without those that are denied now. */
+  /** Observed and not approved, without those that are denied now or would be. */
   adds: number
   /** Those of them that base, families or parents allow already. */
   already: number
   /** Denied now, as long as nobody allows it: a call of two ABIs, or of two programs, is one. */
   denied: number
+  /** Logged by audit, as long as nobody allows it: enforce denies it. */
+  logged: number
   /** Denied by an emergency block. */
   blocked: number
-  /** Those to add or denied that RuntimeDefault denies. */
+  /** Those to add, denied or logged that RuntimeDefault denies. */
   beyond: number
 }
 
@@ -76,18 +91,27 @@ const withoutDenied = (toApprove: readonly string[], denied: readonly DeniedCall
   return toApprove.filter((name) => !inDenied.has(name))
 }
 
-// A node may report any name.
-const knownOf = (denied: readonly DeniedCall[]): DeniedCall[] =>
-  denied.filter(({ name }) => isKnownSyscall(name))
+/**
+ * Returns the calls that a review lists. A node may report any name; a muted call is decided, and is listed only where it was
+ * also observed: otherwise it would be a call to add like any other.
+ */
+function listedOf(denied: readonly DeniedCall[], toApprove: readonly string[]): DeniedCall[] {
+  const observed = new Set(toApprove)
+  return denied.filter(
+    ({ name, muted }) => isKnownSyscall(name) && (muted !== true || observed.has(name))
+  )
+}
 
 /** Returns what a review can do about a call that is denied now. */
 function signOfDenied(
   profile: SeccompProfile,
-  { call, name, blocked }: DeniedCall,
+  { call, name, blocked, logged, muted }: DeniedCall,
   overlay: SeccompProfile | undefined
-): 'denied' | 'allowed' | 'blocked' {
+): OpenSign | 'allowed' | 'blocked' {
   if (blocked === true || isBlocked(name, overlay)) return 'blocked'
-  return isApprovedCall(profile, parseAllow(call)) ? 'allowed' : 'denied'
+  if (isApprovedCall(profile, parseAllow(call))) return 'allowed'
+  if (muted === true) return 'muted'
+  return logged ? 'logged' : 'denied'
 }
 
 /** Counts the lines that `changesOf` lists, apart from removals, for lists of many profiles. */
@@ -96,22 +120,29 @@ export function reviewCounts(
   denied: readonly DeniedCall[] = [],
   allowed: ReadonlySet<string> = new Set()
 ): ReviewCounts {
-  const signs = knownOf(denied).map((one) => [one, signOfDenied(profile, one, undefined)] as const)
-  const asked = signs.flatMap(([one, sign]) => (sign === 'denied' ? [one] : []))
-  const blocked = signs.filter(([, sign]) => sign === 'blocked').length
-  const adds = withoutDenied(diffAgainstObserved(profile).toApprove, denied)
+  const { toApprove } = diffAgainstObserved(profile)
+  const signs = listedOf(denied, toApprove).map((one) => ({
+    ...{ call: one.call, sign: signOfDenied(profile, one, undefined) }
+  }))
+  const count = (wanted: Change['sign']) => signs.filter(({ sign }) => sign === wanted).length
+  const adds = withoutDenied(toApprove, denied)
   const beyond = [
-    ...asked.filter(({ call }) => isBeyondRuntimeDefault(parseAllow(call))),
+    ...signs
+      .filter(({ sign }) => sign === 'denied' || sign === 'logged')
+      .filter(({ call }) => isBeyondRuntimeDefault(parseAllow(call))),
     ...adds.filter((name) => !floor.has(name))
   ]
   const already = adds.filter((name) => allowed.has(name)).length
-  return { adds: adds.length, already, denied: asked.length, blocked, beyond: beyond.length }
+  return {
+    ...{ adds: adds.length, already, beyond: beyond.length },
+    ...{ denied: count('denied'), logged: count('logged'), blocked: count('blocked') }
+  }
 }
 
 /**
  * Lists what is denied now, what was observed and is not approved, and what is approved and was never observed; the
  * riskiest first.
- * @param denied the calls that are denied to it now
+ * @param denied the calls that are denied to it now or would be, also the muted ones
  * @param overlay the emergency overlay, as far as the person may read it
  * @param allowed what the profile allows already; see `whollyAllowed`
  */
@@ -133,7 +164,7 @@ export function changesOf(
     pin === undefined
       ? 'allowed now; what runs stays as it is until it restarts'
       : `approved, but new pods are ${plainTimes(pinWords(pin))}`
-  const asked = knownOf(denied).map((one): Change => {
+  const asked = listedOf(denied, toApprove).map((one): Change => {
     const { name, call } = one
     const usual = !isBeyondRuntimeDefault(parseAllow(call))
     const seen = sightings.has(name) ? seenOf(name) : undefined
@@ -141,14 +172,17 @@ export function changesOf(
     const change = { name, call, usual, sign, included: false, seen, denied: one }
     return sign === 'allowed' ? { ...change, until } : change
   })
+  const deniedNames = new Set(denied.map(({ name }) => name))
   const adds = withoutDenied(toApprove, denied).map((name): Change => {
     const usual = floor.has(name)
-    const risky = riskOf(name)?.level === 'high' || !usual
+    const isDeniedInPart = deniedNames.has(name)
+    const risky = riskOf(name)?.level === 'high' || !usual || isDeniedInPart
     const sign = !risky ? 'add' : isBlocked(name, overlay) ? 'blocked' : 'no'
     return {
       ...{ name, call: name, usual, sign, included: sign === 'add' },
       ...{ seen: seenOf(name), denied: undefined },
-      ...(allowed.has(name) ? { already: true } : {})
+      ...(allowed.has(name) ? { already: true } : {}),
+      ...(isDeniedInPart ? { isDeniedInPart } : {})
     }
   })
   const removes = neverObserved
@@ -192,8 +226,10 @@ export function approvalCommand(
 
 /** Returns what the command of a review needs beside what is ticked. */
 export function approvalFacts(profile: SeccompProfile, changes: readonly Change[]): FormValues {
-  const all = changes.filter(({ sign }) => sign !== 'del' && sign !== 'allowed').length
-  return { profile: keyOf(profile), all, isStale: isApprovalStale(profile.spec) }
+  const isNamed = (one: Change) => isOfDenial(one) || one.isDeniedInPart === true
+  const all = changes.filter((one) => one.sign !== 'del' && !isNamed(one)).length
+  const named = changes.filter(isNamed).map(({ call }) => call)
+  return { profile: keyOf(profile), all, named, isStale: isApprovalStale(profile.spec) }
 }
 
 /** Returns what is ticked before a person changes it. */

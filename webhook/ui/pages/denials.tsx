@@ -70,7 +70,7 @@ function wayOf(ui: Ui, group: DenialGroup): Way {
   if (group.block !== undefined) return 'blocked'
   const profile = derived.byKey.get(keyOf(group))
   if (profile === undefined || !isWorkload(profile)) return 'call'
-  const names = [...planOf(profile).adds, ...derived.denied(profile).map(({ name }) => name)]
+  const names = [...planOf(profile).adds, ...derived.undecided(profile).map(({ name }) => name)]
   return names.includes(group.syscall) ? 'proposed' : 'call'
 }
 

@@ -173,7 +173,7 @@ async function render(call: Call): Promise<View> {
   const overlay = derived.byKey.get(emergencyLabel)
   const rendered = derived.rendering(profile).rendering?.seccomp
   const allowed = whollyAllowed(rendered)
-  const changes = changesOf(profile, counts, derived.denied(profile), overlay, allowed)
+  const changes = changesOf(profile, counts, derived.undecided(profile), overlay, allowed)
   const proposal = proposalOf(profile, changes, derived)
   const shown: Shown = {
     ...{ ui, line, changes, proposal },

@@ -22,11 +22,11 @@ function rowOf(line: WorkloadLine, derived: Derived): Row {
   const { key, profile, toReview } = line
   const { evidence } = derived.completeness(profile)
   const allowed = whollyAllowed(derived.rendering(profile).rendering?.seccomp)
-  const counts = reviewCounts(profile, derived.denied(profile), allowed)
-  const { adds, already, denied, blocked, beyond } = counts
+  const counts = reviewCounts(profile, derived.undecided(profile), allowed)
+  const { adds, already, denied, logged, blocked, beyond } = counts
   return {
     key,
-    attention: denied > 0 || isStartUnseen(profile) ? 'bad' : toReview > 0 ? 'warn' : '',
+    attention: denied > 0 || isStartUnseen(profile) ? 'bad' : toReview + logged > 0 ? 'warn' : '',
     cells: [
       <>
         <WorkloadName line={line} href={`/review/${key}`} />
@@ -37,6 +37,7 @@ function rowOf(line: WorkloadLine, derived: Derived): Row {
         {adds} to add
         {alreadyText(already)}
         {denied > 0 && `, ${denied} denied now`}
+        {logged > 0 && `, ${logged} logged by audit`}
         {blocked > 0 && `, ${blocked} blocked in an emergency`}
         <span class={beyond > 0 ? 'sub warn' : 'sub'}>{beyond} that RuntimeDefault denies</span>
       </>,
@@ -52,7 +53,7 @@ function rowOf(line: WorkloadLine, derived: Derived): Row {
         ? 'seen since the last approval'
         : profile.spec.seccomp === undefined
           ? 'nothing is approved yet'
-          : 'denied since the last approval',
+          : 'denied or logged since the last approval',
       <a class="btn s" href={`/review/${key}`}>
         Review
         <Of what={line.name} />
@@ -68,7 +69,7 @@ function commandsOf(ui: Ui, first: WorkloadLine | undefined, derived: Derived): 
   const changes = changesOf(
     profile,
     new Map(),
-    derived.denied(profile),
+    derived.undecided(profile),
     derived.byKey.get(emergencyLabel)
   )
   const obstacle = obstacleToProposal(ui, profile, proposalOf(profile, changes, derived))
@@ -83,18 +84,19 @@ function render({ ui, query }: Call): View {
     ({ profile, observed }) => profile.spec.seccomp === undefined && observed > 0
   )
   const derived = derivedOf(ui.sources, ui.now())
+  const isDenied = ({ profile }: WorkloadLine): boolean => {
+    const { denied, logged } = reviewCounts(profile, derived.undecided(profile))
+    return denied + logged > 0
+  }
   const denied = lines.filter(
-    ({ profile, toReview }) =>
-      toReview === 0 &&
-      profile.spec.seccomp !== undefined &&
-      reviewCounts(profile, derived.denied(profile)).denied > 0
+    (line) => line.toReview === 0 && line.profile.spec.seccomp !== undefined && isDenied(line)
   )
   const { items, ...place } = listPage([...denied, ...waiting, ...first], query['page'], perPage)
   return {
     title: 'Review',
     facts: [
       `${numberText(waiting.length)} with new calls`,
-      `${numberText(denied.length)} with denied calls only`,
+      `${numberText(denied.length)} with denied or logged calls only`,
       `${numberText(first.length)} never approved`
     ],
     body: (
@@ -103,13 +105,13 @@ function render({ ui, query }: Call): View {
           {items.length === 0 ? (
             <EmptyBody
               what="Nothing waits for review."
-              next="Calls that were observed or denied, and never approved, turn up here."
+              next="Calls that were observed, denied or logged, and never approved, turn up here."
             />
           ) : (
             <>
               <Table
                 caption="To review"
-                note="denied and new calls of approved workloads first, then those that only learn"
+                note="denied, logged and new calls of approved workloads first, then those that only learn"
                 columns={['Workload · container', 'State', 'Change', 'Evidence', 'Why', 'Action']}
                 rows={items.map((line) => rowOf(line, derived))}
                 live="reviews"

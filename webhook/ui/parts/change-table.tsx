@@ -3,7 +3,7 @@ import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
 import { areaOf } from '../../../src/seccomp/data/kernel-areas.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
-import { deniedText } from '../../../src/seccomp/review/denied-calls.js'
+import { callerTexts, deniedText, fateText } from '../../../src/seccomp/review/denied-calls.js'
 import { unblockHref } from '../model/derived.js'
 import { type Change, isOfDenial } from '../model/proposal.js'
 import { LiveFact, Moment, RiskLevel } from './marks.js'
@@ -12,12 +12,23 @@ import { EmptyPanel, Panel } from './panels.js'
 import { type Row, Table } from './table.js'
 
 const mostYamlLines = 60
-const signs = { add: '+', del: '−', no: '×', denied: '×', allowed: '✓', blocked: '×' } as const
+const signs = {
+  add: '+',
+  del: '−',
+  no: '×',
+  denied: '×',
+  logged: '×',
+  muted: '×',
+  allowed: '✓',
+  blocked: '×'
+} as const
 const signWords = {
   add: 'add',
   del: 'remove',
   no: 'stays denied unless ticked',
   denied: 'is denied now, and stays so unless ticked',
+  logged: 'audit logged it, and enforce denies it unless ticked',
+  muted: 'is muted, and stays denied unless ticked',
   allowed: 'is approved by now',
   blocked: 'is blocked in an emergency, and no approval allows it'
 } as const
@@ -32,12 +43,17 @@ interface Props {
 }
 
 function Evidence(props: { change: Change; instances: number; now: number }): VNode {
-  const { seen, denied, until, already } = props.change
+  const { seen, denied, until, already, isDeniedInPart } = props.change
   const { instances, now } = props
   if (denied !== undefined) {
     return (
       <>
-        denied, <bdi>{deniedText(denied)}</bdi>
+        {fateText(denied)}, <bdi>{deniedText(denied)}</bdi>
+        {callerTexts(denied).map((caller) => (
+          <span class="sub">
+            <bdi>{caller}</bdi>
+          </span>
+        ))}
         {until !== undefined && <span class="sub">{until}</span>}
         <span class="sub">
           {seen === undefined ? 'never observed' : `observed in ${seen.instances} of ${instances}`}
@@ -57,6 +73,9 @@ function Evidence(props: { change: Change; instances: number; now: number }): VN
     <>
       {seen.count > 0 ? atLeast(seen.count) : 'seen'} in {seen.instances} of {instances} instances
       {already === true && <span class="sub">allowed already by base, families or parents</span>}
+      {isDeniedInPart === true && (
+        <span class="sub">denied or logged with arguments that have a line of their own</span>
+      )}
       <span class="sub">
         first <Moment at={seen.first} now={now} never="unknown" />
       </span>
@@ -101,15 +120,22 @@ const signClass = {
   del: 'del',
   no: 'no',
   denied: 'no',
+  logged: 'no',
+  muted: 'no',
   allowed: 'add',
   blocked: 'no'
 } as const
+
+function attentionOf(sign: Change['sign']): '' | 'warn' | 'bad' {
+  if (sign === 'denied' || sign === 'blocked') return 'bad'
+  return sign === 'no' || sign === 'logged' ? 'warn' : ''
+}
 
 function rowOf(change: Change, { instances, now }: Omit<Props, 'changes'>): Row {
   const { name, call, sign, usual } = change
   return {
     key: call,
-    attention: sign === 'denied' || sign === 'blocked' ? 'bad' : sign === 'no' ? 'warn' : '',
+    attention: attentionOf(sign),
     cells: [
       <Choice change={change} />,
       <>
@@ -138,13 +164,15 @@ function CountsNote({ changes, unchanged }: Pick<Props, 'changes' | 'unchanged'>
   const count = (sign: Change['sign']) => changes.filter((each) => each.sign === sign).length
   const part = (sign: Change['sign'], one: string, many: string) =>
     count(sign) === 0 ? '' : `${plural(count(sign), one, many)}, `
-  const denied = count('no') + count('denied')
+  const denied = count('no') + count('denied') + count('logged') + count('muted')
   const already = changes.filter((each) => each.sign === 'add' && each.already === true).length
   const stay = `${plural(denied, 'stays', 'stay')} denied unless you tick ${denied === 1 ? 'it' : 'them'}`
   return (
     <>
       <LiveFact name="denied-counts">
         {part('denied', 'call is denied now', 'calls are denied now')}
+        {part('logged', 'call was logged by audit', 'calls were logged by audit')}
+        {part('muted', 'is muted', 'are muted')}
         {part('blocked', 'is blocked in an emergency', 'are blocked in an emergency')}
         {part('allowed', 'is approved by now', 'are approved by now')}
         {stay}
@@ -172,7 +200,7 @@ export function ChangeTable(props: Props): VNode {
         first={{ live: 'denied', rows: ofDenials.map((change) => rowOf(change, props)) }}
         rows={others.map((change) => rowOf(change, props))}
         heading={2}
-        footer="What is risky or denied now is never ticked for you. Another choice makes another revision with another digest."
+        footer="What is risky, denied or logged is never ticked for you. Another choice makes another revision with another digest."
       />
     </section>
   )

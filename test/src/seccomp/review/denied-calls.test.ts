@@ -1,7 +1,15 @@
 import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { decideCalls } from '../../../../src/seccomp/review/decide-calls.js'
-import { deniedCallsOf, deniedWords } from '../../../../src/seccomp/review/denied-calls.js'
+import {
+  callerTexts,
+  deniedCallsOf,
+  deniedWords,
+  fateText,
+  undecidedCallsOf,
+  withItsObservations,
+  withoutUndecided
+} from '../../../../src/seccomp/review/denied-calls.js'
 import { decideNext, evidenceOf } from '../../../../src/seccomp/review/evidence.js'
 
 const denied = (syscall: string, more: object = {}) => ({
@@ -36,12 +44,15 @@ test('denied calls are those that wait for a decision, by call', (t) => {
     denied('keyctl', { action: 'SCMP_ACT_LOG' }),
     denied('getsid', { action: 'SCMP_ACT_LOG' })
   ])
-  t.same(calls, [
-    { call: 'getsid', name: 'getsid', times: 3, by: ['app', 'curl'], logged: false },
-    { call: 'socket:0=0x26', name: 'socket', times: 2, by: [], logged: false },
-    { call: 'getsid', name: 'getsid', times: 2, by: ['app'], logged: true },
-    { call: 'keyctl', name: 'keyctl', times: 2, by: ['app'], logged: true }
-  ])
+  t.same(
+    calls.map(({ call, name, times, by, logged }) => ({ call, name, times, by, logged })),
+    [
+      { call: 'getsid', name: 'getsid', times: 3, by: ['app', 'curl'], logged: false },
+      { call: 'socket:0=0x26', name: 'socket', times: 2, by: [], logged: false },
+      { call: 'getsid', name: 'getsid', times: 2, by: ['app'], logged: true },
+      { call: 'keyctl', name: 'keyctl', times: 2, by: ['app'], logged: true }
+    ]
+  )
   const logged =
     'logged, and denied in enforce mode: getsid (2 times, by app); keyctl (2 times, by app)'
   t.equal(
@@ -72,6 +83,45 @@ test('denied calls are those that wait for a decision, by call', (t) => {
   t.match(itemOf(strange), { detail: /^denied: no_such_call/ })
   t.match(itemOf([]), { ok: true, detail: 'no denied call waits for a decision' })
   t.match(itemOf(undefined), { ok: false, detail: /not known/, next: /hub runs/ }, 'nobody knows')
+  t.end()
+})
+
+test('a call that nobody decided is one, with the containers of its callers', (t) => {
+  const place = { containerName: 'app', pod: 'web-1', workload: 'Deployment/web' }
+  const calls = undecidedCallsOf([
+    denied('chroot', { action: 'SCMP_ACT_LOG', ...place }),
+    denied('chroot', { comm: 'sh', ...place }),
+    denied('chroot', { comm: 'sh', ...place, pod: 'web-2' }),
+    denied('setsid', { state: 'muted', comm: '', container: 'c1', containerName: '' }),
+    denied('getpgrp', { state: 'closed' }),
+    denied('bpf', { state: 'allowed' })
+  ])
+  t.same(
+    calls.map((one) => [one.call, one.times, fateText(one), callerTexts(one)]),
+    [
+      [
+        ...['chroot', 6, 'denied'],
+        [
+          'app in container app, pod web-1, Deployment/web',
+          'sh in container app, pod web-1, Deployment/web',
+          'sh in container app, pod web-2, Deployment/web'
+        ]
+      ],
+      ['setsid', 2, 'muted, denied', ['an unknown process in container c1']]
+    ]
+  )
+  const many = Array.from({ length: 8 }, (_, at) => denied('chroot', { comm: `p${at}` }))
+  t.same(undecidedCallsOf(many).flatMap(callerTexts).slice(4), ['p4', '3 more callers'])
+  t.end()
+})
+
+test('an approval of everything sees nothing of what was denied or logged', (t) => {
+  const status = { observed: { i386: ['chroot'], x86_64: ['chroot', 'read', 'socket'] } }
+  const own = { ...profile, status }
+  const view = withoutUndecided(own, [{ name: 'chroot' }])
+  t.same(view.status?.observed, { i386: [], x86_64: ['read', 'socket'] })
+  t.equal(withoutUndecided(own, [{ name: 'bpf' }]), own, 'nothing was observed of it')
+  t.same(withItsObservations(own, { ...view, spec: {} }), { ...own, spec: {} })
   t.end()
 })
 

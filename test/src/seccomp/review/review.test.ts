@@ -43,7 +43,14 @@ test('the review of a profile', (t) => {
     }
   }
   t.match(review(ready).next, /secco\.dev\/profile: web/)
-  const waiting = { call: 'mount', name: 'mount', times: 3, by: ['web'], logged: false }
+  const waiting = {
+    call: 'mount',
+    name: 'mount',
+    times: 3,
+    by: ['web'],
+    callers: [],
+    logged: false
+  }
   const decided = (denied: DeniedCall[]) =>
     reviewOf(ready, start + 2 * hour, nothing, undefined, denied).next
   t.match(decided([]), /^pods that are learned/)

@@ -97,6 +97,7 @@ for (const [what, can] of [
 const first = approveObserved(observing(['read']), { by: 'ada', at: '', reason: '' })
 const deniedBy = (comm: string, more: Partial<typeof denial> = {}) => ({
   ...{ ...denial, syscall: 'getsid', call: 'getsid', count: 3, comm },
+  ...{ containerName: 'web', pod: 'checkout-1', workload: 'Deployment/checkout' },
   ...more
 })
 
@@ -166,15 +167,15 @@ test('review: a denied call is proposed, never ticked, and allowed when a person
     body.match(/<tr[^]*?<\/tr>/g)?.find((row) => row.includes(`value="${call}"`)) ?? ''
   t.match(rowOf('getsid'), /is denied now, and stays so unless ticked/)
   t.match(rowOf('getsid'), /denied, <bdi>5 times, by &lt;script>alert\(1, app</)
+  t.match(rowOf('getsid'), /<bdi>app in container web, pod checkout-1, Deployment\/checkout</)
   for (const call of ['getsid', 'socket:0=0x26']) {
     t.match(rowOf(call), /type="checkbox" name="allow"/, call)
     t.notMatch(rowOf(call), /checked/, call)
   }
   t.match(rowOf('socket:0=0x26'), /denies it</, 'RuntimeDefault, with these arguments')
-  for (const call of ['getpgid', 'getpgrp', 'setsid', 'no_such_call'])
-    t.equal(rowOf(call), '', call)
-  t.match(body, /2 calls are denied now, /)
-  t.match((await get('/review')).body, /, 2 denied now/)
+  for (const call of ['getpgrp', 'setsid', 'no_such_call']) t.equal(rowOf(call), '', call)
+  t.match(body, /2 calls are denied now, 1 call was logged by audit, 3 stay denied unless/)
+  t.match((await get('/review')).body, /, 2 denied now, 1 logged by audit/)
   const workload = (await get('/workloads/shop/checkout.app')).body
   t.match(workload, /Nothing denied[^]*missing[^]*denied: getsid \(5 times, by .*; no_such_call/)
   t.match(workload, /; logged, and denied in enforce mode: getpgid \(3 times, by app\)/)
@@ -193,6 +194,67 @@ test('review: a denied call is proposed, never ticked, and allowed when a person
   )
   const rejected = await send('POST', url, { reason: 'x', allow: ['socket:0=0x26 or more'] })
   t.equal(rejected.statusCode, 400)
+})
+
+test('review: what an attacker did in audit is a line with the caller, and is never ticked', async (t) => {
+  const logged = { action: 'SCMP_ACT_LOG', answer: 'logged', errno: 0 }
+  const muted = { state: 'muted' as const, muted: true }
+  const denials = [
+    deniedBy('sh', { ...logged, syscall: 'chroot', call: 'chroot' }),
+    // Both of the same call: denied under one revision, logged under another one.
+    deniedBy('app', { ...logged, syscall: 'setpgid', call: 'setpgid' }),
+    deniedBy('app', { syscall: 'setpgid', call: 'setpgid', count: 1 }),
+    // Observed and muted; muted in audit; muted and never observed.
+    deniedBy('sh', { ...muted, syscall: 'getsid', call: 'getsid' }),
+    deniedBy('sh', { ...muted, ...logged, syscall: 'sethostname', call: 'sethostname' }),
+    deniedBy('sh', { ...muted, syscall: 'setns', call: 'setns' }),
+    // The name alone would allow the same.
+    deniedBy('sh', { ...logged, syscall: 'socket', call: 'socket:0=0x10' })
+  ]
+  const observed = { x86_64: ['accept4', 'chroot', 'getsid', 'read', 'setpgid', 'socket'] }
+  const object = { ...first, status: { ...first.status, observed } }
+  const rig = await startUiRig({
+    ...{ objects: [object], denials: () => denials, denialsKnownSince: () => denial.lastSeen }
+  })
+  t.teardown(() => rig.app.close())
+  const { body } = await rig.get(path)
+  const rows = body.match(/<tr[^]*?<\/tr>/g) ?? []
+  const rowOf = (call: string) => rows.filter((row) => row.includes(`value="${call}"`))
+  // [call, what is said of it]
+  const table: [string, RegExp][] = [
+    ['chroot', /audit logged it, and enforce denies it unless ticked[^]*logged by audit, <bdi>3 t/],
+    ['chroot', /<bdi>sh in container web, pod checkout-1, Deployment\/checkout</],
+    ['setpgid', /is denied now, and stays so unless ticked[^]*denied, <bdi>4 times, by app</],
+    ['getsid', /is muted, and stays denied unless ticked[^]*muted, denied, <bdi>3 times, by sh</],
+    ['socket:0=0x10', /audit logged it/],
+    ['socket', /stays denied unless ticked[^]*denied or logged with arguments that have a line/]
+  ]
+  for (const [call, says] of table) {
+    const [row = '', ...others] = rowOf(call)
+    t.same(others, [], `${call}: one line`)
+    t.match(row, says, call)
+    t.match(row, /type="checkbox" name="allow"/, call)
+    t.notMatch(row, /checked/, call)
+  }
+  for (const call of ['sethostname', 'setns']) t.same(rowOf(call), [], call)
+  t.match(rowOf('accept4')[0], /checked/, 'what nothing denied is ticked as before')
+  t.match(body, /1 call is denied now, 2 calls were logged by audit, 1 is muted, 5 stay denied/)
+  const words = body.replace(/<[^>]*>/g, '')
+  t.match(words, /secco profile approve shop\/checkout.app --reason WHY/, 'it takes no others')
+  t.match((await rig.get('/review')).body, /2 to add, 1 denied now, 2 logged by audit/)
+})
+
+test('review: where nothing is ticked, the proposal is what is approved', async (t) => {
+  const denials = () => [
+    deniedBy('sh', { action: 'SCMP_ACT_LOG', syscall: 'chroot', call: 'chroot' })
+  ]
+  const object = { ...first, status: { ...first.status, observed: { x86_64: ['chroot', 'read'] } } }
+  const { app, get } = await startUiRig({ objects: [object], denials })
+  t.teardown(() => app.close())
+  const { digest } = renderProfile(first, { mode: 'enforce', resolve: () => undefined })
+  const { body } = await get(path)
+  t.equal(/name="expect" value="([^"]*)"/.exec(body)?.[1], digest)
+  t.match(body, /Nothing to approve: tick a change first/)
 })
 
 test('evidence: nothing is denied, where denials are known', async (t) => {
