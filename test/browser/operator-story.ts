@@ -195,7 +195,9 @@ export async function tellStory(t: Test, between?: 'SIGKILL and start'): Promise
       await page.reload()
       return (await page.getByLabel('Include getpriority').count()) > 0 ? true : undefined
     })
-    t.ok(await page.getByLabel('Include getpriority').isChecked())
+    const included = page.getByLabel('Include getpriority')
+    t.notOk(await included.isChecked(), 'what audit logged is ticked by a person')
+    await included.check()
     await untilSaid(page, /in force: 1 of 1 running container/)
     await page.locator('#why').fill('release 2 asks for it')
     await page.getByRole('button', { name: /^Approve/ }).click()

@@ -157,7 +157,8 @@ function settledWithoutProfile(
   profiles: readonly string[]
 ): Settlement | undefined {
   const fate = fateOf(confinement, row, profiles)
-  if (!('ended' in fate)) return undefined
+  // One that is not listed yet has no known end.
+  if (!('ended' in fate) || fate.ended === '') return undefined
   return {
     closedAt: laterTime(fate.ended, row.lastSeen),
     hint: 'closed: the container that was denied it has ended, and there is no profile of it'

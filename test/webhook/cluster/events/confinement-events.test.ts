@@ -65,6 +65,7 @@ test('a pod gets events about drift, missing protection and denials', (t) => {
       }
     },
     sources: {
+      ...noProfiles.sources,
       onPod: (listener: typeof come) => {
         come = listener
         return () => undefined

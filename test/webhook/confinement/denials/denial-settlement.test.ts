@@ -374,6 +374,11 @@ test('a denial is closed when its profile allows the call and its container has 
       ...(['closed', second(30), /^closed: .* has ended, and there is no profile of it$/] as const)
     ],
     [
+      'denied by RuntimeDefault, without a profile, and not listed yet',
+      { row: { revision: '' }, createdAt: null },
+      ...(['open', '', /allow it/] as const)
+    ],
+    [
       'denied by RuntimeDefault, and it runs before its profile is learned',
       { row: { revision: '' }, createdAt: null, running: { ...runs, revision: '' } },
       ...(['open', '', /allow it/] as const)
