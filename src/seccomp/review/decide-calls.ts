@@ -98,6 +98,12 @@ export function decideCalls(profile: SeccompProfile, decision: CallsDecision): S
   const limited = decision.allow.filter(isLimited).map(parseAllow)
   const deny = decision.deny.filter((call) => !isLimited(call))
   checkNames([...allow, ...deny])
+  const both = allow.filter((name) => deny.includes(name))
+  if (both.length > 0) {
+    throw new SeccoError('INVALID_ARGUMENT', `${both.join(', ')}: both allowed and denied`, {
+      hint: 'name each call once'
+    })
+  }
   const essential = deny.filter(isBase)
   if (essential.length > 0) {
     const why = essential.some(isNeeded)

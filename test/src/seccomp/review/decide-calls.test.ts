@@ -55,3 +55,11 @@ test('a call that was never observed is only taken out', (t) => {
   )
   t.end()
 })
+
+test('a call is either allowed or denied', (t) => {
+  t.throws(() => denying(observing('mount'), ['mount'], ['getsid', 'mount']), {
+    code: 'INVALID_ARGUMENT',
+    message: 'mount: both allowed and denied'
+  })
+  t.end()
+})
