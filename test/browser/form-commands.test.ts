@@ -30,13 +30,12 @@ test('a command beside a form follows what is entered there', async (t) => {
   await withBrowser(async (browser) => {
     const { page, complaints } = await logIn(browser, rig.link())
     await page.goto(`${rig.origin}/review/shop/checkout.app`)
-    await says(
-      page,
-      'approve',
-      /profile call shop\/checkout\.app --allow fdatasync,unlink --reason WHY$/
-    )
-    await page.locator('input[type=checkbox][value=io_uring_setup]').check()
-    await says(page, 'approve', / profile approve \S+ --reason WHY$/)
+    // What was logged or denied is approved by name, also where all of it is ticked.
+    await page.locator('input[type=checkbox][value=fdatasync]').check()
+    await says(page, 'approve', /profile call shop\/checkout\.app --allow fdatasync --reason WHY$/)
+    for (const call of ['io_uring_setup', 'unlink'])
+      await page.locator(`input[type=checkbox][value=${call}]`).check()
+    await says(page, 'approve', / --allow fdatasync,io_uring_setup,unlink --reason WHY$/)
     await page.locator('#why').fill('seen in the test')
     await says(page, 'approve', / --reason 'seen in the test'$/)
     await says(page, 'promote', / promote shop\/checkout\.app \S+ .*--reason WHY$/)
