@@ -85,7 +85,7 @@ function printChange(io: Io, rules: readonly NormalRule[], args: BlockArgs): voi
 /** Returns whether a person at a terminal agrees; true where nobody is asked. To lift a block denies nothing to anybody. */
 async function isConfirmed(args: BlockArgs, impact: object | undefined): Promise<boolean> {
   if (args.ask === undefined || args.remove || isForPrograms(args)) return true
-  return args.ask(`${confirmWords(usersIn(impact))}? [y/N] `)
+  return args.ask(`${confirmWords(impact ?? {})}? [y/N] `)
 }
 
 /** Prints which profiles a change of blocks reaches. */
@@ -100,12 +100,6 @@ function printProfiles(io: Io, { profiles, waiting }: ReturnType<typeof affected
 }
 
 const isForPrograms = ({ output }: BlockArgs): boolean => output === 'json' || output === 'yaml'
-
-/** Returns the number of workloads that use a syscall; undefined where no hub said it. */
-function usersIn(impact: object | undefined): number | undefined {
-  const { users } = (impact ?? {}) as { users?: { workloads?: readonly unknown[] } }
-  return users?.workloads?.length
-}
 
 /** Prints the block that is in force already. A reason that is given now is not recorded, because nothing changes. */
 function printSame(

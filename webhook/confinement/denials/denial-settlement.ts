@@ -25,20 +25,16 @@ export interface Settlement {
 /**
  * Returns the revisions that new containers may get of a profile: while a canary runs, one of two. Where they only learn, it is
  * the one that they would get: a way back to learning opens no denial again that people settled.
+ * @param isForeign whether RuntimeDefault or a file of the pod's author denied the call: new containers that learn get that again
  */
-const deliveredOf = (state: ProfileState | undefined): (RevisionState | undefined)[] =>
-  state === undefined
-    ? [undefined]
-    : modesInUse(state).map(({ mode, revision }) => (mode === 'learn' ? state.enforce : revision))
-
-/**
- * Returns the same for a call that no revision of Secco's denied, but RuntimeDefault or a file of the pod's author: where the
- * profile only learns, new containers get that filter again.
- */
-const deliveredInstead = (state: ProfileState | undefined): (RevisionState | undefined)[] =>
-  state === undefined
-    ? [undefined]
-    : modesInUse(state).map(({ mode, revision }) => (mode === 'learn' ? undefined : revision))
+const deliveredOf = (
+  state: ProfileState | undefined,
+  isForeign: boolean
+): (RevisionState | undefined)[] => {
+  if (state === undefined) return [undefined]
+  const inLearn = isForeign ? undefined : state.enforce
+  return modesInUse(state).map(({ mode, revision }) => (mode === 'learn' ? inLearn : revision))
+}
 
 /** Returns whether what is approved of a profile allows a call that was denied. */
 export function isApprovedNow(
@@ -194,9 +190,8 @@ export function settlementOfDeleted(
  */
 function isGiven(confinement: Confinement, key: string, { pod }: ContainerView): boolean {
   if (pod === '' || given(confinement, key)?.ruleMode !== undefined) return true
-  const digests = deliveredInstead(confinement.sources.hub.profiles().get(key)).map(
-    (one) => one?.digest
-  )
+  const state = confinement.sources.hub.profiles().get(key)
+  const digests = deliveredOf(state, true).map((one) => one?.digest)
   return confinement.views.reachedBy(key).some(({ revision }) => digests.includes(revision))
 }
 
@@ -215,8 +210,7 @@ export function settlementOf(
 ): Settlement | undefined {
   const { revisions, sources } = confinement
   const states = sources.hub.profiles()
-  const deliveries = isForeign ? deliveredInstead : deliveredOf
-  const delivered = profiles.flatMap((key) => deliveries(states.get(key)))
+  const delivered = profiles.flatMap((key) => deliveredOf(states.get(key), isForeign))
   const isAllowed = delivered.every((one) => {
     if (one === undefined || one.digest === row.revision) return false
     const seccomp = revisions.seccompOf(one.digest)

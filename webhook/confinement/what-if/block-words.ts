@@ -66,8 +66,13 @@ export function openWords(counts: BlockCounts): string {
   return `${open} of ${containers} can still make it; ${after}${doubtWords(counts, 'them')}${limit}`
 }
 
-/** Returns the words of the button, and the question, that confirm a block. @param users workloads that use it; undefined: not known */
-export function confirmWords(users: number | undefined): string {
+/**
+ * Returns the words of the button, and the question, that confirm a block.
+ * @param impact the answer of its dry run: whom the block hits, as far as a hub said it
+ */
+export function confirmWords(impact: object): string {
+  const { users: hit } = impact as { users?: { workloads?: readonly unknown[] } }
+  const users = hit?.workloads?.length
   if (users === undefined) return 'Block, though it is not known who uses it'
   return users === 0
     ? 'Block: no workload is known to use it'

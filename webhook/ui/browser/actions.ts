@@ -60,12 +60,6 @@ function showAnswer(form: HTMLFormElement, data: Record<string, unknown>): void 
   place.textContent = ['Tried, nothing was changed:', ...answerLines(data).map(sentence)].join('\n')
 }
 
-/** Returns the number of workloads that a change hits, as the answer of its dry run says. */
-function usersIn({ users }: Record<string, unknown>): number | undefined {
-  const { workloads } = (users ?? {}) as { workloads?: readonly unknown[] }
-  return workloads?.length
-}
-
 /** Shows the button that does what was tried. Enter in a field tries again: the first button of a form counts. */
 function showConfirm(form: HTMLFormElement, data: Record<string, unknown>): void {
   let button = form.querySelector<HTMLButtonElement>('[data-confirm-tried]')
@@ -76,7 +70,7 @@ function showConfirm(form: HTMLFormElement, data: Record<string, unknown>): void
     button.dataset['confirmTried'] = ''
     form.append(button)
   }
-  button.textContent = confirmWords(usersIn(data))
+  button.textContent = confirmWords(data)
   // The next Tab leads to the button, after what there is to read.
   form.querySelector<HTMLElement>('pre.answer')?.focus()
 }

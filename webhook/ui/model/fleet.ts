@@ -42,17 +42,15 @@ export interface Todo {
   verb: string
 }
 
-function unconfinedTodo({ title, profile, namespace, containers }: Unconfined): Todo {
+function unconfinedTodo({ workload, profile, namespace, containers }: Unconfined): Todo {
   const run = plural(containers, 'container runs', 'containers run')
   const isLearned = profile !== ''
   const next = isLearned
     ? 'approve its profile, or keep it in learn'
-    : 'no profile learns from them: doctor names why'
+    : 'no profile learns from them yet'
   return {
     kind: 'unconfined',
-    title: isLearned
-      ? `${namespace}/${title} is unconfined`
-      : `unconfined in ${namespace || title}`,
+    title: isLearned ? `${namespace}/${workload} is unconfined` : `unconfined in ${namespace}`,
     detail: `${run} without a filter; ${next}`,
     href: isLearned ? `/workloads/${profile}` : '/nodes?q=unconfined#containers',
     verb: isLearned ? 'Decide' : 'Inspect'

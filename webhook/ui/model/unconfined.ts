@@ -1,4 +1,3 @@
-import { rootNamespace } from '../../../src/api/names.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { plural } from '../../../src/lib/plural.js'
 import { keyOf } from './derived.js'
@@ -7,8 +6,8 @@ import type { UiSources } from './sources.js'
 /** Unconfined is the running containers of one workload, or of those without a profile in a namespace, that have no filter. */
 export interface Unconfined {
   namespace: string
-  /** `Deployment/web`, or the namespace where no profile learns from them. */
-  title: string
+  /** `Deployment/web`; '' where no profile learns from them. */
+  workload: string
   /** The profile that learns from them, as `namespace/name`; '' without one. */
   profile: string
   containers: number
@@ -44,12 +43,13 @@ export function unconfinedOf({
     if (first === undefined) continue
     if (staysInLearn(known.get(profile))) sums.decided += own.length
     else {
-      const isKnown = known.has(profile)
-      const title = isKnown ? first.workload : namespace || rootNamespace
-      sums.open.push({ namespace, title, profile: isKnown ? profile : '', containers: own.length })
+      const who = known.has(profile)
+        ? { workload: first.workload, profile }
+        : { workload: '', profile: '' }
+      sums.open.push({ namespace, ...who, containers: own.length })
     }
   }
-  sums.open.sort((a, b) => b.containers - a.containers || (a.title < b.title ? -1 : 1))
+  sums.open.sort((a, b) => b.containers - a.containers || (a.workload < b.workload ? -1 : 1))
   return sums
 }
 

@@ -120,7 +120,7 @@ test('a workload without a filter is first among what needs a person, until some
   const asks =
     /needs you: 1 .*: 1 shop\/Deployment\/web is unconfined 1 container runs without a filter; approve its profile, or keep it in learn/
   const unknown =
-    /needs you: 1 .*unconfined in shop 1 container runs without a filter; no profile learns from them: doctor names why Inspect/
+    /needs you: 1 .*unconfined in shop 1 container runs without a filter; no profile learns from them yet Inspect/
   const asked = { rule: 'web', message: 'no rule', since: '' }
   // [what, the state of its container, its profile, what the page says]
   const table: [string, Partial<InventoryItem>, SeccompProfile[], RegExp][] = [
