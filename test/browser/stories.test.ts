@@ -213,8 +213,8 @@ test('an operator: rule, test a pod, import, approve, enforce; and who is not le
   t.equal((await download).suggestedFilename(), 'web.json')
 
   await open('/rules')
-  await page.getByLabel('Name', { exact: true }).fill('web')
-  await page.getByLabel('Pod labels').fill('app=web')
+  await page.getByRole('link', { name: 'Change web' }).click()
+  await page.waitForURL(/change=/)
   await page.getByLabel('Mode').selectOption('enforce')
   await page.getByLabel('Profile').fill('shop/web')
   await page.getByRole('button', { name: 'Save the rule' }).click()

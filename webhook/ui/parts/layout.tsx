@@ -5,9 +5,8 @@ import {
 } from '../../confinement/containers/missing-nodes.js'
 import type { ComponentChildren, VNode } from 'preact'
 import { type Needs, waitingOf } from '../model/workloads.js'
-import { decidedText } from '../model/unconfined.js'
-import { assetPaths } from './assets.js'
 import { plural } from '../../../src/lib/plural.js'
+import { assetPaths } from './assets.js'
 import { Icon, Symbols } from './icons.js'
 import type { Page, View } from './page.js'
 import { CommandOptions } from './panels.js'
@@ -71,11 +70,12 @@ function Logo(): VNode {
 
 /** That nothing needs a person, and what that leaves out. */
 function AllClear(needs: Needs): VNode {
-  const decided = decidedText(needs.decided)
+  const { decided } = needs
   return (
     <span class="needs none">
-      <Icon name={decided === '' ? 'yes' : 'unconfined'} />
-      nothing needs you{decided !== '' && <>; {decided}</>}
+      <Icon name={decided === 0 ? 'yes' : 'unconfined'} />
+      nothing needs you
+      {decided > 0 && <>; {plural(decided, 'stays', 'stay')} unconfined</>}
     </span>
   )
 }

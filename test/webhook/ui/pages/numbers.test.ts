@@ -130,7 +130,7 @@ test('a workload without a filter is first among what needs a person, until some
       'it stays in learn',
       { state: 'unconfined' },
       [learns],
-      /nothing needs you; 1 container stays unconfined, as decided .*Nothing waits for you; 1 container stays unconfined, as decided\./
+      /nothing needs you ?; 1 stays unconfined .*Nothing waits for you; 1 container stays unconfined, as decided\./
     ],
     [
       'a rule asks for a filter',
