@@ -1,17 +1,15 @@
 import type { Command } from 'commander'
-import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
 import type { NodeView } from '../../webhook/views/view.js'
-import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
+import { SeccoError } from '../../src/lib/errors.js'
 import { decidingCalls } from '../../src/seccomp/arguments/deciding-calls.js'
 import { parseOutput } from '../lib/output-format.js'
 import { parseRef } from '../lib/object-ref.js'
-import { queryOf } from '../hubs/hub-api.js'
 import { whoActs, withChanges } from './who-acts.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { addCallVerb, addDelete, addExtendVerb, forceHelp, reasonOf } from './change-verbs.js'
 import { addExportVerb } from './export-verb.js'
-import { hubOf } from './hub-of.js'
+import { denialsOf, hubOf, listed } from './hub-of.js'
 import { noteWithoutHub } from './hub-note.js'
 import { addDiff } from './review-verbs.js'
 
@@ -19,35 +17,11 @@ const defaultNamespace = 'default'
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
 
-interface Asked {
-  hub: ReturnType<typeof hubOf>
-  command: Command
-  context: VerbContext
-}
-
-/** Returns what the running hub lists; undefined when nobody can be asked. @param what is listed, in words */
-async function listed<Item>(
-  what: string,
-  path: string,
-  { hub, command, context }: Asked
-): Promise<Item[] | undefined> {
-  try {
-    return await (await hub).list<Item>(path)
-  } catch (thrown) {
-    const { code, message, hint } = toSeccoError(thrown)
-    if (code === 'UNAVAILABLE' && kubeconfigOf(command) === undefined) return undefined
-    context.io.stderr(`warning: ${what} not known: ${message}; next: ${hint}\n`)
-    return undefined
-  }
-}
-
 /** Returns what the hub knows of a profile beyond the store: denials under it, and what nodes did not record. */
 async function knownByHub(ref: ObjectRef, command: Command, context: VerbContext) {
-  const { namespace, name } = ref
-  const path = `/api/v1/denials${queryOf({ namespace, profile: name })}`
-  const asked = { hub: hubOf(command, context), command, context }
-  const denials = await listed<DenialView>('denials are', path, asked)
+  const denials = await denialsOf(ref, command, context)
   if (denials === undefined) return { denials }
+  const asked = { hub: hubOf(command, context), command, context }
   const nodes = await listed<NodeView>('losses of nodes are', '/api/v1/nodes', asked)
   const { lossesOfNodes } = await import('../../webhook/views/view.js')
   return { denials, nodes: nodes && lossesOfNodes(nodes) }
@@ -68,7 +42,9 @@ function parseCalls(text: string | undefined): string[] {
 function addApprove(profile: Command, context: VerbContext): void {
   profile
     .command('approve <names...>')
-    .description('approve everything that was observed of each; the hub delivers the revisions')
+    .description(
+      'approve everything that was observed of each, without what was denied or logged; the hub delivers the revisions'
+    )
     .option(
       '-n, --namespace <namespace>',
       'use this namespace for a NAME without one',
@@ -109,6 +85,7 @@ function addApprove(profile: Command, context: VerbContext): void {
         await withStore(command, context, async (store) =>
           approveProfiles(context.io, store, refs, {
             by: await whoActs(kubeconfig, context),
+            denialsOf: (ref) => denialsOf(ref, command, context),
             bind: kubeconfig !== undefined,
             digest: options.digest,
             force: options.force === true,

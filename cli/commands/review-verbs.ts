@@ -3,6 +3,7 @@ import { SeccoError } from '../../src/lib/errors.js'
 import { parseOutput } from '../lib/output-format.js'
 import { parseRef } from '../lib/object-ref.js'
 import { pathsOf, type VerbContext, withStore } from './context.js'
+import { denialsOf } from './hub-of.js'
 
 type Format = 'table' | 'json' | 'yaml'
 const formats = ['table', 'json', 'yaml'] as const
@@ -31,7 +32,7 @@ export function addDiff(parent: Command, context: VerbContext): void {
         await withStore(command, context, (store) =>
           diffProfiles(
             { io: context.io, store, namespace, revisions: pathsOf(command, context).revisions },
-            { left, right, output }
+            { left, right, output, denialsOf: (ref) => denialsOf(ref, command, context) }
           )
         )
       }

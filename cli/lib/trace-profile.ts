@@ -2,7 +2,7 @@ import { machine } from 'node:os'
 import type { TraceReport } from '../../satellite/trace/trace-report.js'
 import type { SeccompProfile } from '../../src/api/seccomp-profile.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
-import { keptOfTrace } from '../../src/seccomp/review/denied-calls.js'
+import { keptOfTrace } from '../../src/seccomp/import/trace-denials.js'
 import type { Provenance } from '../../src/seccomp/policy/reason.js'
 import { renderProfile } from '../../src/seccomp/render/render.js'
 

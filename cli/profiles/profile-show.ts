@@ -14,7 +14,13 @@ import { sizeOfProfile, sizeText } from '../../src/seccomp/review/profile-size.j
 import { errnoName } from '../../src/syscalls/errno-name.js'
 import { labelModeText, newPodsText } from '../../src/seccomp/review/new-pods.js'
 import { type Review, reviewOf, riskOfProfile } from '../../src/seccomp/review/review.js'
-import { deniedCallsOf } from '../../src/seccomp/review/denied-calls.js'
+import {
+  type DeniedCall,
+  knownCallsOf,
+  placeOfDenial,
+  reviewedCalls,
+  withoutUndecided
+} from '../../src/seccomp/review/denied-calls.js'
 import type { NodeLoss } from '../../src/seccomp/review/lost-calls.js'
 import { type SyscallSet } from '../../src/syscalls/syscall-set.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
@@ -22,7 +28,7 @@ import { type Io, paint, plain } from '../lib/io.js'
 import { age, printObject } from '../lib/output.js'
 import { emergencyName } from '../../src/seccomp/render/emergency.js'
 import { type TrailEntry, trailOf } from '../../src/seccomp/review/trail.js'
-import { mustGetProfile, printObserved } from './profile.js'
+import { mustGetProfile, printObserved, undecidedLines, undecidedOf } from './profile.js'
 import { explainRendering, type Rendered } from '../lib/profile-rendering.js'
 import { storeResolver } from '../lib/store-resolver.js'
 import { foreignName } from '../../src/lib/printed-commands.js'
@@ -86,8 +92,14 @@ function describeLadder(io: Io, profile: SeccompProfile, rendered: Rendered | un
 function describe(
   io: Io,
   profile: SeccompProfile,
-  { trail, now, rendered }: { trail: readonly TrailEntry[]; now: number; rendered?: Rendered }
+  facts: {
+    trail: readonly TrailEntry[]
+    now: number
+    rendered?: Rendered
+    undecided: readonly DeniedCall[]
+  }
 ): void {
+  const { trail, now, rendered, undecided } = facts
   const { metadata, spec, status } = profile
   line(io, 'Profile', `${metadata.namespace ?? rootNamespace}/${metadata.name}`)
   if (spec.workload !== undefined) {
@@ -129,7 +141,11 @@ function describe(
   for (const { type, status: state, reason, message } of status?.conditions ?? []) {
     line(io, type, `${state} (${reason}) ${message}`)
   }
-  printObserved(io, diffAgainstObserved(profile), 'Approving now would add')
+  const { neverObserved } = diffAgainstObserved(profile)
+  const diff = diffAgainstObserved(withoutUndecided(profile, undecided))
+  printObserved(io, { ...diff, neverObserved }, 'Approving now would add')
+  const key = `${metadata.namespace ?? rootNamespace}/${metadata.name}`
+  io.stdout(undecidedLines(io, key, reviewedCalls(profile, undecided)))
 }
 
 const shownPoints = 5
@@ -188,6 +204,10 @@ export interface ProfileDenial {
   namespace: string
   profile: string
   container: string
+  /** Absent, as are pod and workload: from an earlier hub. */
+  containerName?: string
+  pod?: string
+  workload?: string
   syscall: string
   call: string
   state: string
@@ -210,12 +230,12 @@ function denialLabel({ expected, action }: ProfileDenial): string {
 }
 
 function denialText(denial: ProfileDenial, now: number): string {
-  const { container, syscall, count, action, lastSeen, errno, signal, pid, comm } = denial
+  const { syscall, count, action, lastSeen, errno, signal, pid, comm } = denial
   const answer = signal !== '' ? ` ${signal}` : errno > 0 ? ` ${errnoName(errno)}` : ''
   const caller =
     comm === '' ? '' : `, newest by ${foreignName(comm)}${pid > 0 ? ` (pid ${pid})` : ''}`
   const wrong = denial.succeeded > 0 ? `, YET IT SUCCEEDED ${denial.succeeded} ×` : ''
-  return `${syscall} ${count} × in ${container} (${action}${answer}${caller}), last ${age(lastSeen, now)} ago${wrong}`
+  return `${syscall} ${count} × in ${placeOfDenial(denial)} (${action}${answer}${caller}), last ${age(lastSeen, now)} ago${wrong}`
 }
 
 /** `secco profile show NAME`: prints a profile with evidence, risk and denials. */
@@ -236,9 +256,8 @@ export async function showProfile(
   const profile = await mustGetProfile(store, ref)
   const resolve = await storeResolver(io, store, profile)
   const denials = args.denials?.filter(({ deleted }) => deleted === undefined)
-  // A hub of an earlier version does not say which of them are open.
-  const isKnown = denials?.every(({ state }) => (state as string | undefined) !== undefined)
-  const denied = isKnown === true && denials !== undefined ? deniedCallsOf(denials) : undefined
+  const undecided = undecidedOf(denials)
+  const denied = undecided && denials && knownCallsOf(denials)
   const rules = await rulesFor(store, profile.metadata.namespace)
   const review = reviewOf(
     ...([profile, args.now, resolve, riskOfProfile] as const),
@@ -251,12 +270,13 @@ export async function showProfile(
     const overlay = resolve(rootNamespace, emergencyName)
     const { rendered } = explained
     const trail = trailOf(profile, overlay)
-    describe(io, profile, { trail, now: args.now, ...(rendered && { rendered }) })
+    const known = { trail, now: args.now, undecided: undecided ?? [] }
+    describe(io, profile, { ...known, ...(rendered && { rendered }) })
     describeReview(io, review)
     for (const { subject, reason } of rendering.limits)
       line(io, 'Not decidable', `${subject}: ${reason}`)
     for (const denial of denials ?? []) {
-      if (denial.count <= 0) continue
+      if (denial.count <= 0 || denial.state === 'muted') continue
       line(io, denialLabel(denial), denialText(denial, args.now))
     }
     line(io, 'Next', review.next)
@@ -264,6 +284,7 @@ export async function showProfile(
     printObject(io, args.output, {
       ...profile,
       review,
+      ...(undecided === undefined ? {} : { denied: reviewedCalls(profile, undecided) }),
       rendering,
       size,
       seen: seenOf(profile)

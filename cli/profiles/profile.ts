@@ -6,6 +6,18 @@ import { quoted } from '../../src/lib/shell-word.js'
 import { approvedDigest, isApprovalStale } from '../../src/seccomp/policy/approval.js'
 import { approveObserved, planApproval } from '../../src/seccomp/review/approve.js'
 import { filteredCallsOf, planArguments } from '../../src/seccomp/review/argument-approval.js'
+import {
+  allowCommand,
+  callerTexts,
+  changedWithoutUndecided,
+  type Denied,
+  type DeniedCall,
+  deniedText,
+  fateText,
+  leftOut,
+  undecidedCallsOf,
+  withoutUndecided
+} from '../../src/seccomp/review/denied-calls.js'
 import { diffAgainstObserved, type ObservedDiff } from '../../src/seccomp/review/diff.js'
 import { checkSeen, seenOf } from '../../src/seccomp/review/seen.js'
 import { approvedNames } from '../../src/seccomp/review/profile-size.js'
@@ -13,7 +25,7 @@ import { approvedNeverObserved } from '../../src/seccomp/review/never-observed.j
 import { sizeOfSet } from '../../src/syscalls/syscall-set.js'
 import type { ObjectRef, Store } from '../../src/store/store.js'
 import { reportFailure } from '../lib/failure.js'
-import { type Io, paint } from '../lib/io.js'
+import { type Io, paint, plain } from '../lib/io.js'
 import { ruleText } from '../lib/rule-text.js'
 import { startCheck } from './start-check.js'
 
@@ -53,6 +65,30 @@ export function printObserved(io: Io, diff: ObservedDiff, title: string): void {
   printNames(io, approvedNeverObserved, diff.neverObserved, (name) => paint(io, 'dim', `  ${name}`))
 }
 
+/** A denial as a hub lists it; one of an earlier version does not say which of them are open. */
+type ListedDenial = Denied & { deleted?: string }
+
+/** Returns the calls that nobody decided, of the denials of a profile; undefined where they are not known. */
+export function undecidedOf(
+  denials: readonly ListedDenial[] | undefined
+): readonly DeniedCall[] | undefined {
+  const own = denials?.filter(({ deleted }) => deleted === undefined)
+  const isKnown = own?.every(({ state }) => (state as string | undefined) !== undefined)
+  return isKnown === true && own !== undefined ? undecidedCallsOf(own) : undefined
+}
+
+/** Returns the lines about calls that no approval takes unless a person names them, with the command that does. */
+export function undecidedLines(io: Io, key: string, calls: readonly DeniedCall[]): string {
+  if (calls.length === 0) return ''
+  const lines = calls.flatMap((one) => [
+    `${paint(io, 'red', `x ${one.call}`)}   ${plain(`${fateText(one)}, ${deniedText(one)}`)}`,
+    ...callerTexts(one).map((text) => paint(io, 'dim', `    ${plain(text)}`))
+  ])
+  const command = allowCommand(key, calls)
+  const next = command === undefined ? [] : [`  to allow what the program needs: ${command}`]
+  return `${[`Denied or logged, approved by name only (${calls.length}):`, ...lines, ...next].join('\n')}\n`
+}
+
 interface ApproveArgs {
   by: string
   at: string
@@ -66,7 +102,12 @@ interface ApproveArgs {
   digest?: string | undefined
   /** Approve although a rule enforces it at once and no start was recorded. */
   force?: boolean
+  /** Lists the denials of a profile; undefined where nobody can be asked. What was denied or logged is not approved. */
+  denialsOf?: (ref: ObjectRef) => Promise<readonly ListedDenial[] | undefined>
 }
+
+const deniedNotKnown =
+  'warning: what was denied or logged is not known, because no hub answers: it is approved too where it was observed'
 
 /** Checks that the result is what the approver reviewed. @throws SeccoError APPROVAL_INVALID */
 function checkDigest({ metadata, spec }: SeccompProfile, digest: string | undefined): void {
@@ -117,7 +158,12 @@ async function approveOne(
   const checkStart = await startCheck(store, ref.namespace, {
     ...{ force: args.force, nevertheless: forcedApproval }
   })
-  const plan = planApproval(before)
+  const known = undecidedOf(await args.denialsOf?.(ref))
+  if (known === undefined && before.spec.seccomp !== undefined) io.stderr(`${deniedNotKnown}\n`)
+  const undecided = known ?? []
+  const view = withoutUndecided(before, undecided)
+  const plan = planApproval(view)
+  const left = undecidedLines(io, `${ref.namespace}/${ref.name}`, leftOut(before, undecided))
   const decision = {
     by: args.by,
     at: args.at,
@@ -125,18 +171,22 @@ async function approveOne(
     bind: args.bind === true,
     ...(args.reason === undefined ? {} : { reason: args.reason })
   }
-  const proposed = approveObserved(before, decision)
+  const approve = (profile: SeccompProfile) =>
+    changedWithoutUndecided(profile, undecided, (one) => approveObserved(one, decision))
+  const proposed = approve(before)
   checkStart(before, proposed)
   checkDigest(proposed, args.digest)
   const isNew = proposed.spec !== before.spec
-  if (!isNew && before.spec.seccomp !== undefined) {
+  io.stderr(left)
+  const isEmpty = left !== '' && plan.adds.length === 0
+  if (before.spec.seccomp === undefined ? isEmpty : !isNew) {
     io.stderr(`nothing new to approve in ${ref.namespace}/${ref.name}\n`)
     return false
   }
   if (isStale)
     io.stderr(`the spec is not what ${approval?.by ?? ''} approved: this approves it as it is\n`)
-  printObserved(io, diffAgainstObserved(before), 'Added')
-  for (const name of filteredCallsOf(before, decision.arguments)) printPlan(io, before, name)
+  printObserved(io, diffAgainstObserved(view), 'Added')
+  for (const name of filteredCallsOf(before, decision.arguments)) printPlan(io, view, name)
   for (const { name, reason } of plan.skipped) io.stderr(`not approved: ${name}: ${reason}\n`)
   if (args.dryRun) {
     io.stderr('dry run: nothing was changed\n')
@@ -147,7 +197,7 @@ async function approveOne(
   const after = await store.update('SeccompProfile', ref, (profile) => {
     // What was printed: observations and other approvals may arrive until now.
     checkSeen(profile, seenOf(before))
-    const approved = approveObserved(profile, decision)
+    const approved = approve(profile)
     checkDigest(approved, approvedDigest(proposed.spec))
     checkStart(profile, approved)
     return approved

@@ -192,7 +192,7 @@ export class HubParts {
   #createPromotions(): Promotions {
     const { store, logger, approver } = this.#options
     return createPromotions({
-      ...{ store, logger, everyMs: this.#timing.promoteMs, now: Date.now },
+      ...{ store, logger, records: this.records, everyMs: this.#timing.promoteMs, now: Date.now },
       ...{ mayWrite: () => this.#isActive(), ...(approver && { approver }) }
     })
   }

@@ -1,8 +1,7 @@
 import type { SeccompProfile } from '../../api/seccomp-profile.js'
 import { plural } from '../../lib/plural.js'
 import { foreignName } from '../../lib/printed-commands.js'
-import { type Abi, abis } from '../../syscalls/abi.js'
-import type { SyscallSet } from '../../syscalls/syscall-set.js'
+import { quoted } from '../../lib/shell-word.js'
 import { isKnownSyscall } from '../../syscalls/syscall-table.js'
 import { isApprovedCall, parseAllow } from './allow.js'
 
@@ -107,6 +106,12 @@ export const undecidedCallsOf = (denials: readonly Denied[]): DeniedCall[] =>
     ({ call }) => call
   )
 
+/** Returns the calls that wait for a decision, and after them the muted ones. */
+export const knownCallsOf = (denials: readonly Denied[]): DeniedCall[] => [
+  ...deniedCallsOf(denials),
+  ...undecidedCallsOf(denials).filter(({ muted }) => muted === true)
+]
+
 /**
  * Returns a profile as an approval of everything that was observed may see it: without the calls that a filter denied, or
  * that audit logged. Their learned arguments are no conditions either. A call that is approved stays approved.
@@ -124,24 +129,51 @@ export function withoutUndecided(
   return { ...profile, status: { ...profile.status, observed: Object.fromEntries(kept) } }
 }
 
-/** Returns the same change of a profile that was made to its view: what was observed of it stays as it was. */
-export function withItsObservations(
+/**
+ * Returns a profile after a change that sees nothing of these calls, such as an approval of everything that was observed; the
+ * same object when nothing changes. What was observed of it stays as it was.
+ */
+export function changedWithoutUndecided(
   profile: SeccompProfile,
-  changed: SeccompProfile
+  calls: readonly Pick<DeniedCall, 'name'>[],
+  change: (view: SeccompProfile) => SeccompProfile
 ): SeccompProfile {
+  const view = withoutUndecided(profile, calls)
+  const after = change(view)
+  if (after === view) return profile
   const { observed } = profile.status ?? {}
-  return observed === undefined || changed.status?.observed === observed
-    ? changed
-    : { ...changed, status: { ...changed.status, observed } }
+  return observed === undefined ? after : { ...after, status: { ...after.status, observed } }
 }
 
-/** Returns who made a call, and where: `sh in container app, pod web-1, Deployment/web`. */
-export function callerText({ process, container, pod, workload }: DenialCaller): string {
-  const places = [
+/** Syscalls that one command may allow. */
+const mostAllowed = 64
+
+/** Returns the command that allows calls by name; undefined where no approval can allow one of them, or somebody muted it. */
+export function allowCommand(key: string, calls: readonly DeniedCall[]): string | undefined {
+  const words = calls
+    .filter(({ name, muted, blocked }) => isKnownSyscall(name) && muted !== true && !blocked)
+    .slice(0, mostAllowed)
+    .map(({ call }) => quoted(call))
+  return words.length === 0
+    ? undefined
+    : `secco denials allow ${quoted(key)} ${[...new Set(words)].join(' ')}`
+}
+
+/** Returns where a call was made: `container app, pod web-1, Deployment/web`; '' where that is not known. */
+function placeText({ container, pod, workload }: Omit<DenialCaller, 'process'>): string {
+  return [
     ...(container === '' ? [] : [`container ${foreignName(container)}`]),
     ...(pod === '' ? [] : [`pod ${pod}`]),
     ...(workload === '' ? [] : [workload])
   ].join(', ')
+}
+
+/** Returns where a denied call was made, in words. */
+export const placeOfDenial = (denial: Denied): string => placeText(callerOf(denial))
+
+/** Returns who made a call, and where: `sh in container app, pod web-1, Deployment/web`. */
+export function callerText({ process, ...place }: DenialCaller): string {
+  const places = placeText(place)
   const name = process === '' ? 'an unknown process' : foreignName(process)
   return places === '' ? name : `${name} in ${places}`
 }
@@ -156,8 +188,13 @@ export function callerTexts({ callers }: Pick<DeniedCall, 'callers'>): string[] 
 }
 
 /** Returns what became of a call: `muted, denied`, `logged by audit`. */
-export const fateText = ({ logged, muted }: Pick<DeniedCall, 'logged' | 'muted'>): string =>
-  `${muted === true ? 'muted, ' : ''}${logged ? 'logged by audit' : 'denied'}`
+export function fateText({ logged, muted, blocked }: DeniedCall): string {
+  const ofPeople = [
+    ...(blocked === true ? ['blocked in an emergency'] : []),
+    ...(muted === true ? ['muted'] : [])
+  ]
+  return [...ofPeople, logged ? 'logged by audit' : 'denied'].join(', ')
+}
 
 /** Returns how often a call was denied, and to whom: `3 times, by app`. */
 export function deniedText({ times, by }: Pick<DeniedCall, 'times' | 'by'>): string {
@@ -209,6 +246,23 @@ function splitByApproval(
   }
 }
 
+const observedNames = ({ status }: SeccompProfile): ReadonlySet<string> =>
+  new Set(Object.values(status?.observed ?? {}).flat())
+
+/** Returns the calls that no approval of everything observed takes, although they were observed. */
+export function leftOut(profile: SeccompProfile, calls: readonly DeniedCall[]): DeniedCall[] {
+  const observed = observedNames(profile)
+  return waitingCalls(profile, calls).filter(({ name }) => observed.has(name))
+}
+
+/** Returns the calls that a review lists as denied: a muted one is decided, and is listed only where it was observed too. */
+export function reviewedCalls(profile: SeccompProfile, calls: readonly DeniedCall[]): DeniedCall[] {
+  const observed = observedNames(profile)
+  return waitingCalls(profile, calls).filter(
+    ({ name, muted }) => muted !== true || observed.has(name)
+  )
+}
+
 /** Returns the denied calls of a profile that wait for a decision: what is approved of it does not allow them. */
 export const waitingCalls = (profile: SeccompProfile, calls: readonly DeniedCall[]): DeniedCall[] =>
   splitByApproval(profile, calls).waiting
@@ -222,43 +276,3 @@ export function deniedWordsOf(profile: SeccompProfile, calls: readonly DeniedCal
   )
   return [deniedWords(waiting), ...words].join('; ')
 }
-
-/** TraceDenial is a call of a trace that its filter denied, or that audit logged. */
-export interface TraceDenial {
-  syscall: string
-  action: string
-  count: number
-}
-
-/** Returns how often each call of a trace was denied. A call that audit only logged succeeded: it is not one of them. */
-export function deniedTimes(denied: readonly TraceDenial[]): ReadonlyMap<string, number> {
-  const times = new Map<string, number>()
-  for (const { syscall, action, count } of denied) {
-    if (action === 'SCMP_ACT_LOG' || action === 'SCMP_ACT_ALLOW') continue
-    times.set(syscall, count + (times.get(syscall) ?? 0))
-  }
-  return times
-}
-
-/**
- * Returns what a profile learns from a trace: its calls without those that a filter denied. Whoever attacks a container
- * makes calls that it does not need, and nobody must be asked to approve them.
- */
-export function keptOfTrace(
-  calls: Iterable<{ abi: string; name: string }>,
-  denied: readonly TraceDenial[]
-): SyscallSet {
-  const times = deniedTimes(denied)
-  const kept: SyscallSet = {}
-  for (const { abi, name } of calls) {
-    const known = abis.find((each): each is Abi => each === abi)
-    if (known === undefined || times.has(name) || !isKnownSyscall(name)) continue
-    ;(kept[known] ??= []).push(name)
-  }
-  for (const names of Object.values(kept)) names.sort()
-  return kept
-}
-
-/** Returns in words how many of the calls that a trace counted were denied; empty where none was. */
-export const ofThemDenied = (denied: number): string =>
-  denied === 0 ? '' : `${denied} of them denied`

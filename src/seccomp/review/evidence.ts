@@ -239,7 +239,7 @@ function ofDenied(
 /**
  * Returns the evidence that the profile is complete, each piece with the next step if it is not. Pure; `now` in ms.
  * A list that is all ok is no proof: it says that the usual ways to miss something were not taken.
- * @param denied the calls that are denied to it now or would be; undefined where nobody knows
+ * @param denied the calls that are denied to it now or would be; a muted one is decided; undefined where nobody knows
  * @param nodes what nodes did not record; undefined where nobody knows
  */
 export function evidenceOf(
@@ -248,6 +248,7 @@ export function evidenceOf(
   denied?: readonly DeniedCall[],
   nodes?: readonly NodeLoss[]
 ): EvidenceItem[] {
+  const waiting = denied?.filter(({ muted }) => muted !== true)
   const instances = entryInstances(profile)
   const abis = Object.entries(profile.status?.observed ?? {})
     .filter(([, names]) => names.length > 0)
@@ -263,7 +264,7 @@ export function evidenceOf(
       'let the workload run under a satellite that records'
     ),
     ...ofPhases(profile),
-    ofDenied(profile, denied),
+    ofDenied(profile, waiting),
     lossEvidence((profile.status?.instances ?? []).filter(isEntry), nodes),
     item(
       'quiet',

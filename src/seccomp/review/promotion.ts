@@ -4,12 +4,21 @@ import { type Abi, abis } from '../../syscalls/abi.js'
 import { isApprovalStale } from '../policy/approval.js'
 import { approveObserved, planApproval } from './approve.js'
 import { completenessOf } from './completeness.js'
+import {
+  allowCommand,
+  type DeniedCall,
+  deniedText,
+  fateText,
+  leftOut,
+  withoutUndecided
+} from './denied-calls.js'
 import { durationMs } from '../../lib/duration.js'
 import { entryInstances } from './counted-instances.js'
 import { isStartUnseen, startUnseenText } from './evidence.js'
 import { isQuietFor, quietOf, quietText } from './quiet.js'
 import { singleSourceCalls } from './quorum.js'
 import { riskOf } from '../policy/risk.js'
+import { keyOfProfile } from './start-risk.js'
 
 /** Whether spec.promote lets a policy approve now, and why or why not. */
 export interface Promotion {
@@ -29,9 +38,13 @@ const native: readonly Abi[] = ['x86_64', 'aarch64']
 
 /**
  * What of the observed a policy may approve. Never: names beyond RuntimeDefault, names of high risk,
- * risky ones that only one node reports, and ABIs beside the machine's own. `denyRisky` (default true) leaves names of medium risk as well.
+ * risky ones that only one node reports, ABIs beside the machine's own, and what a filter denied or audit logged: an attacker
+ * may have made it. `denyRisky` (default true) leaves names of medium risk as well.
  */
-function forPolicy(profile: SeccompProfile): { view: SeccompProfile; left: Promotion['left'] } {
+function forPolicy(
+  profile: SeccompProfile,
+  undecided: readonly DeniedCall[]
+): { view: SeccompProfile; left: Promotion['left'] } {
   const plan = planApproval(profile)
   const beyond = new Set(plan.beyond)
   const denyRisky = profile.spec.promote?.denyRisky ?? true
@@ -50,7 +63,12 @@ function forPolicy(profile: SeccompProfile): { view: SeccompProfile; left: Promo
         : `${reason}; only node ${node} reports it`
     )
   }
-  const observed = profile.status?.observed ?? {}
+  for (const one of leftOut(profile, undecided)) {
+    const command = allowCommand(keyOfProfile(profile), [one])
+    const next = command === undefined ? '' : `; to allow it: ${command}`
+    left.set(one.name, `${fateText(one)}, ${deniedText(one)}${next}`)
+  }
+  const observed = withoutUndecided(profile, undecided).status?.observed ?? {}
   const taken: NonNullable<SeccompProfile['status']>['observed'] = {}
   const seen = new Set<string>()
   for (const abi of native) {
@@ -102,9 +120,16 @@ function gates(profile: SeccompProfile, now: number): { met: string[]; unmet: st
   return { met, unmet }
 }
 
-/** May a policy approve this profile now? Pure; `now` in ms. */
-export function promotionOf(profile: SeccompProfile, now: number): Promotion {
-  const { view, left } = forPolicy(profile)
+/**
+ * Returns whether a policy may approve this profile now. Pure; `now` in ms.
+ * @param undecided the calls that a filter denied, or that audit logged
+ */
+export function promotionOf(
+  profile: SeccompProfile,
+  now: number,
+  undecided: readonly DeniedCall[] = []
+): Promotion {
+  const { view, left } = forPolicy(profile, undecided)
   const { adds } = planApproval(view)
   const { met, unmet } = gates(profile, now)
   if (profile.spec.promote !== undefined && adds.length === 0) {
@@ -114,16 +139,22 @@ export function promotionOf(profile: SeccompProfile, now: number): Promotion {
 }
 
 /**
- * The profile as approved by policy, with the reasons in its approval; the same object when the policy
- * may not. What was observed stays as it was. `approver`: the user name that writes it, where approvals
- * are bound to who writes them.
+ * Returns the profile as approved by policy, with the reasons in its approval; the same object when the policy
+ * may not. What was observed stays as it was.
+ * @param approver the user name that writes it, where approvals are bound to who writes them
+ * @param undecided the calls that a filter denied, or that audit logged
  */
-export function promote(profile: SeccompProfile, now: number, approver?: string): SeccompProfile {
-  const { ready, reasons, left } = promotionOf(profile, now)
+export function promote(
+  profile: SeccompProfile,
+  now: number,
+  approver?: string,
+  undecided: readonly DeniedCall[] = []
+): SeccompProfile {
+  const { ready, reasons, left } = promotionOf(profile, now, undecided)
   if (!ready) return profile
   const people =
     left.length === 0 ? '' : `; left to a person: ${left.map(({ name }) => name).join(', ')}`
-  const { view } = forPolicy(profile)
+  const { view } = forPolicy(profile, undecided)
   const reason = `${reasons.join(', ')}${people}`
   const approved = approveObserved(view, {
     at: new Date(now).toISOString(),

@@ -4,7 +4,7 @@ import { toSeccoError } from '../../lib/errors.js'
 import { planApproval } from './approve.js'
 import type { Resolve } from '../render/approved.js'
 import { type Completeness, completenessOf } from './completeness.js'
-import type { DeniedCall } from './denied-calls.js'
+import { type DeniedCall, withoutUndecided } from './denied-calls.js'
 import { decideNext } from './evidence.js'
 import type { NodeLoss } from './lost-calls.js'
 import {
@@ -79,8 +79,9 @@ export const learnNext =
 function nextStep(
   profile: SeccompProfile,
   { evidence }: Completeness,
-  { ruleMode, resolve }: { ruleMode: RuleMode; resolve: Resolve }
+  facts: { ruleMode: RuleMode; resolve: Resolve; denied: readonly DeniedCall[] }
 ): string {
+  const { ruleMode, resolve, denied } = facts
   const { namespace = rootNamespace, name } = profile.metadata
   const full = `${namespace}/${name}`
   const { observed = {}, conditions = [], nodes } = profile.status ?? {}
@@ -94,7 +95,7 @@ function nextStep(
     evidence.find(({ bad }) => bad === true) ??
     evidence.find(({ ok, item }) => !ok && !optional.includes(item))
   const first = missing?.next === undefined ? '' : `${missing.next} (${missing.detail}); then `
-  if (planApproval(profile).adds.length > 0) {
+  if (planApproval(withoutUndecided(profile, denied)).adds.length > 0) {
     return `${first}review \`secco diff ${full}\` and approve with \`secco profile approve ${full}\``
   }
   if (profile.spec.seccomp === undefined)
@@ -145,7 +146,8 @@ function whoGetsIt(
 
 /**
  * Completeness, risk, policy and the next step of a profile. Pure; `now` in ms. `riskFor`: for those who
- * remember risks. `denied`: the calls that are denied now or would be, `nodes`: what nodes did not record, where that is known.
+ * remember risks. `denied`: the calls that are denied now or would be, also the muted ones, `nodes`: what nodes did not
+ * record, where that is known.
  * `ruleMode`: the mode in which a rule gives the profile.
  */
 export function reviewOf(
@@ -170,8 +172,8 @@ export function reviewOf(
     ...completeness,
     risk,
     ...(problem === undefined ? {} : { problem }),
-    ...(profile.spec.promote === undefined ? {} : { promotion: promotionOf(profile, now) }),
+    ...(profile.spec.promote === undefined ? {} : { promotion: promotionOf(profile, now, denied) }),
     lonely: singleSourceCalls(profile),
-    next: nextStep(profile, completeness, { ruleMode, resolve })
+    next: nextStep(profile, completeness, { ruleMode, resolve, denied: denied ?? [] })
   }
 }

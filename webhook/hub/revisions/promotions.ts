@@ -2,8 +2,10 @@ import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { toSeccoError } from '../../../src/lib/errors.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
+import { type DeniedCall, undecidedCallsOf } from '../../../src/seccomp/review/denied-calls.js'
 import { promote, promotionOf } from '../../../src/seccomp/review/promotion.js'
 import type { Store, StoreEvent } from '../../../src/store/store.js'
+import type { DenialRow } from '../denials/denial-row.js'
 
 /** Promotions approves profiles by spec.promote: when a profile changes, and from time to time, because a policy may wait. */
 export interface Promotions {
@@ -15,6 +17,8 @@ export interface Promotions {
 
 interface PromotionsOptions {
   store: Store
+  /** What was denied and logged: an attacker may have made such a call, so no policy approves it. */
+  records: { denialRows: { list(): readonly DenialRow[] } }
   logger: Logger
   /** Time between two checks. */
   everyMs: number
@@ -25,8 +29,21 @@ interface PromotionsOptions {
   mayWrite?: () => boolean
 }
 
+/** Returns the calls of a profile that a filter denied, or that audit logged, also what was decided about them. */
+function undecidedOf({ metadata }: SeccompProfile, rows: readonly DenialRow[]): DeniedCall[] {
+  const { namespace = '', name } = metadata
+  const own = rows.filter(
+    (row) =>
+      row.profile === name &&
+      row.namespace === namespace &&
+      !row.expected &&
+      row.deleted === undefined
+  )
+  return undecidedCallsOf(own.map((row) => ({ ...row, call: row.syscall, state: 'open' })))
+}
+
 export function createPromotions(options: PromotionsOptions): Promotions {
-  const { store, logger, everyMs, now, approver } = options
+  const { store, records, logger, everyMs, now, approver } = options
   const followed = new Map<string, SeccompProfile>()
   let running: Promise<void> | undefined
   let asked = 0
@@ -35,9 +52,11 @@ export function createPromotions(options: PromotionsOptions): Promotions {
   async function approve(profile: SeccompProfile): Promise<void> {
     const { namespace = '', name } = profile.metadata
     if (closed || options.mayWrite?.() === false || !promotionOf(profile, now()).ready) return
+    const undecided = undecidedOf(profile, records.denialRows.list())
+    if (!promotionOf(profile, now(), undecided).ready) return
     try {
       const after = await store.update('SeccompProfile', { namespace, name }, (current) =>
-        promote(current, now(), approver)
+        promote(current, now(), approver, undecided)
       )
       const approval = after.spec.approval ?? after.status?.approvals?.at(-1)
       if (approval !== undefined) {

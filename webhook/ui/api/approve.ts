@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { SeccoError } from '../../../src/lib/errors.js'
 import { approveObserved } from '../../../src/seccomp/review/approve.js'
+import { changedWithoutUndecided, leftOut } from '../../../src/seccomp/review/denied-calls.js'
 import { checkSeen } from '../../../src/seccomp/review/seen.js'
 import { decideCalls } from '../../../src/seccomp/review/decide-calls.js'
 import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
@@ -19,13 +20,19 @@ const Answer = Type.Object({
   namespace: Type.String(),
   name: Type.String(),
   /** Number of approvals; the hub renders the profile with the runtimes of the fleet. */
-  approvals: Type.Integer()
+  approvals: Type.Integer(),
+  /** Calls that were observed, and that a filter denied or audit logged: they are approved by name alone. */
+  left: Type.Array(Type.String())
 })
 
-function answerOf(profile: SeccompProfile) {
+function answerOf(call: Call, profile: SeccompProfile) {
   const { namespace = '', name } = profile.metadata
-  return { namespace, name, approvals: profile.status?.approvals?.length ?? 0 }
+  const left = leftOut(profile, undecidedOf(call, profile)).map((one) => one.call)
+  return { namespace, name, approvals: profile.status?.approvals?.length ?? 0, left }
 }
+
+const undecidedOf = ({ ui }: Call, profile: SeccompProfile) =>
+  derivedOf(ui.sources, ui.now()).undecided(profile)
 
 /** Returns the digest of a proposal's rendering. A person approves exactly the digest that the page showed. */
 function proposalDigest({ ui }: Call, proposal: SeccompProfile): string {
@@ -45,7 +52,8 @@ export const approveRoutes: readonly Route[] = [
     method: 'POST',
     url: '/api/v1/profiles/:namespace/:name/approve',
     operationId: 'approveProfile',
-    summary: 'Approves what was observed, or the named syscalls of it',
+    summary:
+      'Approves what was observed without what was denied or logged, or the named syscalls of it',
     needs: { verb: 'approve', resource: 'seccompprofiles' },
     cli: 'secco profile approve NAME --reason WHY',
     pages: ['/review/:namespace/:name', '/profiler'],
@@ -77,7 +85,9 @@ export const approveRoutes: readonly Route[] = [
       })
       const decide = (profile: SeccompProfile) =>
         allow === undefined && deny.length === 0
-          ? approveObserved(profile, decision)
+          ? changedWithoutUndecided(profile, undecidedOf(call, profile), (view) =>
+              approveObserved(view, decision)
+            )
           : decideCalls(profile, { ...decision, allow: allow ?? [], deny, whole: true })
       // The digest of what is written: observations may arrive until then.
       const decideShown = (profile: SeccompProfile) => {
@@ -90,7 +100,7 @@ export const approveRoutes: readonly Route[] = [
           hint: 'load the page again and approve what it shows then'
         })
       }
-      return answerOf(await call.ui.store.update('SeccompProfile', refOf(call), decideShown))
+      return answerOf(call, await call.ui.store.update('SeccompProfile', refOf(call), decideShown))
     }
   }),
   writing({
@@ -117,7 +127,7 @@ export const approveRoutes: readonly Route[] = [
         check(profile, decided)
         return decided
       })
-      return answerOf(after)
+      return answerOf(call, after)
     }
   })
 ]

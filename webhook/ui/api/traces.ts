@@ -8,7 +8,7 @@ import {
   deniedTimes,
   keptOfTrace,
   type TraceDenial
-} from '../../../src/seccomp/review/denied-calls.js'
+} from '../../../src/seccomp/import/trace-denials.js'
 import type { SyscallSet } from '../../../src/syscalls/syscall-set.js'
 import type { Resource, Verb } from '../../access/rights.js'
 import type { RunningTrace } from '../../hub/traces/trace.js'

@@ -15,7 +15,7 @@ import { builtinProfile } from '../../../src/seccomp/render/builtin.js'
 import { renderProfile, type Rendering } from '../../../src/seccomp/render/render.js'
 import {
   type DeniedCall,
-  deniedCallsOf,
+  knownCallsOf,
   undecidedCallsOf
 } from '../../../src/seccomp/review/denied-calls.js'
 import { type Completeness, completenessOf } from '../../../src/seccomp/review/completeness.js'
@@ -128,7 +128,7 @@ const deniedByProfile = oncePer((denials: readonly DenialView[]) => {
   }
   return new Map(
     [...groups].map(([key, own]) => {
-      return [key, { waiting: deniedCallsOf(own), undecided: undecidedCallsOf(own) }]
+      return [key, { known: knownCallsOf(own), undecided: undecidedCallsOf(own) }]
     })
   )
 })
@@ -225,7 +225,7 @@ export function derivedOf(sources: UiSources, now: number): Derived {
     renderProfile(profile, { ...fleet, mode: 'enforce', resolve: from })
   const isKnown = sources.denialsKnownSince() !== undefined
   const deniedNow = deniedByProfile(sources.denials())
-  const waiting = (profile: SeccompProfile) => deniedNow.get(keyOf(profile))?.waiting ?? []
+  const waiting = (profile: SeccompProfile) => deniedNow.get(keyOf(profile))?.known ?? []
   const known = (profile: SeccompProfile) => (isKnown ? waiting(profile) : undefined)
   const rules = sources.rules()
   const lossy = lossesOfNodes(sources.nodes())

@@ -2,12 +2,13 @@ import { test } from 'tap'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { decideCalls } from '../../../../src/seccomp/review/decide-calls.js'
 import {
+  allowCommand,
   callerTexts,
+  changedWithoutUndecided,
   deniedCallsOf,
   deniedWords,
   fateText,
   undecidedCallsOf,
-  withItsObservations,
   withoutUndecided
 } from '../../../../src/seccomp/review/denied-calls.js'
 import { decideNext, evidenceOf } from '../../../../src/seccomp/review/evidence.js'
@@ -121,7 +122,14 @@ test('an approval of everything sees nothing of what was denied or logged', (t) 
   const view = withoutUndecided(own, [{ name: 'chroot' }])
   t.same(view.status?.observed, { i386: [], x86_64: ['read', 'socket'] })
   t.equal(withoutUndecided(own, [{ name: 'bpf' }]), own, 'nothing was observed of it')
-  t.same(withItsObservations(own, { ...view, spec: {} }), { ...own, spec: {} })
+  const calls = undecidedCallsOf([denied('chroot'), denied('bpf', { state: 'muted' })])
+  const after = changedWithoutUndecided(own, calls, (one) => ({ ...one, spec: {} }))
+  t.same(after, { ...own, spec: {} }, 'what was observed stays')
+  const same = changedWithoutUndecided(own, calls, (one) => one)
+  t.equal(same, own, 'nothing changed')
+  t.equal(allowCommand('shop/web', calls), 'secco denials allow shop/web chroot', 'not the muted')
+  const never = [denied('no_such_call'), denied('mount', { block: 'mount' })]
+  t.equal(allowCommand('shop/web', undecidedCallsOf(never)), undefined)
   t.end()
 })
 

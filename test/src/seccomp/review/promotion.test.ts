@@ -3,6 +3,7 @@ import { test } from 'tap'
 import { validateObject } from '../../../../src/api/validate.js'
 import type { SeccompProfile } from '../../../../src/api/seccomp-profile.js'
 import { riskGroups } from '../../../../src/seccomp/policy/data/risky-calls.js'
+import { undecidedCallsOf } from '../../../../src/seccomp/review/denied-calls.js'
 import { promote, promotionOf } from '../../../../src/seccomp/review/promotion.js'
 import { singleSourceCalls } from '../../../../src/seccomp/review/quorum.js'
 import { runtimeDefault } from '../../../../src/seccomp/policy/runtime-default.js'
@@ -11,6 +12,37 @@ import { answersOf } from '../../../../src/seccomp/filter/filter-answers.js'
 import { runs } from '../../../helpers/fuzz.js'
 import { seen, start, instance, hour } from '../../../helpers/instances.js'
 import { matchLists } from '../../../helpers/match-lists.js'
+
+test('a policy approves nothing that was denied or logged, whatever its risk', (t) => {
+  const sets = Array.from({ length: 6 }, () => ['getpgid', 'getsid', 'read'])
+  const given = seen(sets, { promote: { afterInstances: 5, afterQuiet: '1h', denyRisky: false } })
+  const now = start + 2 * hour
+  const denied = (syscall: string, action: string, state = 'open') => ({
+    ...{ syscall, call: syscall, count: 2, comm: 'sh', action, state }
+  })
+  const undecided = undecidedCallsOf([
+    denied('getpgid', 'SCMP_ACT_LOG'),
+    denied('getsid', 'SCMP_ACT_ERRNO', 'muted'),
+    denied('setsid', 'SCMP_ACT_ERRNO')
+  ])
+  const key = `${given.metadata.namespace ?? ''}/${given.metadata.name}`
+  matchLists(t, promotionOf(given, now, undecided), {
+    ...{ ready: true, adds: ['read'] },
+    left: [
+      {
+        name: 'getpgid',
+        reason: `logged by audit, 2 times, by sh; to allow it: secco denials allow ${key} getpgid`
+      },
+      { name: 'getsid', reason: 'muted, denied, 2 times, by sh' }
+    ]
+  })
+  const after = promote(given, now, undefined, undecided)
+  t.same(after.spec.seccomp?.syscalls, [{ names: ['read'], action: 'SCMP_ACT_ALLOW' }])
+  t.match(after.status?.approvals?.at(-1)?.reason, /left to a person: getpgid, getsid$/)
+  t.same(after.status?.observed, given.status?.observed, 'what was observed stays')
+  t.equal(promote(after, now, undefined, undecided), after, 'once')
+  t.end()
+})
 
 test('promotion by policy', (t) => {
   const sets = Array.from({ length: 6 }, () => ['read', 'write'])
