@@ -1,5 +1,9 @@
 import type { Radius } from '../../webhook/confinement/what-if/radius.js'
-import { isHarmless, radiusWords } from '../../webhook/confinement/what-if/radius-words.js'
+import {
+  radiusFigure,
+  radiusWords,
+  stillDenied
+} from '../../webhook/confinement/what-if/radius-words.js'
 import { type Io, paint } from '../lib/io.js'
 import { printObject, table } from '../lib/output.js'
 import type { Hub } from '../hubs/hub.js'
@@ -48,7 +52,10 @@ export function printRadius(io: Io, radius: Radius, wide: boolean): void {
     )
   }
   const words = radiusWords(radius).join('\n')
-  io.stderr(`${paint(io, isHarmless(radius) ? 'green' : 'yellow', words)}\n`)
+  // Colour repeats what the words say.
+  const { tone } = radiusFigure(radius)
+  const isStill = stillDenied(radius).length > 0
+  io.stderr(`${paint(io, tone === 'ok' ? 'green' : isStill ? 'red' : 'yellow', words)}\n`)
 }
 
 /** `secco simulate`: replays recorded syscalls of running containers against a profile; changes nothing. */

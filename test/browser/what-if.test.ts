@@ -1,5 +1,4 @@
 import { t, test } from 'tap'
-import { until } from '../helpers/until.js'
 import { untilSaid } from './app.js'
 import { logIn } from './rig.js'
 import { serve, withBrowser } from './serve.js'
@@ -24,7 +23,9 @@ test('a review shows what the ticked calls would have denied, not those of befor
           const { allow } = (body as { proposal: { allow: string[] } }).proposal
           asked.push(allow)
           // As many containers as calls: the number shows which question is answered.
-          return { considered: 5, without: 0, hit: allow.length, knownSince: '', syscalls: [] }
+          const radius = { considered: 5, without: 0, knownSince: '', syscalls: [] }
+          if (allow.length > 1) return { ...radius, hit: allow.length }
+          return { ...radius, hit: 0, denied: ['mount'], still: ['mount'], affected: 1 }
         }
       }
     ]
@@ -33,9 +34,12 @@ test('a review shows what the ticked calls would have denied, not those of befor
   await withBrowser(async (browser) => {
     const { page, complaints } = await logIn(browser, rig.link())
     await page.goto(`${rig.origin}/review/shop/checkout.app`)
-    await until('the first question', () => asked[0])
+    // What audit logged is not ticked: nothing is, and what is denied stays so.
+    await untilSaid(page, /Denied now, and denied still: mount\. Nothing else would have been/)
+    t.same(await page.locator('[data-simulate]').innerText(), '1', 'it is no 0')
+    for (const place of ['[data-simulate]', '[data-simulate-words]'])
+      t.match(await page.locator(place).getAttribute('class'), /\bbad\b/, place)
     const tick = (call: string) => page.locator(`input[type=checkbox][value=${call}]`).check()
-    // What audit logged is ticked by a person.
     await tick('fdatasync')
     await tick('unlink')
     await untilSaid(page, /2 of 5 running containers would have had denials/)

@@ -25,3 +25,32 @@ test('secco simulate prints the answer of this hub, and of an earlier one', asyn
     t.match(printed.stderr, /2 of 2 running containers would have had denials/, what)
   }
 })
+
+test('secco simulate says in words and colour that a call stays denied', async (t) => {
+  const radius = {
+    ...{ considered: 2, knownSince: '', without: 0, missingNodes: 0, hit: 0, ms: 1, syscalls: [] },
+    ...{ workloads: [], containers: [], earlier: 0, unread: 0, unplaced: 0 }
+  }
+  const denied = ['keyctl', 'mount']
+  const [green, red, yellow] = ['\u001b[32m', '\u001b[31m', '\u001b[33m']
+  // [what, the answer, its colour, its first words]
+  const table: [string, object, string, RegExp][] = [
+    ['nothing', { denied: [], still: [], affected: 0 }, green, /^Nothing would have been denied/],
+    ['it is allowed then', { denied, still: [], affected: 0 }, green, /^Nothing else would/],
+    [
+      'it stays denied',
+      { denied, still: ['mount'], affected: 1 },
+      red,
+      /^Denied now, and denied still: mount\./
+    ],
+    ['something else', { hit: 1, denied: [], still: [], affected: 1 }, yellow, /^1 of 2 running/]
+  ]
+  for (const [what, more, colour, says] of table) {
+    const { io, printed } = captureIo()
+    const hub = { ask: () => Promise.resolve({ ...radius, ...more }) } as unknown as Hub
+    const args = { profile: 'shop/web', deny: [], selector: undefined, namespace: undefined }
+    await simulateCommand({ ...io, color: true }, hub, { ...args, output: 'table' })
+    t.equal(printed.stderr.slice(0, 5), colour, what)
+    t.match(printed.stderr.slice(5), says, what)
+  }
+})

@@ -8,11 +8,7 @@ import { parseSelector } from '../../../src/rules/parse-selector.js'
 import { selectorMatches } from '../../../src/rules/selector.js'
 import { abisOfMachine } from '../../../src/syscalls/abi.js'
 import { rowWords } from '../../hub/nodes/used-sets.js'
-import type { DenialRow } from '../../hub/denials/denial-row.js'
-import { isOpen } from '../../views/denial-view.js'
-import { callOf } from '../denials/call-arguments.js'
-import { allowsCall } from '../denials/settles-call.js'
-import { denialView, isDenialOf } from '../denials/denial-views.js'
+import { addDenied, deniedAlready, prospectsOf } from './denied-already.js'
 import { simulate, type WouldBeDenied } from './simulate.js'
 import type { Trial } from './simulation-plan.js'
 import type { Confinement } from '../containers/confinement.js'
@@ -66,6 +62,11 @@ export interface RunningRadius {
   denied: string[]
   /** Those of them that would be denied still. */
   still: string[]
+  /**
+   * Running containers that would be denied what they used, or are denied a call that would be denied still. Absent where no
+   * profile is simulated: what denies more calls allows none of those.
+   */
+  affected?: number
   ms: number
   syscalls: { name: string; containers: number; calls: number }[]
   workloads: {
@@ -98,43 +99,6 @@ export function wantedBy(
     if (profile !== undefined && !isReachedBy(view, profile)) return false
     return selector === undefined || selectorMatches(selector, views.labelsOf(id))
   }
-}
-
-/** Returns the denials of a container that are not on purpose. A muted denial is one, too. */
-function deniedTo({ views, sources }: Confinement, id: string): DenialRow[] {
-  const view = views.peek(id)
-  if (view === undefined) return []
-  return sources.hub.denialRows
-    .listOf(view)
-    .filter(({ expected, action }) => !expected && action !== 'SCMP_ACT_LOG')
-}
-
-/** Returns the open denials of a profile, in all namespaces that the question is about. */
-async function deniedUnder(
-  confinement: Confinement,
-  { profile, sees }: RadiusQuestion
-): Promise<DenialRow[]> {
-  const rows = profile === undefined ? [] : confinement.sources.hub.denialRows.list()
-  return filterInSlices(
-    rows,
-    (row) =>
-      profile !== undefined &&
-      row.action !== 'SCMP_ACT_LOG' &&
-      isDenialOf(confinement, row, profile) &&
-      isOpen(denialView(confinement, row)) &&
-      sees?.(row.namespace) !== false
-  )
-}
-
-const callsIn = (rows: readonly DenialRow[]): string[] => [...new Set(rows.map(callOf))].sort()
-
-/** Returns the calls that are denied already, and those of them that a trial revision, or none, would deny still. */
-async function prospectsOf(
-  rows: ReadonlySet<DenialRow>,
-  trial: LinuxSeccomp | undefined
-): Promise<Pick<RunningRadius, 'denied' | 'still'>> {
-  const still = await filterInSlices(rows, (row) => trial === undefined || !allowsCall(trial, row))
-  return { denied: callsIn([...rows]), still: callsIn(still) }
 }
 
 function newWorkload({ namespace, workload }: Pick<RadiusContainer, 'namespace' | 'workload'>) {
@@ -180,10 +144,10 @@ export async function blastRadius(
   const syscalls = new Map<string, { containers: number; calls: number }>()
   const workloads = new Map<string, ReturnType<typeof newWorkload>>()
   const containers: RadiusContainer[] = []
-  let hit = 0
+  const hits = new Set<string>()
   let listed = 0
   let knownSince = ''
-  const deniedAlready = new Set(await deniedUnder(confinement, question))
+  const already = await deniedAlready(confinement, question)
   const places = new Set<string>()
   const isMeant = (id: string): boolean => {
     if (!wanted(id)) return false
@@ -196,7 +160,7 @@ export async function blastRadius(
     const row = sets.rowOf(id)
     if (row !== undefined && !sets.isComplete(row))
       knownSince = laterTime(knownSince, sets.sinceOf(row))
-    for (const row of deniedTo(confinement, id)) deniedAlready.add(row)
+    addDenied(confinement, already, id)
     return true
   }
   const counts = new Float64Array(mostDenied)
@@ -207,7 +171,7 @@ export async function blastRadius(
     (id, row, denials) => {
       const view = views.peek(id)
       if (view === undefined) return
-      hit += 1
+      hits.add(id)
       const place = `${view.namespace} ${view.workload}`
       const own = workloads.get(place) ?? newWorkload(view)
       own.containers += 1
@@ -237,10 +201,11 @@ export async function blastRadius(
   // Those with a row are considered above: each container is looked at once.
   const isWithout = (id: string) => sources.hub.sets.rowOf(id) === undefined && isMeant(id)
   const others = await filterInSlices([...sources.hub.inventory.all()], ({ id }) => isWithout(id))
+  for (const { id } of others) addDenied(confinement, already, id)
   return {
-    ...{ considered, hit, knownSince },
+    ...{ considered, hit: hits.size, knownSince },
     ...unknownOf(confinement, question, { places, keys: others.map(({ id }) => id) }),
-    ...(await prospectsOf(deniedAlready, question.seccomp)),
+    ...(await prospectsOf(already, hits, question.seccomp)),
     ms: Math.round((performance.now() - started) * 10) / 10,
     ...sumsOf(syscalls, workloads),
     containers

@@ -18,6 +18,8 @@ export interface RadiusSummary {
   denied?: readonly string[]
   /** Those of them that would be denied still. */
   still?: readonly string[]
+  /** Running containers that would be denied anything. Absent: no profile was simulated, or it is from an earlier hub. */
+  affected?: number
   /** Workloads of which only earlier runs used what would be denied. Absent: from an earlier hub. */
   earlier?: number
   /** Workloads whose histories were not read for that. Absent: from an earlier hub. */
@@ -49,13 +51,33 @@ export function whenWords(use: WorkloadUse): string {
   return `${state}; ${used} it in an earlier run`
 }
 
-/** Returns whether it is certain that nothing would have been denied: every call of every container is known. */
+/** Returns the calls that are denied now, and would be under the profile that was simulated. */
+export const stillDenied = ({ affected, still = [] }: RadiusSummary): readonly string[] =>
+  affected === undefined ? [] : still
+
+/**
+ * Returns whether it is certain that nothing would have been denied: every call of every container is known, and none is
+ * denied now that would be denied still.
+ */
 export function isHarmless(radius: RadiusSummary): boolean {
   const { considered, without, hit, knownSince, missingNodes = 0, earlier = 0 } = radius
   const { unread = 0, unplaced = 0 } = radius
   const unknown = without + missingNodes + unread + unplaced
   const isKnown = unknown === 0 && knownSince === ''
-  return hit + earlier === 0 && isKnown && considered > 0
+  return hit + earlier + stillDenied(radius).length === 0 && isKnown && considered > 0
+}
+
+const stillText = (still: readonly string[]): string =>
+  `Denied now, and denied still: ${still.join(', ')}.`
+
+/** Returns the figure of a simulation, and its tone: of a call that stays denied it is never that of nothing. */
+export function radiusFigure(radius: RadiusSummary): { text: string; tone: 'ok' | 'warn' | 'bad' } {
+  const still = stillDenied(radius)
+  const containers = Math.max(radius.hit, radius.affected ?? 0)
+  if (containers > 0) return { text: String(containers), tone: 'bad' }
+  // Those that were denied it have ended.
+  if (still.length > 0) return { text: plural(still.length, 'call'), tone: 'bad' }
+  return isHarmless(radius) ? { text: '0', tone: 'ok' } : { text: 'not known', tone: 'warn' }
 }
 
 /** Returns what would become of the calls that are denied already. */
@@ -65,7 +87,7 @@ function deniedWords({ denied = [], still }: RadiusSummary): string[] {
   const allowed = denied.filter((call) => !still.includes(call))
   return [
     ...(allowed.length === 0 ? [] : [`Denied now, and allowed then: ${allowed.join(', ')}.`]),
-    ...(still.length === 0 ? [] : [`Denied now, and denied still: ${still.join(', ')}.`])
+    ...(still.length === 0 ? [] : [stillText(still)])
   ]
 }
 
@@ -103,8 +125,16 @@ function nodeWords({ missingNodes = 0, notReporting = [] }: RadiusSummary): stri
   ]
 }
 
-/** Returns the sentences about a simulation: what would have been denied, and what is not known. */
+/** Returns the sentences about a simulation: what stays denied, what would have been denied, and what is not known. */
 export function radiusWords(radius: RadiusSummary): string[] {
+  const still = stillDenied(radius)
+  // What stays denied comes first: it is no detail of a simulation in which nothing else is denied.
+  return still.length === 0
+    ? sentencesOf(radius)
+    : [stillText(still), ...sentencesOf(radius).filter((one) => one !== stillText(still))]
+}
+
+function sentencesOf(radius: RadiusSummary): string[] {
   const { considered, without, hit, knownSince, missingNodes = 0, denied = [] } = radius
   const some = plural(considered, 'running container')
   const limits = [

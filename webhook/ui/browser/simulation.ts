@@ -1,5 +1,5 @@
 import {
-  isHarmless,
+  radiusFigure,
   type RadiusSummary,
   radiusWords
 } from '../../confinement/what-if/radius-words.js'
@@ -19,19 +19,24 @@ interface Shown {
   /** Number of containers with denials; '–' while it is not known. */
   hit: string
   words: string
+  /** The class of both. */
+  tone: string
 }
+
+const tones = ['muted', 'ok', 'warn', 'bad'] as const
 
 const settleMs = 200
 
 function shownOf(answer: Answer | undefined): Shown {
-  if (answer === undefined) return { hit: '–', words: 'Simulating what is ticked…' }
-  if (!answer.ok) return { hit: '–', words: 'Not simulated: look at the evidence.' }
+  if (answer === undefined) return { hit: '–', words: 'Simulating what is ticked…', tone: 'muted' }
+  if (!answer.ok) return { hit: '–', words: 'Not simulated: look at the evidence.', tone: 'warn' }
   const radius = answer.data as unknown as RadiusSummary & { syscalls?: { name: string }[] }
-  const { hit, syscalls = [] } = radius
+  const { syscalls = [] } = radius
+  const { text, tone } = radiusFigure(radius)
   const names = syscalls.slice(0, 5).map(({ name }) => name)
   const calls = names.length === 0 ? [] : [`Calls: ${names.join(', ')}.`]
   return {
-    hit: hit > 0 || isHarmless(radius) ? String(hit) : 'not known',
+    ...{ hit: text, tone },
     words: plainTimes([...radiusWords(radius), ...calls].join(' '))
   }
 }
@@ -60,6 +65,10 @@ export function startSimulation(): void {
       )
       if (number) number.textContent = shown.hit
       if (words) words.textContent = shown.words
+      for (const place of [number, words]) {
+        place?.classList.remove(...tones)
+        place?.classList.add(shown.tone)
+      }
     }
   )
   void simulate(proposal)

@@ -116,11 +116,23 @@ test('a simulation for a profile is about the containers that it reaches', async
       }
     ]
   }
+  t.equal(radius.affected, undefined, 'no profile is simulated')
+  const trial = await blastRadius(confinement, { profile: 'shop/web', seccomp })
   t.same(
-    (await blastRadius(confinement, { profile: 'shop/web', seccomp })).still,
+    trial.still,
     ['socket:0=0x26,1=0x5,2=0x0', 'unshare'],
     'a trial revision is asked for each, with its arguments'
   )
+  const usual = { ...seccomp, syscalls: [{ names: ['mount'], action: 'SCMP_ACT_ALLOW' as const }] }
+  const all = await blastRadius(confinement, { profile: 'shop/web', seccomp: usual })
+  t.same([all.hit, all.affected], [0, 4], 'denied still, also to the one whose calls are not known')
+  t.same([trial.hit, trial.affected], [3, 4], 'each container is one')
+  const wide = ['keyctl', 'mount', 'socket', 'unshare']
+  const syscalls = [{ names: wide, action: 'SCMP_ACT_ALLOW' as const }]
+  const none = await blastRadius(confinement, {
+    ...{ profile: 'shop/web', seccomp: { ...seccomp, syscalls } }
+  })
+  t.same([none.hit, none.still, none.affected], [0, [], 0])
 
   put('learning', '2026-01-01T10:00:00Z', false)
   put('twin', '2026-01-01T11:00:00Z', false)

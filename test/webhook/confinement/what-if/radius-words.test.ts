@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import {
   isHarmless,
+  radiusFigure,
   type RadiusSummary,
   radiusWords,
   whenWords
@@ -50,6 +51,18 @@ test('a simulation says that nothing is denied only of what is known', (t) => {
       /\. Denied now, and denied still: m/
     ],
     [
+      'a profile is simulated, and a call stays denied',
+      { denied: ['keyctl', 'mount'], still: ['mount'], affected: 1 },
+      false,
+      /^Denied now, and denied still: mount\. Nothing else would .* Denied now, and allowed then: keyctl\.$/
+    ],
+    [
+      'a profile is simulated, and nothing stays denied',
+      { denied: ['mount'], still: [], affected: 0 },
+      true,
+      /^Nothing else would .* Denied now, and allowed then: mount\.$/
+    ],
+    [
       'what was denied has ended',
       { considered: 0, denied: ['mount'], still: [] },
       false,
@@ -85,6 +98,30 @@ test('a simulation says that nothing is denied only of what is known', (t) => {
     const radius = { considered: 2, without: 0, hit: 0, knownSince: '', denied: [], ...part }
     t.equal(isHarmless(radius), harmless, what)
     t.match(radiusWords(radius).join(' '), words, what)
+  }
+  t.end()
+})
+
+test('the figure of a simulation is never that of nothing while a call stays denied', (t) => {
+  const since = '2026-01-01T10:00:00Z'
+  // [what, radius, figure, tone]
+  const table: [string, Partial<RadiusSummary>, string, string][] = [
+    ['nothing', {}, '0', 'ok'],
+    ['nothing of what is known', { knownSince: since }, 'not known', 'warn'],
+    ['a denial', { hit: 2, affected: 2 }, '2', 'bad'],
+    ['a call stays denied', { denied: ['mount'], still: ['mount'], affected: 1 }, '1', 'bad'],
+    ['both', { hit: 1, denied: ['mount'], still: ['mount'], affected: 2 }, '2', 'bad'],
+    [
+      'it stays denied, and who was denied it has ended',
+      { denied: ['mount'], still: ['mount'], affected: 0 },
+      ...(['1 call', 'bad'] as const)
+    ],
+    ['it is allowed', { denied: ['mount'], still: [], affected: 0 }, '0', 'ok'],
+    ['single calls are simulated', { denied: ['mount'], still: ['mount'] }, '0', 'ok']
+  ]
+  for (const [what, part, text, tone] of table) {
+    const radius = { considered: 2, without: 0, hit: 0, knownSince: '', ...part }
+    t.same(radiusFigure(radius), { text, tone }, what)
   }
   t.end()
 })
