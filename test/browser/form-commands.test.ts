@@ -31,10 +31,17 @@ test('a command beside a form follows what is entered there', async (t) => {
     const { page, complaints } = await logIn(browser, rig.link())
     await page.goto(`${rig.origin}/review/shop/checkout.app`)
     // What was logged or denied is approved by name, also where all of it is ticked.
-    await page.locator('input[type=checkbox][value=fdatasync]').check()
+    const [include, keep] = [
+      page.getByLabel('Include io_uring_setup'),
+      page.getByLabel('Keep io_uring_setup denied')
+    ]
+    await page.getByLabel('Include fdatasync').check()
     await says(page, 'approve', /profile call shop\/checkout\.app --allow fdatasync --reason WHY$/)
-    for (const call of ['io_uring_setup', 'unlink'])
-      await page.locator(`input[type=checkbox][value=${call}]`).check()
+    await keep.check()
+    await says(page, 'approve', / --allow fdatasync --deny io_uring_setup --reason WHY$/)
+    await include.check()
+    t.notOk(await keep.isChecked(), 'a call is included, or stays denied')
+    await page.getByLabel('Include unlink').check()
     await says(page, 'approve', / --allow fdatasync,io_uring_setup,unlink --reason WHY$/)
     await page.locator('#why').fill('seen in the test')
     await says(page, 'approve', / --reason 'seen in the test'$/)

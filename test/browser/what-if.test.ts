@@ -39,7 +39,7 @@ test('a review shows what the ticked calls would have denied, not those of befor
     t.same(await page.locator('[data-simulate]').innerText(), '1', 'it is no 0')
     for (const place of ['[data-simulate]', '[data-simulate-words]'])
       t.match(await page.locator(place).getAttribute('class'), /\bbad\b/, place)
-    const tick = (call: string) => page.locator(`input[type=checkbox][value=${call}]`).check()
+    const tick = (call: string) => page.locator(`input[name=allow][value=${call}]`).check()
     await tick('fdatasync')
     await tick('unlink')
     await untilSaid(page, /2 of 5 running containers would have had denials/)

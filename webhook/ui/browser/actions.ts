@@ -138,6 +138,17 @@ function showNothingTicked(form: HTMLFormElement): void {
   button.disabled = !isTicked
 }
 
+/** Takes back the tick of the other box for a call: it is either allowed or stays denied. */
+function untickOther({ form, checked, name, value }: HTMLInputElement): void {
+  const others = { allow: 'deny', deny: 'allow' } as Record<string, string>
+  if (!checked || form === null) return
+  for (const other of form.elements) {
+    const isOther =
+      other instanceof HTMLInputElement && other.name === others[name] && other.value === value
+    if (isOther) other.checked = false
+  }
+}
+
 /** Loads the page again with what it shows now. What a person typed, also in the form, stays. */
 function showNewer(): void {
   leave()
@@ -169,6 +180,7 @@ export function startActions(): void {
       return
     const expect = field.form.querySelector<HTMLInputElement>('[data-expect]')
     if (expect === null) return
+    untickOther(field)
     expect.value = ''
     const shown = field.form.querySelector('[data-digest]')
     if (shown !== null) shown.textContent = 'the ticked calls'

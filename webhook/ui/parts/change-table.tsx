@@ -3,6 +3,7 @@ import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
 import { areaOf } from '../../../src/seccomp/data/kernel-areas.js'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
+import { isBase } from '../../../src/seccomp/render/base.js'
 import { callerTexts, deniedText, fateText } from '../../../src/seccomp/review/denied-calls.js'
 import { unblockHref } from '../model/derived.js'
 import { type Change, isOfDenial } from '../model/proposal.js'
@@ -115,6 +116,31 @@ function Choice({ change }: { change: Change }): VNode {
   )
 }
 
+/** Whether a review can decide that a call stays denied: it was observed by its name, and the base does not allow it. */
+const canStayDenied = ({ name, call, sign, seen }: Change): boolean =>
+  seen !== undefined &&
+  call === name &&
+  !(['del', 'allowed', 'blocked'] as Change['sign'][]).includes(sign) &&
+  !isBase(name)
+
+/** The box that decides that a call stays denied. It takes the tick of the one that includes the call (actions.ts). */
+function StaysDenied({ change }: { change: Change }): VNode | null {
+  if (!canStayDenied(change)) return null
+  return (
+    <label class="sub">
+      <input
+        type="checkbox"
+        name="deny"
+        data-kind="list"
+        value={change.call}
+        form="approve"
+        aria-label={`Keep ${change.call} denied`}
+      />{' '}
+      keep it denied, and do not ask again
+    </label>
+  )
+}
+
 const signClass = {
   add: 'add',
   del: 'del',
@@ -149,7 +175,10 @@ function rowOf(change: Change, { instances, now }: Omit<Props, 'changes'>): Row 
         <span class="sub">{areaOf(name)}</span>
       </>,
       <RiskLevel risk={riskOf(name)} />,
-      <Evidence change={change} instances={instances} now={now} />,
+      <>
+        <Evidence change={change} instances={instances} now={now} />
+        <StaysDenied change={change} />
+      </>,
       usual ? 'allows it' : 'denies it'
     ]
   }

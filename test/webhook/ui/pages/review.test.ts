@@ -354,6 +354,30 @@ test('review: what was approved and whether it is delivered shows by itself', as
   }
 })
 
+test('review: a call that was observed can be decided to stay denied, once', async (t) => {
+  const decision = { by: 'ada', at: '2026-01-02T00:00:00Z', reason: 'no need', allow: [] }
+  const seen = observing(['chroot', 'accept4', 'futex', 'read'])
+  const decided = decideCalls(
+    approveObserved(seen, { by: 'ada', at: '', reason: '', beyondRuntimeDefault: 'skip' }),
+    { ...decision, deny: ['chroot'] }
+  )
+  // [what, object, the denials, the calls with such a box]
+  const table: [string, SeccompProfile, ReturnType<typeof deniedBy>[], string[]][] = [
+    ['observed', seen, [], ['accept4', 'chroot']],
+    ['also denied', observing(['getsid', 'read']), [deniedBy('app')], ['getsid']],
+    ['denied, and observed by nobody', observing(['read']), [deniedBy('app')], []],
+    ['decided', decided, [], []]
+  ]
+  for (const [what, object, denials, names] of table) {
+    const { app, get } = await startUiRig({ objects: [object], denials: () => denials })
+    t.teardown(() => app.close())
+    const { body } = await get(path)
+    const boxes = [...body.matchAll(/aria-label="Keep (\w+) denied"/g)].map(([, name]) => name)
+    t.same(boxes.sort(), names, what)
+    t.notMatch(body, /Keep \w+ denied"[^>]*checked/, 'a person ticks it')
+  }
+})
+
 test('review: what is approved or blocked by now is no denied call that waits for a tick', async (t) => {
   const revision = `sha256:${'1'.repeat(64)}`
   const now = approveObserved(observing(['getsid', 'read']), { by: 'ada', at: '', reason: '' })
