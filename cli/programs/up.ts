@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { machine } from 'node:os'
 import { join } from 'node:path'
 import { probeTracing } from '../../native/recorder.js'
@@ -9,7 +9,7 @@ import { type Address, hostPort, type RunningWebhook } from '../../webhook/webho
 import type { Logger } from '../../src/lib/log.js'
 import { ownIdentity } from '../../src/lib/process-identity.js'
 import { openDirectoryStore } from '../../src/store/directory.js'
-import { writeDurable } from '../../src/lib/durable-file.js'
+import { ensureFolder, writeDurable } from '../../src/lib/durable-file.js'
 import { toSeccoError } from '../../src/lib/errors.js'
 import type { Store } from '../../src/store/store.js'
 import { parseAddress, parseLoopback } from '../lib/addresses.js'
@@ -183,7 +183,7 @@ async function walk(args: UpArgs, running: Running, io: Io): Promise<Closer> {
   if (rootfs === undefined) return () => Promise.resolve()
   const work = join(args.paths.root, 'walk-through')
   await rm(work, { recursive: true, force: true })
-  await mkdir(work, { recursive: true })
+  await ensureFolder(work)
   let number = 0
   return walkThrough({
     store: running.store,

@@ -5,6 +5,7 @@ import { type CompiledFilter, trialLoad, type TrialResult } from '../../native/t
 import type { Revision, RevisionRef, RevisionStatus } from '../../src/api/gen/hub.js'
 import { namePattern, namespacePattern, revisionPath } from '../../src/api/names.js'
 import type { LinuxSeccomp } from '../../src/api/seccomp-profile.js'
+import { ensureFolder } from '../../src/lib/durable-file.js'
 import { SeccoError, toSeccoError } from '../../src/lib/errors.js'
 import { isPidAlive } from '../../src/lib/process-identity.js'
 import { digestOf } from '../../src/lib/digest.js'
@@ -62,7 +63,7 @@ async function syncFolder(path: string): Promise<void> {
 
 /** Creates `root` and the folders below it, one by one. A symbolic link among them is an error, and never followed. */
 async function makeFolders(root: string, names: readonly string[]): Promise<string> {
-  await mkdir(root, { recursive: true, mode: 0o755 })
+  await ensureFolder(root)
   let path = root
   for (const name of names) {
     const parent = path

@@ -1,4 +1,4 @@
-import { chmod, mkdir, unlink } from 'node:fs/promises'
+import { chmod, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import {
   Server,
@@ -14,6 +14,7 @@ import {
   type StartTraceRequest,
   type TraceUpdate
 } from '../../src/api/gen/satellite.js'
+import { ensureFolder } from '../../src/lib/durable-file.js'
 import { errorKinds, toSeccoError } from '../../src/lib/errors.js'
 import type { Logger } from '../../src/lib/log.js'
 import { type TracedRecording, Traces } from './traces.js'
@@ -103,7 +104,7 @@ async function serveTrace(
 
 /** The socket is created with mode 0600: between bind and chmod nobody else may connect. */
 async function listenPrivately(server: Server, socketPath: string): Promise<void> {
-  await mkdir(dirname(socketPath), { recursive: true, mode: 0o755 })
+  await ensureFolder(dirname(socketPath))
   await unlink(socketPath).catch(() => undefined)
   const mask = process.umask(0o177)
   try {

@@ -14,7 +14,7 @@ import {
   unlink,
   writeFile
 } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { SeccoError } from './errors.js'
 
 const temporaryPrefix = '.tmp-'
@@ -65,12 +65,31 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * Makes a folder and its parents, and returns the uppermost one that it made. The `recursive` of Node.js tries for ever
+ * where a parent exists and can have no children: below /proc, and below a link that leads nowhere.
+ */
+async function makeFolders(path: string, mode: number): Promise<string | undefined> {
+  try {
+    await mkdir(path, mode)
+    return path
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return undefined
+    const parent = await lstat(dirname(path)).catch(() => undefined)
+    if (errnoOf(error) !== 'ENOENT' || parent !== undefined) throw error
+  }
+  const first = await makeFolders(dirname(path), mode)
+  const own = await makeFolders(path, mode)
+  return first ?? own
+}
+
 /** Creates a folder and its parents, each entry durable. WRITE_FAILED when it cannot. */
 export async function ensureFolder(path: string, mode = 0o755): Promise<void> {
   try {
-    const first = await mkdir(path, { recursive: true, mode })
+    const first = await makeFolders(resolve(path), mode)
     if (first === undefined) return
-    for (let at = path; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at))
+    for (let at = resolve(path); at.length >= first.length; at = dirname(at))
+      await syncFolder(dirname(at))
   } catch (error) {
     throw writeFailed(path, error)
   }

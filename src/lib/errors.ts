@@ -54,7 +54,7 @@ export const errorKinds = {
   WRITE_FAILED: {
     http: 500,
     grpc: 13,
-    hint: 'check free space and permissions of the named folder; Secco retries'
+    hint: 'check free space and permissions of the named folder; a Secco that keeps running tries again'
   },
   STORE_CORRUPT: {
     http: 500,

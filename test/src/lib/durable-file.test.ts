@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { utimesSync } from 'node:fs'
+import { symlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import {
@@ -65,7 +65,10 @@ test('folders are made with their parents and the given mode', async (t) => {
   await ensureFolder(join(dir, 'a/b/c'), 0o700)
   for (const name of ['a', 'a/b', 'a/b/c']) t.equal(modeOf(join(dir, name)), '700', name)
   await ensureFolder(join(dir, 'a/b'))
-  await t.rejects(ensureFolder(join(dir, 'file/x')), { code: 'WRITE_FAILED' })
+  symlinkSync(join(dir, 'none'), join(dir, 'link'))
+  // No folder can be there: it is said, and not tried for ever.
+  for (const path of [join(dir, 'file/x'), join(dir, 'link/x'), join(dir, 'link'), '/proc/x/y'])
+    await t.rejects(ensureFolder(path), { code: 'WRITE_FAILED' }, path)
 })
 
 test('leftovers of killed writers are swept, writes in progress are not', async (t) => {
