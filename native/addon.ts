@@ -40,6 +40,7 @@ export interface AddonRecorder {
     cgroupParent: string
   ): number
   release(index: number, generation: number): boolean
+  name(index: number, generation: number): boolean
   ignore(index: number, generation: number): boolean
   /** Returns the inode number of the machine's own mount namespace, or of this process' if that is unknown. */
   hostMntns(): number

@@ -161,6 +161,10 @@ export class KernelRecorder implements Recorder {
     return this.#native.release(index, generation)
   }
 
+  name(index: number, generation: number): boolean {
+    return this.#native.name(index, generation)
+  }
+
   ignore(index: number, generation: number): boolean {
     return this.#native.ignore(index, generation)
   }

@@ -232,6 +232,8 @@ export interface Recorder {
   adopt(mntns: number, cgroupId: bigint, pid: number): Slot | undefined
   /** Frees a slot after it was read. Returns false if the slot has another generation. */
   release(index: number, generation: number): boolean
+  /** Notes that a slot is of a container: what its processes start in other cgroups is recorded too. */
+  name(index: number, generation: number): boolean
   /** Stops counting in a slot, which stays taken: its mount namespace is no container's. */
   ignore(index: number, generation: number): boolean
   /** Returns the argument values seen in a slot; undefined if the slot has another generation now. */

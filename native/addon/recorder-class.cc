@@ -62,6 +62,7 @@ class Recorder : public Napi::ObjectWrap<Recorder> {
   Napi::Value changed_denials(const Napi::CallbackInfo &);
   Napi::Value adopt(const Napi::CallbackInfo &info);
   Napi::Value release(const Napi::CallbackInfo &info);
+  Napi::Value name(const Napi::CallbackInfo &info);
   Napi::Value ignore(const Napi::CallbackInfo &info);
   Napi::Value host_mntns(const Napi::CallbackInfo &);
   Napi::Value own_cgroup(const Napi::CallbackInfo &);
@@ -98,6 +99,7 @@ Napi::Function Recorder::define(Napi::Env env) {
                       InstanceMethod<&Recorder::changed_denials>("newDenials"),
                       InstanceMethod<&Recorder::adopt>("adopt"),
                       InstanceMethod<&Recorder::release>("release"),
+                      InstanceMethod<&Recorder::name>("name"),
                       InstanceMethod<&Recorder::ignore>("ignore"),
                       InstanceMethod<&Recorder::host_mntns>("hostMntns"),
                       InstanceMethod<&Recorder::own_cgroup>("ownCgroup"),
@@ -282,6 +284,10 @@ Napi::Value Recorder::release(const Napi::CallbackInfo &info) {
 }
 
 /* (index, generation) */
+Napi::Value Recorder::name(const Napi::CallbackInfo &info) {
+  return Napi::Boolean::New(env_, table().name(number(info[0]), number(info[1])));
+}
+
 Napi::Value Recorder::ignore(const Napi::CallbackInfo &info) {
   return Napi::Boolean::New(env_, table().ignore(number(info[0]), number(info[1])));
 }

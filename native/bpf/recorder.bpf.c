@@ -79,7 +79,7 @@ GLOBAL int is_outside(__u32 index)
  */
 enum {
 	ENTERED, /* the parent is in another mount namespace: the program is the container's */
-	CHILD_IN_CONTAINER, /* the parent is recorded, as of docker in docker or systemd */
+	CHILD_IN_CONTAINER, /* the parent is in a recorded container, as of docker in docker or systemd */
 	CHILD_OF_NODE,
 	MOVED, /* the parent is also in another cgroup */
 };
@@ -92,8 +92,9 @@ GLOBAL int relation_to_parent(void)
 	if (mntns != BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum))
 		return ENTERED;
 	__u64 group = BPF_CORE_READ(parent, cgroups, dfl_cgrp, kn, id);
-	__u64 word = find(key_of(mntns, group));
-	if ((__u32)word && !(word >> 32 & SECCO_IGNORED))
+	/* The node's runtime has a slot too, until user space knows that it is no container. */
+	__u64 flags = find(key_of(mntns, group)) >> 32;
+	if ((flags & (SECCO_NAMED | SECCO_IGNORED)) == SECCO_NAMED)
 		return CHILD_IN_CONTAINER;
 	return group == BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id) ? CHILD_OF_NODE : MOVED;
 }

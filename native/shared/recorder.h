@@ -51,6 +51,7 @@
 #define SECCO_STARTING (1U << 6) /* its process had executed nothing: is_starting() */
 #define SECCO_STARTED (1U << 7) /* ... and then it did: mark_started() */
 #define SECCO_BEGUN (1U << 8) /* it has executed a program: mark_started() */
+#define SECCO_NAMED (1U << 9) /* user space knows that it is of a container */
 
 /* Set in slot.ending once it is known how the first process ended; below it is its status, as wait(2) has it. */
 #define SECCO_ENDED (1U << 31)

@@ -288,7 +288,7 @@ test("what a runtime does in a container's cgroup, before it enters the containe
   await symlink('/proc/self/fd/3', join(folder, 'link', 'exe'))
   const table: [
     what: string,
-    parent: 'runtime' | 'container',
+    parent: 'runtime' | 'container' | 'unknown',
     program: string,
     script: string,
     counted: number
@@ -296,6 +296,10 @@ test("what a runtime does in a container's cgroup, before it enters the containe
     [
       'it has the name of a runtime',
       ...(['runtime', 'exe', `${move}; exec ${folder}/exe native 11`, 0] as const)
+    ],
+    [
+      'nobody knows yet that it is no container',
+      ...(['unknown', 'exe', `${move}; exec ${folder}/exe native 11`, 0] as const)
     ],
     ['it is a service', 'runtime', 'calls', `${move}; exec ${folder}/calls native 11`, 11],
     ['a service of it', 'runtime', 'exe', `${move}; sh -c '${folder}/exe native 11; :'`, 11],
@@ -321,6 +325,7 @@ test("what a runtime does in a container's cgroup, before it enters the containe
       )
       // The satellite ignores what is in no container.
       if (parent === 'runtime') recorder.ignore(own.index, own.generation)
+      if (parent === 'container') recorder.name(own.index, own.generation)
       shell.stdin.end('go\n')
       await once(shell, 'exit')
       const id = statSync(group, { bigint: true }).ino

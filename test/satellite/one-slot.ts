@@ -81,6 +81,7 @@ export function oneSlot(next: KernelState): Recorder {
     },
     adopt: () => undefined,
     release: () => true,
+    name: () => true,
     ignore: () => true,
     admit: () => undefined,
     readArguments: () => undefined,

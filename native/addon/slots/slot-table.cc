@@ -142,6 +142,12 @@ bool SlotTable::release(__u32 index, __u32 generation) {
   return true;
 }
 
+bool SlotTable::name(__u32 index, __u32 generation) {
+  if (!is_used(index, generation)) return false;
+  set_flag(index, SECCO_NAMED);
+  return true;
+}
+
 bool SlotTable::ignore(__u32 index, __u32 generation) {
   if (!is_used(index, generation)) return false;
   set_flag(index, SECCO_IGNORED);

@@ -81,6 +81,8 @@ class SlotTable {
   /* release unlinks a slot at once; reuse() makes it free after a grace period. False: another generation. */
   bool release(__u32 index, __u32 generation);
 
+  /* name notes that a slot is of a container. False: another generation. */
+  bool name(__u32 index, __u32 generation);
   /* ignore stops counting in a slot, which stays taken. False: another generation. */
   bool ignore(__u32 index, __u32 generation);
 

@@ -53,6 +53,7 @@ export class SlotNaming {
       return true
     }
     tracked.container = identity.container
+    this.#options.recorder.name(tracked.slot.index, tracked.slot.generation)
     this.#options.onNamed?.(identity.container)
     tracked.byName = found === undefined
     if (tracked.byName) this.#unidentified += 1

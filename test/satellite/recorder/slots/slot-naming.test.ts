@@ -26,7 +26,9 @@ test('a container known only by its cgroup is counted, and gets its name when a 
       ask: () => Promise.resolve()
     } as unknown as ContainerRegistry
     const ignored: number[] = []
+    const names: number[] = []
     const recorder = {
+      name: (index: number) => names.push(index),
       ignore: (index: number) => ignored.push(index)
     } as unknown as Recorder
     const naming = new SlotNaming({ recorder, registry, logger: collectLog().logger })
@@ -35,6 +37,7 @@ test('a container known only by its cgroup is counted, and gets its name when a 
     t.ok(await naming.name(one, true), what)
     t.match(one.container, { id: hex, name: hex, runtime }, what)
     t.equal(naming.unidentified, 1, what)
+    t.same(names, [0], `${what}: the kernel side knows that it is a container`)
     one.sent = 12
     t.ok(isNamed(one) && naming.update(one))
     t.equal(one.sent, 12, `${what}: nothing new yet`)
@@ -79,7 +82,7 @@ test('labels of a pod are waited for only if a runtime has them', async (t) => {
       find: () => half,
       ask: () => Promise.resolve(void (asked += 1))
     } as unknown as ContainerRegistry
-    const recorder = { ignore: () => undefined } as unknown as Recorder
+    const recorder = { name: () => true, ignore: () => undefined } as unknown as Recorder
     const naming = new SlotNaming({ recorder, registry, logger: collectLog().logger })
     const slot = slotOf(`cri-containerd-${hex}.scope`)
     const one = trackSlot(slot, 0, performance.now(), { inexact: false, lostBefore: 0 })
