@@ -69,6 +69,19 @@ export class KnownRuns {
     return known?.container.id === container.id ? known : undefined
   }
 
+  /**
+   * Returns where the run of a container belongs whose pod does not exist any more: it was deleted while no hub ran, and
+   * its last calls come afterwards.
+   */
+  ofGone(node: string, instance: string, { id, ...container }: ContainerRef): Target | undefined {
+    const known = this.#nodes.get(node)?.get(runOf(instance))
+    const isSame =
+      known?.container.id === id &&
+      known.container.podName === container.podName &&
+      known.container.podNamespace === container.podNamespace
+    return isSame ? known.target : undefined
+  }
+
   #put(node: string, run: string, known: KnownRun): void {
     this.#drop(node, run)
     const runs = this.#nodes.get(node) ?? new Map<string, KnownRun>()

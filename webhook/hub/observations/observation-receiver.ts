@@ -1,4 +1,4 @@
-import type { NodeStatus, Observation } from '../../../src/api/gen/hub.js'
+import type { ContainerRef, NodeStatus, Observation } from '../../../src/api/gen/hub.js'
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
@@ -136,6 +136,14 @@ export function createObservationReceiver(
     )
   }
 
+  /** Where the last calls of a container belong whose pod is gone. Nobody makes a profile again that is gone too. */
+  function ofGone(node: string, id: string, container: ContainerRef): Target | undefined {
+    const target = runs.ofGone(node, id, container)
+    if (target === undefined) return undefined
+    const { namespace, name } = target.ref
+    return options.profileOf(profileKey(namespace, name)) === undefined ? undefined : target
+  }
+
   function observe(session: Session, observation: Observation): void {
     const { container } = observation
     const run = runs.of(session.node, observation.id, container)
@@ -149,8 +157,10 @@ export function createObservationReceiver(
     }
     const { node } = session
     const place = (answer: Placement): void => {
-      if ('reason' in answer) reject(session, observation, answer)
-      else accept(session, observation, answer)
+      const isGone = 'reason' in answer && answer.reason === 'pod-unknown'
+      const placed = (isGone ? ofGone(node, observation.id, container) : undefined) ?? answer
+      if ('reason' in placed) reject(session, observation, placed)
+      else accept(session, observation, placed)
     }
     // At once where it can be: whoever takes observations in turns counts the time.
     const known = podCheck.known(node, container)

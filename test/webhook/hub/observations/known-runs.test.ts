@@ -64,6 +64,35 @@ test('a run is known of the node, the place and the id that were identified', (t
   t.end()
 })
 
+test('what a container of a deleted pod did is still of its profile, for its node and its names', (t) => {
+  const runs = new KnownRuns()
+  const ref = { namespace: 'shop', name: 'web.app' }
+  const target = { ref, workload: { kind: 'Deployment', name: 'web', container: 'app' } }
+  const ofPod = { name: 'app', podNamespace: 'shop', podName: 'web-1', podUid: 'u' }
+  runs.note('n1', 'n1/boot/1.1.1', { target, container: container(ofPod) })
+  // [what, node, instance, what the node says, whether it is known]
+  const table: [string, string, string, Partial<ContainerRef>, boolean][] = [
+    ['the same', 'n1', 'n1/boot/1.1.1', {}, true],
+    ['after a restart of the satellite', 'n1', 'n1/boot+7/1.1.4', {}, true],
+    ['of another node', 'n2', 'n1/boot/1.1.1', {}, false],
+    ['another run', 'n1', 'n1/boot/1.2.1', {}, false],
+    ['another container', 'n1', 'n1/boot/1.1.1', { id: 'c2' }, false],
+    ['another pod', 'n1', 'n1/boot/1.1.1', { podName: 'web-2' }, false],
+    ['another namespace', 'n1', 'n1/boot/1.1.1', { podNamespace: 'bank' }, false]
+  ]
+  for (const [what, node, instance, more, isKnown] of table) {
+    const found = runs.ofGone(node, instance, container({ ...ofPod, ...more }))
+    t.same(found, isKnown ? target : undefined, what)
+  }
+  runs.forget('shop', 'web.app')
+  t.equal(
+    runs.ofGone('n1', 'n1/boot/1.1.1', container(ofPod)),
+    undefined,
+    'its profile was deleted'
+  )
+  t.end()
+})
+
 const target = (name: string) => ({
   ref: { namespace: 'default', name },
   workload: { kind: 'Container', name }

@@ -1,5 +1,9 @@
 import { test } from 'tap'
-import type { ObservationAck, SyscallCount } from '../../../../src/api/gen/hub.js'
+import {
+  ContainerRef,
+  type ObservationAck,
+  type SyscallCount
+} from '../../../../src/api/gen/hub.js'
 import {
   createCardinality,
   defaultLimits
@@ -8,6 +12,8 @@ import { createObservationReceiver } from '../../../../webhook/hub/observations/
 import type { ObservationWriter } from '../../../../webhook/hub/observations/observation-writer.js'
 import { createDenials } from '../../../../webhook/hub/denials/denials.js'
 import { KnownRuns } from '../../../../webhook/hub/observations/known-runs.js'
+import type { PodCheck } from '../../../../webhook/hub/observations/pod-check.js'
+import { profileKey } from '../../../../src/rules/profile-state.js'
 import { createRejections } from '../../../../webhook/hub/stream/rejections.js'
 import type { Session } from '../../../../webhook/hub/stream/session.js'
 import { collectLog, observationOf } from '../rig.js'
@@ -17,31 +23,40 @@ const denied = [{ name: 'mount', count: 2, action: 'SCMP_ACT_ERRNO', detail: und
 const settle = () => new Promise((wake) => setImmediate(wake))
 
 /** A receiver whose writes of findings, of denials and of the history end when the test says so. */
-function receiver() {
+function receiver(podCheck?: Pick<PodCheck, 'known' | 'wait'>) {
   const { logger, lines } = collectLog()
   const stored: (() => void)[] = []
   const saved: (() => void)[] = []
   const recorded: (() => void)[] = []
   const acks: ObservationAck[] = []
+  const runs = new KnownRuns()
   const receive = createObservationReceiver({
     writer: {
       offer: (_node: string, _finding: unknown, done: () => void) => stored.push(done)
     } as unknown as ObservationWriter,
     denials: createDenials(logger, () => undefined, []),
     rejections: createRejections(logger),
-    runs: new KnownRuns(),
+    ...(podCheck === undefined ? {} : { podCheck: podCheck as PodCheck }),
+    runs,
     cardinality: createCardinality({ ...defaultLimits, instancesAtOnce: 10_000 }),
     podOf: () => undefined,
-    profileOf: () => undefined,
+    profileOf: (key) => (key === profileKey('shop', 'web.app') ? {} : undefined),
     status: () => undefined,
     noted: () => undefined,
     denialsSaved: () => new Promise<void>((resolve) => saved.push(resolve)),
     recorded: () => new Promise<void>((resolve) => recorded.push(resolve)),
     logger
   })
-  const session = { node: 'n', ack: (ack: ObservationAck) => acks.push(ack) } as unknown as Session
+  let rejected = 0
+  const outbox = { send: () => (rejected += 1) }
+  const session = {
+    ...{ node: 'n', outbox },
+    ack: (ack: ObservationAck) => acks.push(ack)
+  } as unknown as Session
   return {
-    ...{ stored, saved, recorded, acks, lines },
+    ...{ stored, saved, recorded, acks, lines, runs, rejected: () => rejected },
+    offerOf: (id: string, container: ContainerRef) =>
+      receive(session, observationOf(id, ['read'], { container })),
     offerUnproven: (id: string, names: string[]) =>
       receive(
         session,
@@ -51,6 +66,32 @@ function receiver() {
       receive(session, observationOf(id, ['read'], { denied: calls }))
   }
 }
+
+test('the last calls of a container whose pod was deleted while no hub ran are not lost', async (t) => {
+  const gone = { reason: 'pod-unknown', message: 'it does not exist' } as const
+  const { offerOf, stored, runs, rejected } = receiver({
+    known: () => undefined,
+    wait: () => Promise.resolve(gone)
+  })
+  const pod = { podNamespace: 'shop', podName: 'web-1', podUid: 'u' }
+  const container = ContainerRef.fromPartial({ id: 'c1', name: 'app', ...pod })
+  const target = {
+    ref: { namespace: 'shop', name: 'web.app' },
+    workload: { kind: 'Deployment', name: 'web' }
+  }
+  offerOf('n/b/1.1.1', container)
+  await settle()
+  t.same([stored.length, rejected()], [0, 1], 'nobody knows whose it was')
+  runs.note('n', 'n/b/1.1.1', { target, container })
+  offerOf('n/b/1.1.1', container)
+  await settle()
+  t.same([stored.length, rejected()], [1, 1], 'the node identified it while the pod existed')
+  const ref = { namespace: 'shop', name: 'deleted' }
+  runs.note('n', 'n/b/1.1.1', { target: { ...target, ref }, container })
+  offerOf('n/b/1.1.1', container)
+  await settle()
+  t.same([stored.length, rejected()], [1, 2], 'its profile was deleted too')
+})
 
 test('an observation is acked when all of it is durable: the finding, its denials, the history', async (t) => {
   const plain = receiver()
