@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { parseOutput, type Output } from '../lib/output-format.js'
+import { reasonOf } from './change-verbs.js'
 import { kubeconfigOf, type VerbContext, withStore } from './context.js'
 import { hubOf } from './hub-of.js'
 import { withChanges } from './who-acts.js'
@@ -33,7 +34,7 @@ export function addBlockVerb(program: Command, context: VerbContext): void {
       '--yes',
       'do not ask: on a terminal a block is confirmed after it is known whom it hits'
     )
-    .option('--reason <text>', 'record this reason with the decision')
+    .option('--reason <text>', 'record this reason with the decision', reasonOf)
     .option(
       '-o, --output <format>',
       'print the list as table, wide, json, yaml or name; with WHAT, what the block reaches as json or yaml',

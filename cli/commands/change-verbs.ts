@@ -62,14 +62,17 @@ export function addCallVerb(profile: Command, context: VerbContext): void {
         const decision = { at: context.now().toISOString(), reason: options.reason, allow, deny }
         await withChanges(command, context, async (store, by) => {
           const checkStart = await startCheck(store, ref.namespace, { force: options.force })
+          const made = { change: false }
           await store.update('SeccompProfile', ref, (profile) => {
             const after = decideCalls(profile, { ...decision, by })
+            made.change = after !== profile
             checkStart(profile, after)
             return after
           })
-          context.io.stderr(
-            `${ref.namespace}/${ref.name}: decided; the hub renders and delivers the revision\n`
-          )
+          const what = made.change
+            ? 'decided; the hub renders and delivers the revision'
+            : 'nothing changed: the profile already answers these calls so'
+          context.io.stderr(`${ref.namespace}/${ref.name}: ${what}\n`)
           return 0
         })
       }

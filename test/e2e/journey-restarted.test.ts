@@ -6,6 +6,7 @@ import { whyNoNode } from '../helpers/kubernetes/real-cluster.js'
 import { type NodeVictim, restartPrograms } from '../helpers/kubernetes/restart-programs.js'
 import { type Forwarded, forwardUi } from '../helpers/kubernetes/secco-in-cluster.js'
 import { allow, attack } from './journey/attack-and-allow.js'
+import { decide, nothingWaits, runAgain } from './journey/decide.js'
 import { approve, enforce, learn } from './journey/learn-and-enforce.js'
 import { truth } from './journey/truth.js'
 import { TypingPerson } from './journey/typing-person.js'
@@ -23,8 +24,13 @@ const steps: readonly [string, (way: Way) => Promise<void>, readonly NodeVictim[
   ['approve', approve, ['satellite']],
   ['enforce', enforce, ['API server']],
   ['attack', attack, ['hub', 'satellite']],
-  ['allow', allow, ['hub', 'API server']]
+  ['allow', allow, ['hub', 'API server']],
+  ['decide', decide, ['hub', 'satellite', 'API server']],
+  ['run again', runAgain, ['hub', 'satellite']]
 ]
+
+/** After these nothing waits for a person. */
+const settled: ReadonlySet<string> = new Set(['decide', 'run again'])
 
 test('pages, verbs and kernel say the same after each step and each restart', {
   skip,
@@ -64,6 +70,7 @@ test('pages, verbs and kernel say the same after each step and each restart', {
       const there = { ...way, t }
       await step(there)
       const before = await truth(there, what, await openBrowser())
+      if (settled.has(what)) await nothingWaits(there, await openBrowser())
       await restartPrograms(cluster, victims)
       const after = await truth(
         there,
@@ -71,6 +78,7 @@ test('pages, verbs and kernel say the same after each step and each restart', {
         await openBrowser()
       )
       t.equal(after, before, 'a restart changes none of it')
+      if (settled.has(what)) await nothingWaits(there, await openBrowser())
       rows.push(`${what} | ${before} | the same after a restart of ${victims.join(' and ')}`)
     })
     if (!t.passing()) break

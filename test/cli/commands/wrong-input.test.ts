@@ -34,6 +34,7 @@ test('what is typed and cannot be meant is rejected, with what to type instead',
     [['profile', 'approve', 'shop/web', '--reason', ' … '], 1, /is no reason/],
     [['promote', 'shop/web', 'audit', '--reason', '…'], 1, reason('…')],
     [['rollback', 'shop/web', '--reason', '…'], 1, reason('…')],
+    [['block', 'getsid', '--reason', '…'], 1, reason('…')],
     [
       ['webhook', '--ui-listen', '0.0.0.0:1'],
       1,
