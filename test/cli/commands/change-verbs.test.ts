@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { test } from 'tap'
 import { openDirectoryStore } from '../../../src/store/directory.js'
 import { profileOf } from '../../helpers/instances.js'
@@ -10,7 +11,7 @@ const seccomp = {
 
 test('profile call says whether it changed anything', async (t) => {
   const state = t.testdir({})
-  const store = await openDirectoryStore(state)
+  const store = await openDirectoryStore(join(state, 'objects'))
   const { metadata } = await store.apply('SeccompProfile', profileOf({ seccomp }))
   await store.close()
   const name = `${metadata.namespace}/${metadata.name}`
