@@ -50,6 +50,7 @@ export const table = [
   // Every verb in a process of its own: a minute.
   ['cli/cli.', 'e2e'],
   // Programs of ours.
+  ['cli/commands/change-verbs.', 'integration'],
   ['cli/commands/completion.', 'integration'],
   ['cli/hubs/hub.', 'integration'],
   ['cli/loaded.', 'integration'],

@@ -65,10 +65,7 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/**
- * Makes a folder and its parents, and returns the uppermost one that it made. The `recursive` of Node.js tries for ever
- * where a parent exists and can have no children: below /proc, and below a link that leads nowhere.
- */
+/** Makes a folder and its parents; returns the uppermost new one. The `recursive` of Node.js never ends below /proc or a broken link. */
 async function makeFolders(path: string, mode: number): Promise<string | undefined> {
   try {
     await mkdir(path, mode)
@@ -78,18 +75,17 @@ async function makeFolders(path: string, mode: number): Promise<string | undefin
     const parent = await lstat(dirname(path)).catch(() => undefined)
     if (errnoOf(error) !== 'ENOENT' || parent !== undefined) throw error
   }
-  const first = await makeFolders(dirname(path), mode)
-  const own = await makeFolders(path, mode)
+  const [first, own] = [await makeFolders(dirname(path), mode), await makeFolders(path, mode)]
   return first ?? own
 }
 
 /** Creates a folder and its parents, each entry durable. WRITE_FAILED when it cannot. */
-export async function ensureFolder(path: string, mode = 0o755): Promise<void> {
+export async function ensureFolder(folder: string, mode = 0o755): Promise<void> {
+  const path = resolve(folder)
   try {
-    const first = await makeFolders(resolve(path), mode)
+    const first = await makeFolders(path, mode)
     if (first === undefined) return
-    for (let at = resolve(path); at.length >= first.length; at = dirname(at))
-      await syncFolder(dirname(at))
+    for (let at = path; at.length >= first.length; at = dirname(at)) await syncFolder(dirname(at))
   } catch (error) {
     throw writeFailed(path, error)
   }

@@ -90,8 +90,8 @@ export const store = mutants('store', [
     'folder-mode',
     'A new folder has the rights that were asked for.',
     'src/lib/durable-file.ts',
-    'mkdir(path, { recursive: true, mode })',
-    'mkdir(path, { recursive: true })',
+    'await mkdir(path, mode)',
+    'await mkdir(path)',
     durable
   ],
   [

@@ -1,4 +1,4 @@
-import type { ContainerRef, NodeStatus, Observation } from '../../../src/api/gen/hub.js'
+import type { NodeStatus, Observation } from '../../../src/api/gen/hub.js'
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { Logger } from '../../../src/lib/log.js'
 import { profileKey } from '../../../src/rules/profile-state.js'
@@ -85,6 +85,17 @@ class Omissions {
   }
 }
 
+/** Returns where the last calls of a container belong whose pod is gone. Nobody makes a profile again that is gone too. */
+function ofGonePod(
+  { runs, profileOf }: Pick<ObservationReceiverOptions, 'runs' | 'profileOf'>,
+  { id, container }: Observation,
+  node: string
+): Target | undefined {
+  const target = container && runs.ofGone(node, id, container)
+  const { namespace = '', name = '' } = target?.ref ?? {}
+  return profileOf(profileKey(namespace, name)) === undefined ? undefined : target
+}
+
 export function createObservationReceiver(
   options: ObservationReceiverOptions
 ): ObservationReceiver {
@@ -136,14 +147,6 @@ export function createObservationReceiver(
     )
   }
 
-  /** Where the last calls of a container belong whose pod is gone. Nobody makes a profile again that is gone too. */
-  function ofGone(node: string, id: string, container: ContainerRef): Target | undefined {
-    const target = runs.ofGone(node, id, container)
-    if (target === undefined) return undefined
-    const { namespace, name } = target.ref
-    return options.profileOf(profileKey(namespace, name)) === undefined ? undefined : target
-  }
-
   function observe(session: Session, observation: Observation): void {
     const { container } = observation
     const run = runs.of(session.node, observation.id, container)
@@ -158,7 +161,7 @@ export function createObservationReceiver(
     const { node } = session
     const place = (answer: Placement): void => {
       const isGone = 'reason' in answer && answer.reason === 'pod-unknown'
-      const placed = (isGone ? ofGone(node, observation.id, container) : undefined) ?? answer
+      const placed = (isGone ? ofGonePod(options, observation, node) : undefined) ?? answer
       if ('reason' in placed) reject(session, observation, placed)
       else accept(session, observation, placed)
     }
