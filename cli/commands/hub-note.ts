@@ -9,34 +9,37 @@ async function noteWithoutClusterHub(
   kubeconfig: KubeconfigOptions,
   { io, now }: VerbContext,
   so: string
-): Promise<void> {
+): Promise<boolean> {
   const [{ hubAbsence }, { loadKubeconfig }, { createApiCall }] = await Promise.all([
     import('../hubs/hub-lease.js'),
     import('../lib/open-store.js'),
     import('../../src/store/kubernetes-call.js')
   ])
   const absence = await hubAbsence(createApiCall(await loadKubeconfig(kubeconfig)), now().getTime())
-  if (absence === undefined) return
+  if (absence === undefined) return false
   const next = `kubectl -n ${namespace} get pods`
   io.stderr(`note: ${absence}: ${so}\n  next: ${next}\n`)
+  return true
 }
 
 /**
  * Prints a note when no hub runs on the store: the statuses in its objects are those that the last one wrote, and nothing is
- * rendered.
+ * rendered. Returns whether none runs.
  * @param so what that means for the answer
  */
 export async function noteWithoutHub(
   command: Command,
   context: VerbContext,
   so: string
-): Promise<void> {
+): Promise<boolean> {
   const kubeconfig = kubeconfigOf(command)
   if (kubeconfig !== undefined) return noteWithoutClusterHub(kubeconfig, context, so)
   try {
     await readAddresses(pathsOf(command, context))
+    return false
   } catch (error) {
     const { message, hint } = toSeccoError(error)
     context.io.stderr(`note: ${message}: ${so}\n  next: ${hint}\n`)
+    return true
   }
 }

@@ -32,8 +32,8 @@ export interface GetArgs {
   selector?: CompiledSelector
   view: ListingView
   now: number
-  /** Prints a note when no hub keeps the statuses up to date. */
-  noteIfStale?: () => Promise<void>
+  /** Prints a note when no hub keeps the statuses up to date, and returns whether none does. */
+  noteIfStale?: () => Promise<boolean>
 }
 
 /** Keeps the rows that the arguments select. @throws SeccoError NOT_FOUND for a name that does not exist */
@@ -81,11 +81,16 @@ function ladderWords(profile: SeccompProfile): string {
   return `${mode}${share}${pin === undefined ? '' : `, pinned to ${pin.revision}`}`
 }
 
-function profileColumns(now: number): Column<SeccompProfile>[] {
+/** @param isStale whether no hub runs: nobody knows any more what is ready */
+function profileColumns(now: number, isStale: boolean): Column<SeccompProfile>[] {
+  const ready = (profile: SeccompProfile): string => {
+    const known = condition(profile, 'Ready')
+    return isStale && known !== '-' ? 'Unknown' : known
+  }
   return [
     { title: 'NAMESPACE', value: (profile) => profile.metadata.namespace ?? '-' },
     { title: 'NAME', value: (profile) => profile.metadata.name },
-    { title: 'READY', value: (profile) => condition(profile, 'Ready') },
+    { title: 'READY', value: ready },
     {
       title: 'NODES',
       value: ({ status }) =>
@@ -113,7 +118,7 @@ export async function getProfiles(
 ): Promise<number> {
   const all =
     args.builtin === true ? builtinProfiles : await store.list('SeccompProfile', args.namespace)
-  if (all.some(hasHubStatus)) await args.noteIfStale?.()
+  const isStale = all.some(hasHubStatus) && (await args.noteIfStale?.()) === true
   const found = asked(selected(all, args), args, (profile) => profile.metadata)
   const isShort =
     args.output === 'table' &&
@@ -129,7 +134,7 @@ export async function getProfiles(
       what: 'profiles',
       rows,
       ...(leftOut === '' ? {} : { none: 'No profiles with a name found.' }),
-      columns: profileColumns(args.now),
+      columns: profileColumns(args.now, isStale),
       name: (profile) => `seccompprofile.secco.dev/${profile.metadata.name}`,
       object: (profile) => profile
     },

@@ -97,9 +97,10 @@ function describe(
     now: number
     rendered?: Rendered
     undecided: readonly DeniedCall[]
+    isStale: boolean
   }
 ): void {
-  const { trail, now, rendered, undecided } = facts
+  const { trail, now, rendered, undecided, isStale } = facts
   const { metadata, spec, status } = profile
   line(io, 'Profile', `${metadata.namespace ?? rootNamespace}/${metadata.name}`)
   if (spec.workload !== undefined) {
@@ -139,7 +140,8 @@ function describe(
     line(io, title, `by ${by}, ${age(at, now)} ago${why}${made}`)
   }
   for (const { type, status: state, reason, message } of status?.conditions ?? []) {
-    line(io, type, `${state} (${reason}) ${message}`)
+    const before = type === 'Ready' && isStale ? 'Unknown; the last hub said: ' : ''
+    line(io, type, `${before}${state} (${reason}) ${message}`)
   }
   const { neverObserved } = diffAgainstObserved(profile)
   const diff = diffAgainstObserved(withoutUndecided(profile, undecided))
@@ -249,8 +251,8 @@ export async function showProfile(
     denials: readonly ProfileDenial[] | undefined
     /** What nodes did not record; undefined where nobody can be asked. */
     nodes?: readonly NodeLoss[] | undefined
-    /** Prints a note when no hub keeps the status up to date. */
-    noteIfStale?: () => Promise<void>
+    /** Prints a note when no hub keeps the status up to date, and returns whether none does. */
+    noteIfStale?: () => Promise<boolean>
   }
 ): Promise<number> {
   const profile = await mustGetProfile(store, ref)
@@ -266,11 +268,12 @@ export async function showProfile(
   const explained = explainRendering(profile, resolve)
   const { rendered: made, ...rendering } = explained
   const size = sizeOfProfile(profile, made?.seccomp)
+  const isStale = hasHubStatus(profile) && (await args.noteIfStale?.()) === true
   if (args.output === 'table') {
     const overlay = resolve(rootNamespace, emergencyName)
     const { rendered } = explained
     const trail = trailOf(profile, overlay)
-    const known = { trail, now: args.now, undecided: undecided ?? [] }
+    const known = { trail, now: args.now, undecided: undecided ?? [], isStale }
     describe(io, profile, { ...known, ...(rendered && { rendered }) })
     describeReview(io, review)
     for (const { subject, reason } of rendering.limits)
@@ -289,6 +292,5 @@ export async function showProfile(
       size,
       seen: seenOf(profile)
     })
-  if (hasHubStatus(profile)) await args.noteIfStale?.()
   return 0
 }

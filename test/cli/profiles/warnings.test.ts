@@ -45,20 +45,34 @@ test('apply warns of what lint warns of, in the same words', async (t) => {
     const fresh = await runSecco(['get', 'profiles'], { env })
     t.equal(fresh.stderr, '', 'nothing of a hub is in it yet')
     const store = await openDirectoryStore(join(env.SECCO_STATE, 'objects'))
+    const ready = {
+      ...{
+        type: 'Ready',
+        status: 'True' as const,
+        reason: 'AllNodesReady',
+        message: '1 node has it'
+      },
+      lastTransitionTime: '2026-01-02T00:00:00Z'
+    }
     await store.update('SeccompProfile', { namespace: 'shop', name: 'web' }, (profile) => ({
       ...profile,
-      status: { observed: { x86_64: ['read'] } }
+      status: { observed: { x86_64: ['read'] }, conditions: [ready] }
     }))
     await store.close()
     for (const what of ['profiles', 'workloads']) {
       const { stdout, stderr, code } = await runSecco(['get', what], { env })
       t.equal(code, 0, stdout)
+      if (what === 'profiles') t.match(stdout, /^shop +web +Unknown /m, 'nobody confirms it')
       t.match(stderr, /^note: no hub runs on .*: this list may be out of date\n {2}next: start it/)
     }
     const shown = await runSecco(['profile', 'show', 'shop/web'], { env })
     t.match(
       shown.stderr,
       /note: no hub runs on .*: what nodes hold and what runs may have changed\n {2}next: start it/
+    )
+    t.match(
+      shown.stdout,
+      /Ready: +Unknown; the last hub said: True \(AllNodesReady\) 1 node has it/
     )
     const approve = ['profile', 'approve', 'shop/web', '--reason', 'x']
     const approved = await runSecco(approve, { env })
