@@ -79,7 +79,8 @@ function withAuditDetail(counted: SyscallCount, tally: Tally | undefined): Sysca
     detail: {
       ...{ ...detail, pid, comm, at },
       ...(firsts[0] === undefined ? {} : { firstAt: firsts[0] }),
-      arguments: audited.arguments || detail.arguments
+      // The kernel side notes those that decide, and the audit log the first four.
+      arguments: detail.arguments || audited.arguments
     }
   }
 }

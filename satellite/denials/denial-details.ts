@@ -1,5 +1,5 @@
 import type { DenialDetail as KernelDetail } from '../../native/types.js'
-import type { SyscallCount } from '../../src/api/gen/hub.js'
+import type { DeniedValue, SyscallCount } from '../../src/api/gen/hub.js'
 import type { Abi } from '../../src/syscalls/abi.js'
 import type { Denial } from '../../src/seccomp/filter/denied.js'
 import type { CallVerdict } from '../../src/seccomp/filter/verdict.js'
@@ -9,6 +9,8 @@ import { abiOf } from '../lib/abi-of.js'
 import type { ProfileVerdicts } from './verdict-cache.js'
 
 const ENOSYS = 38
+/** Values of one call in a report: a program chooses them. */
+const mostValues = 16
 
 /** The kernel's newest notes of one slot: by `abi name`, and by arguments too if these decide the call. */
 export type KernelDetails = Map<string, KernelDetail>
@@ -17,6 +19,8 @@ export type KernelDetails = Map<string, KernelDetail>
 export interface DetailedDenial {
   denial: Denial
   detail: KernelDetail | undefined
+  /** Where arguments decide: a note for each of their values, the newest last. */
+  values?: readonly KernelDetail[]
 }
 
 /** The key of a note in KernelDetails. */
@@ -50,31 +54,46 @@ export function verdictOn(
   return matchesResult(verdict, detail) ? verdict : { kind: 'allowed' }
 }
 
-/** The calls whose arguments decided, by name and action. */
+/** Returns one note of calls that are the same: the newest one, with all their calls and the time of the first. */
+function joinedNote(before: KernelDetail | undefined, detail: KernelDetail): KernelDetail {
+  if (before === undefined) return detail
+  const newest = before.at > detail.at ? before : detail
+  const firstAt = before.firstAt < detail.firstAt ? before.firstAt : detail.firstAt
+  const succeeded = before.succeeded + detail.succeeded
+  return { ...newest, firstAt, succeeded, count: before.count + detail.count }
+}
+
+/** Returns a note with those arguments alone that the profile reads: the kernel side notes what any profile reads. */
+function withOwnArguments(detail: KernelDetail, asked: number): KernelDetail {
+  const own = detail.arguments?.map((arg, index) => ((asked >> index) & 1 ? arg : undefined))
+  return own === undefined ? detail : { ...detail, arguments: own }
+}
+
+/** Returns the calls whose arguments decided, by name and action, each with its values. */
 export function deniedByArguments(
   details: KernelDetails,
   profile: ProfileVerdicts,
   machine: Abi
 ): DetailedDenial[] {
-  const found = new Map<string, { denial: Denial; detail: KernelDetail }>()
-  for (const detail of details.values()) {
-    if (detail.arguments === undefined) continue
-    const verdict = verdictOn(detail, profile, machine)
+  const found = new Map<string, { denial: Denial; values: Map<string, KernelDetail> }>()
+  for (const noted of details.values()) {
+    if (noted.arguments === undefined) continue
+    const verdict = verdictOn(noted, profile, machine)
     if (verdict.kind === 'allowed' || verdict.kind === 'conditional') continue
-    const abi = abiOf(detail.abi, machine)
-    const syscall = syscallName(abi, detail.nr)
+    const abi = abiOf(noted.abi, machine)
+    const syscall = syscallName(abi, noted.nr)
     const key = `${abi} ${syscall} ${verdict.action}`
-    const before = found.get(key)
-    const count = detail.count + (before?.denial.count ?? 0)
-    const newest = before !== undefined && before.detail.at > detail.at ? before.detail : detail
-    const first =
-      before !== undefined && before.detail.firstAt < detail.firstAt ? before.detail : detail
-    found.set(key, {
-      denial: { abi, syscall, ...verdict, count },
-      detail: { ...newest, firstAt: first.firstAt }
-    })
+    const detail = withOwnArguments(noted, profile.byArguments.asked(abi, syscall))
+    const { values } = found.get(key) ?? { values: new Map<string, KernelDetail>() }
+    const value = argumentsText(detail)
+    values.set(value, joinedNote(values.get(value), detail))
+    found.set(key, { denial: { abi, syscall, ...verdict, count: 0 }, values })
   }
-  return [...found.values()]
+  return [...found.values()].map(({ denial, values }) => {
+    const notes = [...values.values()].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+    const detail = notes.reduce(joinedNote)
+    return { denial: { ...denial, count: detail.count }, detail, values: notes }
+  })
 }
 
 /** A denied call that succeeded. LOG allows calls, and errno 0 is a success on purpose. */
@@ -89,7 +108,10 @@ function isExpected({ denial, detail }: DetailedDenial): boolean {
   return isNoCall && libcFallbackOf(denial.syscall) !== undefined
 }
 
-function errnoOf({ denial, detail }: DetailedDenial, profile: ProfileVerdicts): number {
+function errnoOf(
+  { denial, detail }: Omit<DetailedDenial, 'values'>,
+  profile: ProfileVerdicts
+): number {
   if (denial.action !== 'SCMP_ACT_ERRNO') return 0
   if (detail !== undefined && detail.result < 0) return -detail.result
   // For a call that the profile does not name, a runtime may answer ENOSYS instead (see above).
@@ -97,7 +119,7 @@ function errnoOf({ denial, detail }: DetailedDenial, profile: ProfileVerdicts): 
 }
 
 /** Arguments as the audit log prints them; `?` for one that was not read. */
-function argumentsText(args: NonNullable<KernelDetail['arguments']>): string {
+function argumentsText({ arguments: args = [] }: Pick<KernelDetail, 'arguments'>): string {
   const last = args.findLastIndex((arg) => arg !== undefined)
   return args
     .slice(0, last + 1)
@@ -111,8 +133,17 @@ export function toSyscallCount(
   profile: ProfileVerdicts,
   timeOf: (monotonic: bigint) => string
 ): SyscallCount {
-  const { denial, detail } = detailed
+  const { denial, detail, values } = detailed
   const { abi, syscall, action, count } = denial
+  const valueOf = (note: KernelDetail): DeniedValue => ({
+    arguments: argumentsText(note),
+    count: note.count,
+    errno: errnoOf({ denial, detail: note }, profile),
+    pid: note.pid,
+    comm: note.comm,
+    at: timeOf(note.at),
+    firstAt: timeOf(note.firstAt)
+  })
   const isSignal = denial.kind === 'denied' && action !== 'SCMP_ACT_ERRNO'
   return {
     name: syscall,
@@ -129,7 +160,10 @@ export function toSyscallCount(
         : { at: timeOf(detail.at), firstAt: timeOf(detail.firstAt) }),
       expected: isExpected(detailed),
       succeeded: denial.kind === 'logged' ? 0 : (detail?.succeeded ?? 0),
-      arguments: argumentsText(detail?.arguments ?? [])
+      arguments: argumentsText(detail ?? {}),
+      ...(values === undefined
+        ? {}
+        : { values: { values: values.slice(-mostValues).map(valueOf) } })
     }
   }
 }

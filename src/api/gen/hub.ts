@@ -338,7 +338,26 @@ export interface DenialDetail {
   /** of the newest call, if the audit log has them */
   arguments: string;
   /** RFC 3339, of the first call that the satellite knows */
-  firstAt?: string | undefined;
+  firstAt?:
+    | string
+    | undefined;
+  /** Where arguments decide: the newest values, at most 16, newest last. Further calls are in the count alone. */
+  values?: DeniedValues | undefined;
+}
+
+export interface DeniedValues {
+  values: DeniedValue[];
+}
+
+/** The calls with the same deciding arguments. Members are those of DenialDetail. */
+export interface DeniedValue {
+  arguments: string;
+  count: number;
+  errno: number;
+  pid: number;
+  comm: string;
+  at: string;
+  firstAt: string;
 }
 
 export interface ObservationAck {
@@ -3107,6 +3126,7 @@ function createBaseDenialDetail(): DenialDetail {
     succeeded: 0,
     arguments: "",
     firstAt: undefined,
+    values: undefined,
   };
 }
 
@@ -3141,6 +3161,9 @@ export const DenialDetail: MessageFns<DenialDetail> = {
     }
     if (message.firstAt !== undefined) {
       writer.uint32(82).string(message.firstAt);
+    }
+    if (message.values !== undefined) {
+      DeniedValues.encode(message.values, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -3238,6 +3261,14 @@ export const DenialDetail: MessageFns<DenialDetail> = {
             message.firstAt = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.values = DeniedValues.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3265,6 +3296,191 @@ export const DenialDetail: MessageFns<DenialDetail> = {
     message.succeeded = object.succeeded ?? 0;
     message.arguments = object.arguments ?? "";
     message.firstAt = object.firstAt ?? undefined;
+    message.values = (object.values !== undefined && object.values !== null)
+      ? DeniedValues.fromPartial(object.values)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeniedValues(): DeniedValues {
+  return { values: [] };
+}
+
+export const DeniedValues: MessageFns<DeniedValues> = {
+  encode(message: DeniedValues, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.values) {
+      DeniedValue.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeniedValues {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeniedValues();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.values.push(DeniedValue.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeniedValues>): DeniedValues {
+    return DeniedValues.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeniedValues>): DeniedValues {
+    const message = createBaseDeniedValues();
+    message.values = object.values?.map((e) => DeniedValue.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDeniedValue(): DeniedValue {
+  return { arguments: "", count: 0, errno: 0, pid: 0, comm: "", at: "", firstAt: "" };
+}
+
+export const DeniedValue: MessageFns<DeniedValue> = {
+  encode(message: DeniedValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arguments !== "") {
+      writer.uint32(10).string(message.arguments);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint64(message.count);
+    }
+    if (message.errno !== 0) {
+      writer.uint32(24).int32(message.errno);
+    }
+    if (message.pid !== 0) {
+      writer.uint32(32).uint32(message.pid);
+    }
+    if (message.comm !== "") {
+      writer.uint32(42).string(message.comm);
+    }
+    if (message.at !== "") {
+      writer.uint32(50).string(message.at);
+    }
+    if (message.firstAt !== "") {
+      writer.uint32(58).string(message.firstAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeniedValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeniedValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arguments = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.errno = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pid = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.comm = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.at = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.firstAt = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeniedValue>): DeniedValue {
+    return DeniedValue.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeniedValue>): DeniedValue {
+    const message = createBaseDeniedValue();
+    message.arguments = object.arguments ?? "";
+    message.count = object.count ?? 0;
+    message.errno = object.errno ?? 0;
+    message.pid = object.pid ?? 0;
+    message.comm = object.comm ?? "";
+    message.at = object.at ?? "";
+    message.firstAt = object.firstAt ?? "";
     return message;
   },
 };

@@ -3,7 +3,7 @@ import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import { runOf as startOf } from '../../../src/api/instance-id.js'
 import { laterTime } from '../../../src/history/times.js'
 import { Listeners } from '../../../src/lib/listeners.js'
-import type { Denial } from './denial.js'
+import { type Denial, otherArguments } from './denial.js'
 import {
   type DenialNews,
   type DenialRow,
@@ -22,6 +22,8 @@ const mostRows = 5000
  * them, in one row for each syscall.
  */
 const mostNamed = 200
+/** Values of one call of one container that have rows of their own; the calls with further ones are in one row. */
+const mostValues = 8
 const mostContainers = 20_000
 /** Runs, and parts of them, that are remembered of one container id. */
 const mostInstances = 16
@@ -62,13 +64,30 @@ export class DenialRows {
     )
   })
 
+  /** Returns a denial with the arguments that its row has: a program chooses them. */
+  #withinValues(denial: Denial): Denial {
+    if (denial.arguments === '') return denial
+    const ownKey = `${keyWithoutCaller(denial)} `
+    const values = new Set(
+      this.#rows
+        .ofContainer(denial)
+        .filter(({ key, arguments: args }) => args !== '' && key.startsWith(ownKey))
+        .map((row) => row.arguments)
+    )
+    values.delete(otherArguments)
+    const isKept = values.size < mostValues || values.has(denial.arguments)
+    return isKept ? denial : { ...denial, arguments: otherArguments }
+  }
+
   /** Adds denials to their row. `added` is 0 when only the caller of earlier denials became known. */
-  grow(reported: Denial, added: number, now: string): void {
+  grow(given: Denial, added: number, now: string): void {
+    const reported = this.#withinValues(given)
     const isFull =
       this.#rows.get(keyOf(reported)) === undefined && this.#rows.sizeOf(reported) >= mostNamed
     // Where no name is kept, the calls that are counted without one stay so.
     if (isFull && added === 0) return
-    const denial = isFull ? { ...reported, comm: '', pid: 0, arguments: '' } : reported
+    const args = reported.arguments === '' ? '' : otherArguments
+    const denial = isFull ? { ...reported, comm: '', pid: 0, arguments: args } : reported
     const ownKey = keyWithoutCaller(denial)
     const key = keyOf(denial)
     const nameless =

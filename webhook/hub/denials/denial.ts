@@ -41,11 +41,23 @@ export interface Denial {
   firstAt?: string
   /** The arguments of the newest call, if the audit log has them. */
   arguments: string
+  /** Where arguments decide: the calls by their values, the newest last. Absent: from an earlier satellite. */
+  values?: DenialValue[]
   /** Whether it was denied as RuntimeDefault denies it, and the caller is known to do without: no alert is needed. */
   expected: boolean
   /** How often the syscall succeeded although the profile denies it: another filter is in use. */
   succeeded: number
 }
+
+/** DenialValue is the calls of a denial with the same deciding arguments. */
+export type DenialValue = Pick<Denial, 'arguments' | 'count' | 'errno' | 'pid' | 'comm' | 'at'> & {
+  firstAt?: string
+}
+
+/** The arguments of further calls: their values are not kept. */
+export const otherArguments = '?'
+/** Values of one call in a report: a program chooses them. */
+export const mostValues = 16
 
 const syscallForm = /^[a-z0-9_]{1,64}$/
 const actionForm = /^SCMP_ACT_[A-Z_]{1,32}$/
@@ -66,9 +78,23 @@ function podUidOf({ container }: Pick<Observation, 'container'>): { podUid?: str
   return podUid === '' ? {} : { podUid }
 }
 
-function firstAtOf(detail: DenialDetail | undefined): { firstAt?: string } {
+function firstAtOf(detail: Pick<DenialDetail, 'firstAt'> | undefined): { firstAt?: string } {
   const firstAt = knownTime(detail?.firstAt)
   return firstAt === '' ? {} : { firstAt }
+}
+
+const errnoOf = (errno = 0): number => (errno > 0 && errno < 4096 ? errno : 0)
+
+/** Returns the values of a denial that can be known ones. */
+function valuesOf(detail: DenialDetail | undefined): { values?: DenialValue[] } {
+  const values = (detail?.values?.values ?? [])
+    .slice(-mostValues)
+    .filter((one) => one.count > 0 && argumentsForm.test(one.arguments))
+    .map(({ arguments: args, count, errno, pid, comm, at, firstAt }) => ({
+      ...{ arguments: args, count, errno: errnoOf(errno), pid },
+      ...{ comm: cutText(comm, longestComm), at: knownTime(at), ...firstAtOf({ firstAt }) }
+    }))
+  return values.length === 0 ? {} : { values }
 }
 
 /**
@@ -123,13 +149,14 @@ export function denialsOf(
       ...{ syscall: name, count, lastSeen },
       action: fitting(action, actionForm),
       abi: (abis as readonly string[]).includes(detail?.abi ?? '') ? (detail?.abi ?? '') : '',
-      errno: detail !== undefined && detail.errno > 0 && detail.errno < 4096 ? detail.errno : 0,
+      errno: errnoOf(detail?.errno),
       signal: detail?.signal === 'SIGSYS' ? 'SIGSYS' : '',
       pid: detail?.pid ?? 0,
       comm: cutText(detail?.comm ?? '', longestComm),
       at: knownTime(detail?.at),
       ...firstAtOf(detail),
       arguments: fitting(detail?.arguments ?? '', argumentsForm),
+      ...valuesOf(detail),
       expected: isExpected(target, name, detail),
       succeeded: detail?.succeeded ?? 0
     }))

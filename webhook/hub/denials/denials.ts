@@ -1,6 +1,6 @@
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { Logger } from '../../../src/lib/log.js'
-import type { Denial } from './denial.js'
+import { type Denial, mostValues, otherArguments } from './denial.js'
 import type { DenialRow } from './denial-row.js'
 
 /** Denials keeps the newest denials, and logs each one that is new or has grown. */
@@ -28,18 +28,58 @@ function keyOf({ node, instance, abi, syscall, action }: Counted): string {
   return `${node} ${instance} ${abi} ${syscall} ${action}`
 }
 
-type Known = Map<string, { count: number; isNamed: boolean }>
+/** Values of one denial whose counts are remembered: the kernel side has no more of one container. */
+const mostKnownValues = 64
+
+interface Sum {
+  count: number
+  isNamed: boolean
+  /** How many of the calls are counted with which arguments. */
+  byArguments: Map<string, number>
+}
+
+const newSum = (): Sum => ({ count: 0, isNamed: false, byArguments: new Map() })
+
+function addTo({ byArguments }: Sum, args: string, added: number): void {
+  const count = byArguments.get(args) ?? 0
+  byArguments.delete(args)
+  byArguments.set(args, count + added)
+  dropOldest(byArguments, mostKnownValues)
+}
 
 /** Returns the sums of the counts in rows of an earlier hub. */
-function knownOf(rows: readonly DenialRow[]): Known {
-  const known: Known = new Map()
+function knownOf(rows: readonly DenialRow[]): Map<string, Sum> {
+  const known = new Map<string, Sum>()
   for (const row of rows) {
-    const { count, isNamed } = known.get(keyOf(row)) ?? { count: 0, isNamed: false }
+    const sum = known.get(keyOf(row)) ?? newSum()
+    known.set(keyOf(row), sum)
+    sum.count += row.count
     // The pid is not restored; of calls whose caller nobody knew, the audit log may have it still.
-    const hasCaller = row.pid > 0 || row.comm !== ''
-    known.set(keyOf(row), { count: count + row.count, isNamed: isNamed || hasCaller })
+    if (row.pid > 0 || row.comm !== '') sum.isNamed = true
+    addTo(sum, row.arguments, row.count)
   }
   return known
+}
+
+/**
+ * Returns the new calls of a denial by their arguments, the newest last. All of them together are `added`, whatever a node
+ * reports of single values.
+ */
+function newCalls(denial: Denial, added: number, sum: Sum): [denial: Denial, added: number][] {
+  const found: [Denial, number][] = []
+  let left = added
+  const { values = [] } = denial
+  for (const value of [...values].reverse()) {
+    const grown = Math.min(left, value.count - (sum.byArguments.get(value.arguments) ?? 0))
+    if (grown <= 0) continue
+    left -= grown
+    found.unshift([{ ...denial, ...value, count: denial.count }, grown])
+  }
+  // A report that is full leaves out the values of older calls.
+  const args = values.length < mostValues ? denial.arguments : otherArguments
+  if (left > 0) found.unshift([{ ...denial, arguments: args }, left])
+  for (const [{ arguments: own }, grown] of found) addTo(sum, own, grown)
+  return found
 }
 
 /**
@@ -70,11 +110,13 @@ export function createDenials(
           continue
         }
         for (const map of [known, listed]) map.delete(key)
-        known.set(key, { count: denial.count, isNamed: denial.pid > 0 })
+        const sum = before ?? newSum()
+        const added = newCalls(denial, denial.count - sum.count, sum)
+        known.set(key, Object.assign(sum, { count: denial.count, isNamed: denial.pid > 0 }))
         dropOldest(known, mostKnown)
         listed.set(key, denial)
         dropOldest(listed, mostListed)
-        grew(denial, denial.count - (before?.count ?? 0))
+        for (const [one, grown] of added) grew(one, grown)
         // What a profile denies on purpose happens in every container.
         if (denial.expected) logger.debug(denial, 'expected denial')
         else logger.warn(denial, 'denial')
@@ -84,11 +126,12 @@ export function createDenials(
       const sums = knownOf(rows)
       return rows.flatMap((row): [DenialRow, number][] => {
         const { count: sum = 0, isNamed = false } = sums.get(keyOf(row)) ?? {}
-        const { count } = known.get(keyOf(row)) ?? { count: 0 }
+        const own = known.get(keyOf(row)) ?? newSum()
         // A caller may have more here than there, while another one has less.
-        const added = Math.min(row.count - countOf(row.key), sum - count)
+        const added = Math.min(row.count - countOf(row.key), sum - own.count)
         if (added <= 0) return []
-        known.set(keyOf(row), { count: count + added, isNamed })
+        addTo(own, row.arguments, added)
+        known.set(keyOf(row), Object.assign(own, { count: own.count + added, isNamed }))
         dropOldest(known, mostKnown)
         return [[row, added]]
       })
