@@ -1,5 +1,5 @@
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
-import { isOfDeleted, openWord } from '../../webhook/views/denial-view.js'
+import { calledText, isOfDeleted, openWord } from '../../webhook/views/denial-view.js'
 import { foreignName } from '../../src/lib/printed-commands.js'
 import { age, type Column } from '../lib/output.js'
 
@@ -37,7 +37,7 @@ export function denialColumns(
     { title: 'CONTAINER', value: (view) => view.containerName || '-', wide: true },
     { title: 'POD', value: (view) => view.pod || '-', wide: true },
     { title: 'NODE', value: (view) => view.node },
-    { title: 'SYSCALL', value: (view) => view.syscall },
+    { title: 'SYSCALL', value: calledText },
     { title: 'ARGUMENTS', value: (view) => view.arguments || '-', wide: true },
     { title: 'ANSWER', value: (view) => view.answer },
     { title: 'CALLS', value: (view) => String(view.count) },

@@ -4,6 +4,7 @@ import {
   namedMissing
 } from '../../webhook/confinement/containers/missing-nodes.js'
 import type { DenialView } from '../../webhook/confinement/denials/denial-views.js'
+import { calledText } from '../../webhook/views/denial-view.js'
 import { allowTexts } from '../../webhook/views/allow-commands.js'
 import { type Io, noteLost, paint, plain } from '../lib/io.js'
 import { printListing, printObject } from '../lib/output.js'
@@ -51,10 +52,9 @@ function commandFor(shown: string, { namespace, workload }: DenialArgs): string 
 /** Formats one line of `-f`. */
 function lineOf(io: Io, view: DenialView & { added: number }): string {
   const { at, namespace, workload, containerName, node, comm, pid } = view
-  const call = view.arguments === '' ? view.syscall : `${view.syscall}(${view.arguments})`
   const name = foreignName(comm)
   const who = comm === '' ? '-' : pid === 0 ? name : `${name}[${pid}]`
-  const words = `${at}  ${node}  ${namespace}/${workload}/${containerName}  ${call}  ${view.answer}  ${who}  +${view.added} (${view.count})`
+  const words = `${at}  ${node}  ${namespace}/${workload}/${containerName}  ${calledText(view)}  ${view.answer}  ${who}  +${view.added} (${view.count})`
   return `${paint(io, view.answer === 'logged' ? 'yellow' : 'red', plain(words))}\n`
 }
 

@@ -1,4 +1,6 @@
 import { oncePer } from '../../src/lib/once-per.js'
+import { plural } from '../../src/lib/plural.js'
+import { otherArguments } from '../../src/seccomp/arguments/argument-words.js'
 
 /**
  * DenialState is whether a denial waits for a person. `open`: its call would be denied again. `allowed`: the profile allows
@@ -36,6 +38,8 @@ export interface DenialView {
   muted: boolean
   /** The call in the syntax of `secco denials allow`. */
   call: string
+  /** As the node reports them; '' where they are not known. Absent: from an earlier hub. */
+  arguments?: string
   state: DenialState
   /** Since when it is closed, RFC 3339; empty while it is not. */
   closedAt: string
@@ -50,6 +54,30 @@ export interface DenialView {
 /** Whether a denial is of a deleted profile: another one of the same name may exist. */
 export const isOfDeleted = ({ deleted }: Pick<DenialView, 'deleted'>): boolean =>
   deleted !== undefined
+
+/** Returns a denied call in words, with the arguments that decided where they are known: `socket:domain=AF_ALG`. */
+export function calledText({
+  syscall,
+  call = syscall,
+  arguments: args
+}: {
+  syscall: string
+  /** Absent: from an earlier hub. */
+  call?: string
+  arguments?: string
+}): string {
+  return args === otherArguments ? `${syscall} (other arguments)` : call
+}
+
+const mostCalls = 3
+
+/** Returns the first of these calls in words, and how many more there are; '' where none of them has arguments. */
+export function callsInWords(syscall: string, calls: ReadonlySet<string>): string {
+  if (calls.size === 1 && calls.has(syscall)) return ''
+  const named = [...calls].slice(0, mostCalls)
+  const more = calls.size - named.length
+  return `${named.join(', ')}${more > 0 ? ` and ${plural(more, 'other')}` : ''}`
+}
 
 /** Whether a denial waits for a person. */
 export function isOpen({ state }: Pick<DenialView, 'state'>): boolean {
@@ -96,6 +124,8 @@ export interface DenialGroup {
   namespace: string
   profile: string
   syscall: string
+  /** The call as it was denied, in words; with several arguments several times. */
+  calls: Set<string>
   abi: string
   answer: string
   logged: boolean
@@ -157,7 +187,7 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
     if (group === undefined) {
       group = {
         ...{ key, namespace, profile, syscall, abi, answer, expected, muted, state },
-        ...{ closedAt: '', hint: '', block: undefined },
+        ...{ calls: new Set<string>(), closedAt: '', hint: '', block: undefined },
         logged: isLogged(denial),
         isOfDeleted: isOfDeleted(denial),
         ...{ count: 0, succeeded: 0, instances: 0, node, container, comm: '', pid: 0, at: '' },
@@ -168,6 +198,7 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
     }
     group.count += denial.count
     group.succeeded += denial.succeeded
+    group.calls.add(calledText(denial))
     group.seen.add(place)
     group.instances = group.seen.size
     group.callers = group.names.add(denial.comm).size

@@ -69,6 +69,39 @@ test('secco denials -o wide names the container and its pod', async (t) => {
   t.notMatch(await print('table'), /web-7d9f6|CONTAINER/)
 })
 
+test('secco denials: a call that is denied by arguments has them in its cell', async (t) => {
+  const socket = (args: string, call: string) =>
+    denial('n1', 'socket', 2, { key: `socket ${args}`, arguments: args, call })
+  const { call, ...early } = denial('n1', 'mount', 1)
+  t.equal(call, 'mount')
+  const items = [
+    socket('0x10 ? 0x5', 'socket:domain=AF_NETLINK,protocol=5'),
+    socket('0x11', 'socket:domain=AF_PACKET'),
+    socket('?', 'socket'),
+    early
+  ]
+  const hub = await hubWith(t, 'hub-values', { '/api/v1/denials': { knownSince: '', items } })
+  const print = async (output: 'wide' | 'table' | 'json') => {
+    const { io, printed } = captureIo()
+    await listDenials(io, hubOf([hub]), { ...denialArgs, output })
+    return printed.stdout
+  }
+  for (const output of ['table', 'wide'] as const) {
+    const text = await print(output)
+    t.match(text, / socket:domain=AF_NETLINK,protocol=5 +/, output)
+    t.match(text, / socket:domain=AF_PACKET +/, output)
+    t.match(text, / socket \(other arguments\) +/, output)
+    t.match(text, / mount +/, `${output}: of a hub of an earlier version`)
+  }
+  t.match(await print('wide'), / 0x10 \? 0x5 /, 'as the node reports them')
+  const json = JSON.parse(await print('json')) as { items: object[] }
+  t.match(json.items, [
+    { call: 'socket:domain=AF_NETLINK,protocol=5', arguments: '0x10 ? 0x5' },
+    { call: 'socket:domain=AF_PACKET', arguments: '0x11' },
+    { call: 'socket', arguments: '?' }
+  ])
+})
+
 test('secco denials names the nodes whose denials are not known', async (t) => {
   const knownSince = '2026-11-25T09:00:00Z'
   const notReporting = [

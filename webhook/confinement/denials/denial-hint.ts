@@ -36,13 +36,14 @@ function pinnedHint(pin: PinOfCall, allow: string): string {
 
 /**
  * Returns the next step for a denial.
+ * @param row `call`: the call with the arguments that decided, if the caller knows them better
  * @param profiles the profile whose revision denied the syscall; several of equal content if it is one of them
  * @param block the emergency block that denies the call, if there is one
  * @param pin the pin of the profile, if it has one
  * @param unapproved those of the profiles that only learn: they cannot allow one call
  */
 export function denialHint(
-  row: DenialRow,
+  row: DenialRow & { call?: string },
   mode: string,
   profiles: readonly string[],
   block?: BlockOfCall,
@@ -61,7 +62,7 @@ export function denialHint(
   }
   const args = argumentsIn(row.arguments)
   const abi = row.abi as Abi
-  const call = callOf(row)
+  const { call = callOf(row) } = row
   const commands = profiles.map((profile) => {
     const command = `secco denials allow ${profile} ${call}`
     return unapproved.includes(profile) ? `${approveFirst(profile)}, then: ${command}` : command

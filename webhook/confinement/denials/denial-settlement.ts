@@ -1,7 +1,8 @@
-import type { SeccompProfile } from '../../../src/api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { laterTime } from '../../../src/history/times.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import type { ProfileState, RevisionState } from '../../../src/rules/profile-state.js'
+import { otherArguments } from '../../../src/seccomp/arguments/argument-words.js'
 import { modesInUse } from '../../../src/rules/resolve.js'
 import { shortRevision } from '../../../src/rules/revision-names.js'
 import type { DenialRow } from '../../hub/denials/denial-row.js'
@@ -36,14 +37,22 @@ const deliveredOf = (
   return modesInUse(state).map(({ mode, revision }) => (mode === 'learn' ? inLearn : revision))
 }
 
+/** Returns the rows that decide whether a denial is settled: where its own values are not kept, those that are known. */
+export function decidingRows({ sources }: Confinement, row: DenialRow): DenialRow[] {
+  if (row.arguments !== otherArguments) return [row]
+  const known = sources.hub.denialRows.valuesOf(row)
+  return known.length === 0 ? [row] : known
+}
+
+/** Returns whether a filter allows a call that was denied, with every value of its arguments that is known. */
+const settles = (confinement: Confinement, seccomp: LinuxSeccomp, row: DenialRow): boolean =>
+  decidingRows(confinement, row).every((one) => settlesCall(seccomp, one))
+
 /** Returns whether what is approved of a profile allows a call that was denied. */
-export function isApprovedNow(
-  { revisions, sources }: Confinement,
-  key: string,
-  row: DenialRow
-): boolean {
+export function isApprovedNow(confinement: Confinement, key: string, row: DenialRow): boolean {
+  const { revisions, sources } = confinement
   const seccomp = revisions.seccompOf(sources.hub.profiles().get(key)?.enforce?.digest ?? '')
-  return seccomp !== undefined && settlesCall(seccomp, row)
+  return seccomp !== undefined && settles(confinement, seccomp, row)
 }
 
 /** Returns whether a node has the file of a revision, as far as the hub tells nodes apart. */
@@ -52,14 +61,14 @@ const isOn = (node: string, { ready, lacking }: RevisionState): boolean =>
 
 /** Returns since when a profile allows the call: the first of the newest approvals that all allow it; empty if unknown. */
 function allowedSince(
-  { revisions }: Confinement,
+  confinement: Confinement,
   profile: SeccompProfile | undefined,
   row: DenialRow
 ): string {
   let since = ''
   for (const { at, revision } of [...(profile?.status?.approvals ?? [])].reverse()) {
-    const seccomp = revisions.seccompOf(revision)
-    if (seccomp === undefined || !settlesCall(seccomp, row)) break
+    const seccomp = confinement.revisions.seccompOf(revision)
+    if (seccomp === undefined || !settles(confinement, seccomp, row)) break
     since = at
   }
   return since
@@ -119,7 +128,7 @@ function fateOf(confinement: Confinement, row: DenialRow, profiles: readonly str
   const ofRun = hub.denialRows.listOf(view)
   if (!ofRun.some(({ key }) => key === row.key)) return { ended: view.startedAt }
   const own = revisions.seccompOf(view.revision)
-  return own !== undefined && settlesCall(own, row) ? { ended: '' } : { running: view }
+  return own !== undefined && settles(confinement, own, row) ? { ended: '' } : { running: view }
 }
 
 /**
@@ -214,7 +223,7 @@ export function settlementOf(
   const isAllowed = delivered.every((one) => {
     if (one === undefined || one.digest === row.revision) return false
     const seccomp = revisions.seccompOf(one.digest)
-    return seccomp !== undefined && settlesCall(seccomp, row)
+    return seccomp !== undefined && settles(confinement, seccomp, row)
   })
   const [first] = delivered
   const [key = ''] = profiles

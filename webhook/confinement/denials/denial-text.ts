@@ -1,5 +1,6 @@
 import { plural } from '../../../src/lib/plural.js'
 import { errnoName } from '../../../src/syscalls/errno-name.js'
+import { calledText } from '../../views/denial-view.js'
 import { endedSentence } from '../../views/sentence.js'
 import type { DenialView } from './denial-views.js'
 import { foreignName } from '../../../src/lib/printed-commands.js'
@@ -12,7 +13,7 @@ function callerOf({ comm, pid }: DenialView): string {
 
 /** Returns a sentence about one denial, and what to do about it. */
 export function denialSentence(view: DenialView): string {
-  const what = view.arguments === '' ? view.syscall : `${view.syscall} with ${view.arguments}`
+  const what = calledText(view)
   const got =
     view.signal !== ''
       ? `was ended by ${view.signal}`

@@ -25,8 +25,14 @@ import {
   learnedKey,
   ownerKeys
 } from '../containers/denial-owners.js'
-import { isApprovedNow, samePod, settlementOf, settlementOfDeleted } from './denial-settlement.js'
-import { allowsCall } from './settles-call.js'
+import {
+  decidingRows,
+  isApprovedNow,
+  samePod,
+  settlementOf,
+  settlementOfDeleted
+} from './denial-settlement.js'
+import { allowsCall, argumentsAsked } from './settles-call.js'
 import { hasProfile } from './has-profile.js'
 import type { Confinement } from '../containers/confinement.js'
 
@@ -123,6 +129,12 @@ const unapprovedOf = (confinement: Confinement, profiles: readonly string[]): st
     return profile !== undefined && !hasContent(profile.spec)
   })
 
+/** Returns the call of a denial, with the arguments that the filter reads which denied it. */
+function calledAs({ revisions }: Confinement, row: DenialRow): string {
+  const seccomp = revisions.seccompOf(row.revision)
+  return callOf(row, seccomp === undefined ? 0 : argumentsAsked(seccomp, row))
+}
+
 export function denialView(confinement: Confinement, row: DenialRow): DenialView {
   const { mode, profiles, isNamed } = ownersOf(confinement, row)
   const { deleted = '', ...known } = row
@@ -131,6 +143,7 @@ export function denialView(confinement: Confinement, row: DenialRow): DenialView
   const isDeleted = isOfDeleted(row, living)
   const owners = living.length === 0 ? profiles : living
   const block = blockOfCall(confinement.profile(emergencyLabel), row)
+  const call = calledAs(confinement, row)
   const ended = isDeleted
     ? settlementOfDeleted(confinement, row, owners[0] ?? key)
     : settlementOf(confinement, row, { profiles: owners, isForeign: !isNamed }, block)
@@ -145,12 +158,12 @@ export function denialView(confinement: Confinement, row: DenialRow): DenialView
     state === 'muted'
       ? mutedHint(profiles.find(mutes) ?? key, row.syscall)
       : denialHint(
-          ...([row, mode, owners, block] as const),
+          ...([{ ...row, call }, mode, owners, block] as const),
           ...([pinAmong(confinement, owners, row), unapprovedOf(confinement, owners)] as const)
         )
   return {
     ...known,
-    ...{ mode, muted, closedAt, state, call: callOf(row) },
+    ...{ mode, muted, closedAt, state, call },
     hint: settled?.hint ?? open(),
     ...(isDeleted ? { deleted } : {}),
     ...(block === undefined ? {} : { block: block.what ?? '' })
@@ -222,7 +235,7 @@ function inputsOf(confinement: Confinement, row: DenialRow): unknown[] {
     ...[revisions.filtersRead(), views.peekContainer(row.node, row.container)],
     samePod(confinement, row, [key, ...owners.map(({ profile }) => profile)]),
     ...[node?.connected, node === undefined && sources.isElsewhere(row.node)],
-    hub.inventory.isComplete(row.node)
+    ...[hub.inventory.isComplete(row.node), ...decidingRows(confinement, row)]
   ]
 }
 

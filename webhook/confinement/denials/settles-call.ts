@@ -31,6 +31,16 @@ function readVerdicts(seccomp: LinuxSeccomp, native: Abi): Verdicts {
   return verdicts
 }
 
+/** Returns the arguments of a call that a filter reads, bit n for argument n. */
+export function argumentsAsked(
+  seccomp: LinuxSeccomp,
+  { abi, syscall }: Pick<DenialRow, 'abi' | 'syscall'>
+): number {
+  const native = abi === 'aarch64' ? abi : 'x86_64'
+  const called = abis.find((each) => each === abi) ?? native
+  return readVerdicts(seccomp, native).byArguments.asked(called, syscall)
+}
+
 /** Returns whether a filter allows a call, with its arguments where they decide; false where they are not known. */
 export function allowsCall(
   seccomp: LinuxSeccomp,

@@ -33,7 +33,8 @@ async function deniedUnder(
   )
 }
 
-const callsIn = (rows: readonly DenialRow[]): string[] => [...new Set(rows.map(callOf))].sort()
+const callsIn = (rows: readonly DenialRow[]): string[] =>
+  [...new Set(rows.map((row) => callOf(row)))].sort()
 
 /** DeniedAlready is what is denied already: to which running container, and in total. */
 export interface DeniedAlready {

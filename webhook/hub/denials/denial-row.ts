@@ -58,7 +58,13 @@ export function earliest(...known: (DenialRow | undefined)[]): string | undefine
 }
 
 /** Returns the part of a row's key that depends neither on the caller nor on the arguments. */
-export function keyWithoutCaller({ node, instance, abi, syscall, action }: Denial): string {
+export function keyWithoutCaller({
+  node,
+  instance,
+  abi,
+  syscall,
+  action
+}: Pick<Denial, 'node' | 'instance' | 'abi' | 'syscall' | 'action'>): string {
   return `${node} ${instance} ${abi} ${syscall} ${action}`
 }
 

@@ -3,7 +3,8 @@ import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import { runOf as startOf } from '../../../src/api/instance-id.js'
 import { laterTime } from '../../../src/history/times.js'
 import { Listeners } from '../../../src/lib/listeners.js'
-import { type Denial, otherArguments } from './denial.js'
+import { otherArguments } from '../../../src/seccomp/arguments/argument-words.js'
+import type { Denial } from './denial.js'
 import {
   type DenialNews,
   type DenialRow,
@@ -64,17 +65,18 @@ export class DenialRows {
     )
   })
 
+  /** Returns the rows of the same call of the same container that have its arguments. */
+  valuesOf(denial: Parameters<typeof keyWithoutCaller>[0] & { container: string }): DenialRow[] {
+    const ownKey = `${keyWithoutCaller(denial)} `
+    return this.#rows
+      .ofContainer(denial)
+      .filter((row) => !['', otherArguments].includes(row.arguments) && row.key.startsWith(ownKey))
+  }
+
   /** Returns a denial with the arguments that its row has: a program chooses them. */
   #withinValues(denial: Denial): Denial {
     if (denial.arguments === '') return denial
-    const ownKey = `${keyWithoutCaller(denial)} `
-    const values = new Set(
-      this.#rows
-        .ofContainer(denial)
-        .filter(({ key, arguments: args }) => args !== '' && key.startsWith(ownKey))
-        .map((row) => row.arguments)
-    )
-    values.delete(otherArguments)
+    const values = new Set(this.valuesOf(denial).map((row) => row.arguments))
     const isKept = values.size < mostValues || values.has(denial.arguments)
     return isKept ? denial : { ...denial, arguments: otherArguments }
   }

@@ -54,8 +54,6 @@ export type DenialValue = Pick<Denial, 'arguments' | 'count' | 'errno' | 'pid' |
   firstAt?: string
 }
 
-/** The arguments of further calls: their values are not kept. */
-export const otherArguments = '?'
 /** Values of one call in a report: a program chooses them. */
 export const mostValues = 16
 

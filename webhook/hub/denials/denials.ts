@@ -1,6 +1,7 @@
 import { dropOldest } from '../../../src/lib/drop-oldest.js'
 import type { Logger } from '../../../src/lib/log.js'
-import { type Denial, mostValues, otherArguments } from './denial.js'
+import { otherArguments } from '../../../src/seccomp/arguments/argument-words.js'
+import { type Denial, mostValues } from './denial.js'
 import type { DenialRow } from './denial-row.js'
 
 /** Denials keeps the newest denials, and logs each one that is new or has grown. */

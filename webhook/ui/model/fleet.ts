@@ -2,7 +2,7 @@ import { type ConfinementState, states } from '../../../src/confinement/state.js
 import { plural } from '../../../src/lib/plural.js'
 import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
 import { riskReport } from '../../../src/seccomp/review/risk-score.js'
-import { type DenialGroup, openGroups, openWord } from '../../views/denial-view.js'
+import { callsInWords, type DenialGroup, openGroups, openWord } from '../../views/denial-view.js'
 import { unblockHref } from './derived.js'
 import { nodeNeedsPerson, nodeProblems } from '../../views/node-problems.js'
 import type { NodeView } from '../../views/view.js'
@@ -80,13 +80,13 @@ function unprotectedTodo(line: WorkloadLine): Todo {
 }
 
 function denialTodo(group: DenialGroup): Todo {
-  const { syscall, logged, namespace, profile, count, comm, state, hint } = group
+  const { syscall, calls, logged, namespace, profile, count, comm, state, hint } = group
   const isAllowed = state === 'allowed'
   const isBlocked = state === 'open' && openWord(group) === 'blocked'
   const caller = comm === '' ? 'an unknown caller' : foreignName(comm)
   return {
     kind: logged ? 'logged' : 'denied',
-    title: `${syscall} ${isBlocked ? 'blocked in an emergency' : logged ? 'logged' : 'denied'}`,
+    title: `${callsInWords(syscall, calls) || syscall} ${isBlocked ? 'blocked in an emergency' : logged ? 'logged' : 'denied'}`,
     detail: isAllowed
       ? `${namespace}/${profile}: allowed by now, needs a restart`
       : group.isOfDeleted

@@ -1,6 +1,7 @@
 import type { VNode } from 'preact'
 import { riskOf } from '../../../src/seccomp/policy/risk.js'
 import {
+  callsInWords,
   type DenialGroup,
   type DenialView,
   isLogged,
@@ -71,6 +72,19 @@ export function callsText(denials: readonly DenialView[]): string {
   const logged = openCalls(denials.filter(isLogged))
   const denied = counted(openCalls(denials) - logged, 'call')
   return logged === 0 ? `${denied} denied` : `${denied} denied, ${numberText(logged)} logged`
+}
+
+/** The call of a line, with the arguments that decided. */
+export function SyscallCell({ group }: { group: DenialGroup }): VNode {
+  const { syscall, calls, abi } = group
+  const words = callsInWords(syscall, calls)
+  return (
+    <>
+      <span class="mono">{syscall}</span>
+      {words !== '' && <span class="sub mono">{words}</span>}
+      {abi !== '' && <span class="sub">{abi}</span>}
+    </>
+  )
 }
 
 /** The newest container of a line: by its name and pod, as people know it, where they are known. */

@@ -7,7 +7,13 @@ import type { Call, Ui } from '../model/context.js'
 import { derivedOf, isWorkload, planOf, unblockHref, workloadHref } from '../model/derived.js'
 import { counted, hrefWith, listPage, numberText } from '../parts/format.js'
 import { ActionForm, Choice, Filters, FormError, Hidden, Of, TextField } from '../parts/forms.js'
-import { callsText, ContainerWords, StateCell, type StateCellProps } from './denial-state.js'
+import {
+  callsText,
+  ContainerWords,
+  StateCell,
+  type StateCellProps,
+  SyscallCell
+} from './denial-state.js'
 import { Moment } from '../parts/marks.js'
 import type { Page, View } from '../parts/page.js'
 import { CommandPanel, EmptyBody, Sentence } from '../parts/panels.js'
@@ -19,7 +25,8 @@ const keyOf = ({ namespace, profile }: DenialGroup) => `${namespace}/${profile}`
 
 function matches(group: DenialGroup, words: string, kind: string): boolean {
   const place = `${group.containerName} ${group.pod} ${group.node}`
-  const text = `${keyOf(group)} ${group.syscall} ${group.comm} ${place}`.toLowerCase()
+  const called = [group.syscall, ...group.calls].join(' ')
+  const text = `${keyOf(group)} ${called} ${group.comm} ${place}`.toLowerCase()
   if (words !== '' && !text.includes(words.toLowerCase())) return false
   if (kind === 'open') return isOpen(group)
   if (kind === 'logged') return group.logged
@@ -144,10 +151,7 @@ function rowOf({ group, may, way, decision, now }: ActionsProps & StateCellProps
           <bdi class="nowrap">{group.node}</bdi>
         </span>
       </>,
-      <>
-        <span class="mono">{group.syscall}</span>
-        {group.abi !== '' && <span class="sub">{group.abi}</span>}
-      </>,
+      <SyscallCell group={group} />,
       <span class="mono">{group.answer}</span>,
       numberText(group.count),
       <>

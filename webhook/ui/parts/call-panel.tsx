@@ -10,7 +10,7 @@ import { toSeccoError } from '../../../src/lib/errors.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import { decisionToBlock } from '../../../src/seccomp/render/block.js'
 import { isBlocked } from '../../../src/seccomp/render/emergency.js'
-import type { DenialView } from '../../views/denial-view.js'
+import { calledText, callsInWords, type DenialView } from '../../views/denial-view.js'
 import { keyOf } from '../model/derived.js'
 import type { Cell } from '../model/grid.js'
 import { plainTimes } from '../model/plain-times.js'
@@ -95,6 +95,19 @@ function When(shown: Shown): VNode {
     <>
       first <Moment at={seen.first} now={now} never="unknown" /> last{' '}
       <Moment at={seen.last} now={now} never="unknown" />
+    </>
+  )
+}
+
+/** The arguments with which the call was denied. */
+function DeniedAs({ denials, cell }: Shown): VNode | null {
+  const own = denials.filter(({ syscall, state }) => syscall === cell.name && state !== 'closed')
+  const words = callsInWords(cell.name, new Set(own.toReversed().map(calledText)))
+  if (own.length === 0 || words === '') return null
+  return (
+    <>
+      <dt>Denied</dt>
+      <dd class="mono">{words}</dd>
     </>
   )
 }
@@ -258,6 +271,7 @@ export function CallPanel(props: Props): VNode {
         <Tags {...shown} />
         {cell.risk !== undefined && <p>{cell.risk.reason}</p>}
         <dl>
+          <DeniedAs {...shown} />
           <dt>Who</dt>
           <dd>
             <Who {...shown} />

@@ -16,7 +16,7 @@ import {
   settledDenialViews,
   wantsDenial
 } from '../../../../webhook/confinement/denials/denial-views.js'
-import type { DenialRow } from '../../../../webhook/hub/denials/denial-row.js'
+import { type DenialRow, keyWithoutCaller } from '../../../../webhook/hub/denials/denial-row.js'
 import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import { view } from '../../../helpers/hub-answers.js'
 import { testProfile, testRevision } from '../../../helpers/rules.js'
@@ -48,6 +48,10 @@ const revisions: Readonly<Record<string, LinuxSeccomp>> = {
   f: allowing(getsid),
   b: allowing(asRuntimeDefault),
   c: allowing({ ...asRuntimeDefault, action: 'SCMP_ACT_LOG' }),
+  k: allowing({
+    ...{ names: ['keyctl'], action: 'SCMP_ACT_ALLOW' },
+    args: [{ index: 0, value: 1, op: 'SCMP_CMP_EQ' }]
+  }),
   // Audit lets everything pass, and logs what is not approved.
   a: { ...allowing(), syscalls: [{ ...getsid, action: 'SCMP_ACT_LOG' }] }
 }
@@ -67,6 +71,8 @@ const samePod = { id: 'c2', namespace: 'shop', pod: 'web-1', revision: digestOf(
 interface Ground {
   samePod?: Partial<ContainerView>
   row?: Partial<DenialRow>
+  /** Arguments of other rows of the same call. */
+  values?: readonly string[]
   state?: Partial<ProfileState>
   /** The container of the row, while it runs. */
   running?: Partial<ContainerView>
@@ -82,6 +88,9 @@ interface Ground {
   /** When the profile was created; null: there is none. */
   createdAt?: string | null
 }
+
+const valueRow = (row: DenialRow, value: string): DenialRow =>
+  value === '' ? row : { ...row, arguments: value, key: `${keyWithoutCaller(row)} 1 ${value} app` }
 
 /** Returns the denial as a hub shows it that was just started on these facts. */
 async function shown(ground: Ground) {
@@ -117,7 +126,9 @@ async function shown(ground: Ground) {
   }
   const denialRows = new DenialRows({
     since: second(0),
-    rows: [{ ...denied, ...ground.row }],
+    rows: ['', ...(ground.values ?? [])].map((value) =>
+      valueRow({ ...denied, ...ground.row }, value)
+    ),
     runs: {}
   })
   const { running, node = { connected: true } } = ground
@@ -449,11 +460,47 @@ test('a denial is closed when its profile allows the call and its container has 
     ['in audit it is logged', { state: { ladder: { mode: 'audit' } } }, 'open', '', /allow it/],
     [
       ...(['other arguments', { row: { syscall: 'socket', arguments: '0x26 0x5' } }] as const),
-      ...(['open', '', /socket:0=0x26,1=0x5$/] as const)
+      ...(['open', '', /socket:domain=AF_ALG,type=5$/] as const)
     ],
     [
       ...(['its arguments', { row: { syscall: 'socket', arguments: '0x2 0x1' } }] as const),
       ...(['closed', second(40), /./] as const)
+    ],
+    [
+      'two values, of which one is allowed: this one',
+      { row: { syscall: 'socket', arguments: '0x2' }, values: ['0x10'] },
+      ...(['closed', second(40), /./] as const)
+    ],
+    [
+      'two values, of which one is allowed: the other one',
+      { row: { syscall: 'socket', arguments: '0x10' }, values: ['0x2'] },
+      ...(['open', '', /socket:domain=AF_NETLINK$/] as const)
+    ],
+    [
+      'values that are not kept, and all known ones are allowed',
+      { row: { syscall: 'socket', arguments: '?' }, values: ['0x2', '0x2 0x1'] },
+      ...(['closed', second(40), /./] as const)
+    ],
+    [
+      'values that are not kept, and a known one is denied',
+      { row: { syscall: 'socket', arguments: '?' }, values: ['0x2', '0x10'] },
+      ...(['open', '', /web socket$/] as const)
+    ],
+    [
+      'values that are not kept, and none is known',
+      {
+        row: { syscall: 'socket', arguments: '?' },
+        state: { enforce: testRevision('shop', 'web', 'b') }
+      },
+      ...(['open', '', /web socket$/] as const)
+    ],
+    [
+      'an argument that only the filter reads which denied it',
+      {
+        row: { syscall: 'keyctl', arguments: '0x5', revision: digestOf('k') },
+        state: { enforce: before }
+      },
+      ...(['open', '', /web keyctl:0=5$/] as const)
     ],
     ['unknown arguments', { row: { syscall: 'socket' } }, 'open', '', /web socket$/],
     [

@@ -24,7 +24,21 @@ test('a sentence about a denial names what is known of its caller, and nothing e
       { signal: 'SIGSYS' },
       'app (pid 7) in web on n1 called getsid and was ended by SIG'
     ],
-    ['arguments', { arguments: '0x1' }, 'app (pid 7) in web on n1 called getsid with 0x1 and got']
+    [
+      'arguments that decided',
+      { syscall: 'socket', call: 'socket:domain=AF_ALG', arguments: '0x26' },
+      'app (pid 7) in web on n1 called socket:domain=AF_ALG and got'
+    ],
+    [
+      'further values, which are not kept',
+      { syscall: 'socket', call: 'socket', arguments: '?' },
+      'app (pid 7) in web on n1 called socket (other arguments) and got'
+    ],
+    [
+      'arguments that decide nothing',
+      { arguments: '0x1' },
+      'app (pid 7) in web on n1 called getsid and got'
+    ]
   ]
   for (const [what, change, beginning] of table) {
     const sentence = denialSentence({ ...view, ...change })

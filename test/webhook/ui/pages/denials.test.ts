@@ -129,3 +129,43 @@ test('a denial of a deleted profile is shown without a link or an action, and no
   t.notMatch((await get('/workloads/shop/storefront.nginx?call=socket')).body, /× denied/)
   t.notMatch((await get('/review/shop/storefront.nginx')).body, /value="socket"/)
 })
+
+test('a denial by arguments names them: on its line, in a search, at the call and on the first page', async (t) => {
+  const [sample] = town.denials().filter(({ syscall }) => syscall === 'socket')
+  if (sample === undefined) throw new Error('no sample')
+  const of = (call: string, args: string, second: number) => ({
+    ...sample,
+    ...{ call, arguments: args, comm: `c${args}`, at: `2026-11-28T11:44:0${second}Z` }
+  })
+  const [netlink, packet, others] = [
+    of('socket:domain=AF_NETLINK', '0x10', 1),
+    of('socket:domain=AF_PACKET', '0x11', 2),
+    of('socket', '?', 3)
+  ]
+  const many = [...Array(50).keys()].map((at) => of(`socket:domain=${at + 50}`, `${at}`, 4))
+  const table: [string, object[], string][] = [
+    ['one', [netlink], 'socket:domain=AF_NETLINK'],
+    ['two', [netlink, packet], 'socket:domain=AF_NETLINK, socket:domain=AF_PACKET'],
+    ['not kept', [packet, others], 'socket:domain=AF_PACKET, socket (other arguments)'],
+    [
+      'very many',
+      [netlink, ...many],
+      'socket:domain=AF_NETLINK, socket:domain=50, socket:domain=51 and 48 others'
+    ],
+    ['not known', [sample], '']
+  ]
+  for (const [what, denials, expected] of table) {
+    const { app, get } = await startUiRig({ ...town, denials: () => denials as never })
+    t.teardown(() => app.close())
+    const body = async (path: string) => (await get(path)).body
+    const rows = (await body('/denials')).match(/<tbody[^]*<\/tbody>/)?.[0].match(/<tr[^]*?<\/tr>/g)
+    t.equal(rows?.length, 1, `${what}: one line`)
+    t.equal(/<span class="sub mono">([^<]*)</.exec(rows?.[0] ?? '')?.[1] ?? '', expected, what)
+    const search = await body('/denials?q=af_netlink')
+    t.equal(/<tbody[^]*domain=AF_NETLINK/.test(search), expected.includes('NETLINK'), what)
+    const panel = await body('/workloads/shop/storefront.nginx?call=socket')
+    const shown = /<dt>Denied<\/dt><dd class="mono">([^<]*)</.exec(panel)?.[1] ?? ''
+    t.equal(shown === '', expected === '', what)
+    t.match(await body('/'), `${expected === '' ? 'socket' : expected} denied`, what)
+  }
+})
