@@ -17,6 +17,7 @@ const skip = probe.available ? false : (probe.reason ?? 'nothing can be traced')
 
 /** linux/socket.h */
 const AF_ALG = 38
+const AF_PACKET = 17
 const alg: SeccompArg = { index: 0, value: AF_ALG, op: 'SCMP_CMP_EQ' }
 
 /** Allows everything except sockets of one family. */
@@ -97,6 +98,37 @@ test('calls denied for their arguments, up to the hub', { skip }, async (t) => {
     all.satellite.status().conditions.filter(({ type }) => type === 'FiltersMatch'),
     []
   )
+
+  // Two values in one report: each has its own count and caller.
+  const packet: SeccompArg = { ...alg, value: AF_PACKET }
+  const two = await start(['signal', '1', ...honest, 'alg', '4', 'poll', '100'], {
+    defaultAction: 'SCMP_ACT_ALLOW',
+    syscalls: [alg, packet].map((arg) => ({
+      ...{ names: ['socket'], action: 'SCMP_ACT_ERRNO' as const, errnoRet: 13, args: [arg] }
+    }))
+  })
+  await until(`${two} is known`, () => offered.find((one) => one.container?.id === two), patience)
+  await runc('kill', two, 'USR1')
+  await ended(two)
+  const both = of(two).find((one) => one.syscall === 'socket')
+  t.match(both, { count: 13, arguments: '0x26' })
+  t.match(both?.values, [
+    { arguments: '0x11', count: 9, errno: 13, comm: 'denied' },
+    { arguments: '0x26', count: 4, errno: 13, comm: 'denied' }
+  ])
+  t.same(
+    hub.denialRows
+      .list()
+      .filter(({ container, syscall }) => container === two && syscall === 'socket')
+      .map((row) => [row.arguments, row.count])
+      .sort(),
+    [
+      ['0x11', 9],
+      ['0x26', 4]
+    ],
+    'a row for each value'
+  )
+  await runc('delete', '--force', two)
 
   // It ends before its profile is known.
   for (const action of ['SCMP_ACT_ERRNO', 'SCMP_ACT_LOG'] as const) {
