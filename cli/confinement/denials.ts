@@ -54,7 +54,8 @@ function lineOf(io: Io, view: DenialView & { added: number }): string {
   const { at, namespace, workload, containerName, node, comm, pid } = view
   const name = foreignName(comm)
   const who = comm === '' ? '-' : pid === 0 ? name : `${name}[${pid}]`
-  const words = `${at}  ${node}  ${namespace}/${workload}/${containerName}  ${calledText(view)}  ${view.answer}  ${who}  +${view.added} (${view.count})`
+  const call = calledText(view)
+  const words = `${at}  ${node}  ${namespace}/${workload}/${containerName}  ${call}  ${view.answer}  ${who}  +${view.added} (${view.count})`
   return `${paint(io, view.answer === 'logged' ? 'yellow' : 'red', plain(words))}\n`
 }
 

@@ -72,10 +72,10 @@ export function calledText({
 const mostCalls = 3
 
 /** Returns the first of these calls in words, and how many more there are; '' where none of them has arguments. */
-export function callsInWords(syscall: string, calls: ReadonlySet<string>): string {
-  if (calls.size === 1 && calls.has(syscall)) return ''
-  const named = [...calls].slice(0, mostCalls)
-  const more = calls.size - named.length
+export function callsInWords(syscall: string, calls: readonly string[]): string {
+  if (calls.every((one) => one === syscall)) return ''
+  const named = calls.slice(0, mostCalls)
+  const more = calls.length - named.length
   return `${named.join(', ')}${more > 0 ? ` and ${plural(more, 'other')}` : ''}`
 }
 
@@ -125,7 +125,7 @@ export interface DenialGroup {
   profile: string
   syscall: string
   /** The call as it was denied, in words; with several arguments several times. */
-  calls: Set<string>
+  calls: string[]
   abi: string
   answer: string
   logged: boolean
@@ -178,7 +178,7 @@ const marksOf = oncePer((denial: DenialView): Marks => {
 
 /** Groups denials by workload, syscall, answer and state, newest first. A live page does it every second, so rows are only added up. */
 export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
-  const groups = new Map<string, DenialGroup & { seen: Set<string>; names: Set<string> }>()
+  const groups = new Map<string, DenialGroup & Record<'seen' | 'names' | 'texts', Set<string>>>()
   for (const denial of denials) {
     const { namespace, profile, syscall, abi, answer, expected, muted, state } = denial
     const { node, container } = denial
@@ -187,7 +187,7 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
     if (group === undefined) {
       group = {
         ...{ key, namespace, profile, syscall, abi, answer, expected, muted, state },
-        ...{ calls: new Set<string>(), closedAt: '', hint: '', block: undefined },
+        ...{ calls: [], texts: new Set<string>(), closedAt: '', hint: '', block: undefined },
         logged: isLogged(denial),
         isOfDeleted: isOfDeleted(denial),
         ...{ count: 0, succeeded: 0, instances: 0, node, container, comm: '', pid: 0, at: '' },
@@ -198,7 +198,9 @@ export function groupDenials(denials: readonly DenialView[]): DenialGroup[] {
     }
     group.count += denial.count
     group.succeeded += denial.succeeded
-    group.calls.add(calledText(denial))
+    const text = calledText(denial)
+    if (!group.texts.has(text)) group.calls.push(text)
+    group.texts.add(text)
     group.seen.add(place)
     group.instances = group.seen.size
     group.callers = group.names.add(denial.comm).size

@@ -102,8 +102,8 @@ function When(shown: Shown): VNode {
 /** The arguments with which the call was denied. */
 function DeniedAs({ denials, cell }: Shown): VNode | null {
   const own = denials.filter(({ syscall, state }) => syscall === cell.name && state !== 'closed')
-  const words = callsInWords(cell.name, new Set(own.toReversed().map(calledText)))
-  if (own.length === 0 || words === '') return null
+  const words = callsInWords(cell.name, [...new Set(own.toReversed().map(calledText))])
+  if (words === '') return null
   return (
     <>
       <dt>Denied</dt>
