@@ -246,7 +246,7 @@ kubectl -n shop wait --for=condition=Ready seccompprofile/checkout.app --timeout
 
 The active hub writes conditions when something changes, and nobody takes them back while no hub runs: whoever may write
 a status could change what is delivered, so no other program may. \`Ready\` then stays as it was in the object, and
-\`secco get profiles\` and \`secco profile show\` print \`Unknown\`. What was changed meanwhile shows in \`-o wide\`:
+\`secco get profiles\` and \`secco profile show NAME\` print \`Unknown\`. What was changed meanwhile shows in \`-o wide\`:
 \`OBSERVED\` (\`status.observedGeneration\`) is smaller than \`GENERATION\`. Both commands know that no hub has run for a
 minute from the Lease of the active hub, which the person must be allowed to read. It is renewed every few seconds:
 
