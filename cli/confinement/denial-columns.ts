@@ -7,7 +7,8 @@ const stateWords: Readonly<Record<Exclude<DenialView['state'], 'open'>, string>>
   allowed: 'allowed, needs a restart',
   closed: 'closed',
   muted: 'muted',
-  expected: 'expected'
+  expected: 'expected',
+  own: 'of Secco'
 }
 
 /** A hub of an earlier version reports no state. */

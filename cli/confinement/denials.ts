@@ -130,7 +130,7 @@ export async function listDenials(io: Io, hub: Hub, args: DenialArgs): Promise<n
     ...(leftOut === '' ? {} : { none: `No denials found apart from ${leftOut} ones.` })
   })
   const open = items.filter(({ state }) => state !== 'closed')
-  const first = open.findLast(({ state }) => state !== 'muted') ?? open.at(-1)
+  const first = open.findLast(({ state }) => state !== 'muted' && state !== 'own') ?? open.at(-1)
   for (const [what, count] of Object.entries(isTable ? { closed, muted } : {}))
     if (count > 0) io.stderr(`  ${count} ${what}: ${plain(commandFor(`--${what}`, args))}\n`)
   if (args.output !== 'table' || first === undefined) return code

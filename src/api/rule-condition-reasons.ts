@@ -70,6 +70,24 @@ export const ruleConditionReasons: readonly ConditionReason[] = [
   },
   {
     kind: 'SeccompRule',
+    type: 'PodsSelected',
+    status: 'True',
+    reason: 'Selected',
+    meaning: 'the rule has selected at least one pod since it was written or changed',
+    next: ''
+  },
+  {
+    kind: 'SeccompRule',
+    type: 'PodsSelected',
+    status: 'False',
+    reason: 'NoPods',
+    meaning:
+      'no pod of the cluster has been selected since the rule was written or changed: its pods do not run yet, or a label, ' +
+      'namespace, container or image of it has a typo',
+    next: 'compare it with the pods: kubectl get pods -A --show-labels; secco check -f POD.yaml shows what a pod would get'
+  },
+  {
+    kind: 'SeccompRule',
     type: 'Bypassed',
     status: 'True',
     reason: 'PodsNotPatched',

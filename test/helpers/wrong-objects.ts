@@ -276,6 +276,11 @@ export const markedObjects: [what: string, document: string, condition: RegExp][
     'a rule that loses against another one',
     rule('loser', { mode: 'learn', podSelector: { matchLabels: { app: 'web' } } }, 'secco-system'),
     /Overruled True OtherRuleWins .*secco-system\/winner decides about/
+  ],
+  [
+    'a rule that selects no pod',
+    rule('typo', { mode: 'learn', podSelector: { matchLabels: { app: 'wbe' } } }),
+    /PodsSelected False NoPods .*no pod was selected since the rule was written/
   ]
 ]
 

@@ -110,7 +110,8 @@ const under = (
   known: ReadonlyMap<string, ProfileState>,
   problems: string[] = [],
   unpatched: string[] = []
-): SeccompRule => withRuleConditions(one, problems, known, now, { unpatched, overruledBy: [] })
+): SeccompRule =>
+  withRuleConditions(one, problems, known, now, { unpatched, overruledBy: [], isSelecting: false })
 const ofCluster: SeccompRule = {
   ...rule,
   metadata: { ...rule.metadata, namespace: 'secco-system' }

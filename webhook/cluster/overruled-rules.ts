@@ -8,7 +8,9 @@ export interface Overruled {
 }
 
 const isRoot = (rule: string) => rule.startsWith(`${rootNamespace}/`)
-const isRule = (source: string) => source.includes('/') && !source.startsWith('label ')
+/** Whether the source of a decision is a rule, and not a label of the pod. */
+export const isRule = (source: string): boolean =>
+  source.includes('/') && !source.startsWith('label ')
 
 /**
  * Returns the rules that select a pod and decide about none of its containers, each with a rule that does. A rule of the

@@ -57,6 +57,7 @@ class BypassedRules {
 
   /** Computes all pods again, in turns. */
   async refresh(): Promise<void> {
+    this.#pods.forgetSelecting()
     let left = turnSize
     for (const pod of [...this.#options.view.pods().values()]) {
       if (this.#options.view.pods().get(pod.uid) === pod) this.#compute(pod)
@@ -68,6 +69,10 @@ class BypassedRules {
 
   byRule(): ReadonlyMap<string, readonly string[]> {
     return this.#pods.byRule()
+  }
+
+  isSelecting(rule: string): boolean {
+    return this.#pods.isSelecting(rule)
   }
 
   overruledBy(): ReadonlyMap<string, ReadonlySet<string>> {
@@ -187,7 +192,8 @@ export class RuleConditions {
           snapshot,
           {
             unpatched: unpatched.get(key) ?? [],
-            overruledBy: [...(winners.get(key) ?? [])]
+            overruledBy: [...(winners.get(key) ?? [])],
+            isSelecting: this.#bypassed.isSelecting(key)
           },
           earlier.get(key)
         )

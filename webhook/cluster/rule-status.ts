@@ -113,12 +113,32 @@ function overruled(
   return { ...base, status: 'False', reason: 'NotOverruled', message }
 }
 
+/**
+ * Returns the condition PodsSelected: whether the rule selects any pod, or is a typo. Reasons: Selected, NoPods. Once true it
+ * stays until the rule is changed: the pods of a job come and go.
+ */
+function selected(
+  isSelecting: boolean,
+  before: readonly Condition[],
+  observedGeneration: number
+): Wanted {
+  const base = { type: 'PodsSelected', observedGeneration }
+  const was = before.find(({ type }) => type === base.type)
+  const isKnown = was?.status === 'True' && was.observedGeneration === observedGeneration
+  if (isSelecting || isKnown)
+    return { ...base, status: 'True', reason: 'Selected', message: 'the rule has selected pods' }
+  const message = 'no pod was selected since the rule was written: it is in force for new pods'
+  return { ...base, status: 'False', reason: 'NoPods', message }
+}
+
 /** RulePods is what running pods show about a rule. */
 export interface RulePods {
   /** Pods that it selects and that carry no decision, as `<namespace>/<name>`. */
   unpatched: readonly string[]
   /** Rules that decide about pods that it selects, as `<namespace>/<name>`. */
   overruledBy: readonly string[]
+  /** It selects a pod that has not ended. */
+  isSelecting: boolean
 }
 
 /** Returns the rule with its conditions; the same object when nothing changes. Pure. */
@@ -127,13 +147,14 @@ export function withRuleConditions(
   problems: readonly string[],
   states: ReadonlyMap<string, ProfileState>,
   now: string,
-  pods: RulePods = { unpatched: [], overruledBy: [] }
+  pods: RulePods = { unpatched: [], overruledBy: [], isSelecting: false }
 ): SeccompRule {
   const generation = rule.metadata.generation ?? 1
   const before = rule.status?.conditions ?? []
   const once = setCondition(before, accepted(problems, generation), now)
   const both = setCondition(once, ready(rule, states, generation), now)
   const further = [
+    selected(pods.isSelecting, before, generation),
     bypassed(pods.unpatched, before, generation),
     overruled(pods.overruledBy, before, generation)
   ].filter((one) => one !== undefined)

@@ -7,7 +7,7 @@ import { wishesFor } from '../../src/rules/wishes.js'
 import { storedContainers, storedSeccomp } from '../confinement/containers/pod-facts.js'
 import { carriedAssignment } from './watch/carried-assignment.js'
 import type { EventText } from './events/events.js'
-import { type Overruled, overruledRules } from './overruled-rules.js'
+import { isRule, type Overruled, overruledRules } from './overruled-rules.js'
 import type { ClusterPod } from './watch/cluster-view.js'
 
 /** Names of containers. */
@@ -151,9 +151,14 @@ interface KnownPod {
   overruled: readonly Overruled[]
 }
 
-/** UnpatchedPods knows which pods carry no decision although a rule selects them, and which rules other rules overrule. */
+/**
+ * UnpatchedPods knows which pods carry no decision although a rule selects them, which rules select pods at all, and which
+ * other rules overrule.
+ */
 export class UnpatchedPods {
   readonly #pods = new Map<string, KnownPod>()
+  /** Keys of the rules that selected a pod since all pods were last computed. */
+  readonly #selecting = new Set<string>()
 
   /** Computes a pod again. Returns what was not known of it before, and whether anything else is known now. */
   put(
@@ -167,6 +172,7 @@ export class UnpatchedPods {
         ? []
         : withAge(snapshot, pod, unpatchedOf(snapshot, decision, pod, falseClaims))
     const overruled = decision === undefined ? [] : overruledRules(decision)
+    const isFirst = this.#noteSelecting(decision)
     const name = `${pod.namespace}/${pod.name}`
     const before = this.#pods.get(pod.uid) ?? { name, unpatched: [], overruled: [] }
     const now = { name, unpatched, overruled }
@@ -174,8 +180,25 @@ export class UnpatchedPods {
     else this.#pods.set(pod.uid, now)
     return {
       added: before.unpatched.length > 0 ? [] : unpatched,
-      isChanged: JSON.stringify(before) !== JSON.stringify(now)
+      isChanged: isFirst || JSON.stringify(before) !== JSON.stringify(now)
     }
+  }
+
+  /** Returns whether a rule selects a pod for the first time. */
+  #noteSelecting(decision: Decision | undefined): boolean {
+    const before = this.#selecting.size
+    for (const source of decision?.matched ?? []) if (isRule(source)) this.#selecting.add(source)
+    return this.#selecting.size > before
+  }
+
+  /** Forgets which rules select pods: all pods are computed again. */
+  forgetSelecting(): void {
+    this.#selecting.clear()
+  }
+
+  /** Returns whether a rule selects a pod that has not ended. @param rule its key */
+  isSelecting(rule: string): boolean {
+    return this.#selecting.has(rule)
   }
 
   remove(uid: string): boolean {

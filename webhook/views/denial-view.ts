@@ -5,8 +5,9 @@ import { otherArguments } from '../../src/seccomp/arguments/argument-words.js'
 /**
  * DenialState is whether a denial waits for a person. `open`: its call would be denied again. `allowed`: the profile allows
  * it by now, and the container has to be restarted. `closed`: also that has happened. `muted`, `expected`: it stays denied.
+ * `own`: it is of a pod of Secco itself, whose profile nobody has to approve.
  */
-export type DenialState = 'open' | 'allowed' | 'closed' | 'muted' | 'expected'
+export type DenialState = 'open' | 'allowed' | 'closed' | 'muted' | 'expected' | 'own'
 
 /** A denial of one container instance as pages and API show it. */
 export interface DenialView {
@@ -92,15 +93,17 @@ export const isLogged = ({ action }: Pick<DenialView, 'action'>): boolean =>
 export const openCalls = (denials: readonly Pick<DenialView, 'state' | 'count'>[]): number =>
   denials.reduce((sum, one) => sum + (isOpen(one) ? one.count : 0), 0)
 
-/** @param facts `isAllowed`: the profile allows the call by now */
+/** @param facts `isAllowed`: the profile allows the call by now; `isOwn`: it is that of a pod of Secco */
 export function stateOf(facts: {
   expected: boolean
   muted: boolean
   closedAt: string
   isAllowed: boolean
+  isOwn: boolean
 }): DenialState {
   if (facts.expected) return 'expected'
   if (facts.closedAt !== '') return 'closed'
+  if (facts.isOwn) return 'own'
   if (facts.muted) return 'muted'
   return facts.isAllowed ? 'allowed' : 'open'
 }

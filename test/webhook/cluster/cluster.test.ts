@@ -265,6 +265,7 @@ test('replicas in a cluster', { skip, timeout: 1_150_000 }, async (t) => {
     })
     t.match(rule.status?.conditions, [
       { type: 'Accepted', status: 'True' },
+      { type: 'PodsSelected', reason: 'NoPods' },
       { type: 'Ready', status: 'False' }
     ])
   })

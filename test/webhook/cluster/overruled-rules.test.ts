@@ -48,7 +48,8 @@ test('the condition Overruled comes and goes, and names the winners', (t) => {
   const of = (before: typeof rule, ...overruledBy: string[]) =>
     withRuleConditions(before, [], new Map(), '2026-01-01T00:00:00Z', {
       unpatched: [],
-      overruledBy
+      overruledBy,
+      isSelecting: true
     })
   const conditionOf = (one: typeof rule) =>
     one.status?.conditions?.find(({ type }) => type === 'Overruled')

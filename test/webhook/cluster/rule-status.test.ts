@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import type { SeccompRule } from '../../../src/api/seccomp-rule.js'
 import { withRuleConditions } from '../../../webhook/cluster/rule-status.js'
 import { testProfile, testRevision, testRule } from '../../helpers/rules.js'
 
@@ -42,12 +43,9 @@ test('the conditions of rules: in force or not, and what pods get', (t) => {
     problems: string[] = [],
     namespace = 'secco-system'
   ) =>
-    withRuleConditions(
-      testRule('r', spec, namespace),
-      problems,
-      states,
-      now
-    ).status?.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`)
+    withRuleConditions(testRule('r', spec, namespace), problems, states, now)
+      .status?.conditions?.filter(({ type }) => type !== 'PodsSelected')
+      .map(({ type, status, reason }) => `${type} ${status} ${reason}`)
   t.same(reasons({ profile: { name: 'there' } }), [
     'Accepted True Valid',
     'Ready True ProfileReady'
@@ -92,5 +90,27 @@ test('the conditions of rules: in force or not, and what pods get', (t) => {
   t.notOk('observedGeneration' in (rule.status ?? {}), 'a folder has no generations')
   const edited = { ...rule, metadata: { ...rule.metadata, generation: 4 } }
   t.equal(withRuleConditions(edited, [], states, now).status?.observedGeneration, 4)
+  t.end()
+})
+
+test('a rule says that it has selected no pod yet, until it has; a change asks again', (t) => {
+  const none = new Map()
+  const of = (rule: SeccompRule, isSelecting: boolean) =>
+    withRuleConditions(rule, [], none, '2026-12-04T10:00:00Z', {
+      ...{ unpatched: [], overruledBy: [], isSelecting }
+    })
+  const stateOf = ({ status }: SeccompRule) => {
+    const found = status?.conditions?.find(({ type }) => type === 'PodsSelected')
+    return `${found?.status} ${found?.reason} ${found?.observedGeneration}`
+  }
+  const first = testRule('r', { mode: 'learn' })
+  const written = { ...first, metadata: { ...first.metadata, generation: 1 } }
+  const waiting = of(written, false)
+  t.equal(stateOf(waiting), 'False NoPods 1')
+  const found = of(waiting, true)
+  t.equal(stateOf(found), 'True Selected 1')
+  t.equal(of(found, false), found, 'the pods of a job come and go: nothing is written')
+  const changed = { ...found, metadata: { ...found.metadata, generation: 2 } }
+  t.equal(stateOf(of(changed, false)), 'False NoPods 2', 'another selector may select nothing')
   t.end()
 })

@@ -1,14 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { SeccoError } from '../../../src/lib/errors.js'
-import {
-  type DenialChoice,
-  type DenialView,
-  denialView,
-  denialViews,
-  settledDenialViews,
-  sinceOf,
-  wantsDenial
-} from './denial-views.js'
+import { type DenialChoice, sinceOf, wantsDenial } from './denial-choice.js'
+import { type DenialView, denialView, denialViews, settledDenialViews } from './denial-views.js'
 import { openEventStream } from '../containers/event-stream.js'
 import { type ConfinementCall, type ConfinementRoute, textOf } from '../containers/route.js'
 import type { Confinement } from '../containers/confinement.js'

@@ -170,6 +170,20 @@ function settledWithoutProfile(
   }
 }
 
+/** Returns the settlement of a denial of a pod of Secco itself, in whose profile nobody decides: it ends with its container. */
+export function settlementOfOwn(
+  confinement: Confinement,
+  row: DenialRow,
+  profiles: readonly string[]
+): Settlement | undefined {
+  const fate = fateOf(confinement, row, profiles)
+  if (!('ended' in fate)) return undefined
+  return {
+    closedAt: laterTime(fate.ended, row.lastSeen),
+    hint: 'closed: the container of Secco that was denied it has ended'
+  }
+}
+
 const given = (confinement: Confinement, key: string) =>
   givenProfile(confinement, confinement.profile(key))
 

@@ -1,4 +1,4 @@
-import type { LinuxSeccomp } from '../../../src/api/seccomp-profile.js'
+import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
 import { isMuted } from '../../../src/confinement/ladder.js'
 import { modeOfRendering } from '../../../src/confinement/profile-kind.js'
 import { pinOf } from '../../../src/confinement/pin.js'
@@ -7,8 +7,8 @@ import { type DeniedCall, deniedCallsOf } from '../../../src/seccomp/review/deni
 import { hasContent } from '../../../src/seccomp/policy/approval.js'
 import { runtimeDefault } from '../../../src/seccomp/policy/runtime-default.js'
 import { emergencyLabel } from '../../../src/seccomp/render/emergency.js'
-import { durationMs } from '../../../src/lib/duration.js'
 import type { DenialRow } from '../../hub/denials/denial-row.js'
+import { isOwnWorkload } from '../../hub/status/profile-status.js'
 import type { ContainerView } from '../containers/container-view.js'
 import {
   type DenialState,
@@ -30,7 +30,8 @@ import {
   isApprovedNow,
   samePod,
   settlementOf,
-  settlementOfDeleted
+  settlementOfDeleted,
+  settlementOfOwn
 } from './denial-settlement.js'
 import { allowsCall, argumentsAsked } from './settles-call.js'
 import { hasProfile } from './has-profile.js'
@@ -135,6 +136,13 @@ function calledAs({ revisions }: Confinement, row: DenialRow): string {
   return callOf(row, seccomp === undefined ? 0 : argumentsAsked(seccomp, row))
 }
 
+/** What people do about a call that Secco's own filter denied to Secco. */
+const ownHint =
+  'a pod of Secco was denied this call by the profile that Secco brings: there is nothing to allow; report it with this line'
+
+const isOwnProfile = (profile: SeccompProfile | undefined): boolean =>
+  profile !== undefined && isOwnWorkload(profile)
+
 export function denialView(confinement: Confinement, row: DenialRow): DenialView {
   const { mode, profiles, isNamed } = ownersOf(confinement, row)
   const { deleted = '', ...known } = row
@@ -144,16 +152,19 @@ export function denialView(confinement: Confinement, row: DenialRow): DenialView
   const owners = living.length === 0 ? profiles : living
   const block = blockOfCall(confinement.profile(emergencyLabel), row)
   const call = calledAs(confinement, row)
-  const ended = isDeleted
-    ? settlementOfDeleted(confinement, row, owners[0] ?? key)
-    : settlementOf(confinement, row, { profiles: owners, isForeign: !isNamed }, block)
-  const settled = row.expected ? undefined : ended
+  const isOwn = owners.some((one) => isOwnProfile(confinement.profile(one)))
+  const end = (): ReturnType<typeof settlementOf> => {
+    if (isDeleted) return settlementOfDeleted(confinement, row, owners[0] ?? key)
+    if (isOwn) return settlementOfOwn(confinement, row, owners)
+    return settlementOf(confinement, row, { profiles: owners, isForeign: !isNamed }, block)
+  }
+  const settled = row.expected ? undefined : end()
   const { closedAt = '' } = settled ?? {}
   const mutes = (one: string): boolean =>
     isMuted(confinement.profile(one), row) && hasProfile(confinement, row, one)
   const muted = isMutedAmong(profiles, row, mutes)
   const isAllowed = settled !== undefined && !isDeleted
-  const state = stateOf({ expected: row.expected, muted, closedAt, isAllowed })
+  const state = stateOf({ expected: row.expected, muted, closedAt, isAllowed, isOwn })
   const open = (): string =>
     state === 'muted'
       ? mutedHint(profiles.find(mutes) ?? key, row.syscall)
@@ -164,7 +175,7 @@ export function denialView(confinement: Confinement, row: DenialRow): DenialView
   return {
     ...known,
     ...{ mode, muted, closedAt, state, call },
-    hint: settled?.hint ?? open(),
+    hint: settled?.hint ?? (isOwn ? ownHint : open()),
     ...(isDeleted ? { deleted } : {}),
     ...(block === undefined ? {} : { block: block.what ?? '' })
   }
@@ -264,37 +275,4 @@ export async function settledDenialViews(confinement: Confinement): Promise<Deni
     const views = denialViews(confinement)
     if (pass === mostPasses || !(await confinement.revisions.settled())) return views
   }
-}
-
-/** Returns the time of `10m` ago or of an RFC 3339 time, in milliseconds; undefined for other texts. */
-export function sinceOf(text: string | undefined, now: number): number | undefined {
-  if (text === undefined) return undefined
-  const span = durationMs(text)
-  const at = span === undefined ? Date.parse(text) : now - span
-  return Number.isNaN(at) ? undefined : at
-}
-
-export interface DenialChoice {
-  namespace?: string | undefined
-  workload?: string | undefined
-  node?: string | undefined
-  profile?: string | undefined
-  since?: string | undefined
-  muted?: boolean
-  expected?: boolean
-  closed?: boolean
-}
-
-export function wantsDenial(view: DenialView, choice: DenialChoice, since?: number): boolean {
-  const { namespace, workload, node, profile } = choice
-  return (
-    (namespace ?? view.namespace) === view.namespace &&
-    (workload ?? view.workload) === view.workload &&
-    (node ?? view.node) === view.node &&
-    (profile ?? view.profile) === view.profile &&
-    (choice.muted === true || view.state !== 'muted') &&
-    (choice.expected === true || !view.expected) &&
-    (choice.closed === true || view.state !== 'closed') &&
-    (since === undefined || Date.parse(view.lastSeen) >= since)
-  )
 }

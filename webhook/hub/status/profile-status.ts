@@ -37,7 +37,7 @@ export type ProfileOutcome =
   | { state: 'overlay' }
 
 /** Whether a profile is observed of a pod of Secco itself, of the names that `secco install` gives them. */
-function isOwnWorkload({ metadata, spec }: SeccompProfile): boolean {
+export function isOwnWorkload({ metadata, spec }: SeccompProfile): boolean {
   const { kind = '', name = '' } = spec.workload ?? {}
   return (
     metadata.namespace === rootNamespace &&

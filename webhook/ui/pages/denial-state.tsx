@@ -31,6 +31,7 @@ export interface StateCellProps {
 export function StateCell({ group, decision, now }: StateCellProps): VNode {
   const { state, hint } = group
   if (state === 'expected') return <NotedTag text="explained" note={hint} />
+  if (state === 'own') return <NotedTag text="of Secco" note={hint} />
   if (state === 'closed') {
     return (
       <>

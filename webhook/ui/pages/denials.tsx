@@ -116,7 +116,7 @@ function Actions({ group, may, way }: ActionsProps): VNode | null {
       {whose}
     </a>
   )
-  if (!may.approve || group.state === 'expected' || group.state === 'closed') return explain
+  if (!may.approve || ['expected', 'own', 'closed'].includes(group.state)) return explain
   return (
     <div class="row">
       {group.state === 'open' && (
@@ -197,6 +197,7 @@ const kinds = [
   ['open', 'open'],
   ['logged', 'would be denied'],
   ['expected', 'explained'],
+  ['own', 'of Secco'],
   ['muted', 'muted'],
   ['closed', 'closed']
 ] as const

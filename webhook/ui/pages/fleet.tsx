@@ -133,9 +133,9 @@ function groupsText(denials: readonly DenialView[]): string {
   const groups = groupDenials(denials)
   const of = (wanted: DenialView['state']) => groups.filter(({ state }) => state === wanted).length
   const explained = of('expected')
-  const rest = (['muted', 'closed'] as const)
+  const rest = (['own', 'muted', 'closed'] as const)
     .filter((state) => of(state) > 0)
-    .map((state) => `, ${of(state)} ${state}`)
+    .map((state) => `, ${of(state)} ${state === 'own' ? 'of Secco' : state}`)
     .join('')
   return `${groups.filter(isOpen).length} different, ${explained} explained${rest}`
 }

@@ -322,7 +322,7 @@ test('a person with rights in one namespace uses every verb that has -n', {
           'call',
           'web-tom',
           '--allow',
-          'getsid',
+          'getpriority',
           '--reason',
           'r',
           '-n',

@@ -12,10 +12,9 @@ import type { ProfileState } from '../../../../src/rules/profile-state.js'
 import type { Confinement } from '../../../../webhook/confinement/containers/confinement.js'
 import type { ContainerView } from '../../../../webhook/confinement/containers/container-view.js'
 import { RevisionIndex } from '../../../../webhook/confinement/containers/revision-index.js'
-import {
-  settledDenialViews,
-  wantsDenial
-} from '../../../../webhook/confinement/denials/denial-views.js'
+import { wantsDenial } from '../../../../webhook/confinement/denials/denial-choice.js'
+import { settledDenialViews } from '../../../../webhook/confinement/denials/denial-views.js'
+import { isOpen } from '../../../../webhook/views/denial-view.js'
 import { type DenialRow, keyWithoutCaller } from '../../../../webhook/hub/denials/denial-row.js'
 import { DenialRows } from '../../../../webhook/hub/denials/denial-rows.js'
 import { view } from '../../../helpers/hub-answers.js'
@@ -85,6 +84,8 @@ interface Ground {
   blocked?: string
   /** Nothing is approved in the profile. */
   learns?: boolean
+  /** The profile is that of a pod of Secco. */
+  own?: boolean
   /** When the profile was created; null: there is none. */
   createdAt?: string | null
 }
@@ -107,10 +108,11 @@ async function shown(ground: Ground) {
   const profile: SeccompProfile = {
     ...{ apiVersion, kind: 'SeccompProfile' },
     metadata: {
-      ...{ namespace: 'shop', name: 'web' },
+      ...{ namespace: ground.own === true ? 'secco-system' : 'shop', name: 'web' },
       creationTimestamp: ground.createdAt ?? second(0)
     },
     spec: {
+      ...(ground.own === true ? { workload: { kind: 'Deployment', name: 'secco' } } : {}),
       ...(ground.learns === true ? {} : { seccomp: allowing(getsid, inet) }),
       ...(ground.mute === undefined ? {} : { mute: ground.mute }),
       ...ladder
@@ -555,6 +557,21 @@ test('a denial is closed when its profile allows the call and its container has 
       t.ok(wantsDenial(one, { muted: true, closed: true }), what)
     }
   }
+})
+
+test('what a pod of Secco was denied waits for nobody: there is nothing to approve or to mute', async (t) => {
+  const running = { startedAt: second(1), workload: 'Deployment/secco' }
+  const state = { enforce: testRevision('shop', 'web', '0') }
+  const foreign = await shown({ running, state })
+  t.same([foreign.state, isOpen(foreign)], ['open', true], 'of another workload it does')
+  for (const mute of [undefined, [{ syscall: 'getsid' }]]) {
+    const one = await shown({ own: true, running, state, ...(mute && { mute }) })
+    t.same([one.state, one.closedAt, isOpen(one)], ['own', '', false])
+    t.match(one.hint, /^a pod of Secco was denied this call .*: there is nothing to allow; report/)
+    t.ok(wantsDenial(one, {}), 'it is listed all the same')
+  }
+  const ended = await shown({ own: true, state })
+  t.equal(ended.state, 'closed', 'it ends with its container')
 })
 
 test('a container that ended has all its denials end; a later call opens its own again', (t) => {
