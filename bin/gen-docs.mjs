@@ -71,7 +71,7 @@ function cliPage() {
 
 /** Verbs that need no hub: they work on a file, this machine or the installation itself. */
 const local =
-  /^(up|webhook|satellite|completion|version|render|lint|migrate|base|doctor|trace|learn|own-profile|ui link|check|rule create|rule test|rule export|simulate|ps|explain|profile diff|block|why-eperm|install|uninstall|status)( |$)/
+  /^(up|webhook|satellite|completion|version|render|lint|migrate|base|doctor|trace|learn|own-profile|ui (link|logout)|check|rule create|rule test|rule export|simulate|ps|explain|profile diff|block|why-eperm|install|uninstall|status)( |$)/
 
 function verbOf(cli) {
   const words = cli.replace(/^secco /, '').split(' ')

@@ -24,7 +24,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Identity } from './access/rights.js'
 import { startUi } from './ui/start.js'
 import { listenUi, reachable } from './listen.js'
-import { routeToActive, startAggregatedApi } from './page-servers.js'
+import { routeToActive, sessionStorage, startAggregatedApi } from './page-servers.js'
 import { ReplicaNodes } from './replica-nodes.js'
 import { fencedStore } from './fenced-store.js'
 import type { Store } from '../src/store/store.js'
@@ -234,13 +234,13 @@ async function startPages(
   const senders = new WeakMap<IncomingMessage, Identity>()
   const pages = await startUi({
     ...{ store, objects, hub, states, revisionsDir, truth: confinement },
+    sessionStorage: sessionStorage(cluster, revisionsDir),
     logger: options.logger.child({ component: 'ui' }),
     ...{ nodes: nodes.all, snapshot: () => snapshots.current() },
     ...(uiToken === undefined ? {} : { token: uiToken }),
     ...(rights === undefined ? {} : { rights }),
     ...(cluster?.hub && { role: cluster.hub }),
-    ...{ senders, commandOptions },
-    podNamed: nodes.podNamed
+    ...{ senders, commandOptions, podNamed: nodes.podNamed }
   })
   closing.add(() => pages.close())
   const shared = { cluster, server: pages.app.server, log, closing }

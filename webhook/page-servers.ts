@@ -1,9 +1,13 @@
 import type { IncomingMessage, Server } from 'node:http'
+import { join } from 'node:path'
 import type { CertificateSource } from '../certs/certificate-source.js'
+import { rootNamespace } from '../src/api/names.js'
 import { SeccoError } from '../src/lib/errors.js'
 import type { Logger } from '../src/lib/log.js'
+import { type SessionStorage, sessionFile } from './access/kept-sessions.js'
 import type { Identity } from './access/rights.js'
 import { FrontProxy } from './cluster/access/request-header.js'
+import { secretSessions } from './cluster/access/session-secret.js'
 import type { CloseSteps } from './cluster/close-steps.js'
 import type { JoinedCluster } from './cluster/cluster.js'
 import type { Hub } from './hub/hub.js'
@@ -65,4 +69,11 @@ export async function startAggregatedApi(
   closing.add(() => api.close())
   certificates.onChange((pair) => api.setCertificate(pair))
   return api.address
+}
+
+/** Returns where sessions are stored: in a cluster another replica goes on with them. @param dir a folder of this replica */
+export function sessionStorage(cluster: JoinedCluster | undefined, dir: string): SessionStorage {
+  return cluster === undefined
+    ? sessionFile(join(dir, 'sessions.json'))
+    : secretSessions(cluster.call, rootNamespace)
 }

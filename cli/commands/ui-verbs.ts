@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { AuditEntry } from '../../webhook/ui/model/audit-trail.js'
+import { plural } from '../../src/lib/plural.js'
 import { askHub, quickMs } from '../hubs/hub-api.js'
 import { parseOutput, type Output } from '../lib/output-format.js'
 import { readAddresses } from '../lib/state.js'
@@ -12,7 +13,7 @@ interface AuditList {
   items: AuditEntry[]
 }
 
-/** Adds `secco ui link` and `secco ui audit`. */
+/** Adds `secco ui link`, `secco ui logout` and `secco ui audit`. */
 export function addUiVerbs(program: Command, context: VerbContext): void {
   const ui = program.command('ui').description('open the pages, and list what users did')
   ui.command('link')
@@ -26,6 +27,16 @@ export function addUiVerbs(program: Command, context: VerbContext): void {
       context.io.stdout(`${running.ui}${path}\n`)
       context.io.stderr(
         `the link opens one session for ${context.user} (${role}), once, within an hour\n`
+      )
+    })
+  ui.command('logout')
+    .description('end the sessions of all browsers, and the links that nobody used yet')
+    .action(async (_options: object, command: Command) => {
+      const hub = await hubOf(command, context)
+      const { closed } = await hub.ask<{ closed: number }>('/api/v1/logout', {}, quickMs)
+      context.io.stdout(`ended ${plural(closed, 'session')}\n`)
+      context.io.stderr(
+        'a browser logs in again: outside a cluster with a link of `secco ui link`\n'
       )
     })
   ui.command('audit')

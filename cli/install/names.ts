@@ -1,5 +1,5 @@
 import { hubGroup, hubVersion } from '../../src/api/hub-path.js'
-import { admissionRole, rootNamespace } from '../../src/api/names.js'
+import { admissionRole, rootNamespace, sessionSecret } from '../../src/api/names.js'
 
 /** The namespace of all objects of Secco. Its webhook never changes pods there. */
 export const namespace = rootNamespace
@@ -14,6 +14,8 @@ export const names = {
   both: 'secco',
   /** Authority and serving pair. The webhook creates and renews them; they are not part of the installation. */
   certificates: 'secco-certificates',
+  /** Sessions of browsers. The active hub writes them. */
+  sessions: sessionSecret,
   /** ConfigMap with the authorities that satellites trust; the webhook creates it. */
   authority: 'secco-authority',
   /** ConfigMap with the authority of the API server's client certificate, where the installation has one. */

@@ -71,6 +71,7 @@ function hubRules(options: InstallOptions): { cluster: PolicyRule[]; own: Policy
     ],
     own: [
       rule('', ['secrets'], read, [names.certificates]),
+      rule('', ['secrets'], ['get', 'update'], [names.sessions]),
       // The active hub writes what nodes hold, the histories of workloads, and the parameters of exported policies,
       // whose names people choose.
       rule('', ['configmaps'], [...read, 'create', 'patch', 'update', 'delete']),
@@ -120,9 +121,17 @@ function bound(name: string, cluster: PolicyRule[], own: PolicyRule[]): Manifest
   ]
 }
 
+/** The Secret in which the active hub keeps the sessions of browsers. It has no data here: an upgrade leaves what is there. */
+const sessions: Manifest = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: named(names.sessions, 'hub'),
+  type: 'Opaque'
+}
+
 /**
  * Returns ServiceAccounts, roles and bindings of Secco's programs, with as few permissions as each needs. The satellite
- * has no permission at the API server at all: its token is only for the hub.
+ * has no permission at the API server at all: its token is only for the hub. The Secret for sessions comes with them.
  */
 export function programRights(options: InstallOptions): Manifest[] {
   const hub = hubRules(options)
@@ -132,6 +141,7 @@ export function programRights(options: InstallOptions): Manifest[] {
     return [
       account(names.both, true),
       satellite,
+      sessions,
       ...bound(
         names.both,
         [...certificates.cluster, ...hub.cluster],
@@ -143,6 +153,7 @@ export function programRights(options: InstallOptions): Manifest[] {
     account(names.webhook, true),
     account(names.hub, true),
     satellite,
+    sessions,
     ...bound(
       names.webhook,
       [...admissionRules, ...certificates.cluster],

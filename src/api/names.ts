@@ -10,6 +10,9 @@ export const rootNamespace = 'secco-system'
  */
 export const startupTaint = 'secco.dev/not-ready'
 
+/** Secret with the sessions of browsers; the installation makes it, so that the hub needs no right to create Secrets. */
+export const sessionSecret = 'secco-sessions'
+
 /** Label of the pods that answer reviews: the replicas of the webhook. */
 export const admissionRole = 'secco.dev/role-admission'
 

@@ -32,6 +32,15 @@ const steps: readonly [string, (way: Way) => Promise<void>, readonly NodeVictim[
 /** After these nothing waits for a person. */
 const settled: ReadonlySet<string> = new Set(['decide', 'run again'])
 
+/** Logs in as a browser does. Returns its cookie. */
+async function logIn(ui: string, token: string): Promise<string> {
+  const headers = { origin: ui, 'content-type': 'application/json' }
+  const body = JSON.stringify({ token })
+  const answer = await fetch(`${ui}/api/v1/session`, { method: 'POST', headers, body })
+  if (!answer.ok) throw new Error(`log-in: ${answer.status} ${await answer.text()}`)
+  return answer.headers.get('set-cookie')?.split(';')[0] ?? ''
+}
+
 test('pages, verbs and kernel say the same after each step and each restart', {
   skip,
   timeout: 1_800_000
@@ -47,12 +56,14 @@ test('pages, verbs and kernel say the same after each step and each restart', {
   const own = workloads.filter(({ kind }) => kind === 'Deployment')
   const way: Way = { t, person, cluster, namespace: 'shop', workloads: own }
   let forwarded: Forwarded | undefined
+  let cookie: string | undefined
   t.teardown(() => forwarded?.stop())
-  /** Reads a page through a new connection to the hub of now, as a browser that was opened again. */
+  /** Reads a page through a new connection to the hub of now, as a browser that logged in once, before the first step. */
   const openBrowser = async (): Promise<(path: string) => Promise<string>> => {
     await forwarded?.stop()
     const { url: ui } = (forwarded = await forwardUi(programs, cluster))
-    const headers = { authorization: `Bearer ${secco.token}` }
+    cookie ??= await logIn(ui, secco.token)
+    const headers = { cookie }
     const none = { options: [], env: {}, files: {}, webhook: '', ca: '', serverName: '' }
     return async (path) => {
       const { status, page } = (await route({ ...none, ui, headers }, path)) as {

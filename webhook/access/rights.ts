@@ -31,9 +31,16 @@ export interface Access {
   name: string | undefined
 }
 
+export type Role = 'admin' | 'viewer'
+
+/** Proof is what an identity is made of again after a restart: a user of this machine, or a token of the cluster. */
+export type Proof = { user: string; role: Role } | { token: string }
+
 /** A user and the rights of the user. */
 export interface Identity {
   user: string
+  /** What a session stores to know the user again after a restart; without it the session ends with the hub. */
+  proof?: Proof
   can(verb: Verb, resource: Resource, namespace?: string, name?: string): Promise<boolean>
   /** Rejects with UNAUTHENTICATED when the user's token is not valid any more. */
   mustBeValid?(): Promise<void>
@@ -73,12 +80,11 @@ export interface Rights {
   writes?: DelegatedWrites
 }
 
-export type Role = 'admin' | 'viewer'
-
 /** Returns a user of one machine: an admin has all rights, a viewer reads. */
 export function localIdentity(user: string, role: Role): Identity {
   return {
     user,
+    proof: { user, role },
     can: (verb) => Promise.resolve(role === 'admin' || verb === 'get' || verb === 'list')
   }
 }

@@ -26,7 +26,7 @@ import { createContainerIndex } from './model/containers.js'
 import { type Identity, localIdentity, localRights, type Rights } from '../access/rights.js'
 import type { UiSources } from './model/sources.js'
 import { createUiServer } from './server.js'
-import { createSessions } from '../access/sessions.js'
+import { KeptSessions, type SessionStorage } from '../access/kept-sessions.js'
 
 interface UiOptions {
   store: Store
@@ -42,6 +42,8 @@ interface UiOptions {
   nodes: () => readonly NodeState[]
   /** Folder of the audit trail. */
   revisionsDir: string
+  /** Where the sessions of browsers are stored. */
+  sessionStorage: SessionStorage
   /** Token of the command line; without it only one-time links open a session. */
   token?: string
   /** Default: the token and one-time links. */
@@ -60,20 +62,27 @@ interface RunningUi {
   close(): Promise<void>
 }
 
+function keptSessions(
+  { sessionStorage: storage, role, logger }: UiOptions,
+  rights: Rights,
+  now: () => number
+): KeptSessions {
+  return new KeptSessions({ storage, rights, now, logger, ...(role && { role }) })
+}
+
 /** Starts the pages and the API of a running hub. The caller listens. */
 export async function startUi(options: UiOptions): Promise<RunningUi> {
   const { store, objects, hub, states, truth, logger } = options
   const now = () => Date.now()
-  const sessions = createSessions(now)
   const rights =
     options.rights ?? localRights(options.token ?? randomBytes(32).toString('base64url'))
+  const kept = keptSessions(options, rights, now)
   const audit = await openAuditTrail(join(options.revisionsDir, 'audit.jsonl'), logger)
   const stopNoting = noteDeletions({
     ...{ objects, audit, now },
     ...(options.role && { role: options.role }),
     ...(hub && { onMissed: hub.history.onMissed })
   })
-  const profiler = hub?.traces
   const changed = new Listeners()
   const notify = () => changed.notify()
   objects.onChange(notify)
@@ -118,7 +127,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
       ...(truth && { assignment: (profile, sees) => assignmentOf(truth, profile, sees) }),
       onChange: changed.add
     },
-    ...{ store, sessions, rights, audit, profiler, now, logger },
+    ...{ store, sessions: kept.sessions, rights, audit, profiler: hub?.traces, now, logger },
     ...(options.senders === undefined ? {} : { senders: options.senders }),
     foreign: truth === undefined ? [] : allRoutes(truth),
     extensions:
@@ -131,12 +140,13 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     link(user) {
       if (rights.kind !== 'local') return undefined
       noteLink({ audit, now }, user, 'for admins, printed at the start')
-      return `/login/${sessions.link(localIdentity(user, 'admin'))}`
+      return `/login/${kept.sessions.link(localIdentity(user, 'admin'))}`
     },
     async close() {
       for (const stop of leave) stop?.()
       stopNoting()
       await app.close()
+      await kept.close()
       await audit.close()
     }
   }

@@ -371,6 +371,18 @@ const otherChanges: readonly Change[] = [
     about: []
   },
   {
+    of: 'POST /api/v1/logout',
+    run: (actor) => actor.send('POST', '/api/v1/logout', {}),
+    must: audit,
+    about: []
+  },
+  {
+    of: 'secco ui logout',
+    run: (actor) => actor.secco('ui logout'),
+    must: audit,
+    about: []
+  },
+  {
     of: 'secco ui link',
     run: (actor) => actor.secco('ui link --viewer'),
     must: audit,

@@ -51,7 +51,7 @@ export const pages = mutants('pages', [
     'link-opens-once',
     'A one-time link opens one session.',
     'webhook/access/sessions.ts',
-    'links.delete(key)\n      if (found',
+    'this.#links.delete(key)\n    if (found',
     'if (found',
     gate
   ],
@@ -59,7 +59,7 @@ export const pages = mutants('pages', [
     'link-ends',
     'A one-time link is valid for an hour.',
     'webhook/access/sessions.ts',
-    'if (found === undefined || now() - found.made > timing.linkMs) return undefined',
+    'if (found === undefined || this.#now() - found.made > this.#timing.linkMs) return undefined',
     'if (found === undefined) return undefined',
     gate
   ],
@@ -67,7 +67,7 @@ export const pages = mutants('pages', [
     'idle-session-ends',
     'An idle session ends.',
     'webhook/access/sessions.ts',
-    'now() - seen > timing.idleMs ||',
+    'now - seen > this.#timing.idleMs ||',
     '',
     gate
   ],
@@ -75,7 +75,7 @@ export const pages = mutants('pages', [
     'session-life',
     'A session ends after a week, however it is used.',
     'webhook/access/sessions.ts',
-    '|| now() - opened > timing.lifeMs',
+    '|| now - opened > this.#timing.lifeMs',
     '',
     gate
   ],

@@ -134,7 +134,7 @@ test('who asks so much that nothing more is asked for them keeps no stream', asy
   t.same(ended, [55_000])
 })
 
-test('a stream is no use of its session', (t) => {
+test('a stream is no use of its session', async (t) => {
   let now = 0
   const sessions = createSessions(() => now, { idleMs: 10 })
   const id = sessions.open(localIdentity('a', 'viewer'))
@@ -142,6 +142,5 @@ test('a stream is no use of its session', (t) => {
   t.ok(sessions.isOpen(id))
   now = 11
   t.notOk(sessions.isOpen(id))
-  t.equal(sessions.find(id), undefined)
-  t.end()
+  t.equal(await sessions.find(id), undefined)
 })

@@ -147,7 +147,10 @@ export function clusterRights(
       token === undefined
         ? delegatedObjects(own, { ...{ user: user.username, can, writes }, id: writer })
         : kubernetesObjects(configOf(config, token))
-    return { user: user.username, objects, can, mustBeValid: () => ofUser.mustBeValid() }
+    return {
+      ...{ user: user.username, objects, can, mustBeValid: () => ofUser.mustBeValid() },
+      ...(token !== undefined && { proof: { token } })
+    }
   }
 
   return {

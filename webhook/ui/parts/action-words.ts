@@ -4,6 +4,7 @@ const words: Readonly<Record<string, string>> = {
   applyProfile: 'wrote the profile',
   applyRule: 'wrote the rule',
   approveProfile: 'approved',
+  closeSessions: 'logged everybody out',
   completeCanary: 'completed a canary',
   decideCalls: 'decided on calls',
   deleteProfile: 'deleted the profile',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { SeccoError } from '../../../src/lib/errors.js'
+import { plural } from '../../../src/lib/plural.js'
 import type { Ui } from '../model/context.js'
 import { cookieName, cookieOf, setCookie } from './gate.js'
 import { loginPage, welcomePage } from '../parts/messages.js'
@@ -55,8 +56,36 @@ const linkRoute = {
   exposeHeadRoute: false
 }
 
+/** Adds the end of all sessions. It needs a right that no role for people has: an administrator's. */
+function addLogoutOfAll(app: FastifyInstance, ui: Ui): void {
+  app.post(
+    '/api/v1/logout',
+    {
+      config: few,
+      schema: {
+        operationId: 'closeSessions',
+        summary: 'Ends the sessions of all browsers, and the links that nobody used yet',
+        description: 'On the command line: secco ui logout',
+        response: { 200: Type.Object({ closed: Type.Integer({ minimum: 0 }) }) }
+      }
+    },
+    async ({ identity }, reply) => {
+      const at = new Date(ui.now()).toISOString()
+      const entry = { at, user: identity?.user ?? 'nobody', action: 'closeSessions', object: '' }
+      if (identity === undefined || !(await identity.can('delete', 'links'))) {
+        ui.audit.note({ ...entry, detail: '', status: 403 })
+        throw new SeccoError('FORBIDDEN', 'all sessions are ended by administrators')
+      }
+      const closed = ui.sessions.closeAll()
+      ui.audit.note({ ...entry, detail: `${plural(closed, 'session')} ended`, status: 200 })
+      return reply.send({ closed })
+    }
+  )
+}
+
 /** Adds the log-in by one-time link or by a token of the cluster, and the log-out. */
 export function addLogin(app: FastifyInstance, ui: Ui): void {
+  addLogoutOfAll(app, ui)
   app.get('/login', { config: openPage, schema: { hide: true } }, (_request, reply) =>
     reply.type(html).send(loginPage(ui, 'Who are you?'))
   )

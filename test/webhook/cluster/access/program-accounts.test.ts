@@ -1,10 +1,11 @@
 import { KubeConfig } from '@kubernetes/client-node'
-import { t, test } from 'tap'
+import { type Test, t, test } from 'tap'
 import { approvedDigest } from '../../../../src/seccomp/policy/approval.js'
 import { findApiServer } from '../../../helpers/api-server-programs.js'
 import { type Json, kubeClient } from '../../../helpers/kube.js'
-import { createApiCall } from '../../../../src/store/kubernetes-call.js'
+import { type ApiCall, createApiCall } from '../../../../src/store/kubernetes-call.js'
 import { kubernetesHistory } from '../../../../src/store/kubernetes-history.js'
+import { secretSessions } from '../../../../webhook/cluster/access/session-secret.js'
 import { account, install, startPeopleCluster } from '../../../helpers/people-cluster.js'
 
 t.setTimeout(400_000)
@@ -27,6 +28,19 @@ const approving = (who: string): Json => ({
   }
 })
 
+/** The Secret for sessions is what a hub may write of Secrets, over the version that it knows. */
+async function sessionsOf(t: Test, name: string, call: ApiCall): Promise<void> {
+  const [one, other] = [secretSessions(call, 'secco-system'), secretSessions(call, 'secco-system')]
+  const before = await one.read()
+  t.equal(before === undefined || before === 'second', true, `${name}: ${before ?? 'nothing yet'}`)
+  await one.write('first')
+  t.equal(await other.read(), 'first', 'as another replica reads it')
+  await other.write('second')
+  await t.rejects(one.write('stale'), { code: 'CONFLICT' }, 'of a hub that was replaced')
+  t.equal(await other.read(), 'second')
+  await t.rejects(secretSessions(call, 'default').read(), { code: 'FORBIDDEN' })
+}
+
 test('no account of a program approves what people did not leave to it', {
   skip: found.programs === undefined ? found.skip : false
 }, async (t) => {
@@ -47,7 +61,9 @@ test('no account of a program approves what people did not leave to it', {
       { name: 'here', server: cluster.url, caData, skipTLSVerify: false },
       { name, token: token[name] ?? '' }
     )
-    const history = kubernetesHistory(createApiCall(config))
+    const call = createApiCall(config)
+    await sessionsOf(t, name, call)
+    const history = kubernetesHistory(call)
     const of = `secco-history-${'0'.repeat(40)}`
     const first = await history.put(of, 'shop/Deployment/web/app', '1', undefined)
     await history.put(of, 'shop/Deployment/web/app', '2', first)
