@@ -1,3 +1,4 @@
+import { containerOfPod } from '../../webhook/views/sentence.js'
 import type { DeniedContainer } from '../../webhook/confinement/denials/why-eperm.js'
 
 /** Explains what an empty list of denials does not exclude. */
@@ -24,7 +25,7 @@ interface WithoutDenials {
  */
 export function absenceWords({ container, knownSince, unheard, isOnly }: WithoutDenials): string {
   const { name, node, pod, startedAt } = container
-  const where = `${pod === '' ? name : `container ${name} of pod ${pod}`} on ${node}`
+  const where = `${containerOfPod({ name, pod })} on ${node}`
   if (unheard !== undefined)
     return `${where}: no denial is known, but ${node} ${unheard}, so there may be some.`
   if (knownSince === undefined)

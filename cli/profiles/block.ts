@@ -122,6 +122,18 @@ function printSame(
     io.stderr('the reason was not recorded: nothing changes\n')
 }
 
+/** Returns the reason that an answer states: the one that is given with a change, else the one that is recorded. */
+function statedReason(
+  overlay: SeccompProfile,
+  rules: readonly NormalRule[],
+  { what, reason = '' }: BlockArgs,
+  changed: boolean
+): string {
+  const [rule] = rules
+  if (changed || rule === undefined) return reason
+  return decidedBy(overlay, blockText(rule) ?? what, rule.name).decision?.reason ?? ''
+}
+
 /** `secco block WHAT`: blocks a syscall or some of its arguments in every profile, or removes the block. */
 export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promise<number> {
   const block = parseBlock(args.what)
@@ -144,11 +156,12 @@ export async function blockCommand(io: Io, store: Store, args: BlockArgs): Promi
   }
   /** For programs: an object says that something changed, so it is printed after the write. */
   const printAnswer = (impact: object | undefined): void => {
-    const { what, remove, dryRun, output, reason: given = '' } = args
+    const { what, remove, dryRun, output } = args
     if (output !== 'json' && output !== 'yaml') return
     const names = rules.map(({ name }) => name)
-    const own = { what, remove, dryRun, changed: changed && !dryRun, reason: given }
-    printObject(io, output, { ...impact, ...hit, ...own, rules: names, equivalents })
+    const own = { what, remove, dryRun, changed: changed && !dryRun }
+    const stated = { reason: statedReason(before, rules, args, changed), rules: names }
+    printObject(io, output, { ...impact, ...hit, ...own, ...stated, equivalents })
   }
   if (!changed) {
     printSame(io, before, rules, args)

@@ -289,3 +289,8 @@ export function isMuted(
     ({ syscall, comm }) => syscall === call.syscall && (comm ?? call.comm) === call.comm
   )
 }
+
+/** Returns whether a syscall is muted whoever makes it: somebody decided that it stays denied. */
+export function isMutedForAll({ spec }: SeccompProfile, name: string): boolean {
+  return (spec.mute ?? []).some(({ syscall, comm }) => syscall === name && comm === undefined)
+}

@@ -221,7 +221,7 @@ function inventoryOf(resident: Resident, index: number): InventoryItem[] {
       },
       ...stateIn(resident, at),
       ...{ profile: mode === 'learn' ? '' : key, sharedWith: [], learned: key },
-      ...{ stale: name === 'redis' && at === 2, canary: false, ephemeral: false },
+      ...{ stale: name === 'redis' && at === 2, canary: false, ephemeral: false, optedOut: false },
       drift: isAstray(resident, at)
         ? [
             {
@@ -262,6 +262,7 @@ function loose(name: string, state: InventoryItem['state'], at: number): Invento
       stale: false,
       canary: false,
       ephemeral: false,
+      optedOut: false,
       drift: [],
       unprotected: null,
       denials: 0,

@@ -116,7 +116,8 @@ export async function canaryGoesBack(t: Test, given: OnNode): Promise<void> {
   t.match(taken, {
     ...{ action: 'return', by: 'policy', from: 'enforce for 25%' },
     ...{ to: `enforce ${good.revision.slice(0, 19)}` },
-    reason: /^\d+ calls? denied in the canary: getsid \(EPERM\) by server in app on node-1$/,
+    reason:
+      /^\d+ calls? denied in the canary: getsid \(EPERM\) by server in container app of pod \S+ on node-1$/,
     evidence: /canary api@[0-9a-f]{8}: 1 of 4 containers/
   })
   t.strictSame(later, [])

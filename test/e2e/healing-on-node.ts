@@ -81,7 +81,10 @@ export async function deniedAndHealed(t: Test, given: OnNode): Promise<void> {
     )
   await compared(enforced.metadata.name)
   const why = await me('why-eperm', 'web', '-n', namespace)
-  t.match(why.stdout, /server \(pid \d+\) in app on node-1 called getsid and got EPERM, \d+ times?/)
+  t.match(
+    why.stdout,
+    /server \(pid \d+\) in container app of pod \S+ on node-1 called getsid and got EPERM, \d+ times?/
+  )
   t.match(why.stdout, /It runs under web@[0-9a-f]{8}: .*byte for byte/)
 
   const allow = ['denials', 'allow', `${namespace}/web`, 'getsid']

@@ -8,6 +8,7 @@ import { plural } from '../../src/lib/plural.js'
 import { filterSource } from '../../src/seccomp/review/new-pods.js'
 import { learnNext } from '../../src/seccomp/review/review.js'
 import { shortRevision } from '../../src/rules/revision-names.js'
+import { containerOfPod } from '../views/sentence.js'
 import type { Confinement } from './containers/confinement.js'
 import { findContainers, notRunning } from './containers/container-names.js'
 import {
@@ -118,8 +119,9 @@ function unprotectedSentences(
 
 /** Returns the next step for a container without a filter that nothing promises one. Its profile knows what is missing. */
 function unconfinedSentences(confinement: Confinement, view: ContainerView): string[] {
-  const { state, unprotected, drift, learned, pod, ephemeral } = view
-  if (state !== 'unconfined' || unprotected !== null || drift.length > 0 || ephemeral) return []
+  const { state, unprotected, drift, learned, pod, ephemeral, optedOut } = view
+  if (state !== 'unconfined' || unprotected !== null || drift.length > 0) return []
+  if (ephemeral || optedOut) return []
   if (confinement.profile(learned) !== undefined)
     return [
       `Next: \`secco profile show ${quoted(learned)}\` shows what is known of it, and how it gets a filter.`
@@ -140,10 +142,6 @@ function revisionSentences(
   if (isOfDeletedProfile(confinement, view)) return [deletedSentence(confinement, view)]
   return [revisionSentence(view, nodes)]
 }
-
-/** Names a container by its pod where it has one: a workload may have many on one node. */
-const containerOfPod = ({ name, pod }: Pick<ContainerView, 'name' | 'pod'>): string =>
-  pod === '' ? name : `container ${name} of pod ${pod}`
 
 function sentencesOf(
   confinement: Confinement,

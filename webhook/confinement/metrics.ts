@@ -3,6 +3,8 @@ import { driftKinds, states } from '../../src/confinement/state.js'
 import type { Confinement } from './containers/confinement.js'
 import type { ContainerView } from './containers/container-views.js'
 import { unlistedNodes } from './containers/missing-nodes.js'
+import { openGroups } from '../views/denial-view.js'
+import { denialViews } from './denials/denial-views.js'
 
 /** A gauge without labels of the containers that pass a test; absent on a replica that does not know them. */
 interface Counted {
@@ -24,15 +26,21 @@ const counted: readonly Counted[] = [
   }
 ]
 
+/** Returns the number of denials that wait for a person, as the pages and `secco denials` count them. */
+const openDenialsOf = (confinement: Confinement): number =>
+  openGroups(denialViews(confinement)).length
+
 /**
  * Registers metrics of how the fleet is confined. Their labels are closed sets: no pod, no workload.
  * @param isActive whether satellites report to this replica: a standby knows no container, and exports no zeros
  */
 export function confinementMetrics(
   registry: Registry,
-  { sources, views }: Pick<Confinement, 'sources' | 'views'>,
-  isActive: () => boolean
+  confinement: Confinement,
+  isActive: () => boolean,
+  openDenials: (confinement: Confinement) => number = openDenialsOf
 ): void {
+  const { sources, views } = confinement
   const registers = [registry]
   new Gauge({
     name: 'secco_containers',
@@ -72,6 +80,11 @@ export function confinementMetrics(
     'secco_nodes_missing',
     'Nodes that have not reported what runs there: no other metric of containers knows of it.',
     () => unlistedNodes(sources)
+  )
+  gauge(
+    'secco_denials_open',
+    'Denied (in audit: logged) syscalls of workloads that wait for a decision: 0 when each is allowed, muted or closed.',
+    () => openDenials(confinement)
   )
   new Counter({
     name: 'secco_denials_total',

@@ -132,7 +132,7 @@ export async function startUi(options: UiOptions): Promise<RunningUi> {
     foreign: truth === undefined ? [] : allRoutes(truth),
     extensions:
       truth === undefined ? [] : [(app, { streams }) => truthStreams(app, truth, streams)],
-    place: hostname(),
+    place: truth?.sources.inCluster === true ? 'Kubernetes cluster' : hostname(),
     commandOptions: options.commandOptions ?? ''
   })
   return {

@@ -5,3 +5,7 @@ const commandAtEnd = /(?:^|[\s(])(?:secco|kubectl) [^`]*$/
 export function endedSentence(text: string): string {
   return commandAtEnd.test(text) || /[.!?]$/.test(text) ? text : `${text}.`
 }
+
+/** Names a container by its pod where it has one: a workload may have many on one node. */
+export const containerOfPod = ({ name, pod = '' }: { name: string; pod?: string }): string =>
+  pod === '' ? name : `container ${name} of pod ${pod}`

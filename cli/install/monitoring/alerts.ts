@@ -105,6 +105,15 @@ export const alerts: readonly Alert[] = [
     description: 'secco denials shows the pod and the syscall, and how to allow or mute it.'
   },
   {
+    alert: 'SeccoDenialsOpen',
+    expr: 'max(secco_denials_open) > 0',
+    for: '1h',
+    severity: 'warning',
+    summary: '{{ $value }} denied syscalls have waited for a decision for an hour',
+    description:
+      'A workload may fail on them, or an attacker made them. secco denials lists them, and how to allow or mute each.'
+  },
+  {
     alert: 'SeccoNodeDisconnected',
     expr: 'max by (node) (secco_node_connected) == 0',
     for: '10m',

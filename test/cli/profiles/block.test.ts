@@ -69,6 +69,11 @@ test('secco block', { timeout: 600_000 }, async (t) => {
     stderr:
       /is blocked already, bpf: .*: CVE of the day \(.*, \d{4}-\d\d-\d\d\)\nthe reason was not recorded/
   })
+  t.match(
+    JSON.parse((await secco('block', 'bpf', '--reason', 'other', '-o', 'json')).stdout),
+    { changed: false, reason: /: CVE of the day$/ },
+    'the reason that is recorded, where nothing changes'
+  )
   t.same(
     (await json()).filter(({ blocked }) => blocked).map(({ name }) => name),
     ['bpf', 'socket:0=38'],

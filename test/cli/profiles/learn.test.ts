@@ -590,6 +590,7 @@ test('each container of the run, and each node, has to be known', async (t) => {
       node: 'n',
       learned: 'shop/web',
       ephemeral: false,
+      optedOut: false,
       gaps: []
     }
   })

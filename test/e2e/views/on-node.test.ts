@@ -34,7 +34,7 @@ const allowed: readonly Allowed<NodeVictim>[] = [
     because: 'the store keeps the name of a caller, and no pid'
   },
   {
-    path: / \/ words( \/ .* in app on node-1 called .*)?$/,
+    path: / \/ words( \/ .* in container app of pod \S+ on node-1 called .*)?$/,
     of: hubs,
     because: 'the sentence about that caller'
   },

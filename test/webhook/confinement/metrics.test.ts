@@ -31,7 +31,13 @@ test('the metrics of how the fleet is confined', async (t) => {
   }
   let isActive = true
   const confinement = { sources: { hub }, views: { list: () => views } } as unknown as Confinement
-  confinementMetrics(registry, confinement, () => isActive)
+  let open = 2
+  confinementMetrics(
+    registry,
+    confinement,
+    () => isActive,
+    () => open
+  )
   const lines = async () =>
     new Set((await registry.metrics()).split('\n').filter((line) => /^secco/.test(line)))
   const before = await lines()
@@ -44,6 +50,7 @@ test('the metrics of how the fleet is confined', async (t) => {
     'secco_containers_unprotected 1',
     'secco_containers_stale 1',
     'secco_nodes_missing 1',
+    'secco_denials_open 2',
     'secco_denials_total{node="n1",answer="EPERM"} 3',
     'secco_denials_total{node="n1",answer="logged"} 2',
     'secco_denials_total{node="n1",answer="expected"} 1'
@@ -51,11 +58,13 @@ test('the metrics of how the fleet is confined', async (t) => {
     t.ok(before.has(line), line)
   }
   views = []
+  open = 0
   const after = await lines()
   t.ok(after.has('secco_containers_drifted{kind="FileChanged"} 0'), 'what is fixed is gone')
   t.ok(after.has('secco_containers_unprotected 0'))
+  t.ok(after.has('secco_denials_open 0'), 'each denial has a decision')
   isActive = false
-  const standby = [...(await lines())].filter((line) => !line.startsWith('secco_denials'))
+  const standby = [...(await lines())].filter((line) => !line.startsWith('secco_denials_total'))
   t.strictSame(standby, [], 'a replica that knows no container exports no zeros')
   isActive = true
   t.ok((await lines()).has('secco_containers_unprotected 0'), 'after a takeover')

@@ -40,6 +40,7 @@ test('with a thousand workloads and a hundred thousand containers lists stay sma
       stale: false,
       canary: false,
       ephemeral: false,
+      optedOut: false,
       drift: [],
       unprotected: null,
       denials: 0

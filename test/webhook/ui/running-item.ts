@@ -8,7 +8,14 @@ export function runningItem(namespace: string, pod: string, name: string): Inven
     ...{ workload: 'Deployment/web', state: 'unconfined', why: 'it has no filter', profile: '' },
     sharedWith: [],
     ...{ learned: `${namespace}/web.${name}`, revision: '', wanted: '', stale: false },
-    ...{ canary: false, ephemeral: false, unprotected: null, denials: 0, drift: [] },
+    ...{
+      canary: false,
+      ephemeral: false,
+      optedOut: false,
+      unprotected: null,
+      denials: 0,
+      drift: []
+    },
     startedAt: '2026-01-01T00:00:00.000Z'
   }
 }

@@ -26,7 +26,12 @@ function viewOf(one: BypassedContainer): ContainerView {
       stale: false,
       canary: false
     },
-    ...{ ephemeral: false, drift: [], unprotected: { rule, message, since: createdAt } },
+    ...{
+      ephemeral: false,
+      optedOut: false,
+      drift: [],
+      unprotected: { rule, message, since: createdAt }
+    },
     ...{
       checked: '',
       disk: '',

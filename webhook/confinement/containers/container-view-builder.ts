@@ -241,6 +241,7 @@ export class ContainerViewBuilder {
       stale: replaced !== '' && wanted !== '' && replaced !== wanted,
       canary: own?.canary === true && wanted === digest,
       ephemeral: identity.ephemeral,
+      optedOut: decision.reason === 'opt-out',
       drift: driftSince(facts, declaredName(running, promised, revision), (kind) =>
         since(before?.drift.find((one) => one.kind === kind)?.since, kind)
       ),

@@ -61,6 +61,8 @@ export interface ContainerView {
   canary: boolean
   /** A person put it into a running pod (kubectl debug): it is not learned from and gets no profile. */
   ephemeral: boolean
+  /** Its pod opts out by its label, where that counts: rules decide nothing for it. */
+  optedOut: boolean
   drift: { kind: DriftKind; message: string; since: string }[]
   unprotected: { rule: string; message: string; since: string } | null
   checked: string

@@ -1,7 +1,7 @@
 import { plural } from '../../../src/lib/plural.js'
 import { errnoName } from '../../../src/syscalls/errno-name.js'
 import { calledText } from '../../views/denial-view.js'
-import { endedSentence } from '../../views/sentence.js'
+import { containerOfPod, endedSentence } from '../../views/sentence.js'
 import type { DenialView } from './denial-views.js'
 import { foreignName } from '../../../src/lib/printed-commands.js'
 
@@ -23,7 +23,7 @@ export function denialSentence(view: DenialView): string {
           ? 'was denied'
           : `got ${errnoName(view.errno)}`
   const times = plural(view.count, 'time')
-  const where = `${view.containerName} on ${view.node}`
+  const where = `${containerOfPod({ name: view.containerName, pod: view.pod })} on ${view.node}`
   const sentence = `${callerOf(view)} in ${where} called ${what} and ${got}, ${times}, last at ${view.at}.`
   return `${sentence} ${endedSentence(view.hint)}`
 }

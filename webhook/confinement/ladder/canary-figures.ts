@@ -8,6 +8,7 @@ import type { LadderMode } from '../../../src/rules/profile-state.js'
 import { answerOf, type DenialRow, earliest } from '../../hub/denials/denial-row.js'
 import type { Confinement } from '../containers/confinement.js'
 import type { ContainerView } from '../containers/container-view.js'
+import { containerOfPod } from '../../views/sentence.js'
 import { isLasting, type NotRecording } from '../containers/denial-recording.js'
 import { recordedSince } from './audit-conditions.js'
 import { foreignName } from '../../../src/lib/printed-commands.js'
@@ -32,7 +33,8 @@ interface DenialSum {
 function newestText(last: DenialRow | undefined): string {
   if (last === undefined) return ''
   const comm = last.comm === '' ? 'a process' : foreignName(last.comm)
-  return `${last.syscall} (${answerOf(last)}) by ${comm} in ${last.containerName} on ${last.node}`
+  const where = containerOfPod({ name: last.containerName, pod: last.pod })
+  return `${last.syscall} (${answerOf(last)}) by ${comm} in ${where} on ${last.node}`
 }
 
 /**

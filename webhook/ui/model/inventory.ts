@@ -22,6 +22,7 @@ export type InventoryItem = Pick<
   | 'stale'
   | 'canary'
   | 'ephemeral'
+  | 'optedOut'
   | 'unprotected'
   | 'denials'
   | 'startedAt'

@@ -16,7 +16,7 @@ export interface Unconfined {
 /** UnconfinedSums tells those that wait for a decision from the others. */
 export interface UnconfinedSums {
   open: Unconfined[]
-  /** Containers of workloads that people left in learn, or moved back to it. */
+  /** Containers of workloads that people left in learn, or moved back to it, and of pods that opt out where that counts. */
   decided: number
 }
 
@@ -35,10 +35,12 @@ export function unconfinedOf({
   const known = new Map(groups.length === 0 ? [] : profiles().map((one) => [keyOf(one), one]))
   const sums: UnconfinedSums = { open: [], decided: 0 }
   for (const { namespace, profile, items } of groups) {
-    const own = [...items.values()].filter(
+    const all = [...items.values()].filter(
       ({ state, unprotected, drift }) =>
         state === 'unconfined' && unprotected === null && drift.length === 0
     )
+    const own = all.filter(({ optedOut }) => !optedOut)
+    sums.decided += all.length - own.length
     const [first] = own
     if (first === undefined) continue
     if (staysInLearn(known.get(profile))) sums.decided += own.length

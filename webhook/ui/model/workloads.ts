@@ -6,6 +6,7 @@ import { oncePer } from '../../../src/lib/once-per.js'
 import { observedNames } from '../../../src/seccomp/review/profile-size.js'
 import type { ConfinementState } from '../../../src/confinement/state.js'
 import type { UiSources } from './sources.js'
+import { isMutedForAll } from '../../../src/confinement/ladder.js'
 import { isAlwaysBase } from '../../../src/seccomp/render/base.js'
 import { unconfinedOf } from './unconfined.js'
 import { openCalls, openGroups } from '../../views/denial-view.js'
@@ -176,7 +177,8 @@ function lineOf(key: string, profile: SeccompProfile, around: Around): WorkloadL
   const toReview =
     profile.spec.seccomp === undefined
       ? 0
-      : planOf(profile).adds.filter((name) => !isAlwaysBase(name)).length
+      : planOf(profile).adds.filter((name) => !isAlwaysBase(name) && !isMutedForAll(profile, name))
+          .length
   const { kind = 'Profile', name, container = '' } = profile.spec.workload ?? {}
   const isWrong = around.drifted > 0 || around.unprotected > 0 || around.denials > 0
   const line: WorkloadLine = {

@@ -2,6 +2,7 @@ import type { VNode } from 'preact'
 import { plural } from '../../../src/lib/plural.js'
 import { isRecording } from '../../views/node-problems.js'
 import type { NodeView } from '../../views/view.js'
+import { isOwnWorkload } from '../../hub/status/profile-status.js'
 import type { WorkloadLine } from '../model/workloads.js'
 
 /** Returns how many nodes record, and of how many that is not known: a pinned recorder goes on while its satellite is away. */
@@ -16,7 +17,9 @@ function recordingText(nodes: readonly NodeView[]): string {
 
 /** The loop with the data of this installation, for the first visit. Its button closes it for good (small.ts). */
 export function Tour(props: { lines: readonly WorkloadLine[]; nodes: readonly NodeView[] }): VNode {
-  const { lines, nodes } = props
+  const { nodes } = props
+  // Secco's own pods are recorded too, but nobody has to approve a profile for them.
+  const lines = props.lines.filter(({ profile }) => !isOwnWorkload(profile))
   const learners = lines.filter(({ profile }) => profile.spec.seccomp === undefined)
   const learning = learners.length
   const [first = lines[0]] = learners

@@ -40,7 +40,7 @@ async function served(): Promise<Map<string, Described>> {
   loadMetrics(central, () => ({ waiting: 0, slowed: 0 }))
   rejectionMetrics(central, () => createRejections(logger).counts())
   profileMetrics(central, () => [])
-  const hub = { denialRows: { totals: () => [] }, nodes: () => [] }
+  const hub = { denialRows: { totals: () => [], list: () => [] }, nodes: () => [] }
   const nothing = { sources: { hub }, views: { list: () => [] } } as unknown as Confinement
   confinementMetrics(central, nothing, () => true)
   const satellite = satelliteMetrics({

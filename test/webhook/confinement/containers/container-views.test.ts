@@ -222,7 +222,20 @@ test('views follow the rules and the facts of pods', async (t) => {
   onPod('u')
   t.same(told, ['Deployment/web'])
   t.match(view(), { workload: 'Deployment/web', unprotected: { rule: /all/ } })
-  t.match(view(), { ephemeral: false, learned: /^shop\// })
+  t.match(view(), { ephemeral: false, optedOut: false, learned: /^shop\// })
+  pods.set('u', {
+    ...{ namespace: 'shop', name: 'web-1', labels: { 'secco.dev/ignore': 'true' }, assigned: '' },
+    containers: [{ name: 'app', kind: 'container' }],
+    owner: { kind: 'Deployment', name: 'web' }
+  })
+  onPod('u')
+  t.match(view(), { optedOut: false }, 'nobody allows it')
+  snapshot = buildSnapshot({
+    ...{ rules: [testRule('all', { podSelector: {} })], profiles: [] },
+    options: { allowIgnore: true }
+  })
+  onSnapshot()
+  t.match(await changed(), { optedOut: true, unprotected: null })
   pods.set('u', {
     ...{ namespace: 'shop', name: 'web-1', labels: {}, assigned: '' },
     containers: [{ name: 'app', kind: 'ephemeral' }],
@@ -238,5 +251,5 @@ test('views follow the rules and the facts of pods', async (t) => {
     '2026-01-01T00:00:01Z'
   )
   onPod('u')
-  t.same([view(), told.length], [undefined, 2], 'no change of an ended container')
+  t.same([view(), told.length], [undefined, 3], 'no change of an ended container')
 })

@@ -15,6 +15,11 @@ test('a sentence about a denial names what is known of its caller, and nothing e
     ['after a restart of the hub', { pid: 0 }, 'app in web on n1 called getsid and got EPERM'],
     ['nothing', { comm: '', pid: 0 }, 'A process in web on n1 called getsid and got EPERM'],
     [
+      'the pod',
+      { pod: 'web-1' },
+      'app (pid 7) in container web of pod web-1 on n1 called getsid and got EPERM'
+    ],
+    [
       'audit',
       { action: 'SCMP_ACT_LOG', errno: 0 },
       'app (pid 7) in web on n1 called getsid and was'

@@ -89,7 +89,10 @@ test('why-eperm reports the denials of ended containers; explain does not', asyn
       } as unknown as ConfinementCall) as Promise<unknown>
   const told = (await ask('why-eperm', 'web-1')) as WhyEperm
   matchLists(t, told, { items: [], before: [{ syscall: 'getsid', container: 'c1' }] })
-  t.match(told.before[0]?.words, /^app \(pid 7\) in app on n1 called getsid and got EPERM, 1 time/)
+  t.match(
+    told.before[0]?.words,
+    /^app \(pid 7\) in container app of pod web-1 on n1 called getsid and got EPERM, 1 time/
+  )
   for (const [url, name, hint] of [
     ['explain', 'web-1', /secco ps -A.*ended containers: `secco why-eperm web-1`/],
     ['why-eperm', 'nothing', /secco ps -A.*one that has ended: `secco history nothing`/]

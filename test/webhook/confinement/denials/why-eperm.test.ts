@@ -67,7 +67,9 @@ test('denials of a running container identify it, and show nothing else of it', 
       rule: 'shop/all',
       unheard: 'has nothing attached',
       denials: [{ syscall: 'getsid' }, { syscall: 'clone3' }],
-      words: [/^app \(pid 7\) in app on n1 called getsid and got EPERM, 1 time/]
+      words: [
+        /^app \(pid 7\) in container app of pod app on n1 called getsid and got EPERM, 1 time/
+      ]
     }
   ])
   t.equal(items[0]?.words.length, 1, 'no sentence about expected denials')

@@ -98,7 +98,8 @@ test('calls in audit are said to be of kinds that were made since the last step,
     ({
       ...{ key: firstSeen, node: 'n1', namespace: 'shop', profile: 'web', container: 'c' },
       ...{ instance: 'i', syscall: 'getsid', abi: 'x86_64', arguments: '', action: 'SCMP_ACT_LOG' },
-      ...{ comm: 'app', containerName: 'app', revision: 'sha256:a', expected: false, succeeded: 0 },
+      ...{ comm: 'app', containerName: 'app', revision: 'sha256:a', expected: false },
+      ...{ pod: '', succeeded: 0 },
       ...{ errno: 0, signal: '', pid: 7, count, firstSeen, lastSeen }
     }) as DenialRow
   const [day1, day2, day3] = [1, 2, 3].map((day) => `2026-01-0${day}T00:00:00.000Z`) as [
@@ -162,7 +163,7 @@ test('what a canary that went back denied stands where audit logged nothing', (t
     ...{ key: 'k', node: 'n1', namespace: 'shop', profile: 'web', container: 'c', instance: 'i' },
     ...{ syscall: 'getsid', abi: 'x86_64', arguments: '', action: 'SCMP_ACT_ERRNO', comm: 'app' },
     ...{ errno: 1, signal: '', containerName: 'app', revision: 'sha256:e', expected: false },
-    ...{ succeeded: 0, count: 3, firstSeen: at, lastSeen: at }
+    ...{ pod: 'web-1', succeeded: 0, count: 3, firstSeen: at, lastSeen: at }
   } as unknown as DenialRow
   const state = { audit: { digest: 'sha256:a' }, enforce: { digest: 'sha256:e' } }
   const known = {
@@ -182,7 +183,7 @@ test('what a canary that went back denied stands where audit logged nothing', (t
   t.ok(
     evidence.includes(
       'audit logged 0 calls since 2026-01-02T00:00:00.000Z, but 3 calls were denied in enforce: ' +
-        'getsid (EPERM) by app in app on n1'
+        'getsid (EPERM) by app in container app of pod web-1 on n1'
     ),
     evidence.join()
   )

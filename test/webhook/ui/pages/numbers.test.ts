@@ -133,6 +133,12 @@ test('a workload without a filter is first among what needs a person, until some
       /nothing needs you ?; 1 stays unconfined .*Nothing waits for you; 1 container stays unconfined, as decided\./
     ],
     [
+      'its pod opts out',
+      { state: 'unconfined', optedOut: true },
+      [web],
+      /nothing needs you ?; 1 stays unconfined .*Nothing waits for you; 1 container stays unconfined, as decided\./
+    ],
+    [
       'a rule asks for a filter',
       { state: 'unconfined', unprotected: asked },
       [web],
@@ -168,4 +174,23 @@ test('calls that the base allows already are counted apart', async (t) => {
   const page = textOf((await get('/review/shop/checkout.app')).body)
   t.match(page, words)
   t.match(page, /exit_group .*? allowed already by base, families or parents/)
+})
+
+test('a call that somebody muted for every process waits for no review', async (t) => {
+  const seccomp = { defaultAction: 'SCMP_ACT_ERRNO' as const, syscalls: [] }
+  const status = { observed: { x86_64: ['getsid', 'mount'] } }
+  // [mutes, what the fleet page asks]
+  for (const [mute, asks] of [
+    [[], /2 calls were observed since the last approval/],
+    [[{ syscall: 'mount' }], /1 call was observed since the last approval/],
+    [[{ syscall: 'mount', comm: 'sh' }], /2 calls were observed/],
+    [[{ syscall: 'mount' }, { syscall: 'getsid' }], /Nothing waits for you/]
+  ] as const) {
+    const spec = { ...profile.spec, seccomp, mute: [...mute] }
+    const object = { ...profile, spec, status }
+    const rig = { objects: [object], denials: () => [], nodes: () => [], inventory: () => [] }
+    const { app, get } = await startUiRig(rig)
+    t.teardown(() => app.close())
+    t.match(textOf((await get('/')).body), asks, JSON.stringify(mute))
+  }
 })
