@@ -51,7 +51,7 @@ export interface PodFacts {
   windows: boolean
   /** The mirror of a static pod, which its node sends. */
   mirror: boolean
-  /** The pod has the annotation of mirror pods, and somebody else sends it: it is decided about as any other pod. */
+  /** The pod has the annotation of mirror pods, and somebody else sends it: it is decided about like any other pod. */
   claimsMirror?: boolean
   /** The stored pod of an update was not read, because the review had too much before it. */
   isStoredUnknown?: boolean

@@ -155,7 +155,7 @@ async function readByVerbs(t: Test, { cluster, secco }: Shop, pod: Pod): Promise
   )
 }
 
-/** RuntimeDefault and our own profiles have all that our pods need, and a denial of theirs is seen as any other. */
+/** RuntimeDefault and our own profiles have all that our pods need, and a denial of theirs is seen like any other. */
 export async function ownPodsAreNotDenied(t: Test, { cluster, secco, own }: Shop): Promise<void> {
   for (const page of ['/', '/workloads', '/denials', '/api/v1/profiles', '/openapi.json']) {
     const headers = { authorization: `Bearer ${secco.token}` }

@@ -21,7 +21,7 @@ const run = promisify(execFile)
 const text = (path: string, content: string) =>
   ({ kind: 'file', path, mode: 0o644, content: Buffer.from(content) }) as const
 
-test('a tar as any other tar reads it', async (t) => {
+test('a tar that other tars read', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'secco-tar-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const long = `${'folder/'.repeat(16)}${'n'.repeat(90)}`

@@ -104,7 +104,7 @@ bool StateWatch::wait_for(int fd, uint32_t events, int how) {
 }
 
 void StateWatch::run() {
-  /* Denied without CAP_SYS_NICE: then the thread runs as any other. */
+  /* Denied without CAP_SYS_NICE: then the thread runs like any other. */
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), thread_priority);
   time_t swept = 0;
   for (;;) {

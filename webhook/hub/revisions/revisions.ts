@@ -242,7 +242,7 @@ export class Revisions {
   async #judge(one: FollowedProfile, fleet: FleetState, surroundings: Surroundings) {
     const context = { ...surroundings, epoch: this.#epoch }
     const { spec } = one.profile
-    // Content that is removed under a person's approval waits for a person, as any other change of it.
+    // Content that is removed under a person's approval waits for a person, like any other change of it.
     const isApproved = spec.seccomp !== undefined || isApprovalStale(spec)
     const rendered = isApproved ? await this.#renderer.render(one, context) : undefined
     const withoutBlocked = (digest: string) => this.#renderer.withoutBlocked(digest, context)
