@@ -6,6 +6,13 @@ import type { Logger } from '../../src/lib/log.js'
 export const isNodeLimit = ({ reason }: Pick<ObservationRejected, 'reason'>): boolean =>
   reason === 'new-profiles' || reason === 'too-many-profiles'
 
+/**
+ * True if an observation is of a container that no pod has. A node runs such containers beside Kubernetes, and no profile of the
+ * cluster is learned from them: nothing is wrong with the node.
+ */
+const isOfNoPod = ({ reason }: Pick<ObservationRejected, 'reason'>): boolean =>
+  reason === 'not-kubernetes'
+
 const rememberMs = 3_600_000
 const repeatMs = 60_000
 
@@ -27,7 +34,7 @@ export class Rejections {
   note({ id, reason, message, retryAfterSeconds }: ObservationRejected): void {
     const at = this.#now()
     const isFinal = retryAfterSeconds === 0
-    if (isFinal) {
+    if (isFinal && !isOfNoPod({ reason })) {
       this.#givenUp += 1
       this.#last = { reason, message, at }
     }
@@ -38,7 +45,7 @@ export class Rejections {
     this.#logger.warn({ id, reason }, `the hub rejected an observation, ${next}: ${message}`)
   }
 
-  /** ObservationsAccepted, False for an hour after an observation was given up; nothing before. */
+  /** ObservationsAccepted, False for an hour after an observation of a pod was given up; nothing before. */
   conditions(): Condition[] {
     const last = this.#last
     if (last === undefined || this.#now() - last.at > rememberMs) return []

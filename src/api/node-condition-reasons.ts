@@ -74,7 +74,7 @@ export const nodeConditionReasons: readonly ConditionReason[] = [
     type: 'ObservationsAccepted',
     status: 'False',
     reason: 'RejectedByHub',
-    meaning: 'the hub rejected observations permanently within the last hour',
+    meaning: 'the hub rejected observations of pods permanently within the last hour',
     next: 'read the reason in the message; docs/security.md explains each'
   }
 ]

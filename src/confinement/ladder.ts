@@ -1,4 +1,4 @@
-import type { Ladder, LadderStep } from '../api/ladder.js'
+import type { Ladder, LadderStep, Mute } from '../api/ladder.js'
 import type { SeccompProfile } from '../api/seccomp-profile.js'
 import { modeTexts } from '../api/seccomp-rule.js'
 import { SeccoError } from '../lib/errors.js'
@@ -280,15 +280,18 @@ export function withMute(
   })
 }
 
+/** A syscall and the name of the process that made it. */
+type CallOf = Required<Pick<Mute, 'syscall' | 'comm'>>
+
 /** Returns whether a denied syscall is muted in its profile. */
-export function isMuted(
-  profile: SeccompProfile | undefined,
-  call: { syscall: string; comm: string }
-): boolean {
-  return (profile?.spec.mute ?? []).some(
+export const isMuted = (profile: SeccompProfile | undefined, call: CallOf): boolean =>
+  muteOf(profile, call) !== undefined
+
+/** Returns the decision that a call stays denied. */
+export const muteOf = (profile: SeccompProfile | undefined, call: CallOf): Mute | undefined =>
+  profile?.spec.mute?.find(
     ({ syscall, comm }) => syscall === call.syscall && (comm ?? call.comm) === call.comm
   )
-}
 
 /** Returns whether a syscall is muted whoever makes it: somebody decided that it stays denied. */
 export function isMutedForAll({ spec }: SeccompProfile, name: string): boolean {

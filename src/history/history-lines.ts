@@ -85,6 +85,9 @@ function callsLine({ at, until, run, abi, names }: HistoryCalls): HistoryLine {
   return { at, what: 'new', node: until === undefined ? nodeOf(run) : '', by: '', text }
 }
 
+/** Returns a process in words: a program chooses its name, and may choose that of a person. */
+const processText = (name: string): string => `process ${JSON.stringify(name)}`
+
 function denialLine(one: HistoryDenial): HistoryLine {
   const { instance, abi, syscall, answer, count, first, last, processes, expected } = one
   const how =
@@ -94,7 +97,13 @@ function denialLine(one: HistoryDenial): HistoryLine {
   const purpose = expected === true ? ', on purpose' : ''
   const where = abi === '' || abi === 'x86_64' ? '' : ` (${abi})`
   const text = `${syscall}${where} ${how} ${plural(count, 'time')}${since}${purpose}`
-  return { at: last, what: 'denial', node: nodeOf(instance), by: processes.join(', '), text }
+  return {
+    at: last,
+    what: 'denial',
+    node: nodeOf(instance),
+    by: processes.map(processText).join(', '),
+    text
+  }
 }
 
 /** Returns the node that an event of the installation is about; empty for all others. */

@@ -177,7 +177,7 @@ export async function tellStory(t: Test, between?: 'SIGKILL and start'): Promise
     await keep.getByRole('textbox').fill('nobody needs keys')
     await keep.getByRole('textbox').press('Enter')
     // Words of the row alone: the filter above offers "muted" too.
-    await untilSaid(page, /muted\s+somebody decided so/)
+    await untilSaid(page, /muted\s+in default\/story by \S+, 2[-\d :]+ UTC: nobody needs keys/)
     t.match(profile()?.spec.mute, [{ syscall: 'keyctl' }])
     const { stdout } = await runSecco(['denials', '--state', secco.state])
     t.match(stdout, /getpriority/)

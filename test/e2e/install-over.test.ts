@@ -32,7 +32,15 @@ const earlier = ['secco-edit', 'secco-approve']
   .join('\n---\n')
 
 const kinds = [
-  ...['deployments', 'daemonsets', 'services', 'serviceaccounts', 'roles', 'rolebindings'],
+  ...[
+    'deployments',
+    'daemonsets',
+    'services',
+    'serviceaccounts',
+    'roles',
+    'rolebindings',
+    'secrets'
+  ],
   ...['networkpolicies', 'poddisruptionbudgets', 'clusterroles', 'clusterrolebindings'],
   ...['validatingadmissionpolicies', 'validatingadmissionpolicybindings'],
   'mutatingwebhookconfigurations'

@@ -578,7 +578,7 @@ test('a denied call that is to alarm nobody', { skip }, async (t) => {
   t.match(unexplained, { code: 1, stderr: /--reason/ }, 'a reason is asked for')
   t.ok(await listed(), 'and nothing is muted without one')
   const why = ['--reason', 'it tries at every start']
-  t.match(await all.secco(...mute, ...why), /muted getsid/)
+  t.match(await all.secco(...mute, ...why), /^muted in default\/agent: getsid of again$/m)
   await until('nothing to alarm', async () => ((await listed()) ? undefined : true), patience)
   t.notMatch(await all.secco('denials'), /getsid/)
   t.match(await all.secco('denials', '--muted'), /getsid/)

@@ -11,7 +11,7 @@ const totals: readonly RegExp[] = [
   /nodes.* \/ (n1|node-1) \/ revisions$/,
   /^GET \/api\/v1\/summary \/ body \/ (stale|denials)$/,
   /^(GET \/api\/v1\/denials \/ body|secco denials -o json \/ stdout) \/ (closed|muted)$/,
-  /^GET \/metrics .* \/ secco_(profiles|rules|containers_stale)(\{|$)/
+  /^GET \/metrics .* \/ secco_(profiles|rules|containers_stale|denials_open)(\{|$)/
 ]
 
 /** Whether a list has become empty, or has items now: its items are facts of their own. */

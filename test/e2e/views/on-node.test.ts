@@ -101,7 +101,7 @@ test('a restart changes nothing that anybody reads of a real node', {
         ...{ actor: scene.actor, settledData: (check) => scene.settled(check, 60_000) },
         others: allowed.filter(({ of }) => of === everything).map(({ path }) => path),
         // In a cluster people sign in with an identity of its API server.
-        without: ['POST /api/v1/links', 'secco ui link']
+        without: ['POST /api/v1/links', 'secco ui link', 'secco ui logout', 'POST /api/v1/logout']
       })
     )
 })

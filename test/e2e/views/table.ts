@@ -20,6 +20,7 @@ export const verbs: Readonly<Record<string, Reading>> = {
     'it attaches a recorder of its own for as long as it runs: test/cli/programs/trace.test.ts',
   learn: 'it waits for what is not there yet: test/cli/profiles/learn.test.ts',
   'ui link': writes,
+  'ui logout': writes,
   'ui audit': ['ui audit -o json'],
   ps: ['ps -A -o json', 'ps --wrong -o json', 'ps -n default -o json'],
   denials: ['denials -o json', 'denials --muted --expected --closed -o json'],

@@ -1,3 +1,4 @@
+import type { Mute } from '../../../src/api/ladder.js'
 import type { Pin } from '../../../src/confinement/pin.js'
 import { quoted } from '../../../src/lib/shell-word.js'
 import { libcFallbackOf } from '../../../src/seccomp/policy/libc-fallbacks.js'
@@ -84,7 +85,11 @@ export function denialHint(
   return mode === 'audit' ? `enforce would deny it: ${allow}` : `allow it: ${allow}`
 }
 
-/** Returns the next step for a call that is muted in a profile. */
-export function mutedHint(profile: string, syscall: string): string {
-  return `muted in ${profile}; to report it again: secco denials mute ${quoted(profile)} ${syscall} --remove --reason WHY`
+/** Returns who decided that a call stays denied, when and why, and how the decision is taken back. */
+export function mutedHint(profile: string, { syscall, by, at, reason }: Mute): string {
+  const who = by === undefined ? '' : ` by ${foreignName(by)}`
+  const when = at === undefined ? '' : `, ${at}`
+  const why = reason === undefined ? '' : `: ${foreignName(reason.slice(0, 200))}`
+  const decision = `muted in ${profile}${who}${when}${why}`
+  return `${decision}; to report it again: secco denials mute ${quoted(profile)} ${syscall} --remove --reason WHY`
 }

@@ -1,5 +1,5 @@
 import type { LinuxSeccomp, SeccompProfile } from '../../../src/api/seccomp-profile.js'
-import { isMuted } from '../../../src/confinement/ladder.js'
+import { isMuted, muteOf } from '../../../src/confinement/ladder.js'
 import { modeOfRendering } from '../../../src/confinement/profile-kind.js'
 import { pinOf } from '../../../src/confinement/pin.js'
 import { startRiskNow } from '../../../src/seccomp/review/start-risk.js'
@@ -165,13 +165,15 @@ export function denialView(confinement: Confinement, row: DenialRow): DenialView
   const muted = isMutedAmong(profiles, row, mutes)
   const isAllowed = settled !== undefined && !isDeleted
   const state = stateOf({ expected: row.expected, muted, closedAt, isAllowed, isOwn })
-  const open = (): string =>
-    state === 'muted'
-      ? mutedHint(profiles.find(mutes) ?? key, row.syscall)
-      : denialHint(
-          ...([{ ...row, call }, mode, owners, block] as const),
-          ...([pinAmong(confinement, owners, row), unapprovedOf(confinement, owners)] as const)
-        )
+  const open = (): string => {
+    const by = profiles.find(mutes) ?? key
+    const mute = state === 'muted' ? muteOf(confinement.profile(by), row) : undefined
+    if (mute !== undefined) return mutedHint(by, mute)
+    return denialHint(
+      ...([{ ...row, call }, mode, owners, block] as const),
+      ...([pinAmong(confinement, owners, row), unapprovedOf(confinement, owners)] as const)
+    )
+  }
   return {
     ...known,
     ...{ mode, muted, closedAt, state, call },

@@ -20,6 +20,10 @@ function reasonOf({ syscall }: DenialGroup): string {
 /** What is to be done is in the next cell. */
 const goneNote = 'nothing can be allowed or muted in it'
 
+/** Returns who decided where that a call stays denied, when and why, from the hint of the denial. */
+const decisionIn = (hint: string): string =>
+  hint.replace(/^muted /, '').replace(/; to report it again: .*$/s, '')
+
 export interface StateCellProps {
   group: DenialGroup
   /** The decision to block the call, as far as the person may read it. */
@@ -42,8 +46,7 @@ export function StateCell({ group, decision, now }: StateCellProps): VNode {
       </>
     )
   }
-  if (state === 'muted')
-    return <NotedTag text="muted" shape="yes" note="somebody decided so: it is not shown as open" />
+  if (state === 'muted') return <NotedTag text="muted" shape="yes" note={decisionIn(hint)} />
   if (state === 'allowed')
     return <NotedTag text="allowed, needs a restart" tone="warn" note={hint} />
   return <OpenMark group={group} decision={decision} />

@@ -523,6 +523,25 @@ test('a denial is closed when its profile allows the call and its container has 
       ] as const)
     ],
     [
+      'muted by somebody, with a reason',
+      {
+        mute: [
+          {
+            syscall: 'getsid',
+            by: 'ann',
+            at: '2026-01-02T03:04:05.678Z',
+            reason: 'no: secco needs it'
+          }
+        ],
+        state: { enforce: before }
+      },
+      ...([
+        'muted',
+        '',
+        /^muted in shop\/web by ann, 2026-01-02T03:04:05.678Z: no: secco\\x20needs it; to report .*: secco denials mute/
+      ] as const)
+    ],
+    [
       'muted in the profile that a rule gave, which is not the one that learns',
       {
         row: { profile: 'web-1.app' },

@@ -45,7 +45,7 @@ test('what the lines of a history are about', (t) => {
   t.strictSame(lines.sort(), [
     `denial |  |  | ptrace (x86_64, EPERM) denied 9 times in 2 containers, from ${since} to ${later}`,
     `denial | n1 |  | mount (i386) would be denied 1 time`,
-    `denial | n1 | <app> | getsid denied with EPERM 3 times since ${since}`,
+    `denial | n1 | process "<app>" | getsid denied with EPERM 3 times since ${since}`,
     'found | n2 |  | first seen, not recorded as a whole',
     'new | n1 |  | 2 syscalls for the first time (x86_64): read, write',
     `start |  |  | 7 earlier, from ${since} to ${later}`,
