@@ -34,10 +34,11 @@ const largestFile = 8 * 1024 * 1024
 function parseLines(text: string): AuditEntry[] {
   return text
     .split('\n')
+    .filter((line) => line !== '')
     .slice(-most)
     .flatMap((line): AuditEntry[] => {
       try {
-        return line === '' ? [] : [JSON.parse(line) as AuditEntry]
+        return [JSON.parse(line) as AuditEntry]
       } catch {
         // A crash can leave half a line; the other lines are kept.
         return []
@@ -52,10 +53,7 @@ export async function openAuditTrail(
 ): Promise<AuditTrail> {
   const entries: AuditEntry[] = []
   let since = new Date().toISOString()
-  if (file !== undefined) {
-    entries.push(...parseLines(await readFile(file, 'utf8').catch(() => '')))
-    since = entries[0]?.at ?? since
-  }
+  if (file !== undefined) entries.push(...parseLines(await readFile(file, 'utf8').catch(() => '')))
   let writing = Promise.resolve()
   const write = async (line: string) => {
     if (file === undefined) return
@@ -80,7 +78,8 @@ export async function openAuditTrail(
     },
     // What a deleted object kept is noted later than it was decided.
     list: () => [...entries].reverse().sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1)),
-    since: () => since,
+    // A file says the same after a restart: it begins with its oldest entry.
+    since: () => (file === undefined ? since : (entries[0]?.at ?? since)),
     close: () => writing
   }
 }

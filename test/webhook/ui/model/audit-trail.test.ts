@@ -55,5 +55,21 @@ test('the trail says since when no action is missing', async (t) => {
 
   const file = join(t.testdir({}), 'audit.jsonl')
   writeFileSync(file, `${JSON.stringify(entry(1))}\n`)
-  t.equal((await openAuditTrail(file, logger)).since(), entry(1).at)
+  const kept = await openAuditTrail(file, logger)
+  t.equal(kept.since(), entry(1).at)
+  await kept.close()
+  for (const [what, count] of [
+    ['few', 3],
+    ['more than are listed', 1002]
+  ] as const) {
+    const fresh = join(t.testdir({}), `${count}.jsonl`)
+    const first = await openAuditTrail(fresh, logger)
+    for (let nth = 0; nth < count; nth += 1) first.note({ ...entry(nth), at: at(nth) })
+    await first.close()
+    const second = await openAuditTrail(fresh, logger)
+    t.equal(second.since(), first.since(), `${what}: the same after a restart`)
+    t.equal(second.since(), at(Math.max(0, count - 1000)), what)
+    t.same(second.list(), first.list(), what)
+    await second.close()
+  }
 })
